@@ -1,0 +1,59 @@
+# Every target does its own set-up: it finds or installs uv, makes the environment from uv.lock, fetches Kafka's jars.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+STATE := .state
+export UV_PYTHON_DOWNLOADS := never
+export UV_LINK_MODE ?= hardlink
+UV := $(shell command -v uv 2>/dev/null || echo $(STATE)/uv/bin/uv)
+RUN := $(UV) run --frozen --all-packages --all-extras
+PROJECTS := pyproject.toml uv.lock $(wildcard libs/*/pyproject.toml services/*/pyproject.toml infra/*/pyproject.toml)
+
+.PHONY: help setup check demo up down test lint format clean
+
+help: ## Show this help
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(STATE)/uv/bin/uv:
+	@echo "installing uv into $(STATE)/uv"
+	@python3 -m venv $(STATE)/uv
+	@$(STATE)/uv/bin/pip install --quiet --disable-pip-version-check "uv>=0.9,<1"
+
+$(STATE)/synced: $(PROJECTS) | $(if $(findstring $(STATE),$(UV)),$(STATE)/uv/bin/uv)
+	@mkdir -p $(STATE)
+	@echo "installing the locked Python packages"
+	@$(UV) sync --frozen --all-packages --all-extras --quiet
+	@touch $@
+
+$(STATE)/fetched: $(STATE)/synced infra/local/src/wanderamt_local/kafka_jars/jgo.lock.toml
+	@echo "fetching Kafka (45 MB, once)"
+	@$(RUN) wanderamt local fetch
+	@touch $@
+
+setup: $(STATE)/fetched ## Install everything this project needs (other targets do it by themselves)
+
+check: $(STATE)/synced ## Say what this machine has, what it lacks, and how to get it
+	@$(RUN) wanderamt local check
+
+demo: $(STATE)/fetched ## Play a recorded morning through all services (KILL=registry-bridge kills one with -9)
+	@$(RUN) wanderamt local demo $(if $(KILL),--kill $(KILL))
+
+up: $(STATE)/fetched ## Start the whole system, print its URLs, keep it running
+	@exec $(RUN) wanderamt local up
+
+down: $(STATE)/synced ## Stop what 'make up' started
+	@$(RUN) wanderamt local down
+
+test: $(STATE)/fetched ## Run all tests on real Kafka and PostgreSQL
+	@$(RUN) pytest $(ARGS)
+
+lint: $(STATE)/synced ## Style, types, import rules
+	@$(RUN) ruff check .
+	@$(RUN) ruff format --check .
+	@$(RUN) mypy
+	@$(RUN) lint-imports
+
+format: $(STATE)/synced ## Mend style
+	@$(RUN) ruff check --fix --quiet . ; $(RUN) ruff format .
+
+clean: ## Throw away state, builds and caches (not your data elsewhere)
+	rm -rf $(STATE) build .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,62 @@
+"""The project's own state folder: data, logs, secrets of systems that run on this machine. Deleting it is safe."""
+
+import json
+import os
+import socket
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from secrets import token_urlsafe
+
+from wanderamt.security.keys import new_master_key
+from wanderamt.security.tokens import new_key_pair
+
+ROOT = "WANDERAMT_STATE"
+
+
+def state_root() -> Path:
+    """Of the project in which the command runs: its .state folder, or what WANDERAMT_STATE names."""
+    return Path(os.environ.get(ROOT, ".state")).resolve()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """Made for one local system. Production takes its own from its own settings."""
+
+    token_private_key: str
+    token_public_key: str
+    sealing_key: str
+    sms_key: str
+    postgres_password: str
+
+    @classmethod
+    def load(cls, path: Path) -> "Secrets":
+        if path.exists():
+            return cls(**json.loads(path.read_text()))
+        private, public = new_key_pair()
+        secrets = cls(private, public, new_master_key(), token_urlsafe(16), token_urlsafe(16))
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(secrets.__dict__))
+        return secrets
+
+
+@dataclass(frozen=True)
+class State:
+    """The folder of one system."""
+
+    folder: Path
+
+    def sub(self, name: str) -> Path:
+        path = self.folder / name
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        return Secrets.load(self.sub("secrets") / "secrets.json")

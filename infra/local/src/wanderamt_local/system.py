@@ -1,0 +1,177 @@
+"""The whole system: servers, simulators of third parties, the four services, each a process of its own."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+from wanderamt.backbone.sources import utc_now
+from wanderamt.security.roles import Role
+from wanderamt.security.tokens import Caller, TokenSigner
+
+from wanderamt_local.kafka import Kafka, start_kafka
+from wanderamt_local.postgres import Postgres, start_postgres
+from wanderamt_local.processes import Children, Command, answers
+from wanderamt_local.state import State, free_port
+
+SERVICES = ("intake", "registry-bridge", "scheduling", "notifications")
+Say = Callable[[str], None]
+
+
+@dataclass
+class System:
+    """`people`: JSON lines of those the residents register knows; None: everybody. `say` hears what happens."""
+
+    state: State
+    people: Path | None = None
+    say: Say = lambda _: None
+    children: Children = field(default_factory=Children)
+    ports: dict[str, int] = field(default_factory=dict)
+    kafka: Kafka | None = None
+    postgres: Postgres | None = None
+
+    async def start(self) -> None:
+        """Raises Unavailable or NotReady with what is missing; whatever was started is stopped again."""
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self) -> None:
+        self.say("starting Kafka and PostgreSQL")
+        kafka, postgres = await asyncio.gather(
+            start_kafka(self.state, self.children), start_postgres(self.state, self.children)
+        )
+        self.kafka, self.postgres = kafka, postgres
+        self.say(f"Kafka is up ({kafka.how}), PostgreSQL is up ({postgres.how})")
+        names = (*SERVICES, "residents", "sms", "smtp")
+        self.ports = {name: free_port() for name in names}
+        for name in SERVICES:
+            await postgres.create_database(_database(name))
+        await asyncio.gather(self._start_residents(), self._start_messengers(), *map(self._start_service, SERVICES))
+        (self.state.folder / "urls.json").write_text(json.dumps(self.urls(), indent=2))
+        self.say("all services are ready")
+
+    async def stop(self) -> None:
+        await self.children.stop()
+        for server in (self.kafka, self.postgres):
+            if server:
+                server.stop()
+
+    def url(self, name: str) -> str:
+        return f"http://127.0.0.1:{self.ports[name]}"
+
+    def urls(self) -> dict[str, str]:
+        assert self.kafka and self.postgres  # noqa: S101, PT018 -- asked for after start alone
+        return {
+            **{name: self.url(name) for name in SERVICES},
+            "residents simulator": f"{self.url('residents')}/_simulator",
+            "sms and mail simulator": f"{self.url('sms')}/_simulator",
+            "kafka": self.kafka.bootstrap_servers,
+            "postgres": f"127.0.0.1:{self.postgres.url.rsplit(':', 1)[1].split('/')[0]}",
+        }
+
+    def token(
+        self, subject: str, *roles: Role, audience: str, device: UUID | None = None, stand: UUID | None = None
+    ) -> str:
+        signer = TokenSigner(self.state.secrets.token_private_key)
+        caller = Caller(subject, frozenset(roles), device, stand)
+        return signer.sign(caller, audience=audience, now=utc_now(), lifetime=timedelta(hours=12))
+
+    def env(self, name: str) -> dict[str, str]:
+        """The settings of a service, as environment variables."""
+        assert self.kafka and self.postgres  # noqa: S101, PT018
+        secrets = self.state.secrets
+        return {
+            "WANDERAMT_DATABASE_URL": self.postgres.database_url(_database(name)),
+            "WANDERAMT_KAFKA_BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers,
+            "WANDERAMT_PORT": str(self.ports[name]),
+            "WANDERAMT_TOKEN_PUBLIC_KEY": secrets.token_public_key,
+            "WANDERAMT_SEALING_KEY": secrets.sealing_key,
+            "WANDERAMT_TRACE_FOLDER": str(self.state.sub("traces")),
+            "WANDERAMT_RESIDENTS_URL": f"{self.url('residents')}/soap",
+            "WANDERAMT_SMS_URL": f"{self.url('sms')}/messages",
+            "WANDERAMT_SMS_KEY": secrets.sms_key,
+            "WANDERAMT_SMTP_HOST": "127.0.0.1",
+            "WANDERAMT_SMTP_PORT": str(self.ports["smtp"]),
+            "WANDERAMT_SMTP_START_TLS": "false",
+        }
+
+    async def _start_service(self, name: str) -> None:
+        env = self.env(name)
+        self._write_env(name, env)
+        url = f"{self.url(name)}/health/ready"
+        await self.children.start(
+            Command(
+                name=name,
+                argv=[sys.executable, "-m", "wanderamt.shell", "run", name, "--migrate"],
+                env=env,
+                log=self._log(name),
+                ready=lambda: _says_ok(url),
+            )
+        )
+        self.say(f"{name} is ready")
+
+    def _write_env(self, name: str, env: dict[str, str]) -> None:
+        """For operators' commands from a second terminal: set -a; . .state/up/env/intake.env"""
+        path = self.state.sub("env") / f"{name}.env"
+        path.touch(mode=0o600)
+        path.write_text("".join(f"{key}='{value}'\n" for key, value in env.items()))
+
+    async def _start_residents(self) -> None:
+        port = self.ports["residents"]
+        known = ["--people", str(self.people)] if self.people else []
+        await self.children.start(
+            Command(
+                name="residents-simulator",
+                argv=[
+                    sys.executable,
+                    *("-m", "registry_bridge.bridges.residents.simulator", "--port", str(port)),
+                    *known,
+                ],
+                env={},
+                log=self._log("residents-simulator"),
+                ready=lambda: _says_ok(f"http://127.0.0.1:{port}/_simulator"),
+            )
+        )
+
+    async def _start_messengers(self) -> None:
+        sms, smtp = self.ports["sms"], self.ports["smtp"]
+
+        async def ready() -> bool:
+            return await answers("127.0.0.1", smtp) and await _says_ok(f"http://127.0.0.1:{sms}/_simulator")
+
+        await self.children.start(
+            Command(
+                name="message-simulator",
+                argv=[
+                    sys.executable,
+                    *("-m", "notifications.providers.simulators", "--sms-port", str(sms), "--smtp-port", str(smtp)),
+                    *("--mails", str(self.state.sub("mails"))),
+                ],
+                env={"WANDERAMT_SMS_KEY": self.state.secrets.sms_key},
+                log=self._log("message-simulator"),
+                ready=ready,
+            )
+        )
+
+    def _log(self, name: str) -> Path:
+        return self.state.sub("logs") / f"{name}.log"
+
+
+def _database(service: str) -> str:
+    return service.replace("-", "_")
+
+
+async def _says_ok(url: str) -> bool:
+    async with httpx.AsyncClient(timeout=2) as client:
+        try:
+            return (await client.get(url)).is_success
+        except httpx.HTTPError:
+            return False

@@ -1,0 +1,1 @@
+"""Shared ground of all Wanderamt services. Knows no service and no business rule."""

@@ -1,0 +1,129 @@
+"""The service's own PostgreSQL database: pool, transactions, migrations.
+
+Kept true: one `work()` block is one transaction; it commits whole or not at all, and wakes relay and job runner
+only after the commit (a NOTIFY inside would serialise all commits of the server).
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Any
+
+import asyncpg
+from alembic import command
+from alembic.config import Config
+
+from wanderamt.backbone.sources import Sources
+from wanderamt.backbone.work import Work
+
+COMMAND_TIMEOUT_S = 30
+CONNECT_TIMEOUT_S = 10
+WAKE_AT_MOST_EVERY_S = 0.005
+
+# What a database does when it restarts, is overloaded or chose us as the deadlock victim: wait and do it again.
+TRANSIENT: tuple[type[BaseException], ...] = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.CannotConnectNowError,
+    TimeoutError,
+    OSError,
+)
+
+
+async def prepare_connection(connection: Any) -> None:
+    await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
+
+
+@dataclass
+class Database:
+    """`owner` is the service's name: the source of its events and the owner of its topics."""
+
+    url: str
+    owner: str
+    sources: Sources = field(default_factory=Sources)
+    max_connections: int = 10
+    pool: Any = None
+    _woken: set[str] = field(default_factory=set)
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _waker: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self.pool = await asyncpg.create_pool(
+            self.url,
+            min_size=1,
+            max_size=self.max_connections,
+            init=prepare_connection,
+            command_timeout=COMMAND_TIMEOUT_S,
+            timeout=CONNECT_TIMEOUT_S,
+        )
+        self._waker = asyncio.create_task(self._wake_listeners(), name="database-waker")
+
+    async def stop(self) -> None:
+        if self._waker:
+            self._waker.cancel()
+            await asyncio.gather(self._waker, return_exceptions=True)
+        if self.pool:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.pool.close(), CONNECT_TIMEOUT_S)
+
+    @asynccontextmanager
+    async def work(self) -> AsyncIterator[Work]:
+        async with self.pool.acquire(timeout=CONNECT_TIMEOUT_S) as connection:
+            async with connection.transaction():
+                work = Work(connection, owner=self.owner, sources=self.sources)
+                yield work
+                await work.flush()
+            self.wake(*work.woken)
+
+    async def alive(self) -> bool:
+        try:
+            async with self.pool.acquire(timeout=2) as connection:
+                return bool(await connection.fetchval("SELECT true", timeout=2))
+        except TRANSIENT:
+            return False
+
+    def wake(self, *channels: str) -> None:
+        """Tells listeners on these channels, in any process, that there is work. Cheap: sent once per 5 ms."""
+        if channels:
+            self._woken.update(channels)
+            self._wake.set()
+
+    async def _wake_listeners(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            channels, self._woken = sorted(self._woken), set()
+            with suppress(*TRANSIENT):  # a lost wake-up costs one poll interval, no more
+                async with self.pool.acquire(timeout=CONNECT_TIMEOUT_S) as connection:
+                    await connection.execute("SELECT pg_notify(c, '') FROM unnest($1::text[]) c", channels)
+            await asyncio.sleep(WAKE_AT_MOST_EVERY_S)
+
+
+@asynccontextmanager
+async def listening(url: str, channel: str) -> AsyncIterator[tuple[Any, asyncio.Event]]:
+    """A connection of its own with an event that is set whenever `channel` is notified."""
+    woken = asyncio.Event()
+    connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S, command_timeout=COMMAND_TIMEOUT_S)
+    try:
+        await prepare_connection(connection)
+        await connection.add_listener(channel, lambda *_: woken.set())
+        yield connection, woken
+    finally:
+        with suppress(*TRANSIENT):
+            await connection.close(timeout=2)
+
+
+def migrate(url: str, package: str) -> None:
+    """Brings the database of the service `package` to its newest schema. Safe to run twice, and twice at once."""
+    config = Config()
+    config.set_main_option("script_location", str(files(f"{package}.migrations")))
+    config.set_main_option("path_separator", "os")
+    config.attributes["url"] = url
+    command.upgrade(config, "head")

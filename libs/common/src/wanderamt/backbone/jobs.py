@@ -1,0 +1,283 @@
+"""Slow work as durable, keyed jobs: claim, call, record.
+
+Kept true: of each key only the oldest job runs; a claim is committed before the call (so a crash leaves a trace); no
+transaction is open during the call; an outcome counts only under the lease it was made with. A job that cannot end
+well before its deadline is given to `record` as Expired. A job that `record` cannot take stays, dead, and blocks
+its key.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import structlog
+from opentelemetry import propagate, trace
+
+from wanderamt.backbone.database import TRANSIENT, Database, listening
+from wanderamt.backbone.work import JOB_CHANNEL, Work
+from wanderamt.kernel.decision import Attempt, Expired, Job, Retry
+
+LEASE_S = 6.0
+RENEW_EVERY_S = 2.0
+POLL_S = 1.0
+DRAIN_S = 15.0
+BACKOFF_S = (1.0, 5.0, 15.0, 60.0, 300.0)
+
+log = structlog.get_logger()
+tracer = trace.get_tracer(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """How one kind of job is done.
+
+    claim:  (job, attempt, work) → the task for `call`; a Retry to put it off; None when there is nothing left to do.
+    call:   task → outcome, outside any transaction, within `timeout_s`.
+    record: (job, outcome, work) → None when done, or a Retry. The outcome is Expired when the deadline has passed.
+    """
+
+    job: type[Job]
+    claim: Callable[[Any, Attempt, Work], Awaitable[object]]
+    call: Callable[[Any], Awaitable[object]]
+    record: Callable[[Any, Any, Work], Awaitable[Retry | None]]
+    slots: int = 8
+    timeout_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    id: UUID
+    lease: UUID
+    job: Job
+    attempt: Attempt
+    trace: dict[str, str]
+    reason: str
+    expired: bool
+
+
+@dataclass
+class Jobs:
+    """Runs the lanes of one service. Start as many processes as you like: leases keep them apart."""
+
+    database: Database
+    lanes: Sequence[Lane]
+    trouble: str = "not started"
+    done: int = 0
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _running: dict[UUID, asyncio.Task[None]] = field(default_factory=dict)
+    _leases: dict[UUID, UUID] = field(default_factory=dict)
+
+    async def start(self) -> None:
+        self._tasks = [asyncio.create_task(self._run(lane), name=f"jobs-{lane.job.QUEUE}") for lane in self.lanes]
+        self._tasks.append(asyncio.create_task(self._renew(), name="jobs-renew"))
+
+    async def stop(self) -> None:
+        """Claims nothing more, lets running calls end within the drain budget, then leaves the rest to their leases."""
+        *lanes, renew = self._tasks
+        await _cancel(lanes)
+        if self._running:
+            await asyncio.wait(self._running.values(), timeout=DRAIN_S)
+        await _cancel([*self._running.values(), renew])
+
+    async def _run(self, lane: Lane) -> None:
+        failures = 0
+        while True:
+            try:
+                async with listening(self.database.url, JOB_CHANNEL) as (_, woken):
+                    self.trouble, failures = "", 0
+                    await self._claim_for_ever(lane, woken)
+            except TRANSIENT as error:
+                self.trouble = f"{type(error).__name__}: jobs wait"
+                log.warning("jobs.wait", queue=lane.job.QUEUE, error=type(error).__name__)
+                await asyncio.sleep(min(0.1 * 2**failures, 5.0))
+                failures += 1
+
+    async def _claim_for_ever(self, lane: Lane, woken: asyncio.Event) -> None:
+        mine: set[asyncio.Task[None]] = set()
+        while True:
+            woken.clear()
+            for claimed, task in await self._claim(lane, lane.slots - len(mine)):
+                running = asyncio.create_task(self._do(lane, claimed, task), name=f"job-{claimed.id}")
+                self._running[claimed.id], self._leases[claimed.id] = running, claimed.lease
+                mine.add(running)
+                running.add_done_callback(mine.discard)
+                running.add_done_callback(partial(self._ended, claimed.id, woken))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(woken.wait(), POLL_S)
+
+    async def _claim(self, lane: Lane, free: int) -> list[tuple[Claimed, object]]:
+        if free <= 0:
+            return []
+        async with self.database.work() as work:
+            ready = []
+            for claimed in await self._lease_heads(lane, free, work):
+                with _span(claimed, "claim"):
+                    task = await self._ask_claim(lane, claimed, work)
+                if isinstance(task, Retry):
+                    await _put_off(claimed, task, work)
+                elif task is None:
+                    await _finish(claimed, work)
+                else:
+                    ready.append((claimed, task))
+            return ready
+
+    async def _lease_heads(self, lane: Lane, free: int, work: Work) -> list[Claimed]:
+        lease = work.new_id()
+        rows = await work.db.fetch(
+            """
+            WITH head AS (
+                SELECT id, lease IS NOT NULL AS interrupted FROM job j
+                WHERE queue = $1 AND NOT dead AND run_at <= $2 AND (lease IS NULL OR leased_until < $2)
+                  AND NOT EXISTS (SELECT 1 FROM job e WHERE e.queue = j.queue AND e.key = j.key AND e.seq < j.seq)
+                ORDER BY seq LIMIT $3 FOR UPDATE SKIP LOCKED
+            )
+            UPDATE job SET lease = $4, leased_until = $2 + make_interval(secs => $5), attempts = attempts + 1
+            FROM head WHERE job.id = head.id
+            RETURNING job.id, body, trace, attempts, interrupted, reason, deadline <= $2 AS expired
+            """,
+            lane.job.QUEUE,
+            work.now,
+            free,
+            lease,
+            LEASE_S,
+        )
+        return [
+            Claimed(
+                id=row["id"],
+                lease=lease,
+                job=lane.job.model_validate(row["body"]),
+                attempt=Attempt(row["attempts"], row["interrupted"]),
+                trace=row["trace"],
+                reason=row["reason"],
+                expired=row["expired"],
+            )
+            for row in rows
+        ]
+
+    async def _ask_claim(self, lane: Lane, claimed: Claimed, work: Work) -> object:
+        if claimed.expired:
+            return Expired(claimed.reason)
+        try:
+            async with work.db.transaction():
+                task = await lane.claim(claimed.job, claimed.attempt, work)
+                await work.flush()
+                return task
+        except TRANSIENT:
+            raise
+        except Exception as error:
+            work.forget()
+            log.exception("jobs.claim_failed", queue=lane.job.QUEUE, job_id=str(claimed.id))
+            return Retry(_backoff(claimed.attempt), f"{type(error).__name__} in claim")
+
+    async def _do(self, lane: Lane, claimed: Claimed, task: object) -> None:
+        with _span(claimed, "call"):
+            outcome = await self._call(lane, claimed, task)
+        with _span(claimed, "record"):
+            await self._record(lane, claimed, outcome)
+
+    async def _call(self, lane: Lane, claimed: Claimed, task: object) -> object:
+        if isinstance(task, Expired):
+            return task
+        try:
+            return await asyncio.wait_for(lane.call(task), lane.timeout_s)
+        except Exception as error:
+            log.exception("jobs.call_failed", queue=lane.job.QUEUE, job_id=str(claimed.id))
+            return Retry(_backoff(claimed.attempt), f"{type(error).__name__} in the call")
+
+    async def _record(self, lane: Lane, claimed: Claimed, outcome: object) -> None:
+        while True:
+            try:
+                async with self.database.work() as work:
+                    await self._record_once(lane, claimed, outcome, work)
+                self.done += 1
+                return
+            except TRANSIENT as error:
+                log.warning("jobs.record_waits", job_id=str(claimed.id), error=type(error).__name__)
+                await asyncio.sleep(0.5)
+            except Exception as error:
+                log.exception("jobs.record_failed", queue=lane.job.QUEUE, job_id=str(claimed.id))
+                await self._bury(claimed, f"{type(error).__name__} in record")
+                return
+
+    async def _record_once(self, lane: Lane, claimed: Claimed, outcome: object, work: Work) -> None:
+        held = await work.db.fetchval(
+            "SELECT true FROM job WHERE id = $1 AND lease = $2 FOR UPDATE", claimed.id, claimed.lease
+        )
+        if not held:
+            log.warning("jobs.lease_lost", job_id=str(claimed.id))
+            return
+        again = outcome if isinstance(outcome, Retry) else await lane.record(claimed.job, outcome, work)
+        if again:
+            await _put_off(claimed, again, work)
+        else:
+            await _finish(claimed, work)
+
+    async def _bury(self, claimed: Claimed, reason: str) -> None:
+        async with self.database.work() as work:
+            await work.db.execute(
+                "UPDATE job SET dead = true, reason = $3, lease = NULL WHERE id = $1 AND lease = $2",
+                claimed.id,
+                claimed.lease,
+                reason,
+            )
+
+    def _ended(self, job_id: UUID, woken: asyncio.Event, _: asyncio.Task[None]) -> None:
+        self._running.pop(job_id, None)
+        self._leases.pop(job_id, None)
+        woken.set()
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_EVERY_S)
+            with suppress(*TRANSIENT):
+                if leases := dict(self._leases):
+                    async with self.database.work() as work:
+                        await work.db.execute(
+                            """
+                            UPDATE job SET leased_until = $3 + make_interval(secs => $4)
+                            FROM unnest($1::uuid[], $2::uuid[]) AS held(id, lease)
+                            WHERE job.id = held.id AND job.lease = held.lease
+                            """,
+                            list(leases),
+                            list(leases.values()),
+                            work.now,
+                            LEASE_S,
+                        )
+
+
+async def _finish(claimed: Claimed, work: Work) -> None:
+    await work.db.execute("DELETE FROM job WHERE id = $1 AND lease = $2", claimed.id, claimed.lease)
+    work.woken.add(JOB_CHANNEL)  # the next of this key may be waiting
+
+
+async def _put_off(claimed: Claimed, retry: Retry, work: Work) -> None:
+    await work.db.execute(
+        "UPDATE job SET lease = NULL, leased_until = NULL, run_at = $3, reason = $4 WHERE id = $1 AND lease = $2",
+        claimed.id,
+        claimed.lease,
+        work.now + timedelta(seconds=retry.after_s),
+        retry.reason,
+    )
+
+
+def _backoff(attempt: Attempt) -> float:
+    return BACKOFF_S[min(attempt.number - 1, len(BACKOFF_S) - 1)]
+
+
+def _span(claimed: Claimed, beat: str) -> Any:
+    return tracer.start_as_current_span(
+        f"{claimed.job.QUEUE} {beat}",
+        context=propagate.extract(claimed.trace),
+        attributes={"job.id": str(claimed.id), "job.attempt": claimed.attempt.number},
+    )
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

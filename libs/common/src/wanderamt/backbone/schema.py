@@ -1,0 +1,81 @@
+"""Tables of the backbone, created by each service's first migration in its own database.
+
+Queue tables get their own autovacuum settings: the defaults fail on tables that are filled and emptied all day.
+"""
+
+from string import Template
+
+_QUEUE = Template("""
+ALTER TABLE $table SET (
+    autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000,
+    autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 1000
+)""")
+
+CREATE: tuple[str, ...] = (
+    """
+    CREATE TABLE outbox (
+        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        event_id uuid NOT NULL UNIQUE,
+        shard smallint NOT NULL,
+        topic text NOT NULL,
+        aggregate uuid NOT NULL,
+        version integer NOT NULL,
+        key bytea NOT NULL,
+        value bytea NOT NULL,
+        headers jsonb NOT NULL,
+        created_at timestamptz NOT NULL DEFAULT now(),
+        UNIQUE (aggregate, version)
+    )""",
+    _QUEUE.substitute(table="outbox"),
+    """
+    CREATE TABLE inbox (
+        consumer text NOT NULL,
+        event_id uuid NOT NULL,
+        handled_at timestamptz NOT NULL DEFAULT now(),
+        PRIMARY KEY (consumer, event_id)
+    )""",
+    """
+    CREATE TABLE inbox_version (
+        consumer text NOT NULL,
+        aggregate uuid NOT NULL,
+        version integer NOT NULL,
+        PRIMARY KEY (consumer, aggregate)
+    )""",
+    """
+    CREATE TABLE parked (
+        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        consumer text NOT NULL,
+        topic text NOT NULL,
+        partition integer NOT NULL,
+        "offset" bigint NOT NULL,
+        aggregate uuid,
+        key bytea,
+        value bytea,
+        headers jsonb NOT NULL,
+        state text NOT NULL CHECK (state IN ('parked', 'behind', 'quarantined')),
+        reason text NOT NULL,
+        parked_at timestamptz NOT NULL DEFAULT now(),
+        UNIQUE (consumer, topic, partition, "offset")
+    )""",
+    "CREATE INDEX parked_aggregate ON parked (consumer, aggregate) WHERE aggregate IS NOT NULL",
+    """
+    CREATE TABLE job (
+        id uuid PRIMARY KEY,
+        seq bigint GENERATED ALWAYS AS IDENTITY,
+        queue text NOT NULL,
+        key text NOT NULL,
+        body jsonb NOT NULL,
+        trace jsonb NOT NULL,
+        run_at timestamptz NOT NULL,
+        deadline timestamptz NOT NULL,
+        attempts integer NOT NULL DEFAULT 0,
+        lease uuid,
+        leased_until timestamptz,
+        dead boolean NOT NULL DEFAULT false,
+        reason text NOT NULL DEFAULT '',
+        created_at timestamptz NOT NULL DEFAULT now()
+    )""",
+    "CREATE INDEX job_head ON job (queue, key, seq)",
+    "CREATE INDEX job_due ON job (queue, run_at) WHERE NOT dead",
+    _QUEUE.substitute(table="job"),
+)

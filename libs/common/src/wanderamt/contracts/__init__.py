@@ -1,0 +1,60 @@
+"""The one face of the event contracts: what services say to each other, and nothing else."""
+
+from wanderamt.contracts.case import (
+    CaseEvent,
+    CaseFinished,
+    CaseNeedsVisit,
+    CaseOpened,
+    Language,
+    RegisterRequested,
+    VisitReason,
+)
+from wanderamt.contracts.document import DocumentIssued
+from wanderamt.contracts.envelope import Head, Undecodable, decode_event, decode_head, encode
+from wanderamt.contracts.notice import Channel, NoticeEvent, NoticeFailed, NoticeKind, NoticeSent, NoticeUnknown
+from wanderamt.contracts.register import RegisterAnswered, Verdict
+from wanderamt.contracts.stand import StandCancelled, StandEvent, StandScheduled
+from wanderamt.kernel.decision import Event
+
+EVENTS: tuple[type[Event], ...] = (
+    CaseOpened,
+    RegisterRequested,
+    CaseFinished,
+    CaseNeedsVisit,
+    RegisterAnswered,
+    DocumentIssued,
+    NoticeSent,
+    NoticeFailed,
+    NoticeUnknown,
+    StandScheduled,
+    StandCancelled,
+)
+
+__all__ = [
+    "EVENTS",
+    "CaseEvent",
+    "CaseFinished",
+    "CaseNeedsVisit",
+    "CaseOpened",
+    "Channel",
+    "DocumentIssued",
+    "Event",
+    "Head",
+    "Language",
+    "NoticeEvent",
+    "NoticeFailed",
+    "NoticeKind",
+    "NoticeSent",
+    "NoticeUnknown",
+    "RegisterAnswered",
+    "RegisterRequested",
+    "StandCancelled",
+    "StandEvent",
+    "StandScheduled",
+    "Undecodable",
+    "Verdict",
+    "VisitReason",
+    "decode_event",
+    "decode_head",
+    "encode",
+]

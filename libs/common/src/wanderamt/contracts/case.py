@@ -1,0 +1,78 @@
+"""Topic case.v1, owned by intake: what happens to a case."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar
+from uuid import UUID
+
+from pydantic import AwareDatetime
+
+from wanderamt.kernel.decision import Event
+from wanderamt.kernel.sealed import Sealed
+
+
+class Language(StrEnum):
+    DE = "de"
+    EN = "en"
+
+
+class CaseEvent(Event):
+    TOPIC: ClassVar[str] = "case.v1"
+    AGGREGATE: ClassVar[str] = "case_id"
+
+    case_id: UUID
+
+
+class CaseOpened(CaseEvent):
+    """A citizen's wish was taken at a stand."""
+
+    TYPE: ClassVar[str] = "at.wanderamt.case.opened.v1"
+
+    service: str
+    stand_id: UUID
+    language: Language
+    captured_at: AwareDatetime
+    contact: Sealed | None = None
+
+
+class RegisterRequested(CaseEvent):
+    """The case needs an answer from a register. Carries the question, so that nobody has to ask intake back."""
+
+    TYPE: ClassVar[str] = "at.wanderamt.case.register-requested.v1"
+
+    request_id: UUID
+    register_name: str
+    operation: str
+    question: Sealed
+    purpose: str
+    officer: str
+    deadline: AwareDatetime
+
+
+class CaseFinished(CaseEvent):
+    """The case is final: the citizen has what they came for, or it is on its way as a document."""
+
+    TYPE: ClassVar[str] = "at.wanderamt.case.finished.v1"
+
+    service: str
+    stand_id: UUID
+    finished_at: AwareDatetime
+
+
+class VisitReason(StrEnum):
+    NOT_FOUND = "not_found"
+    REGISTER_UNAVAILABLE = "register_unavailable"
+    REGISTER_REFUSED = "register_refused"
+
+
+class CaseNeedsVisit(CaseEvent):
+    """The case cannot end at the stand: the citizen is asked to come again or to an office."""
+
+    TYPE: ClassVar[str] = "at.wanderamt.case.needs-visit.v1"
+
+    service: str
+    stand_id: UUID
+    language: Language
+    reason: VisitReason
+    contact: Sealed | None = None
+    decided_at: datetime

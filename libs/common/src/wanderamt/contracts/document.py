@@ -1,0 +1,28 @@
+"""Topic document.v1, owned by intake: documents that exist."""
+
+from typing import ClassVar
+from uuid import UUID
+
+from pydantic import AwareDatetime
+
+from wanderamt.contracts.case import Language
+from wanderamt.kernel.decision import Event
+from wanderamt.kernel.sealed import Sealed
+
+
+class DocumentIssued(Event):
+    """A document was made and stored; `sha256` is the hex digest of its bytes."""
+
+    TYPE: ClassVar[str] = "at.wanderamt.document.issued.v1"
+    TOPIC: ClassVar[str] = "document.v1"
+    AGGREGATE: ClassVar[str] = "document_id"
+
+    document_id: UUID
+    case_id: UUID
+    service: str
+    stand_id: UUID
+    number: str
+    sha256: str
+    language: Language
+    contact: Sealed | None = None
+    issued_at: AwareDatetime

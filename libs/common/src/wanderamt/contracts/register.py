@@ -1,0 +1,34 @@
+"""Topic register.v1, owned by registry-bridge: what registers answered."""
+
+from enum import StrEnum
+from typing import ClassVar
+from uuid import UUID
+
+from pydantic import AwareDatetime
+
+from wanderamt.kernel.decision import Event
+from wanderamt.kernel.sealed import Sealed
+
+
+class Verdict(StrEnum):
+    """How a request ended. A locked person and an unknown one are both `not_found`."""
+
+    CONFIRMED = "confirmed"
+    NOT_FOUND = "not_found"
+    REFUSED = "refused"
+    UNAVAILABLE = "unavailable"
+
+
+class RegisterAnswered(Event):
+    """The register gave an answer, or none before the deadline (`unavailable`)."""
+
+    TYPE: ClassVar[str] = "at.wanderamt.register.answered.v1"
+    TOPIC: ClassVar[str] = "register.v1"
+    AGGREGATE: ClassVar[str] = "request_id"
+
+    request_id: UUID
+    case_id: UUID
+    register_name: str
+    verdict: Verdict
+    answer: Sealed | None = None
+    as_of: AwareDatetime

@@ -1,0 +1,39 @@
+"""Topic stand.v1, owned by scheduling: where and when the administration comes to the citizens."""
+
+from typing import ClassVar
+from uuid import UUID
+
+from pydantic import AwareDatetime
+
+from wanderamt.kernel.decision import Event
+
+
+class StandEvent(Event):
+    TOPIC: ClassVar[str] = "stand.v1"
+    AGGREGATE: ClassVar[str] = "stand_id"
+
+    stand_id: UUID
+
+
+class StandScheduled(StandEvent):
+    """A stand will stand: place, window, who and what goes there, which services it offers."""
+
+    TYPE: ClassVar[str] = "at.wanderamt.stand.scheduled.v1"
+
+    place: str
+    district: str
+    starts_at: AwareDatetime
+    ends_at: AwareDatetime
+    crew: str
+    vehicle: str
+    kit: str
+    services: tuple[str, ...]
+
+
+class StandCancelled(StandEvent):
+    """The stand will not stand after all."""
+
+    TYPE: ClassVar[str] = "at.wanderamt.stand.cancelled.v1"
+
+    reason: str
+    cancelled_at: AwareDatetime

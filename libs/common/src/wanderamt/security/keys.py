@@ -1,0 +1,52 @@
+"""Sealing of personal data: AES-256-GCM under a key per person, the person's id bound in as associated data.
+
+The person's key is derived from the authority's master key (HKDF-SHA-256, RFC 5869), so every entitled service can
+open what another sealed. Erasure by destroying a person's own key needs the `keys.v1` topic and comes with it.
+"""
+
+import base64
+import os
+from uuid import UUID
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from pydantic import SecretStr
+
+from wanderamt.kernel.sealed import Sealed
+
+KEY_BYTES = 32
+NONCE_BYTES = 12
+
+
+class Unreadable(Exception):
+    """The sealed text was changed, belongs to another person, or the key is not ours."""
+
+
+class Sealer:
+    def __init__(self, master_key: SecretStr) -> None:
+        """`master_key`: 32 bytes, base64. Raises ValueError otherwise."""
+        self._master = base64.b64decode(master_key.get_secret_value(), validate=True)
+        if len(self._master) != KEY_BYTES:
+            raise ValueError("the sealing key must be 32 bytes in base64: set WANDERAMT_SEALING_KEY")
+
+    def seal(self, subject: UUID, plain: bytes) -> Sealed:
+        nonce = os.urandom(NONCE_BYTES)
+        text = AESGCM(self._key(subject)).encrypt(nonce, plain, subject.bytes)
+        return Sealed(subject=subject, nonce=base64.b64encode(nonce).decode(), text=base64.b64encode(text).decode())
+
+    def open(self, sealed: Sealed) -> bytes:
+        """Raises Unreadable."""
+        try:
+            nonce, text = base64.b64decode(sealed.nonce), base64.b64decode(sealed.text)
+            return AESGCM(self._key(sealed.subject)).decrypt(nonce, text, sealed.subject.bytes)
+        except (InvalidTag, ValueError) as error:
+            raise Unreadable("a sealed field cannot be opened with this key") from error
+
+    def _key(self, subject: UUID) -> bytes:
+        return HKDF(SHA256(), KEY_BYTES, salt=None, info=b"wanderamt.person." + subject.bytes).derive(self._master)
+
+
+def new_master_key() -> str:
+    return base64.b64encode(os.urandom(KEY_BYTES)).decode()

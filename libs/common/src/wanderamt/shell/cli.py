@@ -1,0 +1,129 @@
+"""The root of the command line. Each service adds its own commands by the entry point `wanderamt.commands`."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Annotated, TypeVar
+from uuid import UUID
+
+import typer
+import uvloop
+from pydantic import ValidationError
+
+from wanderamt.backbone.sources import utc_now
+from wanderamt.security.keys import new_master_key
+from wanderamt.security.roles import Role
+from wanderamt.security.tokens import Caller, TokenSigner, new_key_pair
+from wanderamt.shell.service import Service
+
+root = typer.Typer(
+    name="wanderamt",
+    help="The administration comes to the citizens: run and look after the services.\n\n"
+    "Start with 'wanderamt run SERVICE --help'; settings are environment variables that begin with WANDERAMT_.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+key = typer.Typer(help="Keys for signing and sealing.", no_args_is_help=True)
+root.add_typer(key, name="key")
+
+
+def _services() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group="wanderamt.services")}
+
+
+def _build(name: str) -> Service:
+    found = _services().get(name)
+    if not found:
+        raise typer.BadParameter(f"no service '{name}' is installed here; there are: {', '.join(sorted(_services()))}")
+    try:
+        service = found.load()()
+    except ValidationError as error:
+        wanted = "\n".join(f"  WANDERAMT_{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors())
+        typer.echo(f"{name} cannot start, these settings are missing or wrong:\n{wanted}", err=True)
+        raise typer.Exit(2) from error
+    assert isinstance(service, Service)  # noqa: S101 -- an entry point that builds something else is a bug
+    return service
+
+
+T = TypeVar("T")
+
+ServiceName = Annotated[str, typer.Argument(help="Name of an installed service, such as intake.")]
+
+
+@root.command()
+def run(
+    service: ServiceName,
+    migrated: Annotated[bool, typer.Option("--migrate", help="Bring the schema up to date first.")] = False,  # noqa: FBT002
+) -> None:
+    """Run a service until SIGTERM: HTTP, inbox, jobs and relay in one process."""
+    built = _build(service)
+    if migrated:
+        built.migrate()
+    uvloop.run(built.run())
+
+
+@root.command()
+def migrate(service: ServiceName) -> None:
+    """Bring the database of a service to its newest schema."""
+    _build(service).migrate()
+    typer.echo(f"{service}: schema is up to date")
+
+
+@root.command()
+def services() -> None:
+    """List the services installed here."""
+    for name in sorted(_services()):
+        typer.echo(name)
+
+
+@root.command()
+def token(
+    subject: Annotated[str, typer.Argument(help="The officer's account name.")],
+    audience: Annotated[str, typer.Option(help="The service the token is for, such as intake.")],
+    role: Annotated[list[Role], typer.Option(help="A role; repeat for more.")],
+    private_key: Annotated[Path, typer.Option(help="PEM file of the signing key.", exists=True)],
+    device: Annotated[UUID | None, typer.Option(help="Id of the enrolled device.")] = None,
+    stand: Annotated[UUID | None, typer.Option(help="Id of the stand the clerk works at.")] = None,
+    minutes: Annotated[int, typer.Option(help="Life of the token.", min=1, max=24 * 60)] = 60,
+) -> None:
+    """Sign an access token. For development; in production the city's sign-in issues them."""
+    signer = TokenSigner(private_key.read_text())
+    caller = Caller(subject, frozenset(role), device, stand)
+    typer.echo(signer.sign(caller, audience=audience, now=utc_now(), lifetime=timedelta(minutes=minutes)))
+
+
+@key.command("signing")
+def signing(private_key: Annotated[Path, typer.Argument(help="File to write the private key to (mode 600).")]) -> None:
+    """Make a new key pair for tokens: writes the private PEM, prints the public one."""
+    private, public = new_key_pair()
+    private_key.touch(mode=0o600)
+    private_key.write_text(private)
+    typer.echo(public)
+
+
+@key.command("sealing")
+def sealing() -> None:
+    """Make a new master key for sealed data. Losing it loses the data it sealed: keep a copy in two places."""
+    typer.echo(new_master_key())
+
+
+def with_service(name: str, use: Callable[[Service], Awaitable[T]]) -> T:
+    """Runs `use(service)` (a coroutine function) with the service's database open. For operators' commands."""
+
+    async def body() -> T:
+        service = _build(name)
+        await service.ground.database.start()
+        try:
+            return await use(service)
+        finally:
+            await service.ground.database.stop()
+
+    return asyncio.run(body())
+
+
+def main() -> None:
+    for point in entry_points(group="wanderamt.commands"):
+        root.add_typer(point.load(), name=point.name)
+    root()

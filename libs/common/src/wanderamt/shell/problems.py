@@ -1,0 +1,98 @@
+"""Refusals and errors as problem documents (RFC 9457), in this one place. No problem holds payload or personal data."""
+
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from wanderamt.kernel.refusal import Ground, Refusal
+
+MEDIA_TYPE = "application/problem+json"
+STATUS = {
+    Ground.INVALID: 422,
+    Ground.UNAUTHENTICATED: 401,
+    Ground.FORBIDDEN: 403,
+    Ground.NOT_FOUND: 404,
+    Ground.CONFLICT: 409,
+    Ground.TOO_LARGE: 413,
+}
+
+log = structlog.get_logger()
+
+
+class Problem(BaseModel):
+    """RFC 9457 with two members of ours: `code` is stable for programs, `hint` says what to do next."""
+
+    type: str = Field(examples=["urn:wanderamt:problem:stand.unknown"])
+    title: str
+    status: int
+    code: str = Field(examples=["stand.unknown"])
+    hint: str
+    errors: list[str] = Field(default=[], description="the fields that do not fit, without their values")
+
+
+class Refused(Exception):
+    """Carries a refusal out of a dependency, where a route cannot return it."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.code)
+        self.refusal = refusal
+
+
+def problem_of(refusal: Refusal, *, errors: list[str] | None = None) -> Problem:
+    return Problem(
+        type=f"urn:wanderamt:problem:{refusal.code}",
+        title=refusal.code.replace(".", " ").replace("_", " "),
+        status=STATUS[refusal.ground],
+        code=refusal.code,
+        hint=refusal.hint,
+        errors=errors or [],
+    )
+
+
+def render_problem(refusal: Refusal, *, errors: list[str] | None = None) -> JSONResponse:
+    problem = problem_of(refusal, errors=errors)
+    headers = {"WWW-Authenticate": "Bearer"} if problem.status == 401 else None
+    return JSONResponse(problem.model_dump(), problem.status, headers=headers, media_type=MEDIA_TYPE)
+
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    "default": {
+        "description": "A problem document (RFC 9457)",
+        "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}},
+    }
+}
+
+
+def install_problems(app: FastAPI) -> None:
+    @app.exception_handler(Refused)
+    async def on_refused(_: Request, error: Refused) -> JSONResponse:
+        return render_problem(error.refusal)
+
+    @app.exception_handler(RequestValidationError)
+    async def on_invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        fields = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+        return render_problem(Refusal("request.invalid", "Correct the named fields and send again."), errors=fields)
+
+    @app.exception_handler(HTTPException)
+    async def on_http(_: Request, error: HTTPException) -> JSONResponse:
+        ground = {404: Ground.NOT_FOUND, 413: Ground.TOO_LARGE}.get(error.status_code, Ground.INVALID)
+        response = render_problem(Refusal(f"http.{error.status_code}", str(error.detail), ground))
+        response.status_code = error.status_code
+        return response
+
+    @app.exception_handler(Exception)
+    async def on_bug(request: Request, error: Exception) -> JSONResponse:
+        log.exception("http.failed", path=request.url.path, error=type(error).__name__)
+        body = Problem(
+            type="urn:wanderamt:problem:server.failed",
+            title="server failed",
+            status=500,
+            code="server.failed",
+            hint="The service failed. Nothing was saved; send the same again in a moment.",
+        )
+        return JSONResponse(body.model_dump(), 500, media_type=MEDIA_TYPE)

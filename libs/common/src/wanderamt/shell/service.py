@@ -1,0 +1,127 @@
+"""A service process: start in order, be ready, drain on SIGTERM, stop in reverse order."""
+
+import asyncio
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from wanderamt.backbone.database import Database, migrate
+from wanderamt.backbone.inbox import Handler, Inbox
+from wanderamt.backbone.jobs import Jobs, Lane
+from wanderamt.backbone.relay import Relay
+from wanderamt.backbone.topics import Topics
+from wanderamt.contracts import Event
+from wanderamt.security.tokens import TokenReader
+from wanderamt.shell.http import Part, add_health, create_http
+from wanderamt.shell.settings import ServiceSettings
+from wanderamt.shell.telemetry import start_logs, start_traces
+
+DRAIN_S = 20
+
+log = structlog.get_logger()
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals to the service, which has more to stop than HTTP."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@dataclass
+class Ground:
+    """What every service stands on, made from its settings. `package` holds its migrations."""
+
+    name: str
+    package: str
+    settings: ServiceSettings
+    database: Database
+    topics: Topics
+    http: FastAPI
+
+    @classmethod
+    def lay(cls, name: str, package: str, settings: ServiceSettings) -> "Ground":
+        database = Database(
+            settings.database_url.get_secret_value(), owner=name, max_connections=settings.database_connections
+        )
+        tokens = TokenReader(settings.token_public_key, audience=name)
+        return cls(
+            name=name,
+            package=package,
+            settings=settings,
+            database=database,
+            topics=Topics(settings.topic_prefix),
+            http=create_http(name, tokens=tokens, sources=database.sources),
+        )
+
+    def inbox(self, on: Mapping[type[Event], Handler]) -> Inbox:
+        return Inbox(self.name, on, self.database, self.settings.kafka_bootstrap_servers, self.topics)
+
+    def relay(self) -> Relay:
+        return Relay(self.database, self.settings.kafka_bootstrap_servers, self.topics)
+
+    def jobs(self, lanes: Sequence[Lane]) -> Jobs:
+        return Jobs(self.database, lanes)
+
+
+@dataclass
+class Service:
+    """`parts` start in this order after database and topics, and stop in the reverse order."""
+
+    ground: Ground
+    parts: dict[str, Part]
+
+    def __post_init__(self) -> None:
+        add_health(self.ground.http, self.parts, self.ground.database.alive)
+
+    def migrate(self) -> None:
+        migrate(self.ground.settings.database_url.get_secret_value(), self.ground.package)
+
+    async def start(self) -> None:
+        settings = self.ground.settings
+        await self.ground.database.start()
+        await self.ground.topics.create(settings.kafka_bootstrap_servers, replicas=settings.kafka_replicas)
+        for part in self.parts.values():
+            await part.start()
+        log.info("service.started", service=self.ground.name)
+
+    async def stop(self) -> None:
+        for name, part in reversed(self.parts.items()):
+            try:
+                await asyncio.wait_for(part.stop(), DRAIN_S)
+            except TimeoutError:
+                log.warning("service.part_did_not_stop", service=self.ground.name, part=name, budget_s=DRAIN_S)
+        await self.ground.database.stop()
+        log.info("service.stopped", service=self.ground.name)
+
+    async def run(self) -> None:
+        """Until SIGTERM or SIGINT. The HTTP door opens last and closes first."""
+        settings = self.ground.settings
+        start_logs(settings.log_level)
+        traces = start_traces(
+            self.ground.name, otlp_endpoint=settings.otlp_endpoint, trace_folder=settings.trace_folder
+        )
+        config = uvicorn.Config(
+            self.ground.http,
+            host=settings.host,
+            port=settings.port,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=DRAIN_S,
+        )
+        server = _Server(config)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
+        await self.start()
+        try:
+            await server.serve()
+        finally:
+            await self.stop()
+            traces.shutdown()

@@ -1,0 +1,1 @@
+"""Field intake: entries from the stand become cases, cases become documents."""

@@ -1,0 +1,7 @@
+"""Alembic's door to the migrations of intake."""
+
+from wanderamt.backbone.migrations import run
+
+from intake.tables import metadata
+
+run(metadata)

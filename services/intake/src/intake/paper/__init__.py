@@ -1,0 +1,1 @@
+"""The printing room: burns CPU, knows no case."""

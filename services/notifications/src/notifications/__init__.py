@@ -1,0 +1,1 @@
+"""Tells citizens: once per person, case and status."""

@@ -1,0 +1,1 @@
+"""Asks slow registers, so that nobody else waits for them."""

@@ -1,0 +1,1 @@
+"""One folder a register. The only place that speaks their languages."""

@@ -1,0 +1,1 @@
+"""Where and when the administration comes to the citizens, with whom and with what."""

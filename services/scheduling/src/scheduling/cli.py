@@ -1,0 +1,35 @@
+"""Commands for the operators of scheduling."""
+
+import typer
+from wanderamt.shell.cli import with_service
+from wanderamt.shell.service import Service
+
+from scheduling import store
+from scheduling.domain.stand import Stand
+
+NAME = "scheduling"
+SHOWN = 50
+
+commands = typer.Typer(help="Stands.", no_args_is_help=True)
+
+
+@commands.callback()
+def scheduling() -> None:
+    """Stands: where and when, with whom and with what."""
+
+
+@commands.command("stands")
+def stands() -> None:
+    """List the latest 50 stands."""
+
+    async def use(service: Service) -> list[Stand]:
+        async with service.ground.database.work() as work:
+            return await store.stands(work, limit=SHOWN)
+
+    found = with_service(NAME, use)
+    if not found:
+        typer.echo("no stand is scheduled yet")
+    for one in found:
+        plan = one.plan
+        crew = f"{plan.crew}, {plan.vehicle}, {plan.kit}"
+        typer.echo(f"{plan.starts_at:%Y-%m-%d %H:%M}  {one.state:<10} {plan.place}, {crew}  {one.id}")
