@@ -8,7 +8,7 @@ repeats without end and says so in health.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -65,6 +65,7 @@ class Inbox:
             batch_timeout_ms=50,
             auto_offset_reset="earliest",
             ack_policy=AckPolicy.MANUAL,
+            parser=_unparsed,
             decoder=_raw,
         )
         subscriber(self._on_batch)
@@ -216,6 +217,16 @@ class Inbox:
 
     async def _park(self, item: Item, work: Work, *, state: ParkedState, reason: str) -> None:
         await park(work.db, self.consumer, item.arrival, aggregate=item.head.subject, state=state, reason=reason)
+
+
+async def _unparsed(
+    records: tuple[ConsumerRecord[bytes, bytes], ...],
+    original: Callable[[tuple[ConsumerRecord[bytes, bytes], ...]], Awaitable[KafkaMessage]],
+) -> KafkaMessage:
+    """Hides the headers from the framework, which drops a whole batch when one header is not UTF-8."""
+    message = await original(tuple(replace(record, headers=()) for record in records))
+    message.raw_message = records
+    return message
 
 
 async def _raw(message: KafkaMessage) -> bytes | None:

@@ -80,19 +80,18 @@ class SmsPhone:
 
 
 def main(
-    sms_port: Annotated[int, typer.Option(help="HTTP port of the SMS gateway on 127.0.0.1.")],
-    smtp_port: Annotated[int, typer.Option(help="Port of the mail server on 127.0.0.1.")],
+    sms_port: Annotated[int, typer.Option(help="HTTP port of the SMS gateway.")],
+    smtp_port: Annotated[int, typer.Option(help="Port of the mail server.")],
     mails: Annotated[Path, typer.Option(help="Folder for the received mails.")],
     key: Annotated[str, typer.Option(help="Bearer key the SMS gateway wants.", envvar="WANDERAMT_SMS_KEY")],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
 ) -> None:
-    """An SMS gateway (HTTP) and a mail server (SMTP) on 127.0.0.1."""
+    """An SMS gateway (HTTP) and a mail server (SMTP)."""
     letterbox = Letterbox(mails)
-    server = Controller(letterbox, hostname="127.0.0.1", port=smtp_port)
+    server = Controller(letterbox, hostname=host, port=smtp_port)
     server.start()
     try:
-        uvicorn.run(
-            SmsPhone(key, letterbox).app, host="127.0.0.1", port=sms_port, log_level="warning", access_log=False
-        )
+        uvicorn.run(SmsPhone(key, letterbox).app, host=host, port=sms_port, log_level="warning", access_log=False)
     finally:
         server.stop()
 

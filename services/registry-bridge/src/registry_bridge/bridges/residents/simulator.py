@@ -114,14 +114,15 @@ def _envelope() -> tuple[Any, Any]:
 
 
 def main(
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")],
+    port: Annotated[int, typer.Option(help="Port to listen on.")],
     people: Annotated[Path | None, typer.Option(help="JSON lines of the people it knows; without: everybody.")] = None,
     latency_s: Annotated[float, typer.Option(help="Mean seconds before an answer.")] = 1.0,
     jitter_s: Annotated[float, typer.Option(help="Seconds more or less.")] = 0.5,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
 ) -> None:
-    """A residents register on 127.0.0.1, SOAP at /soap, knobs at /_simulator."""
+    """A residents register: SOAP at /soap, knobs at /_simulator."""
     simulator = Simulator(read_people(people) if people else None, Knobs(latency_s=latency_s, jitter_s=jitter_s))
-    uvicorn.run(simulator.app, host="127.0.0.1", port=port, log_level="warning", access_log=False)
+    uvicorn.run(simulator.app, host=host, port=port, log_level="warning", access_log=False)
 
 
 if __name__ == "__main__":

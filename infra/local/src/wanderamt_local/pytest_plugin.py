@@ -1,0 +1,139 @@
+"""Fixtures for every member: real Kafka and PostgreSQL once per run, a database and a topic prefix per test.
+
+A server that does not start fails the tests; nothing is skipped.
+"""
+
+import asyncio
+import shutil
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import UUID
+
+import pytest
+import pytest_asyncio
+from uuid_utils.compat import uuid7
+from wanderamt.backbone.database import migrate
+from wanderamt.backbone.sources import utc_now
+from wanderamt.backbone.topics import Topics
+from wanderamt.security.keys import new_master_key
+from wanderamt.security.roles import Role
+from wanderamt.security.tokens import Caller, TokenSigner, new_key_pair
+
+from wanderamt_local.kafka import Kafka, start_kafka
+from wanderamt_local.postgres import Postgres, start_postgres
+from wanderamt_local.processes import Children
+from wanderamt_local.state import State
+from wanderamt_local.system import System
+
+T = TypeVar("T")
+MakeDatabase = Callable[[str], Coroutine[Any, Any, str]]
+
+
+class LoopThread:
+    """An event loop that outlives single tests, for servers that serve the whole run."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(180)
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+
+
+@dataclass(frozen=True)
+class Servers:
+    kafka: Kafka
+    postgres: Postgres
+
+
+@dataclass(frozen=True)
+class Badge:
+    """Keys of one run, and tokens made with them."""
+
+    private_key: str
+    public_key: str
+    sealing_key: str
+
+    def token(
+        self,
+        *roles: Role,
+        audience: str,
+        device: UUID | None = None,
+        stand: UUID | None = None,
+        lifetime: timedelta = timedelta(minutes=5),
+    ) -> str:
+        caller = Caller("tester@linz", frozenset(roles), device, stand)
+        return TokenSigner(self.private_key).sign(caller, audience=audience, now=utc_now(), lifetime=lifetime)
+
+
+@pytest.fixture(scope="session")
+def loop_thread() -> Iterator[LoopThread]:
+    thread = LoopThread()
+    yield thread
+    thread.close()
+
+
+@pytest.fixture(scope="session")
+def servers(loop_thread: LoopThread) -> Iterator[Servers]:
+    folder = Path(tempfile.mkdtemp(prefix="wanderamt-test-"))
+    state, children = State(folder), Children()
+
+    async def start() -> Servers:
+        kafka, postgres = await asyncio.gather(start_kafka(state, children), start_postgres(state, children))
+        return Servers(kafka, postgres)
+
+    started = loop_thread.run(start())
+    yield started
+    loop_thread.run(children.stop())
+    started.kafka.stop()
+    started.postgres.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def badge() -> Badge:
+    private, public = new_key_pair()
+    return Badge(private, public, new_master_key())
+
+
+@pytest.fixture(scope="session")
+def running_system(loop_thread: LoopThread) -> Iterator[System]:
+    """The whole system as 'make up' runs it: four services, simulators, servers, each a process."""
+    folder = Path(tempfile.mkdtemp(prefix="wanderamt-e2e-"))
+    system = System(State(folder))
+    loop_thread.run(system.start())
+    yield system
+    loop_thread.run(system.stop())
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def topics() -> Topics:
+    return Topics(prefix=f"t{uuid7().hex[-12:]}.")
+
+
+@pytest_asyncio.fixture
+async def make_database(servers: Servers) -> AsyncIterator[MakeDatabase]:
+    """`await make_database("intake")` → the URL of a fresh database with that service's schema."""
+    made: list[str] = []
+
+    async def make(package: str) -> str:
+        name = f"{package}_{uuid7().hex[-12:]}"
+        made.append(name)
+        url = await servers.postgres.create_database(name)
+        await asyncio.to_thread(migrate, url, package)
+        return url
+
+    yield make
+    for name in made:
+        await servers.postgres.drop_database(name)

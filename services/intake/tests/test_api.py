@@ -1,0 +1,129 @@
+"""Intake's door: good entries are taken, bad ones are told why, nothing is lost."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from wanderamt.security.roles import Role
+
+
+async def test_an_entry_opens_a_case_and_writes_its_events_in_the_same_transaction(desk: Any) -> None:
+    entry = desk.entry()
+    answer = (await desk.sync(entry)).json()
+    assert [one["status"] for one in answer["results"]] == ["accepted"]
+    case = (await desk.http.get(f"/cases/{entry['case_id']}", headers=desk.clerk())).json()
+    assert case["state"] == "provisional"
+    assert case["owner"] == "tester@linz"
+    assert case["deadline"]
+    assert case["reason"]
+    rows = await desk.rows("SELECT topic, version, headers->>'ce_type' AS type FROM outbox ORDER BY id")
+    assert [(row["topic"], row["version"]) for row in rows] == [("case.v1", 1), ("case.v1", 2)]
+    assert rows[1]["type"] == "at.wanderamt.case.register-requested.v1"
+
+
+async def test_a_service_without_a_register_is_final_at_once_and_its_document_is_ordered(desk: Any) -> None:
+    entry = desk.entry()
+    entry["body"]["service"] = "lost_property_report"
+    await desk.sync(entry)
+    assert (await desk.http.get(f"/cases/{entry['case_id']}", headers=desk.clerk())).json()["state"] == "final"
+    assert [row["queue"] for row in await desk.rows("SELECT queue FROM job")] == ["issue-document"]
+
+
+async def test_the_same_intent_twice_opens_one_case(desk: Any) -> None:
+    entry = desk.entry()
+    await desk.sync(entry)
+    again = (await desk.sync(entry, entry)).json()["results"]
+    assert [one["status"] for one in again] == ["duplicate", "duplicate"]
+    assert len(await desk.rows("SELECT 1 FROM case_file")) == 1
+    assert len(await desk.rows("SELECT 1 FROM outbox")) == 2
+
+
+async def test_another_content_under_a_used_id_is_refused(desk: Any) -> None:
+    entry = desk.entry()
+    await desk.sync(entry)
+    changed = entry | {"captured_at": "2026-05-04T10:30:00+02:00"}
+    result = (await desk.sync(changed)).json()["results"][0]
+    assert result["problem"]["code"] == "entry.id_reused"
+
+
+async def test_bad_entries_get_a_code_each_and_the_good_ones_of_the_request_are_taken(
+    desk: Any, megabytes: str
+) -> None:
+    huge = desk.entry()
+    huge["body"]["applicant"]["given_name"] = megabytes
+    wrong_body = desk.entry(body={"service": "registration_confirmation"})
+    unknown = desk.entry(type="case.fly")
+    elsewhere = desk.entry(stand_id=desk.entry()["entry_id"])
+    not_offered = desk.entry()
+    not_offered["body"]["service"] = "passport"
+    good = desk.entry()
+    reply = await desk.sync(huge, wrong_body, unknown, elsewhere, not_offered, "no entry", good)
+    assert reply.status_code == 200
+    results = reply.json()["results"]
+    codes = [one["problem"]["code"] if one["problem"] else one["status"] for one in results]
+    assert codes == [
+        "entry.too_large",
+        "entry.invalid",
+        "entry.unknown_type",
+        "entry.other_stand",
+        "case.unknown_service",
+        "entry.invalid",
+        "accepted",
+    ]
+    assert all(one["problem"]["hint"] for one in results[:-1])
+    kept = await desk.rows("SELECT code, bytes, raw FROM refused_entry ORDER BY id")
+    assert [row["code"] for row in kept] == ["entry.too_large", "entry.invalid", "entry.unknown_type", "entry.invalid"]
+    assert kept[0]["bytes"] > 2_000_000
+    assert kept[1]["raw"]
+
+
+async def test_a_cut_upload_in_lines_loses_the_cut_line_alone(desk: Any) -> None:
+    lines = "\n".join(json.dumps(desk.entry()) for _ in range(3))[:-40]
+    headers = desk.clerk() | {"Content-Type": "application/x-ndjson"}
+    results = (await desk.http.post("/sync", content=lines, headers=headers)).json()["results"]
+    assert [one["status"] for one in results] == ["accepted", "accepted", "refused"]
+    assert results[2]["problem"]["code"] == "entry.malformed_json"
+
+
+@pytest.mark.parametrize("body", [b"{", b"\xff\xfe", b"[" * 100_000, b""])
+async def test_a_request_that_is_not_json_is_a_problem_document(desk: Any, body: bytes) -> None:
+    reply = await desk.http.post("/sync", content=body, headers=desk.clerk())
+    assert reply.status_code == 422
+    assert reply.headers["content-type"] == "application/problem+json"
+    assert reply.json()["code"] == "request.malformed_json"
+
+
+async def test_wrong_and_expired_tokens_are_refused(desk: Any) -> None:
+    expired = desk.bearer(Role.CLERK, device=desk.device_id, stand=desk.stand_id, lifetime=timedelta(hours=-1))
+    other = {"Authorization": f"Bearer {desk.badge.token(Role.CLERK, audience='scheduling')}"}
+    for headers, code in (
+        (expired, "token.expired"),
+        (other, "token.invalid"),
+        ({"Authorization": "Bearer x.y.z"}, "token.invalid"),
+    ):
+        reply = await desk.sync(desk.entry(), headers=headers)
+        assert (reply.status_code, reply.json()["code"]) == (401, code)
+    assert (await desk.http.post("/sync", json={})).json()["code"] == "token.missing"
+    assert await desk.rows("SELECT 1 FROM entry") == []
+
+
+async def test_a_revoked_device_is_refused_until_it_is_enrolled_again(desk: Any) -> None:
+    await desk.http.post(f"/devices/{desk.device_id}/revoke", headers=desk.bearer(Role.OPERATOR))
+    reply = await desk.sync(desk.entry())
+    assert (reply.status_code, reply.json()["code"]) == (403, "device.not_enrolled")
+
+
+async def test_the_wrong_role_is_refused(desk: Any) -> None:
+    operator, clerk = desk.bearer(Role.OPERATOR, device=desk.device_id, stand=desk.stand_id), desk.clerk()
+    assert (await desk.sync(desk.entry(), headers=operator)).status_code == 403
+    assert (await desk.http.post("/devices", json={}, headers=clerk)).status_code == 403
+    assert (await desk.http.post(f"/devices/{desk.device_id}/revoke", headers=clerk)).status_code == 403
+    assert (await desk.http.get(f"/documents/{desk.device_id}.pdf", headers=operator)).status_code == 403
+
+
+async def test_no_personal_data_stands_in_the_database_in_clear(desk: Any) -> None:
+    await desk.sync(desk.entry(), desk.entry(type="case.fly"))
+    for table in ("case_file", "outbox", "entry", "refused_entry", "job"):
+        text = str([dict(row) for row in await desk.rows(f"SELECT * FROM {table}")])
+        assert not [word for word in ("Hadžić", "Hadzic", "+43660555001", "zoe@mail") if word in text], table

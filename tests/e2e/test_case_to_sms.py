@@ -1,0 +1,141 @@
+"""A case from the tap to the citizen's phone, across all services as processes."""
+
+import asyncio
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from pypdf import PdfReader
+from uuid_utils.compat import uuid7
+from wanderamt.security.roles import Role
+from wanderamt_local.demo.waterfall import read_spans
+from wanderamt_local.system import SERVICES
+
+WAIT_S = 40
+
+
+async def until(ask: Any) -> Any:
+    """What `ask` gives once it is true. Fails after WAIT_S."""
+    async with asyncio.timeout(WAIT_S):
+        while not (found := await ask()):
+            await asyncio.sleep(0.1)
+    return found
+
+
+def bearer(system: Any, service: str, *roles: Role, **about: Any) -> dict[str, str]:
+    return {"Authorization": f"Bearer {system.token('clerk@linz', *roles, audience=service, **about)}"}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_a_service_says_that_it_lives_is_ready_and_how_to_talk_to_it(running_system: Any, service: str) -> None:
+    async with httpx.AsyncClient(base_url=running_system.url(service), timeout=10) as http:
+        assert (await http.get("/health/live")).json()["status"] == "live"
+        ready = await http.get("/health/ready")
+        assert (ready.status_code, ready.json()["status"]) == (200, "ready")
+        assert set(ready.json()["parts"].values()) == {"ok"}
+        assert "swagger" in (await http.get("/docs")).text.lower()
+
+
+async def test_a_case_reaches_the_phone_and_the_mailbox_and_its_trace_covers_the_way(running_system: Any) -> None:
+    system = running_system
+    device_id, stand_id, case_id, trace_id = uuid7(), uuid7(), uuid7(), uuid7().hex
+    clerk = bearer(system, "intake", Role.CLERK, device=device_id, stand=stand_id)
+    entry = {
+        "entry_id": str(uuid7()),
+        "case_id": str(case_id),
+        "device_seq": 1,
+        "case_seq": 1,
+        "stand_id": str(stand_id),
+        "type": "case.open",
+        "captured_at": "2026-05-04T09:30:00+02:00",
+        "traceparent": f"00-{trace_id}-{trace_id[:16]}-01",
+        "body": {
+            "service": "registration_confirmation",
+            "language": "en",
+            "applicant": {"given_name": "Šemsa", "family_name": "Öztürk", "birth_date": "1971-12-31"},
+            "contact": {"phone": "+43660555777", "email": "semsa@mail.example"},
+        },
+    }
+    async with httpx.AsyncClient(timeout=10) as http:
+        device = {"device_id": str(device_id), "label": "Tablet 9"}
+        operator = bearer(system, "intake", Role.OPERATOR)
+        (await http.post(f"{system.url('intake')}/devices", json=device, headers=operator)).raise_for_status()
+        for _ in range(2):  # the answer was lost, the device sends again
+            (
+                await http.post(f"{system.url('intake')}/sync", json={"entries": [entry]}, headers=clerk)
+            ).raise_for_status()
+
+        async def documented() -> Any:
+            case = (await http.get(f"{system.url('intake')}/cases/{case_id}", headers=clerk)).json()
+            return case if case["document_id"] else None
+
+        case = await until(documented)
+        assert case["state"] == "final"
+        pdf = await http.get(f"{system.url('intake')}/documents/{case['document_id']}.pdf", headers=clerk)
+        text = PdfReader(io.BytesIO(pdf.content)).pages[0].extract_text()
+        assert "Öztürk" in text
+        assert case["document_number"] in text
+
+        async def told() -> Any:
+            reply = await http.get(
+                f"{system.url('notifications')}/cases/{case_id}/notices",
+                headers=bearer(system, "notifications", Role.CLERK),
+            )
+            notices = reply.json()
+            return notices if {one["state"] for one in notices} == {"sent"} and len(notices) == 2 else None
+
+        notices = {one["channel"]: one["notice_id"] for one in await until(told)}
+        received = (await http.get(f"{system.url('sms')}/_simulator")).json()
+        assert [one["reference"] for one in received["messages"] if one["to"] == "+43660555777"] == [notices["sms"]]
+        mails = {mail_id: count for mail_id, count in received["mails"].items() if notices["email"] in mail_id}
+        assert list(mails.values()) == [1]
+        await asyncio.sleep(1.5)  # spans are written twice a second
+    spans = read_spans(Path(system.state.folder) / "traces", trace_id)
+    assert {"intake", "registry-bridge", "notifications"} <= {span["service"] for span in spans}
+    assert len(spans) >= 8
+    assert "smtp send" in {span["name"] for span in spans}
+
+
+async def test_a_stand_is_known_at_the_intake_and_its_crew_cannot_be_at_two_places(running_system: Any) -> None:
+    system = running_system
+    planner = bearer(system, "scheduling", Role.PLANNER)
+    stand = {
+        "stand_id": str(uuid7()),
+        "place": "Hauptplatz",
+        "district": "Innere Stadt",
+        "starts_at": "2027-05-04T08:00:00+02:00",
+        "ends_at": "2027-05-04T12:00:00+02:00",
+        "crew": "Team A",
+        "vehicle": "Bus 7",
+        "kit": "Koffer 7",
+        "services": ["registration_confirmation"],
+    }
+    elsewhere = stand | {"stand_id": str(uuid7()), "place": "solarCity", "vehicle": "Bus 8", "kit": "Koffer 8"}
+    later = elsewhere | {"starts_at": "2027-05-04T12:00:00+02:00", "ends_at": "2027-05-04T15:00:00+02:00"}
+    async with httpx.AsyncClient(timeout=10) as http:
+        url = f"{system.url('scheduling')}/stands"
+        assert (await http.post(url, json=stand, headers=planner)).status_code == 201
+        assert (await http.post(url, json=stand, headers=planner)).status_code == 201  # the same plan again
+        refused = await http.post(url, json=elsewhere, headers=planner)
+        assert (refused.status_code, refused.json()["code"]) == (409, "stand.resource_taken")
+        assert "crew" in refused.json()["hint"]
+        assert (await http.post(url, json=later, headers=planner)).status_code == 201
+        backwards = stand | {"stand_id": str(uuid7()), "ends_at": "2027-05-04T07:00:00+02:00"}
+        assert (await http.post(url, json=backwards, headers=planner)).json()["code"] == "stand.window_backwards"
+
+        async def known() -> bool:
+            found = (
+                await http.get(f"{system.url('intake')}/stands", headers=bearer(system, "intake", Role.PLANNER))
+            ).json()
+            return stand["stand_id"] in {one["stand_id"] for one in found}
+
+        assert await until(known)
+
+
+async def test_logs_hold_no_name_no_phone_and_no_mail_address(running_system: Any) -> None:
+    logs = "".join(path.read_text(errors="replace") for path in (running_system.state.folder / "logs").glob("*.log"))
+    assert json.dumps("service.started") in logs
+    assert not [word for word in ("Öztürk", "Šemsa", "+43660555777", "semsa@mail") if word in logs]

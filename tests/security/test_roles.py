@@ -1,0 +1,51 @@
+"""Every route of every running service but health asks for a token and a role."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from wanderamt.backbone.sources import utc_now
+from wanderamt.security.roles import Role
+from wanderamt.security.tokens import Caller, TokenSigner
+from wanderamt_local.system import SERVICES
+
+ANY_ID = UUID("01900000-0000-7000-8000-000000000000")
+OPEN_TO = {
+    ("intake", "POST", "/sync"): {Role.CLERK},
+    ("intake", "POST", "/devices"): {Role.OPERATOR},
+    ("intake", "POST", "/devices/{device_id}/revoke"): {Role.OPERATOR},
+    ("intake", "GET", "/cases/{case_id}"): {Role.CLERK, Role.OPERATOR},
+    ("intake", "GET", "/stands/{stand_id}/cases"): set(Role),
+    ("intake", "GET", "/documents/{document_id}.pdf"): {Role.CLERK},
+    ("intake", "GET", "/stands"): set(Role),
+    ("registry-bridge", "GET", "/waiting"): {Role.CLERK, Role.OPERATOR},
+    ("registry-bridge", "GET", "/requests/{request_id}"): {Role.OPERATOR},
+    ("scheduling", "POST", "/stands"): {Role.PLANNER},
+    ("scheduling", "GET", "/stands"): set(Role),
+    ("scheduling", "GET", "/stands/{stand_id}"): set(Role),
+    ("scheduling", "POST", "/stands/{stand_id}/cancel"): {Role.PLANNER},
+    ("notifications", "GET", "/cases/{case_id}/notices"): {Role.CLERK, Role.OPERATOR},
+    ("notifications", "GET", "/notices/counts"): {Role.OPERATOR},
+}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_every_route_is_open_to_its_roles_and_to_no_other(running_system: Any, service: str) -> None:
+    signer = TokenSigner(running_system.state.secrets.token_private_key)
+    async with httpx.AsyncClient(base_url=running_system.url(service), timeout=10) as http:
+        paths = (await http.get("/openapi.json")).json()["paths"]
+        routes = {(m.upper(), path) for path, methods in paths.items() for m in methods if "/health/" not in path}
+        assert routes == {(method, path) for name, method, path in OPEN_TO if name == service}
+        for method, path in sorted(routes):
+            url = path
+            for field in ("device_id", "case_id", "stand_id", "document_id", "request_id"):
+                url = url.replace("{" + field + "}", str(ANY_ID))
+            assert (await http.request(method, url)).status_code == 401
+            for roles in ((), *((role,) for role in Role)):
+                caller = Caller("tester", frozenset(roles), ANY_ID, ANY_ID)
+                token = signer.sign(caller, audience=service, now=utc_now(), lifetime=timedelta(minutes=5))
+                reply = await http.request(method, url, headers={"Authorization": f"Bearer {token}"})
+                wrong_role = reply.status_code == 403 and reply.json()["code"] == "role.missing"
+                assert wrong_role is not bool(set(roles) & OPEN_TO[service, method, path]), (method, path, roles)
