@@ -16,6 +16,8 @@ from uuid import UUID
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import Connection, MetaData, inspect
+from sqlalchemy.ext.asyncio import create_async_engine
 from uuid_utils.compat import uuid7
 from wanderamt.backbone.database import migrate
 from wanderamt.backbone.sources import utc_now
@@ -137,3 +139,32 @@ async def make_database(servers: Servers) -> AsyncIterator[MakeDatabase]:
     yield make
     for name in made:
         await servers.postgres.drop_database(name)
+
+
+BACKBONE_TABLES = {"outbox", "inbox", "inbox_version", "parked", "job", "alembic_version"}
+
+
+@pytest.fixture
+def table_drift() -> Callable[[str, MetaData], Coroutine[Any, Any, list[str]]]:
+    """`await table_drift(url, metadata)` → what differs between a service's tables.py and its migrated database."""
+
+    async def drift(url: str, metadata: MetaData) -> list[str]:
+        engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://", 1))
+        try:
+            async with engine.connect() as connection:
+                return await connection.run_sync(_drift, metadata)
+        finally:
+            await engine.dispose()
+
+    return drift
+
+
+def _drift(connection: Connection, metadata: MetaData) -> list[str]:
+    inspector = inspect(connection)
+    found = set(inspector.get_table_names()) - BACKBONE_TABLES
+    differences = [f"table {name}" for name in sorted(found ^ metadata.tables.keys())]
+    for name in sorted(found & metadata.tables.keys()):
+        there = {column["name"]: bool(column["nullable"]) for column in inspector.get_columns(name)}
+        said = {column.name: bool(column.nullable) for column in metadata.tables[name].columns}
+        differences += [f"{name}.{column}" for column, _ in sorted(there.items() ^ said.items())]
+    return differences
