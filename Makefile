@@ -38,7 +38,7 @@ demo: $(STATE)/fetched ## Play a recorded morning through all services (KILL=reg
 	@$(RUN) wanderamt local demo $(if $(KILL),--kill $(KILL))
 
 up: $(STATE)/fetched ## Start the whole system, print its URLs, keep it running
-	@exec $(RUN) wanderamt local up
+	@exec .venv/bin/wanderamt local up
 
 down: $(STATE)/synced ## Stop what 'make up' started
 	@$(RUN) wanderamt local down

@@ -98,6 +98,8 @@ async def _keep_up(system: System) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
+    parent = os.getppid()
+    watching = asyncio.create_task(_follow_parent(parent, stop))
     started = asyncio.create_task(system.start())
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait({started, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -107,13 +109,19 @@ async def _keep_up(system: System) -> None:
         return
     started.result()
     console.print(_urls(system))
-    console.print(
-        f"Settings for commands: set -a; . {system.state.folder}/env/intake.env; set +a; wanderamt intake --help"
-    )
+    console.print(f"For commands in another terminal: set -a; . {system.state.folder}/env/intake.env; set +a")
     console.print("Ctrl-C or 'make down' stops it.")
     await stop.wait()
     console.print("stopping")
+    watching.cancel()
     await system.stop()
+
+
+async def _follow_parent(parent: int, stop: asyncio.Event) -> None:
+    """A killed make (or terminal) takes the system with it."""
+    while os.getppid() == parent:
+        await asyncio.sleep(1)
+    stop.set()
 
 
 def _urls(system: System) -> Table:
