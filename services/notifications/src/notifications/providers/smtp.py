@@ -2,6 +2,7 @@
 
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
+from email.utils import formatdate
 
 import aiosmtplib
 from opentelemetry import trace
@@ -63,6 +64,7 @@ class MailServer:
         mail["From"] = self._sender
         mail["To"] = to
         mail["Subject"] = subject
+        mail["Date"] = formatdate()
         mail["Message-ID"] = f"<{reference}@{self._sender.split('@')[1]}>"
         mail["Auto-Submitted"] = "auto-generated"
         mail.set_content(body)
