@@ -127,3 +127,15 @@ async def test_no_personal_data_stands_in_the_database_in_clear(desk: Any) -> No
     for table in ("case_file", "outbox", "entry", "refused_entry", "job"):
         text = str([dict(row) for row in await desk.rows(f"SELECT * FROM {table}")])
         assert not [word for word in ("Hadžić", "Hadzic", "+43660555001", "zoe@mail") if word in text], table
+
+
+async def test_a_sync_of_fifty_entries_is_a_few_statements_in_one_transaction(desk: Any) -> None:
+    said: list[str] = []
+    await desk.sync(desk.entry())  # the driver looks types up once per connection
+    for holder in desk.service.ground.database.pool._holders:
+        if holder._con:
+            holder._con.add_query_logger(lambda query: said.append(query.query))
+    reply = await desk.sync(*(desk.entry() for _ in range(50)))
+    assert [one["status"] for one in reply.json()["results"]] == ["accepted"] * 50
+    assert len([query for query in said if "pg_notify" not in query]) <= 10
+    assert len([query for query in said if query.startswith("BEGIN")]) == 1
