@@ -49,6 +49,7 @@ class Child:
 class Children:
     _leash: asyncio.subprocess.Process | None = None
     _children: dict[str, Child] = field(default_factory=dict)
+    _leashing: asyncio.Lock = field(default_factory=asyncio.Lock)
     _stopping: bool = False
 
     async def start(self, command: Command) -> None:
@@ -107,14 +108,15 @@ class Children:
         return process
 
     async def _tell_leash(self, line: str) -> None:
-        if not self._leash:
-            self._leash = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-ISE",
-                str(wanderamt_local.leash.__file__),
-                stdin=asyncio.subprocess.PIPE,
-                start_new_session=True,
-            )
+        async with self._leashing:  # two servers start at once; there is one leash
+            if not self._leash:
+                self._leash = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-ISE",
+                    str(wanderamt_local.leash.__file__),
+                    stdin=asyncio.subprocess.PIPE,
+                    start_new_session=True,
+                )
         assert self._leash.stdin  # noqa: S101 -- a pipe was asked for
         with contextlib.suppress(ConnectionError):
             self._leash.stdin.write(f"{line}\n".encode())
