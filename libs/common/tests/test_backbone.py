@@ -1,7 +1,6 @@
 """Outbox, relay, inbox and jobs together, on a real broker and a real database."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -40,11 +39,9 @@ async def until(holds: Any) -> None:
 
 
 @pytest_asyncio.fixture
-async def database(make_database: Any) -> AsyncIterator[Database]:
-    database = Database(await make_database("scheduling"), owner="scheduling")
-    await database.start()
-    yield database
-    await database.stop()
+async def database(open_database: Any) -> Database:
+    opened: Database = await open_database("scheduling")
+    return opened
 
 
 async def count(database: Database, table: str) -> int:

@@ -1,6 +1,5 @@
 """What notifications decides: once per case, kind and channel; an interrupted mail is told, not sent again."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -20,11 +19,9 @@ FIRST, AFTER_A_CRASH = Attempt(1, interrupted=False), Attempt(2, interrupted=Tru
 
 
 @pytest_asyncio.fixture
-async def database(make_database: Any) -> AsyncIterator[Database]:
-    database = Database(await make_database("notifications"), owner="notifications")
-    await database.start()
-    yield database
-    await database.stop()
+async def database(open_database: Any) -> Database:
+    opened: Database = await open_database("notifications")
+    return opened
 
 
 async def told(database: Database, badge: Any, *, times: int = 1) -> tuple[CaseId, dict[Channel, SendNotice]]:

@@ -1,7 +1,6 @@
 """A stand's pitch, crew, vehicle and kit are at one place at a time, whoever plans, however many at once."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,11 +20,9 @@ ELSEWHERE = replace(PLAN, place="solarCity", crew="Team B", vehicle="Bus 2", kit
 
 
 @pytest_asyncio.fixture
-async def database(make_database: Any) -> AsyncIterator[Database]:
-    database = Database(await make_database("scheduling"), owner="scheduling")
-    await database.start()
-    yield database
-    await database.stop()
+async def database(open_database: Any) -> Database:
+    opened: Database = await open_database("scheduling")
+    return opened
 
 
 async def schedule(database: Database, plan: Plan, stand_id: StandId | None = None) -> Stand | Refusal:

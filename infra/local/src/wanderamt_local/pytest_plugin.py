@@ -19,7 +19,7 @@ import pytest_asyncio
 from sqlalchemy import Connection, MetaData, inspect
 from sqlalchemy.ext.asyncio import create_async_engine
 from uuid_utils.compat import uuid7
-from wanderamt.backbone.database import migrate
+from wanderamt.backbone.database import Database, migrate
 from wanderamt.backbone.sources import utc_now
 from wanderamt.backbone.topics import Topics
 from wanderamt.security.keys import new_master_key
@@ -34,6 +34,7 @@ from wanderamt_local.system import System
 
 T = TypeVar("T")
 MakeDatabase = Callable[[str], Coroutine[Any, Any, str]]
+OpenDatabase = Callable[[str], Coroutine[Any, Any, Database]]
 
 
 class LoopThread:
@@ -139,6 +140,22 @@ async def make_database(servers: Servers) -> AsyncIterator[MakeDatabase]:
     yield make
     for name in made:
         await servers.postgres.drop_database(name)
+
+
+@pytest_asyncio.fixture
+async def open_database(make_database: MakeDatabase) -> AsyncIterator[OpenDatabase]:
+    """`await open_database("scheduling")` → a started Database of that service, fresh and migrated."""
+    opened: list[Database] = []
+
+    async def start(package: str) -> Database:
+        database = Database(await make_database(package), owner=package.replace("_", "-"))
+        await database.start()
+        opened.append(database)
+        return database
+
+    yield start
+    for database in opened:
+        await database.stop()
 
 
 BACKBONE_TABLES = {"outbox", "inbox", "inbox_version", "parked", "job", "alembic_version"}
