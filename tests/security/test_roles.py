@@ -25,6 +25,7 @@ OPEN_TO = {
     ("scheduling", "POST", "/stands"): {Role.PLANNER},
     ("scheduling", "GET", "/stands"): set(Role),
     ("scheduling", "GET", "/stands/{stand_id}"): set(Role),
+    ("scheduling", "GET", "/stands/{stand_id}/demand"): {Role.PLANNER, Role.OPERATOR},
     ("scheduling", "POST", "/stands/{stand_id}/cancel"): {Role.PLANNER},
     ("notifications", "GET", "/cases/{case_id}/notices"): {Role.CLERK, Role.OPERATOR},
     ("notifications", "GET", "/notices/counts"): {Role.OPERATOR},

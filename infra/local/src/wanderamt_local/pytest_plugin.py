@@ -158,7 +158,10 @@ async def open_database(make_database: MakeDatabase) -> AsyncIterator[OpenDataba
         await database.stop()
 
 
-BACKBONE_TABLES = {"outbox", "inbox", "inbox_version", "parked", "job", "alembic_version"}
+BACKBONE_TABLES = {
+    *("outbox", "relay_beat", "inbox", "inbox_version", "inbox_mark", "parked", "operator_action", "job"),
+    "alembic_version",
+}
 
 
 @pytest.fixture

@@ -28,4 +28,8 @@ def build(settings: Settings | None = None) -> Service:
         slots=4,
         timeout_s=30,
     )
-    return Service(ground, {"relay": ground.relay(), "jobs": ground.jobs([paper]), "inbox": ground.inbox(handlers.ON)})
+    return Service(
+        ground,
+        {"relay": ground.relay(), "jobs": ground.jobs([paper]), "inbox": ground.inbox(handlers.ON)},
+        projections=("stand",),
+    )

@@ -6,7 +6,7 @@ from uuid import UUID
 import typer
 from wanderamt.kernel.ids import DeviceId
 from wanderamt.kernel.refusal import Refusal
-from wanderamt.shell.cli import with_service
+from wanderamt.shell.running import with_service
 from wanderamt.shell.service import Service
 
 from intake import handlers

@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from wanderamt.backbone.work import Work, traced
+from wanderamt.backbone.tracing import traced
+from wanderamt.backbone.work import Work
 from wanderamt.contracts import Event, RegisterAnswered, StandCancelled, StandScheduled
 from wanderamt.kernel.decision import Attempt, Decision, Expired, Retry
 from wanderamt.kernel.ids import CaseId, DeviceId, DocumentId, EntryId, RequestId, StandId

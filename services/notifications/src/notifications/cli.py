@@ -1,7 +1,7 @@
 """Commands for the operators of notifications."""
 
 import typer
-from wanderamt.shell.cli import with_service
+from wanderamt.shell.running import with_service
 from wanderamt.shell.service import Service
 
 from notifications import store

@@ -37,6 +37,15 @@ class StandOut(StandIn):
     version: int
 
 
+class DemandOut(BaseModel):
+    """Cases of one service at a stand, by how they ended."""
+
+    service: str
+    open: int = 0
+    finished: int = 0
+    needs_visit: int = 0
+
+
 class Cancellation(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -63,6 +72,16 @@ def add_routes(app: FastAPI, database: Database) -> None:
     async def stand(stand_id: UUID, _: Caller = only(Role.CLERK, Role.PLANNER, Role.OPERATOR)) -> StandOut:
         async with database.work() as work:
             return _out(await handlers.show_stand(StandId(stand_id), work))
+
+    @router.get("/stands/{stand_id}/demand")
+    async def demand(stand_id: UUID, _: Caller = only(Role.PLANNER, Role.OPERATOR)) -> list[DemandOut]:
+        """What was wanted at a stand and how it ended, the most wanted first. Empty: nobody came yet."""
+        async with database.work() as work:
+            found = await store.demand(work, StandId(stand_id))
+        by_service: dict[str, dict[str, int]] = {}
+        for service, outcome, cases in found:
+            by_service.setdefault(service, {})[outcome] = cases
+        return [DemandOut(service=service, **counts) for service, counts in by_service.items()]
 
     @router.post("/stands/{stand_id}/cancel")
     async def cancel(stand_id: UUID, why: Cancellation, _: Caller = only(Role.PLANNER)) -> StandOut:

@@ -1,13 +1,15 @@
-"""Every message into scheduling: what planners want."""
+"""Every message into scheduling: what planners want, and what became of the cases at their stands."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
 
+from wanderamt.backbone.inbox import Handler, Many
 from wanderamt.backbone.work import Work
-from wanderamt.contracts import Event
+from wanderamt.contracts import CaseFinished, CaseNeedsVisit, CaseOpened, Event
 from wanderamt.kernel.ids import StandId
 from wanderamt.kernel.refusal import Refusal
 
 from scheduling import store
+from scheduling.domain.demand import CaseNews, learn
 from scheduling.domain.refusals import NO_STAND
 from scheduling.domain.stand import Plan, Stand, cancel, schedule
 
@@ -41,4 +43,14 @@ async def show_stand(stand_id: StandId, work: Work) -> Stand | Refusal:
     return await store.lock_stand(work, stand_id) or NO_STAND
 
 
-ON: dict[type[Event], Callable[..., Awaitable[None]]] = {}
+async def on_case_news(news: Sequence[CaseNews], work: Work) -> None:
+    known = await store.visits(work, {one.case_id for one in news})
+    await store.save_visits(work, learn(known, news))
+
+
+_on_case_news = Many(on_case_news)
+ON: dict[type[Event], Handler | Many] = {
+    CaseOpened: _on_case_news,
+    CaseFinished: _on_case_news,
+    CaseNeedsVisit: _on_case_news,
+}

@@ -1,12 +1,15 @@
 """All SQL of scheduling: returns and takes domain values."""
 
+from collections.abc import Collection, Sequence
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 from wanderamt.backbone.work import Work
-from wanderamt.kernel.ids import StandId
+from wanderamt.kernel.ids import CaseId, StandId
 from wanderamt.kernel.refusal import Refusal
 
+from scheduling.domain.demand import Outcome, Visit
 from scheduling.domain.refusals import taken
 from scheduling.domain.stand import Plan, Stand, StandState
 
@@ -61,6 +64,51 @@ async def save_state(work: Work, stand: Stand) -> None:
     await work.db.execute(
         "UPDATE stand SET state = $2, version = $3 WHERE stand_id = $1", stand.id, stand.state, stand.version
     )
+
+
+async def visits(work: Work, case_ids: Collection[UUID]) -> dict[UUID, Visit]:
+    rows = await work.db.fetch("SELECT * FROM visit WHERE case_id = ANY($1::uuid[])", list(case_ids))
+    return {
+        row["case_id"]: Visit(
+            CaseId(row["case_id"]),
+            StandId(row["stand_id"]),
+            row["service"],
+            Outcome(row["outcome"]),
+            row["opened_at"],
+            row["ended_at"],
+        )
+        for row in rows
+    }
+
+
+async def save_visits(work: Work, changed: Sequence[Visit]) -> None:
+    ordered = sorted(changed, key=lambda visit: visit.case_id)
+    await work.db.execute(
+        """
+        INSERT INTO visit (case_id, stand_id, service, outcome, opened_at, ended_at)
+        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[])
+        ON CONFLICT (case_id) DO UPDATE
+        SET outcome = excluded.outcome, opened_at = excluded.opened_at, ended_at = excluded.ended_at
+        """,
+        [visit.case_id for visit in ordered],
+        [visit.stand_id for visit in ordered],
+        [visit.service for visit in ordered],
+        [visit.outcome for visit in ordered],
+        [visit.opened_at for visit in ordered],
+        [visit.ended_at for visit in ordered],
+    )
+
+
+async def demand(work: Work, stand_id: StandId) -> list[tuple[str, Outcome, int]]:
+    """(service, outcome, cases), the most wanted service first."""
+    rows = await work.db.fetch(
+        """
+        SELECT service, outcome, count(*) AS cases FROM visit WHERE stand_id = $1 GROUP BY service, outcome
+        ORDER BY sum(count(*)) OVER (PARTITION BY service) DESC, service, outcome
+        """,
+        stand_id,
+    )
+    return [(row["service"], Outcome(row["outcome"]), row["cases"]) for row in rows]
 
 
 async def _resource_ids(work: Work, names: dict[str, str]) -> dict[str, int]:

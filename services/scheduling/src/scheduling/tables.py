@@ -4,10 +4,11 @@ Overlap of pitch, crew, vehicle or kit is impossible by exclusion constraints. T
 under the btree_gist extension, which not every PostgreSQL has; a range of one number with `&&` needs none.
 """
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, Identity, MetaData, String, UniqueConstraint, func, text
+from sqlalchemy import BigInteger, Column, DateTime, Identity, MetaData, String, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import ARRAY, TSTZRANGE, ExcludeConstraint
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
@@ -48,3 +49,15 @@ class Stand(Table, table=True):
     vehicle_id: int = Field(sa_type=BigInteger)
     kit_id: int = Field(sa_type=BigInteger)
     services: list[str] = Field(sa_column=Column(ARRAY(String), nullable=False))
+
+
+class Visit(Table, table=True):
+    """Demand as it was served, from the cases' topic alone: 'wanderamt rebuild scheduling' makes it again."""
+
+    __tablename__ = "visit"
+    case_id: UUID = Field(primary_key=True)
+    stand_id: UUID = Field(index=True)
+    service: str
+    outcome: str
+    opened_at: datetime | None = Field(sa_column=Column(DateTime(timezone=True)))
+    ended_at: datetime | None = Field(sa_column=Column(DateTime(timezone=True)))

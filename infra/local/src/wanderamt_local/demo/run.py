@@ -276,7 +276,8 @@ async def run_demo(out: Path, *, kill: str, seconds: float, console: Console) ->
         _keep_pdfs(folder, await demo._documents())
     finally:
         await demo.client.aclose()
-        traces.shutdown()
+        if traces:
+            traces.shutdown()
         await system.stop()
     ledger.seconds = round(loop.time() - began, 1)
     spans = _keep_trace(folder, state.folder / "traces", demo.traced_tap())

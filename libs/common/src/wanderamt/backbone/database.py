@@ -22,6 +22,14 @@ from wanderamt.backbone.work import Work
 COMMAND_TIMEOUT_S = 30
 CONNECT_TIMEOUT_S = 10
 WAKE_AT_MOST_EVERY_S = 0.005
+SESSION = {
+    # a process that is frozen inside a transaction must not hold its rows from the others
+    "idle_in_transaction_session_timeout": "15000",
+    # and one whose machine is gone must not hold its advisory locks
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+}
 
 # What a database does when it restarts, is overloaded or chose us as the deadlock victim: wait and do it again.
 TRANSIENT: tuple[type[BaseException], ...] = (
@@ -62,6 +70,7 @@ class Database:
             init=prepare_connection,
             command_timeout=COMMAND_TIMEOUT_S,
             timeout=CONNECT_TIMEOUT_S,
+            server_settings=SESSION | {"application_name": self.owner},
         )
         self._waker = asyncio.create_task(self._wake_listeners(), name="database-waker")
 
@@ -74,10 +83,11 @@ class Database:
                 await asyncio.wait_for(self.pool.close(), CONNECT_TIMEOUT_S)
 
     @asynccontextmanager
-    async def work(self) -> AsyncIterator[Work]:
+    async def work(self, *, quiet: bool = False) -> AsyncIterator[Work]:
+        """`quiet`: nothing is told and nothing enqueued (see Work)."""
         async with self.pool.acquire(timeout=CONNECT_TIMEOUT_S) as connection:
             async with connection.transaction():
-                work = Work(connection, owner=self.owner, sources=self.sources)
+                work = Work(connection, owner=self.owner, sources=self.sources, quiet=quiet)
                 yield work
                 await work.flush()
             self.wake(*work.woken)
@@ -110,7 +120,9 @@ class Database:
 async def listening(url: str, channel: str) -> AsyncIterator[tuple[Any, asyncio.Event]]:
     """A connection of its own with an event that is set whenever `channel` is notified."""
     woken = asyncio.Event()
-    connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S, command_timeout=COMMAND_TIMEOUT_S)
+    connection = await asyncpg.connect(
+        url, timeout=CONNECT_TIMEOUT_S, command_timeout=COMMAND_TIMEOUT_S, server_settings=SESSION
+    )
     try:
         await prepare_connection(connection)
         await connection.add_listener(channel, lambda *_: woken.set())

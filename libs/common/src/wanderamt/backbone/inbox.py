@@ -1,43 +1,61 @@
 """Kafka records in: one transaction per batch, each event once in effect, in order per aggregate.
 
-Kept true: offsets are committed after our transaction, never before; an event id is handled once per consumer; a
-version not above the last one seen of its aggregate is stale and dropped. When a batch fails it runs again one event
-at a time under savepoints: a permanent failure parks its aggregate, a transient one (database, broker) waits and
-repeats without end and says so in health.
+Kept true: offsets are committed after our transaction, never before; effects happen once (see guards). When a handler
+fails, the batch runs again with that aggregate parked, and one by one when that does not help; a transient failure
+(database, broker) waits and repeats without end and says so in health.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+from uuid import UUID
 
 import structlog
 from aiokafka import ConsumerRecord
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
-from opentelemetry import propagate, trace
 from opentelemetry.trace import SpanKind
 
+from wanderamt.backbone.arrivals import Item, Reader
 from wanderamt.backbone.database import TRANSIENT, Database
-from wanderamt.backbone.parked import Arrival, ParkedState, park, waiting_aggregates
+from wanderamt.backbone.guards import Fact, Guards
+from wanderamt.backbone.parked import BEHIND, Arrival, Cause, ParkedState, cause_of, park, still_waiting
+from wanderamt.backbone.progress import Progress
 from wanderamt.backbone.topics import Topics
+from wanderamt.backbone.tracing import recorded, span_under
 from wanderamt.backbone.work import Work
-from wanderamt.contracts import Event, Head, Undecodable, decode_event, decode_head
+from wanderamt.contracts import Event, Head, Undecodable
 
 Handler = Callable[[Any, Work], Awaitable[object]]
 
 MAX_RECORDS = 500
+MAX_PARKED_AT_ONCE = 4
 BACKOFF_S = (0.1, 0.5, 1, 2, 5)
+STUCK_AFTER_S = 30.0
+LOOK_EVERY_S = 5.0
 
 log = structlog.get_logger()
-tracer = trace.get_tracer(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    arrival: Arrival
-    head: Head
-    event: Event
+class Many:
+    """A handler that takes a batch's events as one list, in order: for projections that write in bulk."""
+
+    handler: Callable[[list[Any], Work], Awaitable[object]]
+
+
+class HandlerFailed(Exception):
+    """`error` is the handler's own."""
+
+    def __init__(self, head: Head | None, error: Exception) -> None:
+        super().__init__("a handler failed")
+        self.head = head
+        self.error = error
+
+
+class Entangled(Exception):
+    """An unreadable record of an aggregate lies among readable ones of it: only one by one keeps their order."""
 
 
 @dataclass
@@ -45,20 +63,27 @@ class Inbox:
     """`consumer` is the Kafka group and the name in the inbox tables; `on` says which event goes to which handler."""
 
     consumer: str
-    on: Mapping[type[Event], Handler]
+    on: Mapping[type[Event], Handler | Many]
     database: Database
     bootstrap_servers: str
     topics: Topics
+    quiet: bool = False
     trouble: str = "not started"
     handled: int = 0
+    guards: Guards = field(init=False)
     _broker: KafkaBroker = field(init=False)
+    _reader: Reader = field(init=False)
+    _watch: asyncio.Task[None] | None = None
 
     def __post_init__(self) -> None:
-        self._known = {event.TYPE: event for event in self.on}
+        self.guards = Guards(self.consumer)
+        self._reader = Reader(self.on, self.topics)
+        self._lay_broker()
+
+    def _lay_broker(self) -> None:
         self._broker = KafkaBroker(self.bootstrap_servers, graceful_timeout=20, logger=None)
-        names = sorted({self.topics.name(event.TOPIC) for event in self.on})
-        subscriber = self._broker.subscriber(
-            *names,
+        self._subscriber = self._broker.subscriber(
+            *sorted({self.topics.name(event.TOPIC) for event in self.on}),
             group_id=self.topics.name(self.consumer),
             batch=True,
             max_records=MAX_RECORDS,
@@ -68,20 +93,18 @@ class Inbox:
             parser=_unparsed,
             decoder=_raw,
         )
-        subscriber(self._on_batch)
+        self._subscriber(self._on_batch)
 
     async def start(self) -> None:
         await self._broker.start()
         self.trouble = ""
+        self._watch = asyncio.create_task(self._keep_going(), name=f"inbox-{self.consumer}")
 
     async def stop(self) -> None:
+        if self._watch:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
         await self._broker.stop()
-
-    async def _on_batch(self, body: Any, message: KafkaMessage) -> None:
-        records = message.raw_message
-        assert isinstance(records, tuple)  # noqa: S101 -- batch=True above
-        await self.take([_arrival(record) for record in records])
-        await message.ack()
 
     async def take(self, arrivals: Sequence[Arrival]) -> None:
         """Returns when the batch is committed, however long database or broker are away."""
@@ -92,131 +115,193 @@ class Inbox:
                 self.trouble = ""
                 return
             except TRANSIENT as error:
-                self.trouble = f"{type(error).__name__}: events wait on the topic"
                 log.warning("inbox.waits", consumer=self.consumer, error=type(error).__name__, failures=failures)
-                await asyncio.sleep(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
-                failures += 1
+                self.trouble = f"{type(error).__name__}: events wait on the topic"
+            except Exception as error:
+                # nothing may be skipped: going on would commit past these records
+                log.exception("inbox.stands", consumer=self.consumer)
+                self.trouble = f"{type(error).__name__}: a batch cannot be taken, and the consumer stands until it can"
+            await asyncio.sleep(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
+            failures += 1
+
+    async def take_again(self, arrival: Arrival, work: Work) -> bool:
+        """Handles a record that was parked; False when it is stale. Raises HandlerFailed, TRANSIENT as they are."""
+        items, unreadable = self._reader.read([arrival])
+        for *_, cause in unreadable:
+            raise HandlerFailed(None, Undecodable(cause.reason))
+        for item in items:
+            await self.guards.look_up([item], work)
+            version = await work.db.fetchval(
+                "SELECT version FROM inbox_version WHERE consumer = $1 AND aggregate = $2 FOR UPDATE",
+                self.consumer,
+                item.head.subject,
+            )
+            if item.head.sequence <= (version or 0):
+                return False
+            await self._handle([item], work)
+            await self.guards.save_versions([item], work)
+        return bool(items)
+
+    async def _on_batch(self, body: Any, message: KafkaMessage) -> None:
+        records = message.raw_message
+        assert isinstance(records, tuple)  # noqa: S101 -- batch=True above
+        await self.take([_arrival(record) for record in records])
+        await message.ack()
 
     async def _take_once(self, arrivals: Sequence[Arrival]) -> None:
-        items, unreadable = self._decode(arrivals)
-        try:
-            async with self.database.work() as work:
-                await self._quarantine(unreadable, work)
-                for item in await self._fresh(items, work):
-                    await self._handle(item, work)
-        except TRANSIENT:
-            raise
-        except Exception as error:
-            log.warning("inbox.batch_failed", consumer=self.consumer, error=type(error).__name__, events=len(items))
-            async with self.database.work() as work:
-                await self._quarantine(unreadable, work)
-                for item in items:
-                    await self._take_one(item, work)
-
-    def _decode(self, arrivals: Sequence[Arrival]) -> tuple[list[Item], list[tuple[Arrival, str]]]:
-        items: list[Item] = []
-        unreadable: list[tuple[Arrival, str]] = []
-        for arrival in arrivals:
+        poisoned: dict[UUID, tuple[UUID, Cause]] = {}
+        while len(poisoned) <= MAX_PARKED_AT_ONCE:
             try:
-                head = decode_head(arrival.headers)
-                if head.type in self._known:
-                    items.append(Item(arrival, head, decode_event(head, arrival.value, self._known)))
-            except Undecodable as error:
-                unreadable.append((arrival, str(error)))
-        return items, unreadable
+                await self._take_batch(arrivals, poisoned)
+                return
+            except TRANSIENT:
+                raise
+            except HandlerFailed as failure:
+                head = failure.head
+                if not head:
+                    raise
+                poisoned[head.subject] = (head.id, cause_of(failure.error, head.type))
+                log.warning("inbox.handler_failed", consumer=self.consumer, event_id=str(head.id))
+            except Exception as error:
+                log.warning("inbox.batch_failed", consumer=self.consumer, error=type(error).__name__)
+                break
+        async with self.database.work(quiet=self.quiet) as work:
+            for arrival in await self.guards.beyond_marks(arrivals, work):
+                await self._take_one(arrival, work)
+            await self.guards.save_marks(arrivals, work)
 
-    async def _quarantine(self, unreadable: list[tuple[Arrival, str]], work: Work) -> None:
-        for arrival, reason in unreadable:
-            log.error(
-                "inbox.quarantined", consumer=self.consumer, topic=arrival.topic, offset=arrival.offset, reason=reason
-            )
-            await park(work.db, self.consumer, arrival, aggregate=None, state=ParkedState.QUARANTINED, reason=reason)
+    async def _take_batch(self, arrivals: Sequence[Arrival], poisoned: dict[UUID, tuple[UUID, Cause]]) -> None:
+        """`poisoned`: aggregate → the event whose handler failed, and why. It and its successors are parked."""
+        async with self.database.work(quiet=self.quiet) as work:
+            items, unreadable = self._reader.read(await self.guards.beyond_marks(arrivals, work))
+            if {subject for _, subject, *_ in unreadable} & {item.head.subject for item in items}:
+                raise Entangled
+            for arrival, owner, type_, cause in unreadable:
+                await self._keep_unreadable(arrival, owner, type_, cause, work)
+            facts = await self.guards.look_up(items, work)
+            parking: set[UUID] = set()
+            free: list[Item] = []
+            for item in self.guards.newer(self.guards.unseen(items, facts), facts):
+                subject = item.head.subject
+                if subject not in parking and poisoned.get(subject, (None,))[0] != item.head.id:
+                    free.append(item)
+                    continue
+                if subject in parking:
+                    await self._park(item, work, state=ParkedState.BEHIND, cause=BEHIND)
+                else:
+                    await self._park(item, work, state=ParkedState.PARKED, cause=poisoned[subject][1])
+                parking.add(subject)
+            taken = await self._not_behind(free, facts, work)
+            await self._handle(taken, work)
+            await self.guards.save_versions(taken, work)
+            await self.guards.save_marks(arrivals, work)
 
-    async def _fresh(self, items: list[Item], work: Work) -> list[Item]:
-        """Marks the items as seen and returns those to handle: not seen before, not stale, not behind a parked one."""
-        if not items:
-            return []
-        rows = await work.db.fetch(
-            """
-            INSERT INTO inbox (consumer, event_id) SELECT $1, id FROM unnest($2::uuid[]) id ORDER BY id
-            ON CONFLICT DO NOTHING RETURNING event_id
-            """,
-            self.consumer,
-            [item.head.id for item in items],
-        )
-        unseen = {row["event_id"] for row in rows}
-        new: list[Item] = []
-        for item in items:
-            if item.head.id in unseen:
-                unseen.discard(item.head.id)  # the same id twice in one batch is one event
-                new.append(item)
-        free = await self._behind(new, work)
-        return await self._newer(free, work)
-
-    async def _behind(self, items: list[Item], work: Work) -> list[Item]:
-        waiting = (
-            await waiting_aggregates(work.db, self.consumer, {item.head.subject for item in items}) if items else set()
-        )
+    async def _not_behind(self, items: list[Item], facts: Mapping[UUID, Fact], work: Work) -> list[Item]:
+        """Parks those whose aggregate waits, returns the others."""
+        suspects = {item.head.subject for item in items if facts[item.head.id].waiting}
+        if not suspects:
+            return items
+        waiting = await still_waiting(work.db, self.consumer, suspects)
         for item in items:
             if item.head.subject in waiting:
-                await self._park(
-                    item, work, state=ParkedState.BEHIND, reason="an earlier event of this aggregate is parked"
-                )
+                await self._park(item, work, state=ParkedState.BEHIND, cause=BEHIND)
         return [item for item in items if item.head.subject not in waiting]
 
-    async def _newer(self, items: list[Item], work: Work) -> list[Item]:
-        if not items:
-            return []
-        rows = await work.db.fetch(
-            "SELECT aggregate, version FROM inbox_version WHERE consumer = $1 AND aggregate = ANY($2::uuid[])",
-            self.consumer,
-            list({item.head.subject for item in items}),
-        )
-        last = {row["aggregate"]: row["version"] for row in rows}
-        newer: list[Item] = []
+    async def _handle(self, items: Sequence[Item], work: Work) -> None:
+        """Raises HandlerFailed from the handler's error, and TRANSIENT ones as they are."""
+        lists: dict[int, tuple[Many, list[Item]]] = {}
         for item in items:
-            if item.head.sequence > last.get(item.head.subject, 0):
-                last[item.head.subject] = item.head.sequence
-                newer.append(item)
-        touched = sorted({item.head.subject for item in newer})
-        await work.db.execute(
-            """
-            INSERT INTO inbox_version (consumer, aggregate, version)
-            SELECT $1, * FROM unnest($2::uuid[], $3::int[])
-            ON CONFLICT (consumer, aggregate) DO UPDATE SET version = excluded.version
-            """,
-            self.consumer,
-            touched,
-            [last[aggregate] for aggregate in touched],
-        )
-        return newer
+            handler = self.on[type(item.event)]
+            if isinstance(handler, Many):
+                lists.setdefault(id(handler), (handler, []))[1].append(item)
+            else:
+                await self._handle_one(handler, item, work)
+        for many, listed in lists.values():
+            await self._handle_many(many, listed, work)
+        self.handled += len(items)
 
-    async def _handle(self, item: Item, work: Work) -> None:
-        with tracer.start_as_current_span(
-            f"{self.consumer} on {type(item.event).__name__}",
-            context=propagate.extract(dict(item.head.trace)),
-            kind=SpanKind.CONSUMER,
-            attributes={"messaging.system": "kafka", "ce.type": item.head.type, "aggregate": str(item.head.subject)},
-        ):
-            await self.on[type(item.event)](item.event, work)
-        self.handled += 1
-
-    async def _take_one(self, item: Item, work: Work) -> None:
+    async def _handle_one(self, handler: Handler, item: Item, work: Work) -> None:
+        head = item.head
         try:
-            async with work.db.transaction():
-                for fresh in await self._fresh([item], work):
-                    await self._handle(fresh, work)
-                await work.flush()
+            if not recorded(head.trace):
+                work.carried = head.trace
+                await handler(item.event, work)
+                return
+            work.carried = None
+            name = f"{self.consumer} on {type(item.event).__name__}"
+            about = {"messaging.system": "kafka", "ce.type": head.type, "aggregate": str(head.subject)}
+            with span_under(head.trace, name, kind=SpanKind.CONSUMER, attributes=about):
+                await handler(item.event, work)
         except TRANSIENT:
             raise
         except Exception as error:
-            work.forget()
-            await self._fresh([item], work)
-            await self._park(item, work, state=ParkedState.PARKED, reason=f"{type(error).__name__} in the handler")
-            log.exception("inbox.parked", consumer=self.consumer, event_id=str(item.head.id), type=item.head.type)
+            raise HandlerFailed(head, error) from error
+        finally:
+            work.carried = None
 
-    async def _park(self, item: Item, work: Work, *, state: ParkedState, reason: str) -> None:
-        await park(work.db, self.consumer, item.arrival, aggregate=item.head.subject, state=state, reason=reason)
+    async def _handle_many(self, many: Many, items: Sequence[Item], work: Work) -> None:
+        try:
+            await many.handler([item.event for item in items], work)
+        except TRANSIENT:
+            raise
+        except Exception as error:
+            if len(items) == 1:
+                raise HandlerFailed(items[0].head, error) from error
+            raise
+
+    async def _take_one(self, arrival: Arrival, work: Work) -> None:
+        items, unreadable = self._reader.read([arrival])
+        for _, subject, type_, cause in unreadable:
+            await self._keep_unreadable(arrival, subject, type_, cause, work)
+        for item in items:
+            try:
+                async with work.db.transaction():
+                    facts = await self.guards.look_up([item], work)
+                    taken = await self._not_behind(
+                        self.guards.newer(self.guards.unseen([item], facts), facts), facts, work
+                    )
+                    await self._handle(taken, work)
+                    await self.guards.save_versions(taken, work)
+                    await work.flush()
+            except TRANSIENT:
+                raise
+            except Exception as error:
+                work.forget()
+                await self.guards.look_up([item], work)
+                failed = error.error if isinstance(error, HandlerFailed) else error
+                cause = cause_of(failed, item.head.type)
+                await self._park(item, work, state=ParkedState.PARKED, cause=cause)
+
+    async def _keep_unreadable(
+        self, arrival: Arrival, subject: UUID | None, type_: str, cause: Cause, work: Work
+    ) -> None:
+        """Quarantined when nothing about it is known; parked when we know whose it is, so that its order is kept."""
+        state = ParkedState.PARKED if subject else ParkedState.QUARANTINED
+        log.error("inbox.unreadable", consumer=self.consumer, topic=arrival.topic, offset=arrival.offset, state=state)
+        await park(work.db, self.consumer, arrival, aggregate=subject, type_=type_, state=state, cause=cause)
+
+    async def _park(self, item: Item, work: Work, *, state: ParkedState, cause: Cause) -> None:
+        head = item.head
+        log.error("inbox.parked", consumer=self.consumer, event_id=str(head.id), type=head.type, state=state)
+        await park(
+            work.db, self.consumer, item.arrival, aggregate=head.subject, type_=head.type, state=state, cause=cause
+        )
+
+    async def _keep_going(self) -> None:
+        """Health is progress against lag: a consumer that lives but does not move is made anew."""
+        progress = Progress(STUCK_AFTER_S)
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            stuck = await progress.look(self._subscriber.consumer, self.handled)
+            if stuck and not self.trouble:
+                self.trouble = stuck
+                log.error("inbox.stuck", consumer=self.consumer, stuck=stuck)
+                await self._broker.stop()
+                self._lay_broker()
+                await self._broker.start()
+                progress = Progress(STUCK_AFTER_S)
+            elif not stuck and self.trouble.startswith("stuck"):
+                self.trouble = ""
 
 
 async def _unparsed(
@@ -235,11 +320,4 @@ async def _raw(message: KafkaMessage) -> bytes | None:
 
 
 def _arrival(record: ConsumerRecord[bytes, bytes]) -> Arrival:
-    return Arrival(
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        key=record.key,
-        value=record.value,
-        headers=tuple(record.headers),
-    )
+    return Arrival(record.topic, record.partition, record.offset, record.key, record.value, tuple(record.headers))

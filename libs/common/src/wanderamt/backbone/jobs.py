@@ -1,14 +1,16 @@
 """Slow work as durable, keyed jobs: claim, call, record.
 
 Kept true: of each key only the oldest job runs; a claim is committed before the call (so a crash leaves a trace); no
-transaction is open during the call; an outcome counts only under the lease it was made with. A job that cannot end
-well before its deadline is given to `record` as Expired. A job that `record` cannot take stays, dead, and blocks
-its key.
+transaction is open during the call; an outcome counts only under the lease it was made with. A try whose effect is not
+known (a crash, a time-out) is claimed as interrupted and never blindly repeated. A pause claims nothing and spends no
+try. A job that cannot end well before its deadline is given to `record` as Expired. A job that `record` cannot take
+stays, dead, and parks its key.
 """
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -16,28 +18,30 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from opentelemetry import propagate, trace
 
 from wanderamt.backbone.database import TRANSIENT, Database, listening
+from wanderamt.backbone.tracing import recorded, span_under
 from wanderamt.backbone.work import JOB_CHANNEL, Work
-from wanderamt.kernel.decision import Attempt, Expired, Job, Retry
+from wanderamt.kernel.decision import Attempt, Expired, Job, Pause, Retry, Unknown
 
 LEASE_S = 6.0
 RENEW_EVERY_S = 2.0
 POLL_S = 1.0
 DRAIN_S = 15.0
 BACKOFF_S = (1.0, 5.0, 15.0, 60.0, 300.0)
+JITTER = 0.2  # of each delay: many jobs that failed together do not come back together
 
 log = structlog.get_logger()
-tracer = trace.get_tracer(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
     """How one kind of job is done.
 
+    gate:   (free slots, work) → how many may be claimed now, or a Pause. Without it: as many as are free.
     claim:  (job, attempt, work) → the task for `call`; a Retry to put it off; None when there is nothing left to do.
-    call:   task → outcome, outside any transaction, within `timeout_s`.
+    call:   task → outcome, outside any transaction, within `timeout_s`. A Retry: it surely had no effect. An Unknown,
+            an exception or a time-out: nobody knows, and the next claim is told so by `attempt.interrupted`.
     record: (job, outcome, work) → None when done, or a Retry. The outcome is Expired when the deadline has passed.
     """
 
@@ -47,6 +51,7 @@ class Lane:
     record: Callable[[Any, Any, Work], Awaitable[Retry | None]]
     slots: int = 8
     timeout_s: float = 30.0
+    gate: Callable[[int, Work], Awaitable[int | Pause]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,7 @@ class Jobs:
     lanes: Sequence[Lane]
     trouble: str = "not started"
     done: int = 0
+    rng: random.Random = field(default_factory=random.Random)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _running: dict[UUID, asyncio.Task[None]] = field(default_factory=dict)
     _leases: dict[UUID, UUID] = field(default_factory=dict)
@@ -114,29 +120,40 @@ class Jobs:
         if free <= 0:
             return []
         async with self.database.work() as work:
+            allowed = await lane.gate(free, work) if lane.gate else free
+            self._say_pause(lane, allowed)
+            if isinstance(allowed, Pause) or allowed <= 0:
+                return []
             ready = []
-            for claimed in await self._lease_heads(lane, free, work):
-                with _span(claimed, "claim"):
+            for claimed in await self._lease_heads(lane, min(free, allowed), work):
+                with _span(claimed, "claim", work):
                     task = await self._ask_claim(lane, claimed, work)
                 if isinstance(task, Retry):
-                    await _put_off(claimed, task, work)
+                    await self._put_off(claimed, task, work)
                 elif task is None:
                     await _finish(claimed, work)
                 else:
                     ready.append((claimed, task))
             return ready
 
+    def _say_pause(self, lane: Lane, allowed: int | Pause) -> None:
+        if isinstance(allowed, Pause):
+            self.trouble = f"{lane.job.QUEUE} is paused: {allowed.reason}"
+        elif self.trouble.startswith(f"{lane.job.QUEUE} is paused"):
+            self.trouble = ""
+
     async def _lease_heads(self, lane: Lane, free: int, work: Work) -> list[Claimed]:
         lease = work.new_id()
         rows = await work.db.fetch(
             """
             WITH head AS (
-                SELECT id, lease IS NOT NULL AS interrupted FROM job j
-                WHERE queue = $1 AND NOT dead AND run_at <= $2 AND (lease IS NULL OR leased_until < $2)
+                SELECT id, unsure OR lease IS NOT NULL AS interrupted FROM job j
+                WHERE queue = $1 AND NOT dead AND NOT behind AND run_at <= $2 AND (lease IS NULL OR leased_until < $2)
                   AND NOT EXISTS (SELECT 1 FROM job e WHERE e.queue = j.queue AND e.key = j.key AND e.seq < j.seq)
-                ORDER BY seq LIMIT $3 FOR UPDATE SKIP LOCKED
+                ORDER BY run_at, seq LIMIT $3 FOR UPDATE SKIP LOCKED
             )
-            UPDATE job SET lease = $4, leased_until = $2 + make_interval(secs => $5), attempts = attempts + 1
+            UPDATE job SET lease = $4, leased_until = $2 + make_interval(secs => $5), attempts = attempts + 1,
+                           unsure = false
             FROM head WHERE job.id = head.id
             RETURNING job.id, body, trace, attempts, interrupted, reason, deadline <= $2 AS expired
             """,
@@ -177,8 +194,7 @@ class Jobs:
     async def _do(self, lane: Lane, claimed: Claimed, task: object) -> None:
         with _span(claimed, "call"):
             outcome = await self._call(lane, claimed, task)
-        with _span(claimed, "record"):
-            await self._record(lane, claimed, outcome)
+        await self._record(lane, claimed, outcome)
 
     async def _call(self, lane: Lane, claimed: Claimed, task: object) -> object:
         if isinstance(task, Expired):
@@ -187,7 +203,7 @@ class Jobs:
             return await asyncio.wait_for(lane.call(task), lane.timeout_s)
         except Exception as error:
             log.exception("jobs.call_failed", queue=lane.job.QUEUE, job_id=str(claimed.id))
-            return Retry(_backoff(claimed.attempt), f"{type(error).__name__} in the call")
+            return Unknown(_backoff(claimed.attempt), f"{type(error).__name__} in the call")
 
     async def _record(self, lane: Lane, claimed: Claimed, outcome: object) -> None:
         while True:
@@ -211,19 +227,42 @@ class Jobs:
         if not held:
             log.warning("jobs.lease_lost", job_id=str(claimed.id))
             return
-        again = outcome if isinstance(outcome, Retry) else await lane.record(claimed.job, outcome, work)
-        if again:
-            await _put_off(claimed, again, work)
+        with _span(claimed, "record", work):
+            unfinished = isinstance(outcome, Retry | Unknown)
+            again = outcome if unfinished else await lane.record(claimed.job, outcome, work)
+        if isinstance(again, Retry | Unknown):
+            await self._put_off(claimed, again, work)
         else:
             await _finish(claimed, work)
 
+    async def _put_off(self, claimed: Claimed, again: Retry | Unknown, work: Work) -> None:
+        after_s = again.after_s * (1 + JITTER * self.rng.uniform(-1, 1))
+        await work.db.execute(
+            """
+            UPDATE job SET lease = NULL, leased_until = NULL, run_at = $3, reason = $4, unsure = $5
+            WHERE id = $1 AND lease = $2
+            """,
+            claimed.id,
+            claimed.lease,
+            work.now + timedelta(seconds=after_s),
+            again.reason,
+            isinstance(again, Unknown),
+        )
+
     async def _bury(self, claimed: Claimed, reason: str) -> None:
+        """The job is dead; its successors step out of the way, so that claiming stays cheap however many they are."""
         async with self.database.work() as work:
-            await work.db.execute(
-                "UPDATE job SET dead = true, reason = $3, lease = NULL WHERE id = $1 AND lease = $2",
+            buried = await work.db.fetchval(
+                "UPDATE job SET dead = true, reason = $3, lease = NULL WHERE id = $1 AND lease = $2 RETURNING seq",
                 claimed.id,
                 claimed.lease,
                 reason,
+            )
+            await work.db.execute(
+                "UPDATE job SET behind = true WHERE queue = $1 AND key = $2 AND seq > $3 AND NOT behind",
+                claimed.job.QUEUE,
+                claimed.job.key,
+                buried,
             )
 
     def _ended(self, job_id: UUID, woken: asyncio.Event, _: asyncio.Task[None]) -> None:
@@ -255,26 +294,18 @@ async def _finish(claimed: Claimed, work: Work) -> None:
     work.woken.add(JOB_CHANNEL)  # the next of this key may be waiting
 
 
-async def _put_off(claimed: Claimed, retry: Retry, work: Work) -> None:
-    await work.db.execute(
-        "UPDATE job SET lease = NULL, leased_until = NULL, run_at = $3, reason = $4 WHERE id = $1 AND lease = $2",
-        claimed.id,
-        claimed.lease,
-        work.now + timedelta(seconds=retry.after_s),
-        retry.reason,
-    )
-
-
 def _backoff(attempt: Attempt) -> float:
     return BACKOFF_S[min(attempt.number - 1, len(BACKOFF_S) - 1)]
 
 
-def _span(claimed: Claimed, beat: str) -> Any:
-    return tracer.start_as_current_span(
-        f"{claimed.job.QUEUE} {beat}",
-        context=propagate.extract(claimed.trace),
-        attributes={"job.id": str(claimed.id), "job.attempt": claimed.attempt.number},
-    )
+def _span(claimed: Claimed, beat: str, work: Work | None = None) -> Any:
+    keep = recorded(claimed.trace)
+    if work:
+        work.carried = None if keep else claimed.trace
+    if not keep:
+        return nullcontext()
+    about = {"job.id": str(claimed.id), "job.attempt": claimed.attempt.number}
+    return span_under(claimed.trace, f"{claimed.job.QUEUE} {beat}", attributes=about)
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -12,7 +12,12 @@ from uuid import UUID
 from wanderamt.contracts import Event, Head, encode
 
 SHARDS = 16
+MAX_EVENT_BYTES = 1024 * 1024
 CHANNEL = "wanderamt_outbox"
+
+
+class EventTooLarge(Exception):
+    """An event above MAX_EVENT_BYTES: refused where it is made, so that the relay never meets one it cannot send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +31,11 @@ def shard_of(aggregate: UUID) -> int:
 
 
 async def insert(connection: Any, outgoing: list[Outgoing]) -> None:
-    """One statement for all events of a transaction."""
+    """One statement for all events of a transaction. Raises EventTooLarge."""
     rows = [(one, *encode(one.event, one.head)) for one in outgoing]
+    for one, _, value, _ in rows:
+        if len(value) > MAX_EVENT_BYTES:
+            raise EventTooLarge(f"{one.event.TYPE} has {len(value)} bytes, the bound is {MAX_EVENT_BYTES}")
     await connection.execute(
         """
         INSERT INTO outbox (event_id, shard, topic, aggregate, version, key, value, headers)

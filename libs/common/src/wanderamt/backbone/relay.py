@@ -2,7 +2,9 @@
 
 Kept true: a shard of keys is sent by the one process that holds its advisory lock; rows are deleted only after the
 broker acknowledged them; no transaction is open while sending. `WHERE id > last` and `SKIP LOCKED` would lose or
-reorder events and have no place here. A crash sends at most one batch again: consumers drop it by event id.
+reorder events and have no place here. A crash sends at most one batch again: consumers drop it by event id. A holder
+that is frozen stops beating and loses its database session, and with it its shards; when it wakes it sees that its
+own beat is old and sends nothing more.
 """
 
 import asyncio
@@ -13,23 +15,30 @@ from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import KafkaError
 from opentelemetry import propagate, trace
 from opentelemetry.trace import SpanKind
 
 from wanderamt.backbone.database import TRANSIENT, Database, listening
 from wanderamt.backbone.outbox import CHANNEL, SHARDS
 from wanderamt.backbone.topics import Topics
+from wanderamt.backbone.tracing import recorded, tracer
 
 LOCK_SPACE = 1_463_897_668  # advisory locks of relays: (this, shard)
-BATCH = 500
+BATCH = 1000
 POLL_S = 0.2
 CLAIM_SHARDS_EVERY_S = 1.0
+BEAT_EVERY_S = 1.0
+DEAD_AFTER_S = 5.0
 SEND_TIMEOUT_S = 30
+ABANDON_TIMEOUT_S = 5
 BACKOFF_S = (0.1, 0.5, 1, 2, 5)
 
 log = structlog.get_logger()
-tracer = trace.get_tracer(__name__)
+
+
+class LostShards(Exception):
+    """This relay did not beat for so long that another one may hold its shards: it must ask for them anew."""
 
 
 def new_producer(bootstrap_servers: str) -> AIOKafkaProducer:
@@ -53,6 +62,7 @@ class Relay:
     trouble: str = "not started"
     sent: int = 0
     _task: asyncio.Task[None] | None = None
+    _beaten: float = 0.0
 
     async def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="relay")
@@ -63,32 +73,41 @@ class Relay:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
-        """For ever: broker and database errors cost a pause, never a row."""
+        """For ever: broker and database errors cost a pause and a fresh producer, never a row."""
         failures = 0
         while True:
             try:
                 async with listening(self.database.url, CHANNEL) as (connection, woken):
                     producer = self.producer(self.bootstrap_servers)
-                    await asyncio.wait_for(producer.start(), SEND_TIMEOUT_S)
                     try:
+                        await asyncio.wait_for(producer.start(), SEND_TIMEOUT_S)
                         self.trouble, failures = "", 0
                         await self._send_for_ever(connection, woken, producer)
                     finally:
-                        with suppress(KafkaError, TimeoutError):
-                            await asyncio.wait_for(producer.stop(), SEND_TIMEOUT_S)
-            except (KafkaError, *TRANSIENT) as error:
+                        await _abandon(producer)
+            except (KafkaError, LostShards, *TRANSIENT) as error:
                 self.trouble = f"{type(error).__name__}: rows wait in the outbox"
                 log.warning("relay.waits", error=type(error).__name__, failures=failures)
                 await asyncio.sleep(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
                 failures += 1
 
     async def _send_for_ever(self, connection: Any, woken: asyncio.Event, producer: AIOKafkaProducer) -> None:
+        self._beaten = asyncio.get_running_loop().time()
+        beating = asyncio.create_task(self._beat(connection.get_server_pid()), name="relay-beat")
+        try:
+            await self._send_shards(connection, woken, producer)
+        finally:
+            beating.cancel()
+            await asyncio.gather(beating, return_exceptions=True)
+
+    async def _send_shards(self, connection: Any, woken: asyncio.Event, producer: AIOKafkaProducer) -> None:
         held: list[int] = []
         loop = asyncio.get_running_loop()
         claim_at = loop.time()
         while True:
             if len(held) < SHARDS and loop.time() >= claim_at:
-                held += await _claim_shards(connection, held)
+                await self._evict_frozen(connection)
+                held += await self._claim_shards(connection, held)
                 claim_at = loop.time() + CLAIM_SHARDS_EVERY_S
             woken.clear()
             if await self._send_batch(connection, held, producer) < BATCH:
@@ -102,45 +121,98 @@ class Relay:
             BATCH,
         )
         if rows:
+            if asyncio.get_running_loop().time() - self._beaten > DEAD_AFTER_S:
+                raise LostShards
             await asyncio.wait_for(self._publish(rows, producer), SEND_TIMEOUT_S)
-            await connection.execute("DELETE FROM outbox WHERE id = ANY($1::bigint[])", [row["id"] for row in rows])
+            await self._delete(connection, [row["id"] for row in rows])
             self.sent += len(rows)
         return len(rows)
 
+    async def _delete(self, connection: Any, ids: list[int]) -> None:
+        await connection.execute("DELETE FROM outbox WHERE id = ANY($1::bigint[])", ids)
+
     async def _publish(self, rows: list[Any], producer: AIOKafkaProducer) -> None:
-        acks = []
+        """Returns when the broker has acknowledged all of them."""
+        spans, acks = [], []
         for row in rows:
-            headers = dict(row["headers"])
+            headers = row["headers"]
             name = self.topics.name(row["topic"])
-            span = tracer.start_span(
-                f"{row['topic']} publish",
-                context=propagate.extract(headers),
-                kind=SpanKind.PRODUCER,
-                attributes={
-                    "messaging.system": "kafka",
-                    "messaging.destination.name": name,
-                    "ce.type": headers["ce_type"],
-                },
-            )
-            propagate.inject(headers, trace.set_span_in_context(span))
+            if recorded(headers):
+                span = tracer.start_span(
+                    f"{row['topic']} publish",
+                    context=propagate.extract(headers),
+                    kind=SpanKind.PRODUCER,
+                    attributes={
+                        "messaging.system": "kafka",
+                        "messaging.destination.name": name,
+                        "ce.type": headers["ce_type"],
+                    },
+                )
+                propagate.inject(headers, trace.set_span_in_context(span))
+                spans.append(span)
             raw = [(key, value.encode()) for key, value in headers.items()]
-            try:
-                acks.append((span, await producer.send(name, row["value"], key=row["key"], headers=raw)))
-            except MessageSizeTooLargeError:
-                # can never be sent: intake bounds entries far below this, so it is a bug to be seen, not to be dropped
-                log.error("relay.record_too_large", outbox_id=row["id"], topic=row["topic"], bytes=len(row["value"]))
-                raise
-        for span, ack in acks:
+            acks.append(await producer.send(name, row["value"], key=row["key"], headers=raw))
+        for ack in acks:
             await ack
+        for span in spans:
             span.end()
 
+    async def _claim_shards(self, connection: Any, held: list[int]) -> list[int]:
+        """Takes the shards nobody holds, and beats in the same statement: there is no holder without a beat."""
+        rows = await connection.fetch(
+            """
+            WITH beat AS (
+                INSERT INTO relay_beat (backend, beaten_at) VALUES (pg_backend_pid(), clock_timestamp())
+                ON CONFLICT (backend) DO UPDATE SET beaten_at = excluded.beaten_at
+            )
+            SELECT shard FROM unnest($1::int[]) AS shard WHERE pg_try_advisory_lock($2, shard)
+            """,
+            [shard for shard in range(SHARDS) if shard not in held],
+            LOCK_SPACE,
+        )
+        return [row["shard"] for row in rows]
 
-async def _claim_shards(connection: Any, held: list[int]) -> list[int]:
-    rows = await connection.fetch(
-        """
-        SELECT shard FROM unnest($1::int[]) AS shard WHERE pg_try_advisory_lock($2, shard)
-        """,
-        [shard for shard in range(SHARDS) if shard not in held],
-        LOCK_SPACE,
-    )
-    return [row["shard"] for row in rows]
+    async def _evict_frozen(self, connection: Any) -> None:
+        """Ends the database session of a holder that has not beaten: its process is frozen or its network is cut."""
+        frozen = await connection.fetch(
+            """
+            SELECT beat.backend, pg_terminate_backend(beat.backend) FROM relay_beat beat
+            WHERE beaten_at < clock_timestamp() - make_interval(secs => $2) AND backend <> pg_backend_pid()
+              AND EXISTS (SELECT 1 FROM pg_locks held WHERE held.pid = beat.backend AND held.locktype = 'advisory'
+                          AND held.classid = $1::bigint::oid AND held.granted
+                          AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+            """,
+            LOCK_SPACE,
+            DEAD_AFTER_S,
+        )
+        for row in frozen:
+            log.warning("relay.evicted", backend=row["backend"], silent_s=DEAD_AFTER_S)
+
+    async def _beat(self, backend: int) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(BEAT_EVERY_S)
+            with suppress(*TRANSIENT):
+                async with self.database.pool.acquire(timeout=BEAT_EVERY_S) as connection:
+                    begun = loop.time()
+                    await connection.execute(
+                        "UPDATE relay_beat SET beaten_at = clock_timestamp() WHERE backend = $1",
+                        backend,
+                        timeout=DEAD_AFTER_S,
+                    )
+                    self._beaten = begun
+
+
+async def _abandon(producer: AIOKafkaProducer) -> None:
+    """Ends a producer without sending what it still holds: those rows are in the outbox and go with the next one.
+
+    Its own stop() first waits for a broker that may be gone, and its sender would go on behind our back.
+    """
+    producer._closed = True  # aiokafka has no public way to drop what is unsent
+    sending = producer._sender.sender_task
+    if sending:
+        sending.cancel()
+    with suppress(KafkaError, TimeoutError, OSError):
+        await asyncio.wait_for(producer.client.close(), ABANDON_TIMEOUT_S)
+        if sending:
+            await asyncio.wait([sending], timeout=ABANDON_TIMEOUT_S)

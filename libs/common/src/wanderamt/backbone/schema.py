@@ -79,3 +79,42 @@ CREATE: tuple[str, ...] = (
     "CREATE INDEX job_due ON job (queue, run_at) WHERE NOT dead",
     _QUEUE.substitute(table="job"),
 )
+
+# Second step: a heartbeat of relays, the offsets a consumer has behind it, and parked rows that can be replayed.
+REPLAYABLE: tuple[str, ...] = (
+    "CREATE TABLE relay_beat (backend integer PRIMARY KEY, beaten_at timestamptz NOT NULL)",
+    """
+    CREATE TABLE inbox_mark (
+        consumer text NOT NULL,
+        topic text NOT NULL,
+        partition integer NOT NULL,
+        next_offset bigint NOT NULL,
+        PRIMARY KEY (consumer, topic, partition)
+    )""",
+    "CREATE INDEX inbox_handled ON inbox USING brin (handled_at) WITH (pages_per_range = 16)",
+    "ALTER TABLE inbox SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.05)",
+    "ALTER TABLE inbox_version ADD COLUMN seen_at timestamptz NOT NULL DEFAULT now()",
+    "CREATE INDEX inbox_version_seen ON inbox_version USING brin (seen_at) WITH (pages_per_range = 16)",
+    "ALTER TABLE inbox_version SET (autovacuum_vacuum_scale_factor = 0.02, fillfactor = 80)",
+    """
+    ALTER TABLE parked
+        ALTER COLUMN headers TYPE bytea USING convert_to(headers::text, 'UTF8'),
+        ADD COLUMN type text NOT NULL DEFAULT '',
+        ADD COLUMN fingerprint text NOT NULL DEFAULT '',
+        ADD COLUMN attempts integer NOT NULL DEFAULT 1
+    """,
+    "CREATE INDEX parked_fingerprint ON parked (consumer, fingerprint, id)",
+    """
+    CREATE TABLE operator_action (
+        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        at timestamptz NOT NULL DEFAULT now(),
+        who text NOT NULL,
+        action text NOT NULL,
+        details jsonb NOT NULL
+    )""",
+    "ALTER TABLE job ADD COLUMN unsure boolean NOT NULL DEFAULT false",
+    "ALTER TABLE job ADD COLUMN behind boolean NOT NULL DEFAULT false",
+    "DROP INDEX job_due",
+    "CREATE INDEX job_due ON job (queue, run_at, seq) WHERE NOT dead AND NOT behind",
+    "CREATE INDEX job_dead ON job (queue, key) WHERE dead",
+)

@@ -15,6 +15,7 @@ from wanderamt.kernel.decision import Event
 
 SPEC_VERSION = "1.0"
 CONTENT_TYPE = "application/json"
+MAX_SEQUENCE = 2**31 - 1
 Headers = tuple[tuple[str, bytes], ...]
 
 
@@ -61,14 +62,14 @@ def decode_head(headers: Iterable[tuple[str, bytes]]) -> Head:
         try:
             fields[name.lower()] = raw.decode()
         except UnicodeDecodeError as error:
-            raise Undecodable(f"header {name[:40]} is not UTF-8") from error
+            raise Undecodable(f"header {name[:40]!a} is not UTF-8") from error
     for name in ("ce_specversion", "ce_id", "ce_type", "ce_source", "ce_subject", "ce_time", "ce_sequence"):
         if name not in fields:
             raise Undecodable(f"header {name} is missing")
     if fields["ce_specversion"] != SPEC_VERSION:
         raise Undecodable("header ce_specversion is not 1.0")
     try:
-        return Head(
+        head = Head(
             id=UUID(fields["ce_id"]),
             type=fields["ce_type"],
             source=fields["ce_source"],
@@ -81,6 +82,9 @@ def decode_head(headers: Iterable[tuple[str, bytes]]) -> Head:
         raise Undecodable(
             "a CloudEvents header has a wrong form (ce_id, ce_subject, ce_time or ce_sequence)"
         ) from error
+    if not 1 <= head.sequence <= MAX_SEQUENCE:
+        raise Undecodable(f"header ce_sequence is not between 1 and {MAX_SEQUENCE}")
+    return head
 
 
 def decode_event(head: Head, value: bytes | None, known: Mapping[str, type[Event]]) -> Event:
@@ -89,7 +93,7 @@ def decode_event(head: Head, value: bytes | None, known: Mapping[str, type[Event
         event = known[head.type].model_validate_json(value or b"")
     except ValidationError as error:
         wrong = ", ".join(sorted({f"{'.'.join(map(str, e['loc'])) or 'value'}: {e['type']}" for e in error.errors()}))
-        raise Undecodable(f"the value is no {head.type} ({wrong[:400]})") from error
+        raise Undecodable(f"the value is no {head.type} ({wrong[:400]!a})") from error
     if event.aggregate != head.subject:
         raise Undecodable("ce_subject names another aggregate than the value")
     return event

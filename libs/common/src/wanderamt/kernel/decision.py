@@ -54,7 +54,8 @@ class Decision(Generic[S]):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try of a job. `interrupted`: the try before ended without an outcome (a crash), so its effect is unknown."""
+    """One try of a job. `interrupted`: the try before ended without an outcome (a crash, a time-out, Unknown), so its
+    effect is not known: probe, park for a human, or repeat where repeating is harmless."""
 
     number: int
     interrupted: bool
@@ -66,6 +67,22 @@ class Retry:
 
     after_s: float
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The call may have had its effect or not. The next claim comes after `after_s` seconds, as interrupted."""
+
+    after_s: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Nothing may go now (a breaker is open, a quota is used up, a maintenance window): no try is spent on it."""
+
+    reason: str
+    look_again_s: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

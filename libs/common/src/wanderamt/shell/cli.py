@@ -1,22 +1,20 @@
 """The root of the command line. Each service adds its own commands by the entry point `wanderamt.commands`."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 from uuid import UUID
 
 import typer
 import uvloop
-from pydantic import ValidationError
 
 from wanderamt.backbone.sources import utc_now
 from wanderamt.security.keys import new_master_key
 from wanderamt.security.roles import Role
 from wanderamt.security.tokens import Caller, TokenSigner, new_key_pair
-from wanderamt.shell.service import Service
+from wanderamt.shell import operate
+from wanderamt.shell.running import ServiceName, build, installed
 
 root = typer.Typer(
     name="wanderamt",
@@ -27,29 +25,8 @@ root = typer.Typer(
 )
 key = typer.Typer(help="Keys for signing and sealing.", no_args_is_help=True)
 root.add_typer(key, name="key")
-
-
-def _services() -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group="wanderamt.services")}
-
-
-def _build(name: str) -> Service:
-    found = _services().get(name)
-    if not found:
-        raise typer.BadParameter(f"no service '{name}' is installed here; there are: {', '.join(sorted(_services()))}")
-    try:
-        service = found.load()()
-    except ValidationError as error:
-        wanted = "\n".join(f"  WANDERAMT_{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors())
-        typer.echo(f"{name} cannot start, these settings are missing or wrong:\n{wanted}", err=True)
-        raise typer.Exit(2) from error
-    assert isinstance(service, Service)  # noqa: S101 -- an entry point that builds something else is a bug
-    return service
-
-
-T = TypeVar("T")
-
-ServiceName = Annotated[str, typer.Argument(help="Name of an installed service, such as intake.")]
+root.add_typer(operate.parked, name="parked")
+root.command("rebuild")(operate.rebuild)
 
 
 @root.command()
@@ -58,7 +35,7 @@ def run(
     migrated: Annotated[bool, typer.Option("--migrate", help="Bring the schema up to date first.")] = False,  # noqa: FBT002
 ) -> None:
     """Run a service until SIGTERM: HTTP, inbox, jobs and relay in one process."""
-    built = _build(service)
+    built = build(service)
     if migrated:
         built.migrate()
     uvloop.run(built.run())
@@ -67,14 +44,14 @@ def run(
 @root.command()
 def migrate(service: ServiceName) -> None:
     """Bring the database of a service to its newest schema."""
-    _build(service).migrate()
+    build(service).migrate()
     typer.echo(f"{service}: schema is up to date")
 
 
 @root.command()
 def services() -> None:
     """List the services installed here."""
-    for name in sorted(_services()):
+    for name in sorted(installed()):
         typer.echo(name)
 
 
@@ -107,20 +84,6 @@ def signing(private_key: Annotated[Path, typer.Argument(help="File to write the 
 def sealing() -> None:
     """Make a new master key for sealed data. Losing it loses the data it sealed: keep a copy in two places."""
     typer.echo(new_master_key())
-
-
-def with_service(name: str, use: Callable[[Service], Awaitable[T]]) -> T:
-    """Runs `use(service)` (a coroutine function) with the service's database open. For operators' commands."""
-
-    async def body() -> T:
-        service = _build(name)
-        await service.ground.database.start()
-        try:
-            return await use(service)
-        finally:
-            await service.ground.database.stop()
-
-    return asyncio.run(body())
 
 
 def main() -> None:

@@ -11,7 +11,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from wanderamt.backbone.database import Database, migrate
-from wanderamt.backbone.inbox import Handler, Inbox
+from wanderamt.backbone.housekeeping import Housekeeping, Retention
+from wanderamt.backbone.inbox import Handler, Inbox, Many
 from wanderamt.backbone.jobs import Jobs, Lane
 from wanderamt.backbone.relay import Relay
 from wanderamt.backbone.topics import Topics
@@ -60,11 +61,16 @@ class Ground:
             http=create_http(name, tokens=tokens, sources=database.sources),
         )
 
-    def inbox(self, on: Mapping[type[Event], Handler]) -> Inbox:
+    def inbox(self, on: Mapping[type[Event], Handler | Many]) -> Inbox:
         return Inbox(self.name, on, self.database, self.settings.kafka_bootstrap_servers, self.topics)
 
     def relay(self) -> Relay:
         return Relay(self.database, self.settings.kafka_bootstrap_servers, self.topics)
+
+    def housekeeping(self) -> Housekeeping:
+        settings = self.settings
+        kept = Retention(settings.inbox_days, settings.version_days, action_days=settings.action_days)
+        return Housekeeping(self.database, kept)
 
     def jobs(self, lanes: Sequence[Lane]) -> Jobs:
         return Jobs(self.database, lanes)
@@ -72,12 +78,17 @@ class Ground:
 
 @dataclass
 class Service:
-    """`parts` start in this order after database and topics, and stop in the reverse order."""
+    """`parts` start in this order after database and topics, and stop in the reverse order.
+
+    `projections`: tables made from topics alone, so that `wanderamt rebuild` can make them again and compare.
+    """
 
     ground: Ground
     parts: dict[str, Part]
+    projections: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        self.parts["housekeeping"] = self.ground.housekeeping()
         add_health(self.ground.http, self.parts, self.ground.database.alive)
 
     def migrate(self) -> None:
@@ -105,7 +116,10 @@ class Service:
         settings = self.ground.settings
         start_logs(settings.log_level)
         traces = start_traces(
-            self.ground.name, otlp_endpoint=settings.otlp_endpoint, trace_folder=settings.trace_folder
+            self.ground.name,
+            otlp_endpoint=settings.otlp_endpoint,
+            trace_folder=settings.trace_folder,
+            share=settings.trace_share,
         )
         config = uvicorn.Config(
             self.ground.http,
@@ -124,4 +138,5 @@ class Service:
             await server.serve()
         finally:
             await self.stop()
-            traces.shutdown()
+            if traces:
+                traces.shutdown()

@@ -12,6 +12,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
 
 EXPORT_EVERY_MS = 500
 EXPORT_TIMEOUT_S = 10
@@ -48,9 +49,12 @@ def _flat(span: ReadableSpan) -> dict[str, object]:
     }
 
 
-def start_traces(service: str, *, otlp_endpoint: str, trace_folder: str) -> TracerProvider:
-    """One provider a process. Without an endpoint and a folder spans are made (ids travel on) and thrown away."""
-    provider = TracerProvider(resource=Resource.create({"service.name": service}))
+def start_traces(service: str, *, otlp_endpoint: str, trace_folder: str, share: float = 1.0) -> TracerProvider | None:
+    """One provider a process. Without an endpoint and a folder there is none: ids travel on, no span is made."""
+    if not otlp_endpoint and not trace_folder:
+        return None
+    sampler = ParentBasedTraceIdRatio(share)
+    provider = TracerProvider(resource=Resource.create({"service.name": service}), sampler=sampler)
     if otlp_endpoint:
         exporter = OTLPSpanExporter(endpoint=otlp_endpoint, timeout=EXPORT_TIMEOUT_S)
         provider.add_span_processor(BatchSpanProcessor(exporter))

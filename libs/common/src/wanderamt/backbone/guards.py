@@ -1,0 +1,114 @@
+"""Three guards that make each event's effect happen once, whatever is delivered again.
+
+Kept true: an offset below the mark of its partition was delivered before (a topic replayed from 0, for ever); an event
+id is handled once per consumer (a relay sent twice); a version not above the last one of its aggregate is stale (a
+relay that woke up late). They are read and written in the transaction of the effects.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from wanderamt.backbone.arrivals import Item
+from wanderamt.backbone.parked import Arrival
+from wanderamt.backbone.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What the database knows when an unseen event arrives."""
+
+    version: int
+    waiting: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Guards:
+    consumer: str
+
+    async def beyond_marks(self, arrivals: Sequence[Arrival], work: Work) -> list[Arrival]:
+        """Those not delivered before."""
+        rows = await work.db.fetch(
+            "SELECT topic, partition, next_offset FROM inbox_mark WHERE consumer = $1 AND topic = ANY($2::text[])",
+            self.consumer,
+            list({arrival.topic for arrival in arrivals}),
+        )
+        marks = {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+        return [one for one in arrivals if one.offset >= marks.get((one.topic, one.partition), 0)]
+
+    async def save_marks(self, arrivals: Sequence[Arrival], work: Work) -> None:
+        ends: dict[tuple[str, int], int] = {}
+        for one in arrivals:
+            place = (one.topic, one.partition)
+            ends[place] = max(ends.get(place, 0), one.offset + 1)
+        places = sorted(ends)
+        await work.db.execute(
+            """
+            INSERT INTO inbox_mark (consumer, topic, partition, next_offset)
+            SELECT $1, * FROM unnest($2::text[], $3::int[], $4::bigint[])
+            ON CONFLICT (consumer, topic, partition)
+            DO UPDATE SET next_offset = greatest(inbox_mark.next_offset, excluded.next_offset)
+            """,
+            self.consumer,
+            [topic for topic, _ in places],
+            [partition for _, partition in places],
+            [ends[place] for place in places],
+        )
+
+    async def look_up(self, items: Sequence[Item], work: Work) -> dict[UUID, Fact]:
+        """Marks the events as seen; returns what is known about those that were not seen before."""
+        if not items:
+            return {}
+        rows = await work.db.fetch(
+            """
+            WITH arrived AS (SELECT * FROM unnest($2::uuid[], $3::uuid[]) AS a(event_id, aggregate)),
+                 new AS (
+                     INSERT INTO inbox (consumer, event_id)
+                     SELECT DISTINCT $1, event_id FROM arrived ORDER BY event_id
+                     ON CONFLICT DO NOTHING RETURNING event_id
+                 )
+            SELECT new.event_id, v.version,
+                   EXISTS (SELECT 1 FROM parked p WHERE p.consumer = $1 AND p.aggregate = arrived.aggregate) AS waiting
+            FROM new JOIN arrived USING (event_id)
+            LEFT JOIN inbox_version v ON v.consumer = $1 AND v.aggregate = arrived.aggregate
+            """,
+            self.consumer,
+            [item.head.id for item in items],
+            [item.head.subject for item in items],
+        )
+        return {row["event_id"]: Fact(row["version"] or 0, row["waiting"]) for row in rows}
+
+    def unseen(self, items: Iterable[Item], facts: Mapping[UUID, Fact]) -> list[Item]:
+        """Each event once: not seen in an earlier batch, and not twice in this one."""
+        first: dict[UUID, Item] = {}
+        for item in items:
+            if item.head.id in facts:
+                first.setdefault(item.head.id, item)
+        return list(first.values())
+
+    def newer(self, items: Iterable[Item], facts: Mapping[UUID, Fact]) -> list[Item]:
+        last: dict[UUID, int] = {}
+        newer: list[Item] = []
+        for item in items:
+            subject = item.head.subject
+            if item.head.sequence > last.get(subject, facts[item.head.id].version):
+                last[subject] = item.head.sequence
+                newer.append(item)
+        return newer
+
+    async def save_versions(self, items: Sequence[Item], work: Work) -> None:
+        if not items:
+            return
+        last = {item.head.subject: item.head.sequence for item in items}
+        subjects = sorted(last)
+        await work.db.execute(
+            """
+            INSERT INTO inbox_version (consumer, aggregate, version)
+            SELECT $1, * FROM unnest($2::uuid[], $3::int[])
+            ON CONFLICT (consumer, aggregate)
+            DO UPDATE SET version = greatest(inbox_version.version, excluded.version), seen_at = now()
+            """,
+            self.consumer,
+            subjects,
+            [last[subject] for subject in subjects],
+        )

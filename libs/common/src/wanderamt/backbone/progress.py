@@ -1,0 +1,40 @@
+"""Whether a consumer moves while there is something to take.
+
+A consumer of aiokafka can be alive and stuck after a broker restart (aio-libs/aiokafka issues 1154 and 847), so
+"the task runs" proves nothing: what counts is lag against progress.
+"""
+
+import asyncio
+from typing import Any
+
+from aiokafka.errors import KafkaError
+
+ASK_TIMEOUT_S = 10
+
+
+class Progress:
+    def __init__(self, stuck_after_s: float) -> None:
+        self._stuck_after_s = stuck_after_s
+        self._last: Any = None
+        self._since = 0.0
+
+    async def look(self, consumer: Any, handled: int) -> str:
+        """Empty while all is well; else a sentence, once nothing moved for `stuck_after_s` although records wait."""
+        now = asyncio.get_running_loop().time()
+        if consumer is None:
+            return ""
+        try:
+            partitions = list(consumer.assignment())
+            ends = await asyncio.wait_for(consumer.end_offsets(partitions), ASK_TIMEOUT_S) if partitions else {}
+            positions = {tp: await asyncio.wait_for(consumer.position(tp), ASK_TIMEOUT_S) for tp in partitions}
+        except (KafkaError, TimeoutError, OSError, AssertionError):
+            self._since = now  # the broker is away: that is its trouble, not a consumer that stands
+            return ""
+        lag = sum(ends[tp] - positions[tp] for tp in partitions)
+        seen = (handled, tuple(sorted(positions.items())))
+        if not lag or seen != self._last:
+            self._last, self._since = seen, now
+            return ""
+        if now - self._since < self._stuck_after_s:
+            return ""
+        return f"stuck: {lag} records wait and nothing moved for {now - self._since:.0f} s"
