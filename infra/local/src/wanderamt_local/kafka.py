@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -56,26 +56,58 @@ def _container() -> Kafka:
 
 
 async def _native(state: State, children: Children) -> Kafka:
+    return await start_cluster(state, children, brokers=1)
+
+
+async def start_cluster(
+    state: State, children: Children, *, brokers: int, advertise: Callable[[int], Awaitable[int]] | None = None
+) -> Kafka:
+    """Native brokers that are controllers too. `advertise` gives the port clients are told for a broker's own port.
+
+    With three, each topic has three replicas and a write needs two of them.
+    """
     class_path = await asyncio.to_thread(fetch_jars)
-    data = state.folder / "kafka"
-    broker, controller = free_port(), free_port()
-    properties = state.sub("kafka-config") / "server.properties"
-    properties.write_text(_properties(data, broker, controller))
+    nodes = [Node(number, free_port(), free_port(), free_port()) for number in range(1, brokers + 1)]
+    told = {node.number: await advertise(node.client) if advertise else node.client for node in nodes}
+    names = [f"kafka-{node.number}" if brokers > 1 else "kafka" for node in nodes]
+    starting = [
+        _start_broker(name, node, nodes, told[node.number], class_path, state, children)
+        for name, node in zip(names, nodes, strict=True)
+    ]
+    await asyncio.gather(*starting)
+    return Kafka(",".join(f"127.0.0.1:{port}" for port in told.values()), "native")
+
+
+@dataclass(frozen=True)
+class Node:
+    """A broker's number and its ports: for clients, for other brokers, for controllers."""
+
+    number: int
+    client: int
+    internal: int
+    controller: int
+
+
+async def _start_broker(
+    name: str, node: Node, nodes: Sequence[Node], told: int, class_path: str, state: State, children: Children
+) -> None:
+    data = state.folder / name
+    properties = state.sub("kafka-config") / f"{name}.properties"
+    properties.write_text(_properties(data, node, nodes, told))
     if not (data / "meta.properties").exists():
         await _format(class_path, properties, state)
 
     async def ready() -> bool:
-        return await answers("127.0.0.1", broker)
+        return await answers("127.0.0.1", node.client)
 
     command = Command(
-        name="kafka",
+        name=name,
         argv=[*_java(class_path), "kafka.Kafka", str(properties)],
         env={},
-        log=state.sub("logs") / "kafka.log",
+        log=state.sub("logs") / f"{name}.log",
         ready=ready,
     )
     await children.start(command)
-    return Kafka(f"127.0.0.1:{broker}", "native")
 
 
 def fetch_jars() -> str:
@@ -139,24 +171,33 @@ async def _format(class_path: str, properties: Path, state: State) -> None:
         )
 
 
-def _properties(data: Path, broker: int, controller: int) -> str:
+def _properties(data: Path, node: Node, nodes: Sequence[Node], told: int) -> str:
+    many = len(nodes) > 1
+    replicas = str(min(3, len(nodes)))
+    in_sync = "2" if many else "1"
     settings = {
         "process.roles": "broker,controller",
-        "node.id": "1",
-        "controller.quorum.voters": f"1@127.0.0.1:{controller}",
-        "listeners": f"PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{broker}",
+        "node.id": str(node.number),
+        "controller.quorum.voters": ",".join(f"{one.number}@127.0.0.1:{one.controller}" for one in nodes),
+        "listeners": ",".join(
+            f"{name}://127.0.0.1:{port}"
+            for name, port in (("CLIENT", node.client), ("INTERNAL", node.internal), ("CONTROLLER", node.controller))
+        ),
+        "advertised.listeners": f"CLIENT://127.0.0.1:{told},INTERNAL://127.0.0.1:{node.internal}",
+        "listener.security.protocol.map": "CLIENT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "inter.broker.listener.name": "INTERNAL",
         "controller.listener.names": "CONTROLLER",
         "log.dirs": str(data),
         "auto.create.topics.enable": "false",
         "num.partitions": "12",
+        "min.insync.replicas": in_sync,
         "message.max.bytes": str(4 * 1024 * 1024),
-        "offsets.topic.replication.factor": "1",
+        "offsets.topic.replication.factor": replicas,
         "offsets.topic.num.partitions": "4",
-        "transaction.state.log.replication.factor": "1",
-        "transaction.state.log.min.isr": "1",
-        "share.coordinator.state.topic.replication.factor": "1",
-        "share.coordinator.state.topic.min.isr": "1",
+        "transaction.state.log.replication.factor": replicas,
+        "transaction.state.log.min.isr": in_sync,
+        "share.coordinator.state.topic.replication.factor": replicas,
+        "share.coordinator.state.topic.min.isr": in_sync,
         "group.initial.rebalance.delay.ms": "0",
     }
     return "".join(f"{name}={value}\n" for name, value in settings.items())

@@ -67,7 +67,7 @@ async def start_postgres(state: State, children: Children) -> Postgres:
         return Postgres(url, "variable")
     if engine_answers():
         return await asyncio.to_thread(_container)
-    return await _native(state, children)
+    return await start_native(state, children)
 
 
 def _container() -> Postgres:
@@ -76,7 +76,7 @@ def _container() -> Postgres:
     return Postgres(container.get_connection_url(), "container", container.stop)
 
 
-async def _native(state: State, children: Children) -> Postgres:
+async def start_native(state: State, children: Children) -> Postgres:
     binaries = find_binaries()
     data = state.folder / "postgres"
     if not (data / "PG_VERSION").exists():

@@ -18,6 +18,7 @@ import wanderamt_local.leash
 READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 25.0
 RESTART_AFTER_S = (0.2, 1.0, 3.0, 10.0)
+WELL_AFTER_S = 10.0  # a child that lived so long was well: its next death is a first one
 
 
 class NotReady(Exception):
@@ -91,7 +92,22 @@ class Children:
 
     def kill(self, name: str) -> None:
         """kill -9, as a test of everybody else."""
-        os.killpg(self.pid(name), signal.SIGKILL)
+        self.signal(name, signal.SIGKILL)
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        """To its whole group. A child that ends by it is started again."""
+        with contextlib.suppress(ProcessLookupError):  # it died this moment and is being started again
+            os.killpg(self.pid(name), number)
+
+    def end(self, name: str) -> None:
+        """Asks it to end cleanly; it is started again."""
+        child = self._children[name]
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child.process.pid, child.command.stop_signal)
+
+    async def until_ready(self, name: str) -> None:
+        """Raises NotReady."""
+        await self._until_ready(self._children[name])
 
     async def _spawn(self, command: Command) -> asyncio.subprocess.Process:
         command.log.parent.mkdir(parents=True, exist_ok=True)
@@ -131,12 +147,17 @@ class Children:
             await asyncio.sleep(0.05)
 
     async def _keep_alive(self, child: Child) -> None:
+        clock = asyncio.get_running_loop().time
+        deaths = 0
         while True:
+            born = clock()
             await child.process.wait()
             if self._stopping:
                 return
             await self._tell_leash(f"-{child.process.pid}")
-            await asyncio.sleep(RESTART_AFTER_S[min(child.restarts, len(RESTART_AFTER_S) - 1)])
+            deaths = 0 if clock() - born > WELL_AFTER_S else deaths
+            await asyncio.sleep(RESTART_AFTER_S[min(deaths, len(RESTART_AFTER_S) - 1)])
+            deaths += 1
             child.restarts += 1
             child.process = await self._spawn(child.command)
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -45,18 +45,19 @@ class System:
 
     async def _start(self) -> None:
         self.say("starting Kafka and PostgreSQL")
-        kafka, postgres = await asyncio.gather(
-            start_kafka(self.state, self.children), start_postgres(self.state, self.children)
-        )
+        kafka, postgres = await self.start_servers()
         self.kafka, self.postgres = kafka, postgres
         self.say(f"Kafka is up ({kafka.how}), PostgreSQL is up ({postgres.how})")
         names = (*SERVICES, "residents", "sms", "smtp")
         self.ports = {name: free_port() for name in names}
         for name in SERVICES:
-            await postgres.create_database(_database(name))
+            await postgres.create_database(database_of(name))
         await asyncio.gather(self._start_residents(), self._start_messengers(), *map(self._start_service, SERVICES))
         (self.state.folder / "urls.json").write_text(json.dumps(self.urls(), indent=2))
         self.say("all services are ready")
+
+    async def start_servers(self) -> tuple[Kafka, Postgres]:
+        return await asyncio.gather(start_kafka(self.state, self.children), start_postgres(self.state, self.children))
 
     async def stop(self) -> None:
         await self.children.stop()
@@ -89,7 +90,7 @@ class System:
         assert self.kafka and self.postgres  # noqa: S101, PT018
         secrets = self.state.secrets
         return {
-            "WANDERAMT_DATABASE_URL": self.postgres.database_url(_database(name)),
+            "WANDERAMT_DATABASE_URL": self.postgres.database_url(database_of(name)),
             "WANDERAMT_KAFKA_BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers,
             "WANDERAMT_PORT": str(self.ports[name]),
             "WANDERAMT_TOKEN_PUBLIC_KEY": secrets.token_public_key,
@@ -103,22 +104,24 @@ class System:
             "WANDERAMT_SMTP_START_TLS": "false",
         }
 
-    async def _start_service(self, name: str) -> None:
-        env = self.env(name)
-        self._write_env(name, env)
+    def command(self, name: str) -> Command:
+        """How a service is started."""
         url = f"{self.url(name)}/health/ready"
-        await self.children.start(
-            Command(
-                name=name,
-                argv=[sys.executable, "-m", "wanderamt.shell", "run", name, "--migrate"],
-                env=env,
-                log=self._log(name),
-                ready=lambda: _says_ok(url),
-            )
+        return Command(
+            name=name,
+            argv=[sys.executable, "-m", "wanderamt.shell", "run", name, "--migrate"],
+            env=self.env(name),
+            log=self._log(name),
+            ready=lambda: says_ok(url),
         )
+
+    async def _start_service(self, name: str) -> None:
+        command = self.command(name)
+        self._write_env(name, command.env)
+        await self.children.start(command)
         self.say(f"{name} is ready")
 
-    def _write_env(self, name: str, env: dict[str, str]) -> None:
+    def _write_env(self, name: str, env: Mapping[str, str]) -> None:
         """For operators' commands from a second terminal: set -a; . .state/up/env/intake.env"""
         path = self.state.sub("env") / f"{name}.env"
         path.touch(mode=0o600)
@@ -137,7 +140,7 @@ class System:
                 ],
                 env={},
                 log=self._log("residents-simulator"),
-                ready=lambda: _says_ok(f"http://127.0.0.1:{port}/_simulator"),
+                ready=lambda: says_ok(f"http://127.0.0.1:{port}/_simulator"),
             )
         )
 
@@ -145,7 +148,7 @@ class System:
         sms, smtp = self.ports["sms"], self.ports["smtp"]
 
         async def ready() -> bool:
-            return await answers("127.0.0.1", smtp) and await _says_ok(f"http://127.0.0.1:{sms}/_simulator")
+            return await answers("127.0.0.1", smtp) and await says_ok(f"http://127.0.0.1:{sms}/_simulator")
 
         await self.children.start(
             Command(
@@ -165,11 +168,11 @@ class System:
         return self.state.sub("logs") / f"{name}.log"
 
 
-def _database(service: str) -> str:
+def database_of(service: str) -> str:
     return service.replace("-", "_")
 
 
-async def _says_ok(url: str) -> bool:
+async def says_ok(url: str) -> bool:
     async with httpx.AsyncClient(timeout=2) as client:
         try:
             return (await client.get(url)).is_success

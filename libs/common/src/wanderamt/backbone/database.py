@@ -13,6 +13,7 @@ from importlib.resources import files
 from typing import Any
 
 import asyncpg
+import structlog
 from alembic import command
 from alembic.config import Config
 
@@ -32,9 +33,10 @@ SESSION = {
 }
 
 # What a database does when it restarts, is overloaded or chose us as the deadlock victim: wait and do it again.
-TRANSIENT: tuple[type[BaseException], ...] = (
+TRANSIENT: tuple[type[Exception], ...] = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what asyncpg says of a connection that broke in the middle of an answer
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
     asyncpg.OperatorInterventionError,
@@ -43,6 +45,9 @@ TRANSIENT: tuple[type[BaseException], ...] = (
     TimeoutError,
     OSError,
 )
+
+
+log = structlog.get_logger()
 
 
 async def prepare_connection(connection: Any) -> None:
@@ -110,9 +115,11 @@ class Database:
             await self._wake.wait()
             self._wake.clear()
             channels, self._woken = sorted(self._woken), set()
-            with suppress(*TRANSIENT):  # a lost wake-up costs one poll interval, no more
+            try:
                 async with self.pool.acquire(timeout=CONNECT_TIMEOUT_S) as connection:
                     await connection.execute("SELECT pg_notify(c, '') FROM unnest($1::text[]) c", channels)
+            except Exception as error:  # a lost wake-up costs one poll interval, no more
+                log.warning("database.wake_lost", error=type(error).__name__)
             await asyncio.sleep(WAKE_AT_MOST_EVERY_S)
 
 

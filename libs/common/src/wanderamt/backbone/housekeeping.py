@@ -10,7 +10,8 @@ from datetime import timedelta
 
 import structlog
 
-from wanderamt.backbone.database import TRANSIENT, Database
+from wanderamt.backbone.database import Database
+from wanderamt.backbone.forever import for_ever
 
 LOCK = 1_463_897_669  # one process of a service cleans at a time
 ROWS_AT_ONCE = 5_000
@@ -47,7 +48,7 @@ class Housekeeping:
 
     async def start(self) -> None:
         self.trouble = ""
-        self._task = asyncio.create_task(self._run(), name="housekeeping")
+        self._task = asyncio.create_task(for_ever("housekeeping", self._run), name="housekeeping")
 
     async def stop(self) -> None:
         if self._task:
@@ -55,14 +56,10 @@ class Housekeeping:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
-        while True:
-            try:
-                swept = await self.sweep()
-                if any(swept.values()):
-                    log.info("housekeeping.swept", **swept)
-            except TRANSIENT as error:
-                log.warning("housekeeping.waits", error=type(error).__name__)
-            await asyncio.sleep(self.every_s)
+        swept = await self.sweep()
+        if any(swept.values()):
+            log.info("housekeeping.swept", **swept)
+        await asyncio.sleep(self.every_s)
 
     async def sweep(self) -> dict[str, int]:
         """Rows deleted per table."""

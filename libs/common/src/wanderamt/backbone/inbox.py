@@ -13,12 +13,14 @@ from uuid import UUID
 
 import structlog
 from aiokafka import ConsumerRecord
+from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 from opentelemetry.trace import SpanKind
 
 from wanderamt.backbone.arrivals import Item, Reader
 from wanderamt.backbone.database import TRANSIENT, Database
+from wanderamt.backbone.forever import for_ever
 from wanderamt.backbone.guards import Fact, Guards
 from wanderamt.backbone.parked import BEHIND, Arrival, Cause, ParkedState, cause_of, park, still_waiting
 from wanderamt.backbone.progress import Progress
@@ -34,6 +36,7 @@ MAX_PARKED_AT_ONCE = 4
 BACKOFF_S = (0.1, 0.5, 1, 2, 5)
 STUCK_AFTER_S = 30.0
 LOOK_EVERY_S = 5.0
+MAX_ACKS_FAILED = 3
 
 log = structlog.get_logger()
 
@@ -74,6 +77,7 @@ class Inbox:
     _broker: KafkaBroker = field(init=False)
     _reader: Reader = field(init=False)
     _watch: asyncio.Task[None] | None = None
+    _acks_failed: int = 0
 
     def __post_init__(self) -> None:
         self.guards = Guards(self.consumer)
@@ -81,7 +85,7 @@ class Inbox:
         self._lay_broker()
 
     def _lay_broker(self) -> None:
-        self._broker = KafkaBroker(self.bootstrap_servers, graceful_timeout=20, logger=None)
+        self._broker = KafkaBroker(self.bootstrap_servers.split(","), graceful_timeout=20, logger=None)
         self._subscriber = self._broker.subscriber(
             *sorted({self.topics.name(event.TOPIC) for event in self.on}),
             group_id=self.topics.name(self.consumer),
@@ -98,7 +102,7 @@ class Inbox:
     async def start(self) -> None:
         await self._broker.start()
         self.trouble = ""
-        self._watch = asyncio.create_task(self._keep_going(), name=f"inbox-{self.consumer}")
+        self._watch = asyncio.create_task(for_ever("inbox-watch", self._keep_going), name=f"inbox-{self.consumer}")
 
     async def stop(self) -> None:
         if self._watch:
@@ -146,7 +150,12 @@ class Inbox:
         records = message.raw_message
         assert isinstance(records, tuple)  # noqa: S101 -- batch=True above
         await self.take([_arrival(record) for record in records])
-        await message.ack()
+        try:
+            await message.ack()
+            self._acks_failed = 0
+        except KafkaError as error:  # the records come again and the guards drop them
+            self._acks_failed += 1
+            log.warning("inbox.ack_failed", consumer=self.consumer, error=type(error).__name__)
 
     async def _take_once(self, arrivals: Sequence[Arrival]) -> None:
         poisoned: dict[UUID, tuple[UUID, Cause]] = {}
@@ -293,15 +302,24 @@ class Inbox:
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
             stuck = await progress.look(self._subscriber.consumer, self.handled)
-            if stuck and not self.trouble:
-                self.trouble = stuck
-                log.error("inbox.stuck", consumer=self.consumer, stuck=stuck)
-                await self._broker.stop()
-                self._lay_broker()
-                await self._broker.start()
-                progress = Progress(STUCK_AFTER_S)
-            elif not stuck and self.trouble.startswith("stuck"):
-                self.trouble = ""
+            if self._acks_failed >= MAX_ACKS_FAILED:
+                stuck = f"stuck: {self._acks_failed} commits of offsets failed, the group has lost this consumer"
+            if not stuck:
+                self.trouble = "" if self.trouble.startswith("stuck") else self.trouble
+                continue
+            self.trouble = stuck
+            log.error("inbox.stuck", consumer=self.consumer, stuck=stuck)
+            await self._renew()
+            progress = Progress(STUCK_AFTER_S)
+
+    async def _renew(self) -> None:
+        self._acks_failed = 0
+        try:
+            await asyncio.wait_for(self._broker.stop(), STUCK_AFTER_S)
+        except TimeoutError:
+            log.warning("inbox.old_consumer_does_not_end", consumer=self.consumer)
+        self._lay_broker()
+        await self._broker.start()
 
 
 async def _unparsed(

@@ -20,6 +20,7 @@ from uuid import UUID
 import structlog
 
 from wanderamt.backbone.database import TRANSIENT, Database, listening
+from wanderamt.backbone.forever import for_ever
 from wanderamt.backbone.tracing import recorded, span_under
 from wanderamt.backbone.work import JOB_CHANNEL, Work
 from wanderamt.kernel.decision import Attempt, Expired, Job, Pause, Retry, Unknown
@@ -79,8 +80,10 @@ class Jobs:
     _leases: dict[UUID, UUID] = field(default_factory=dict)
 
     async def start(self) -> None:
-        self._tasks = [asyncio.create_task(self._run(lane), name=f"jobs-{lane.job.QUEUE}") for lane in self.lanes]
-        self._tasks.append(asyncio.create_task(self._renew(), name="jobs-renew"))
+        for lane in self.lanes:
+            what = f"jobs-{lane.job.QUEUE}"
+            self._tasks.append(asyncio.create_task(for_ever(what, partial(self._run, lane), self._tell), name=what))
+        self._tasks.append(asyncio.create_task(for_ever("jobs-renew", self._renew), name="jobs-renew"))
 
     async def stop(self) -> None:
         """Claims nothing more, lets running calls end within the drain budget, then leaves the rest to their leases."""
@@ -91,17 +94,12 @@ class Jobs:
         await _cancel([*self._running.values(), renew])
 
     async def _run(self, lane: Lane) -> None:
-        failures = 0
-        while True:
-            try:
-                async with listening(self.database.url, JOB_CHANNEL) as (_, woken):
-                    self.trouble, failures = "", 0
-                    await self._claim_for_ever(lane, woken)
-            except TRANSIENT as error:
-                self.trouble = f"{type(error).__name__}: jobs wait"
-                log.warning("jobs.wait", queue=lane.job.QUEUE, error=type(error).__name__)
-                await asyncio.sleep(min(0.1 * 2**failures, 5.0))
-                failures += 1
+        async with listening(self.database.url, JOB_CHANNEL) as (_, woken):
+            self.trouble = ""
+            await self._claim_for_ever(lane, woken)
+
+    def _tell(self, trouble: str) -> None:
+        self.trouble = trouble
 
     async def _claim_for_ever(self, lane: Lane, woken: asyncio.Event) -> None:
         mine: set[asyncio.Task[None]] = set()
@@ -273,7 +271,7 @@ class Jobs:
     async def _renew(self) -> None:
         while True:
             await asyncio.sleep(RENEW_EVERY_S)
-            with suppress(*TRANSIENT):
+            with suppress(*TRANSIENT):  # the next beat is soon enough: a lease lives for three of them
                 if leases := dict(self._leases):
                     async with self.database.work() as work:
                         await work.db.execute(

@@ -20,6 +20,7 @@ from opentelemetry import propagate, trace
 from opentelemetry.trace import SpanKind
 
 from wanderamt.backbone.database import TRANSIENT, Database, listening
+from wanderamt.backbone.forever import for_ever
 from wanderamt.backbone.outbox import CHANNEL, SHARDS
 from wanderamt.backbone.topics import Topics
 from wanderamt.backbone.tracing import recorded, tracer
@@ -32,7 +33,6 @@ BEAT_EVERY_S = 1.0
 DEAD_AFTER_S = 5.0
 SEND_TIMEOUT_S = 30
 ABANDON_TIMEOUT_S = 5
-BACKOFF_S = (0.1, 0.5, 1, 2, 5)
 
 log = structlog.get_logger()
 
@@ -65,31 +65,26 @@ class Relay:
     _beaten: float = 0.0
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="relay")
+        self._task = asyncio.create_task(for_ever("relay", self._run, self._tell), name="relay")
 
     async def stop(self) -> None:
         if self._task:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
+    def _tell(self, trouble: str) -> None:
+        self.trouble = f"{trouble}; rows wait in the outbox"
+
     async def _run(self) -> None:
-        """For ever: broker and database errors cost a pause and a fresh producer, never a row."""
-        failures = 0
-        while True:
+        """One life of the relay. Broker and database errors cost a pause and a fresh producer, never a row."""
+        async with listening(self.database.url, CHANNEL) as (connection, woken):
+            producer = self.producer(self.bootstrap_servers)
             try:
-                async with listening(self.database.url, CHANNEL) as (connection, woken):
-                    producer = self.producer(self.bootstrap_servers)
-                    try:
-                        await asyncio.wait_for(producer.start(), SEND_TIMEOUT_S)
-                        self.trouble, failures = "", 0
-                        await self._send_for_ever(connection, woken, producer)
-                    finally:
-                        await _abandon(producer)
-            except (KafkaError, LostShards, *TRANSIENT) as error:
-                self.trouble = f"{type(error).__name__}: rows wait in the outbox"
-                log.warning("relay.waits", error=type(error).__name__, failures=failures)
-                await asyncio.sleep(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
-                failures += 1
+                await asyncio.wait_for(producer.start(), SEND_TIMEOUT_S)
+                self.trouble = ""
+                await self._send_for_ever(connection, woken, producer)
+            finally:
+                await _abandon(producer)
 
     async def _send_for_ever(self, connection: Any, woken: asyncio.Event, producer: AIOKafkaProducer) -> None:
         self._beaten = asyncio.get_running_loop().time()

@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from wanderamt.backbone.database import TRANSIENT
 from wanderamt.kernel.refusal import Ground, Refusal
 
 MEDIA_TYPE = "application/problem+json"
@@ -84,6 +85,20 @@ def install_problems(app: FastAPI) -> None:
         response = render_problem(Refusal(f"http.{error.status_code}", str(error.detail), ground))
         response.status_code = error.status_code
         return response
+
+    async def on_outage(request: Request, error: Exception) -> JSONResponse:
+        log.warning("http.waits", path=request.url.path, error=type(error).__name__)
+        body = Problem(
+            type="urn:wanderamt:problem:server.unavailable",
+            title="server unavailable",
+            status=503,
+            code="server.unavailable",
+            hint="The database does not answer. Nothing was saved; send the same again in a moment.",
+        )
+        return JSONResponse(body.model_dump(), 503, headers={"Retry-After": "2"}, media_type=MEDIA_TYPE)
+
+    for transient in TRANSIENT:
+        app.add_exception_handler(transient, on_outage)
 
     @app.exception_handler(Exception)
     async def on_bug(request: Request, error: Exception) -> JSONResponse:

@@ -1,0 +1,1 @@
+"""Breaks the system from a seed and audits its history."""
