@@ -1,0 +1,1 @@
+"""The backbone beside its bare version, in one run."""

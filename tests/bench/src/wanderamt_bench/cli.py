@@ -1,0 +1,56 @@
+"""Command: run the bench, write build/bench.json."""
+
+import json
+import shutil
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvloop
+from rich.console import Console
+from rich.table import Table
+from wanderamt_local.state import state_root
+
+from wanderamt_bench.relay import bench_relay
+from wanderamt_bench.stage import Number, Stage, stage
+
+commands = typer.Typer(help="The backbone beside its bare version and a rival, in one run.", no_args_is_help=True)
+console = Console()
+
+SCENES: dict[str, Callable[[Stage], Awaitable[None]]] = {
+    "relay": bench_relay,
+}
+
+
+@commands.command("run")
+def run(
+    scene: Annotated[list[str] | None, typer.Option(help=f"Only these scenes: {', '.join(SCENES)}.")] = None,
+    quick: Annotated[
+        bool, typer.Option(help="A tenth of the load and one round: says that it works, no figures.")
+    ] = False,
+    out: Annotated[Path, typer.Option(help="Folder for bench.json.")] = Path("build"),
+) -> None:
+    """Ratios of ours to bare, each pair measured side by side."""
+    unknown = set(scene or ()) - SCENES.keys()
+    if unknown:
+        raise typer.BadParameter(f"no scene {', '.join(sorted(unknown))}; there are: {', '.join(SCENES)}")
+    folder = state_root() / "bench"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    numbers = uvloop.run(_play(folder, scene or list(SCENES), quick=quick))
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "bench.json").write_text(json.dumps([one.as_dict() for one in numbers], indent=2) + "\n")
+    table = Table("name", "bare", "ours", "unit", "ratio")
+    for one in numbers:
+        table.add_row(one.name, f"{one.bare:,}", f"{one.ours:,}", one.unit, str(one.ratio))
+    console.print(table)
+    console.print(f"Numbers: {out / 'bench.json'}")
+
+
+async def _play(folder: Path, scenes: list[str], *, quick: bool) -> list[Number]:
+    async with stage(folder, console.print, quick=quick) as play:
+        for name in scenes:
+            console.print(f"[bold]{name}[/]")
+            await SCENES[name](play)
+        return play.numbers
