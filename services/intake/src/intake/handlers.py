@@ -7,7 +7,7 @@ from uuid import UUID
 from wanderamt.backbone.tracing import traced
 from wanderamt.backbone.work import Work
 from wanderamt.contracts import Event, RegisterAnswered, StandCancelled, StandScheduled
-from wanderamt.kernel.decision import Attempt, Decision, Expired, Retry
+from wanderamt.kernel.decision import Attempt, Expired, Retry
 from wanderamt.kernel.ids import CaseId, DeviceId, DocumentId, EntryId, RequestId, StandId
 from wanderamt.kernel.refusal import Refusal
 from wanderamt.kernel.sealed import Sealed
@@ -68,6 +68,7 @@ async def _take_readable(entries: Sequence[Entry], sync: Sync, work: Work, seale
     answers: dict[int, Answer] = {}
     touched: dict[CaseId, Case] = {}
     refused: dict[UUID, str] = {}
+    finished: list[tuple[Case, str | None]] = []
     for entry in entries:
         if entry.stand_id != sync.caller.stand_id:
             answers[id(entry)] = Answer(entry.entry_id, refusal=OTHER_STAND)
@@ -84,12 +85,14 @@ async def _take_readable(entries: Sequence[Entry], sync: Sync, work: Work, seale
                 continue
             cases[outcome.state.id] = touched[outcome.state.id] = outcome.state
             work.emit(*outcome.events, version=outcome.state.version)
-            await _order_if_final(outcome.state, work)
+            if outcome.state.finished_at:
+                finished.append((outcome.state, entry.traceparent))
             answers[id(entry)] = Answer(entry.entry_id)
     if refused:
         await store.save_refusals(work, refused)
     if touched:
         await store.save_cases(work, list(touched.values()))
+    await _order_documents(finished, work)
     return answers
 
 
@@ -100,7 +103,8 @@ async def on_register_answered(event: RegisterAnswered, work: Work) -> None:
         return
     await store.save_cases(work, [outcome.state])
     work.emit(*outcome.events, version=outcome.state.version)
-    await _order_if_final(outcome.state, work)
+    if outcome.state.finished_at:
+        await _order_documents([(outcome.state, None)], work)
 
 
 async def on_stand_scheduled(event: StandScheduled, work: Work) -> None:
@@ -136,7 +140,7 @@ async def record_sheet(job: IssueDocument, outcome: MadeSheet | Expired, work: W
     if not document or document.pdf:
         return None
     issued = issue(document, case, pdf=outcome.pdf, sha256=outcome.sha256, now=work.now)
-    await store.save_document(work, issued.state)
+    await store.save_documents(work, [issued.state])
     work.emit(*issued.events, version=1)
     return None
 
@@ -161,14 +165,18 @@ async def show_document(document_id: DocumentId, work: Work) -> Document | Refus
     return document if document and document.pdf else NO_DOCUMENT
 
 
-async def _order_if_final(case: Case, work: Work) -> None:
-    if not case.finished_at:
+async def _order_documents(finished: Sequence[tuple[Case, str | None]], work: Work) -> None:
+    """Each with the trace of the entry that finished its case, or the current one."""
+    if not finished:
         return
-    order: Decision[Document] = order_document(
-        case, document_id=DocumentId(work.new_id()), serial=await store.next_serial(work), now=work.now
-    )
-    await store.save_document(work, order.state)
-    work.enqueue(*order.jobs)
+    documents = []
+    serials = await store.next_serials(work, len(finished))
+    for (case, traceparent), serial in zip(finished, serials, strict=True):
+        with traced("order document", traceparent):
+            order = order_document(case, document_id=DocumentId(work.new_id()), serial=serial, now=work.now)
+            work.enqueue(*order.jobs)
+        documents.append(order.state)
+    await store.save_documents(work, documents)
 
 
 def _remembered(entry: Entry, taken: store.Taken | None) -> Answer:

@@ -164,27 +164,28 @@ async def save_cases(work: Work, cases: Sequence[Case]) -> None:
     )
 
 
-async def next_serial(work: Work) -> int:
+async def next_serials(work: Work, count: int) -> list[int]:
     """Never the same twice, also when this transaction rolls back: a gap is harmless, a double is not."""
-    serial = await work.db.fetchval("SELECT nextval('document_serial')")
-    return int(serial)
+    rows = await work.db.fetch("SELECT nextval('document_serial') AS serial FROM generate_series(1, $1)", count)
+    return [row["serial"] for row in rows]
 
 
-async def save_document(work: Work, document: Document) -> None:
+async def save_documents(work: Work, documents: Sequence[Document]) -> None:
     await work.db.execute(
         """
         INSERT INTO document (document_id, case_id, number, ordered_at, issued_at, sha256, pdf)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::text[],
+                             $7::bytea[])
         ON CONFLICT (document_id) DO UPDATE
         SET issued_at = excluded.issued_at, sha256 = excluded.sha256, pdf = excluded.pdf
         """,
-        document.id,
-        document.case_id,
-        document.number,
-        document.ordered_at,
-        document.issued_at,
-        document.sha256,
-        document.pdf,
+        [document.id for document in documents],
+        [document.case_id for document in documents],
+        [document.number for document in documents],
+        [document.ordered_at for document in documents],
+        [document.issued_at for document in documents],
+        [document.sha256 for document in documents],
+        [document.pdf for document in documents],
     )
 
 

@@ -12,14 +12,30 @@ from rich.console import Console
 from rich.table import Table
 from wanderamt_local.state import state_root
 
+from wanderamt_bench.consume import bench_inbox, bench_lanes
+from wanderamt_bench.door import bench_sync, bench_tap
+from wanderamt_bench.emit import bench_emit
+from wanderamt_bench.growth import bench_growth
+from wanderamt_bench.jobs import bench_jobs
+from wanderamt_bench.latency import bench_backlog, bench_latency, bench_takeover
 from wanderamt_bench.relay import bench_relay
 from wanderamt_bench.stage import Number, Stage, stage
 
 commands = typer.Typer(help="The backbone beside its bare version and a rival, in one run.", no_args_is_help=True)
 console = Console()
 
-SCENES: dict[str, Callable[[Stage], Awaitable[None]]] = {
+SCENES: dict[str, Callable[[Stage], Awaitable[object]]] = {
     "relay": bench_relay,
+    "inbox": bench_inbox,
+    "lanes": bench_lanes,
+    "emit": bench_emit,
+    "jobs": bench_jobs,
+    "latency": bench_latency,
+    "takeover": bench_takeover,
+    "backlog": bench_backlog,
+    "sync": bench_sync,
+    "growth": bench_growth,
+    "tap": bench_tap,
 }
 
 
@@ -43,7 +59,13 @@ def run(
     (out / "bench.json").write_text(json.dumps([one.as_dict() for one in numbers], indent=2) + "\n")
     table = Table("name", "bare", "ours", "unit", "ratio")
     for one in numbers:
-        table.add_row(one.name, f"{one.bare:,}", f"{one.ours:,}", one.unit, str(one.ratio))
+        table.add_row(
+            one.name,
+            "" if one.bare is None else f"{one.bare:,}",
+            f"{one.ours:,}",
+            one.unit,
+            "" if one.ratio is None else str(one.ratio),
+        )
     console.print(table)
     console.print(f"Numbers: {out / 'bench.json'}")
 

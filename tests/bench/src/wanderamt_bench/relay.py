@@ -1,7 +1,6 @@
 """Outbox to Kafka: the raw producer, a bare relay of forty lines, ours, and the library that does the same."""
 
 import asyncio
-import json
 from typing import Any
 
 import asyncpg
@@ -13,9 +12,9 @@ from wanderamt.backbone.database import Database
 from wanderamt.backbone.relay import Relay, new_producer
 from wanderamt.backbone.topics import Topics
 
+from wanderamt_bench.by_hand import relay_batch
 from wanderamt_bench.stage import Stage, empty, fill_outbox, rate, until
 
-BARE_BATCH = 500
 RIVAL_SHARE = 10  # the rival gets a tenth of the rows, or its run would be most of the bench
 
 
@@ -73,17 +72,8 @@ async def _bare(stage: Stage, database: Database, topics: Topics, count: int) ->
     await producer.start()
 
     async def drain() -> None:
-        while rows := await connection.fetch(
-            "SELECT id, topic, key, value, headers FROM outbox ORDER BY id LIMIT $1", BARE_BATCH
-        ):
-            acks = []
-            for row in rows:
-                headers = [(key, value.encode()) for key, value in json.loads(row["headers"]).items()]
-                name = topics.name(row["topic"])
-                acks.append(await producer.send(name, row["value"], key=row["key"], headers=headers))
-            for ack in acks:
-                await ack
-            await connection.execute("DELETE FROM outbox WHERE id = ANY($1::bigint[])", [row["id"] for row in rows])
+        while await relay_batch(connection, producer, topics.prefix):
+            pass
 
     try:
         return await rate(count, drain)

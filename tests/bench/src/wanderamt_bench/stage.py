@@ -27,14 +27,14 @@ PAYLOAD = "x" * 900  # with its head some 1 KB, as the published figures of othe
 class Number:
     """One line of build/bench.json. `ratio` is ours / bare, the median over pairs of one round; `load` what was done.
 
-    For a rate more is better, for a latency (unit ms) and for a time (s) less is.
+    `bare` is None where a bare version does not do the thing at all. For a rate more is better, for a latency (unit ms) and for a time (s) less is.
     """
 
     name: str
     unit: str
-    bare: float
+    bare: float | None
     ours: float
-    ratio: float
+    ratio: float | None
     load: str
 
     def as_dict(self) -> dict[str, Any]:
@@ -43,6 +43,8 @@ class Number:
 
 @dataclass
 class Stage:
+    folder: Path
+    children: Children
     kafka: Kafka
     postgres: Postgres
     say: Callable[[str], None]
@@ -57,19 +59,24 @@ class Stage:
     def rounds(self) -> int:
         return 1 if self.quick else ROUNDS
 
-    def note(self, name: str, unit: str, pairs: list[tuple[float, float]], load: str) -> Number:
-        """`pairs`: (bare, ours) of each round."""
+    def note(self, name: str, unit: str, pairs: list[tuple[float, float]], load: str) -> float:
+        """`pairs`: (bare, ours) of each round. Gives the ratio."""
+        ratio = round(statistics.median(ours / bare for bare, ours in pairs if bare), 3)
         number = Number(
             name=name,
             unit=unit,
             bare=round(statistics.median(bare for bare, _ in pairs), 3),
             ours=round(statistics.median(ours for _, ours in pairs), 3),
-            ratio=round(statistics.median(ours / bare for bare, ours in pairs if bare), 3),
+            ratio=ratio,
             load=f"{load}; {len(pairs)} rounds, {os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}",
         )
         self.numbers.append(number)
         self.say(f"{name}: bare {number.bare}, ours {number.ours} {unit}, ratio {number.ratio}")
-        return number
+        return ratio
+
+    def note_time(self, name: str, seconds: float, load: str) -> None:
+        self.numbers.append(Number(name, "s", None, round(seconds, 3), None, load))
+        self.say(f"{name}: {seconds:.2f} s")
 
     @asynccontextmanager
     async def database(self, package: str = "scheduling", *, connections: int = 20) -> AsyncIterator[Database]:
@@ -95,7 +102,7 @@ async def stage(folder: Path, say: Callable[[str], None], *, quick: bool) -> Asy
     state, children = State(folder), Children()
     try:
         kafka, postgres = await asyncio.gather(start_kafka(state, children), start_postgres(state, children))
-        yield Stage(kafka, postgres, say, quick)
+        yield Stage(folder, children, kafka, postgres, say, quick)
     finally:
         await children.stop()
 

@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 import httpx
 from aiokafka import AIOKafkaConsumer
+from wanderamt.backbone.relay import BATCH as RELAY_BATCH
 from wanderamt.backbone.topics import OWNERS
 from wanderamt.contracts import Undecodable, decode_head
 from wanderamt_local.system import SERVICES, database_of
@@ -118,8 +119,8 @@ def _record(raw: Any) -> Record:
     return Record(raw.topic, raw.partition, raw.offset, str(head.id), str(head.subject), head.sequence, head.type)
 
 
-def audit(devices: Iterable[Device], evidence: Evidence) -> Findings:
-    """The devices' history against everything that is there."""
+def audit(devices: Iterable[Device], evidence: Evidence, *, faults: int) -> Findings:
+    """The devices' history against everything that is there. Each fault may make a relay send one batch again."""
     tables = evidence.tables
     entries = [entry for device in devices for entry in device.entries]
     findings = Findings()
@@ -169,7 +170,7 @@ def audit(devices: Iterable[Device], evidence: Evidence) -> Findings:
         **{row["id"]: 1 for row in tables["requests"] if row["state"] == "answered"},
         **{row["id"]: row["version"] for row in notices},
     }
-    findings.add(audit_log(evidence.records, versions))
+    findings.add(audit_log(evidence.records, versions, second_deliveries=faults * RELAY_BATCH))
     return findings
 
 

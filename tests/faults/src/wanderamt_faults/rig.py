@@ -74,7 +74,7 @@ class Rig(System):
         plain = super().command(name)
         env = {**plain.env, "WANDERAMT_PORT": str(port)}
         url = f"http://127.0.0.1:{port}/health/live"
-        return replace(plain, name=f"{name}~2", env=env, ready=lambda: says_ok(url), restart=False)
+        return replace(plain, name=f"{name}~2", env=env, ready=lambda: says_ok(url))
 
     def armed(self, name: str) -> Path:
         return self.state.folder / f"armed-{name}"

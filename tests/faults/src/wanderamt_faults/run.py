@@ -84,7 +84,7 @@ async def run(plan: Plan, folder: Path, say: Say) -> Report:
         drain_s = loop.time() - ended
         await crowd.stop()
         evidence = await gather(rig, topics=True)
-        findings: Findings = audit(crowd.devices, evidence)
+        findings: Findings = audit(crowd.devices, evidence, faults=trouble.total)
         deaths = rig.deaths.read_text().splitlines() if rig.deaths.exists() else []
         (folder / "faults.log").write_text("\n".join([*trouble.log, *deaths]) + "\n")
         return Report(

@@ -22,6 +22,7 @@ from wanderamt.backbone.arrivals import Item, Reader
 from wanderamt.backbone.database import TRANSIENT, Database
 from wanderamt.backbone.forever import for_ever
 from wanderamt.backbone.guards import Fact, Guards
+from wanderamt.backbone.lanes import Prepared, prepare
 from wanderamt.backbone.parked import BEHIND, Arrival, Cause, ParkedState, cause_of, park, still_waiting
 from wanderamt.backbone.progress import Progress
 from wanderamt.backbone.topics import Topics
@@ -66,7 +67,7 @@ class Inbox:
     """`consumer` is the Kafka group and the name in the inbox tables; `on` says which event goes to which handler."""
 
     consumer: str
-    on: Mapping[type[Event], Handler | Many]
+    on: Mapping[type[Event], Handler | Many | Prepared]
     database: Database
     bootstrap_servers: str
     topics: Topics
@@ -78,6 +79,7 @@ class Inbox:
     _reader: Reader = field(init=False)
     _watch: asyncio.Task[None] | None = None
     _acks_failed: int = 0
+    _ready: dict[UUID, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.guards = Guards(self.consumer)
@@ -133,6 +135,7 @@ class Inbox:
         items, unreadable = self._reader.read([arrival])
         for *_, cause in unreadable:
             raise HandlerFailed(None, Undecodable(cause.reason))
+        await self._prepare([arrival])
         for item in items:
             await self.guards.look_up([item], work)
             version = await work.db.fetchval(
@@ -158,6 +161,7 @@ class Inbox:
             log.warning("inbox.ack_failed", consumer=self.consumer, error=type(error).__name__)
 
     async def _take_once(self, arrivals: Sequence[Arrival]) -> None:
+        await self._prepare(arrivals)
         poisoned: dict[UUID, tuple[UUID, Cause]] = {}
         while len(poisoned) <= MAX_PARKED_AT_ONCE:
             try:
@@ -178,6 +182,11 @@ class Inbox:
             for arrival in await self.guards.beyond_marks(arrivals, work):
                 await self._take_one(arrival, work)
             await self.guards.save_marks(arrivals, work)
+
+    async def _prepare(self, arrivals: Sequence[Arrival]) -> None:
+        """The first beat of handlers that have two."""
+        if any(isinstance(handler, Prepared) for handler in self.on.values()):
+            self._ready = await prepare(self._reader.read(arrivals)[0], self.on)
 
     async def _take_batch(self, arrivals: Sequence[Arrival], poisoned: dict[UUID, tuple[UUID, Cause]]) -> None:
         """`poisoned`: aggregate → the event whose handler failed, and why. It and its successors are parked."""
@@ -229,24 +238,33 @@ class Inbox:
             await self._handle_many(many, listed, work)
         self.handled += len(items)
 
-    async def _handle_one(self, handler: Handler, item: Item, work: Work) -> None:
+    async def _handle_one(self, handler: Handler | Prepared, item: Item, work: Work) -> None:
         head = item.head
         try:
             if not recorded(head.trace):
                 work.carried = head.trace
-                await handler(item.event, work)
+                await self._call(handler, item, work)
                 return
             work.carried = None
             name = f"{self.consumer} on {type(item.event).__name__}"
             about = {"messaging.system": "kafka", "ce.type": head.type, "aggregate": str(head.subject)}
             with span_under(head.trace, name, kind=SpanKind.CONSUMER, attributes=about):
-                await handler(item.event, work)
+                await self._call(handler, item, work)
         except TRANSIENT:
             raise
         except Exception as error:
             raise HandlerFailed(head, error) from error
         finally:
             work.carried = None
+
+    async def _call(self, handler: Handler | Prepared, item: Item, work: Work) -> None:
+        if not isinstance(handler, Prepared):
+            await handler(item.event, work)
+            return
+        prepared = self._ready[item.head.id]
+        if isinstance(prepared, Exception):
+            raise prepared
+        await handler.handler(item.event, prepared, work)
 
     async def _handle_many(self, many: Many, items: Sequence[Item], work: Work) -> None:
         try:

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-LOCK = "SELECT pg_advisory_xact_lock(hashtextextended($1 || $2::text, 4711))"
+LOCK = "SELECT pg_advisory_xact_lock(hashtextextended($1 || $2, 4711))"
 
 
 class ParkedState(StrEnum):
@@ -97,7 +97,7 @@ async def still_waiting(connection: Any, consumer: str, aggregates: Iterable[UUI
     """Which of these have a parked record, asked under their locks: a replay that was draining them has ended."""
     waiting = set()
     for aggregate in sorted(aggregates):
-        await connection.execute(LOCK, consumer, aggregate)
+        await connection.execute(LOCK, consumer, str(aggregate))
         if await connection.fetchval(
             "SELECT true FROM parked WHERE consumer = $1 AND aggregate = $2 LIMIT 1", consumer, aggregate
         ):

@@ -199,7 +199,7 @@ async def _drain(inbox: Inbox, head: Any, tally: Tally) -> None:
 async def _lock_rows(work: Work, consumer: str, row_id: int, aggregate: UUID | None) -> list[Any]:
     if aggregate is None:
         return list(await work.db.fetch("SELECT * FROM parked WHERE id = $1 FOR UPDATE SKIP LOCKED", row_id))
-    await work.db.execute(LOCK, consumer, aggregate)
+    await work.db.execute(LOCK, consumer, str(aggregate))
     return list(
         await work.db.fetch(
             "SELECT * FROM parked WHERE consumer = $1 AND aggregate = $2 ORDER BY id LIMIT $3",

@@ -14,6 +14,7 @@ from wanderamt.backbone.database import Database, migrate
 from wanderamt.backbone.housekeeping import Housekeeping, Retention
 from wanderamt.backbone.inbox import Handler, Inbox, Many
 from wanderamt.backbone.jobs import Jobs, Lane
+from wanderamt.backbone.lanes import Prepared
 from wanderamt.backbone.relay import Relay
 from wanderamt.backbone.topics import Topics
 from wanderamt.contracts import Event
@@ -61,7 +62,7 @@ class Ground:
             http=create_http(name, tokens=tokens, sources=database.sources),
         )
 
-    def inbox(self, on: Mapping[type[Event], Handler | Many]) -> Inbox:
+    def inbox(self, on: Mapping[type[Event], Handler | Many | Prepared]) -> Inbox:
         return Inbox(self.name, on, self.database, self.settings.kafka_bootstrap_servers, self.topics)
 
     def relay(self) -> Relay:

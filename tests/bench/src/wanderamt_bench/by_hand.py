@@ -1,0 +1,125 @@
+"""The bare version: what a good engineer writes by hand with asyncpg and aiokafka, with the same durability.
+
+Kept true: the same steps, commits and acknowledgements as ours; no locks, leases, guards, traces, roles or sealing.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from aiokafka import AIOKafkaConsumer
+from uuid_utils.compat import uuid7
+from wanderamt.backbone.relay import new_producer
+
+BATCH = 500
+CHANNEL = "bare_outbox"
+SCHEMA = """
+    CREATE TABLE IF NOT EXISTS outbox (
+        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, topic text NOT NULL, key bytea NOT NULL,
+        value bytea NOT NULL, headers jsonb NOT NULL
+    );
+    CREATE TABLE IF NOT EXISTS inbox (consumer text, event_id uuid, PRIMARY KEY (consumer, event_id));
+    CREATE TABLE IF NOT EXISTS entry (
+        entry_id uuid PRIMARY KEY, case_id uuid NOT NULL, device_seq bigint NOT NULL, body jsonb NOT NULL
+    );
+    CREATE TABLE IF NOT EXISTS case_file (
+        case_id uuid PRIMARY KEY, version integer NOT NULL, state text NOT NULL, body jsonb NOT NULL
+    );
+    CREATE TABLE IF NOT EXISTS document (case_id uuid PRIMARY KEY, pdf bytea NOT NULL);
+    CREATE TABLE IF NOT EXISTS notice (case_id uuid PRIMARY KEY, state text NOT NULL);
+"""
+
+
+async def relay_batch(connection: Any, producer: Any, prefix: str = "") -> int:
+    """Oldest rows, send in order, delete. `headers` come as text or parsed."""
+    rows = await connection.fetch("SELECT id, topic, key, value, headers FROM outbox ORDER BY id LIMIT $1", BATCH)
+    acks = []
+    for row in rows:
+        found = row["headers"]
+        pairs = json.loads(found) if isinstance(found, str) else found
+        headers = [(key, value.encode()) for key, value in pairs.items()]
+        acks.append(await producer.send(prefix + row["topic"], row["value"], key=row["key"], headers=headers))
+    for ack in acks:
+        await ack
+    if rows:
+        await connection.execute("DELETE FROM outbox WHERE id = ANY($1::bigint[])", [row["id"] for row in rows])
+    return len(rows)
+
+
+async def relay_for_ever(url: str, bootstrap_servers: str, prefix: str = "") -> None:
+    connection = await asyncpg.connect(url)
+    woken = asyncio.Event()
+    await connection.add_listener(CHANNEL, lambda *_: woken.set())
+    producer = new_producer(bootstrap_servers)
+    await producer.start()
+    try:
+        while True:
+            woken.clear()
+            if await relay_batch(connection, producer, prefix) < BATCH:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(woken.wait(), 0.2)
+    finally:
+        await producer.stop()
+        await connection.close()
+
+
+async def tell(connection: Any, topic: str, subject: str, version: int, value: dict[str, Any]) -> None:
+    await tell_all(connection, [(topic, subject, version, value)])
+
+
+async def tell_all(connection: Any, events: list[tuple[str, str, int, dict[str, Any]]]) -> None:
+    heads = [
+        json.dumps({"ce_id": str(uuid7()), "ce_subject": subject, "ce_sequence": str(version)})
+        for _, subject, version, _ in events
+    ]
+    await connection.execute(
+        "INSERT INTO outbox (topic, key, value, headers) SELECT * FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::jsonb[])",
+        [topic for topic, *_ in events],
+        [subject.encode() for _, subject, *_ in events],
+        [json.dumps(value).encode() for *_, value in events],
+        heads,
+    )
+
+
+async def consume_for_ever(
+    bootstrap_servers: str,
+    pool: Any,
+    topic: str,
+    group: str,
+    handle: Callable[[dict[str, Any], Any], Awaitable[Callable[[Any], Awaitable[None]]]],
+) -> None:
+    """`handle(value, ...)` does the outside call and gives what to write in the transaction that notes the event."""
+    consumer = AIOKafkaConsumer(
+        topic,
+        bootstrap_servers=bootstrap_servers,
+        group_id=group,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+    )
+    await consumer.start()
+    free = asyncio.Semaphore(8)
+
+    async def one(record: Any) -> None:
+        async with free:
+            write = await handle(json.loads(record.value), record)
+            event_id = UUID(dict(record.headers)["ce_id"].decode())
+            async with pool.acquire() as connection:
+                async with connection.transaction():
+                    status = await connection.execute(
+                        "INSERT INTO inbox (consumer, event_id) VALUES ($1, $2) ON CONFLICT DO NOTHING", group, event_id
+                    )
+                    if status == "INSERT 0 1":
+                        await write(connection)
+                await connection.execute(f"NOTIFY {CHANNEL}")
+
+    try:
+        while True:
+            for records in (await consumer.getmany(timeout_ms=200, max_records=500)).values():
+                await asyncio.gather(*map(one, records))
+            await consumer.commit()
+    finally:
+        await consumer.stop()

@@ -1,0 +1,230 @@
+"""Kafka to effects: raw getmany with the same SQL against the inbox, and keyed lanes against one by one."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from wanderamt.backbone.database import Database
+from wanderamt.backbone.inbox import Inbox, Many
+from wanderamt.backbone.lanes import Prepared
+from wanderamt.backbone.relay import Relay
+from wanderamt.backbone.topics import Topics
+from wanderamt.backbone.work import Work
+from wanderamt.contracts import StandCancelled
+
+from wanderamt_bench.stage import Stage, empty, fill_outbox, rate, until
+
+HANDLER_S = 0.003
+KEYS = 50
+PROJECTION = (
+    "CREATE TABLE IF NOT EXISTS seen (stand_id uuid PRIMARY KEY, reason text NOT NULL, at timestamptz NOT NULL)"
+)
+SAVE = """
+    INSERT INTO seen (stand_id, reason, at)
+    SELECT DISTINCT ON (id) id, reason, at
+    FROM unnest($1::uuid[], $2::text[], $3::timestamptz[]) WITH ORDINALITY AS s(id, reason, at, place)
+    ORDER BY id, place DESC
+    ON CONFLICT (stand_id) DO UPDATE SET reason = excluded.reason, at = excluded.at
+"""
+
+
+async def bench_inbox(stage: Stage, *, old_rows: int = 0, name: str = "inbox / raw getmany with the same SQL") -> float:
+    """The ratio. `old_rows`: what the guards' tables hold already."""
+    count = stage.rows(50_000)
+    topics = await stage.topics()
+    pairs: list[tuple[float, float]] = []
+    async with stage.database() as database:
+        await _fill_topic(stage, database, topics, count)
+        for _ in range(stage.rounds):
+            bare = await _bare(stage, topics, count, old_rows)
+            pairs.append((bare, await _ours(stage, topics, count, old_rows)))
+    load = f"{count} events of 1 KB, 1000 aggregates, batches of 500, one bulk upsert a batch, {old_rows} old rows"
+    return stage.note(name, "events/s", pairs, load)
+
+
+async def bench_lanes(stage: Stage) -> None:
+    """A handler that takes 3 ms: one event after the other with a commit each, against lanes per aggregate."""
+    count = stage.rows(20_000)
+    topics = await stage.topics()
+    pairs: list[tuple[float, float]] = []
+    async with stage.database() as database:
+        await _fill_topic(stage, database, topics, count, aggregates=KEYS)
+        for _ in range(stage.rounds):
+            one_by_one = await _one_by_one(stage, topics, max(100, count // 20))
+            pairs.append((one_by_one, await _lanes(stage, topics, count)))
+    stage.note("keyed lanes / one by one", "events/s", pairs, f"{count} events, {KEYS} keys, 3 ms each, 20 slots")
+
+
+async def _fill_topic(stage: Stage, database: Database, topics: Topics, count: int, *, aggregates: int = 1000) -> None:
+    await fill_outbox(database, count, aggregates=aggregates)
+    relay = Relay(database, stage.kafka.bootstrap_servers, topics)
+    await relay.start()
+    await until(lambda: empty(database, "outbox"))
+    await relay.stop()
+
+
+async def _ours(stage: Stage, topics: Topics, count: int, old_rows: int) -> float:
+    async def on_cancelled(events: Sequence[StandCancelled], work: Work) -> None:
+        await work.db.execute(
+            SAVE, [e.stand_id for e in events], [e.reason for e in events], [e.cancelled_at for e in events]
+        )
+
+    async with stage.database() as database:
+        await prepare_old_rows(database, old_rows)
+        inbox = Inbox("bench", {StandCancelled: Many(on_cancelled)}, database, stage.kafka.bootstrap_servers, topics)
+        return await _consume(inbox, count)
+
+
+async def _lanes(stage: Stage, topics: Topics, count: int) -> float:
+    last: dict[UUID, int] = {}
+    inversions = 0
+
+    async def prepare(event: StandCancelled) -> UUID:
+        await asyncio.sleep(HANDLER_S)
+        return event.stand_id
+
+    async def on_cancelled(_: StandCancelled, stand_id: UUID, __: Work) -> None:
+        nonlocal inversions
+        last[stand_id] = last.get(stand_id, 0) + 1
+
+    async with stage.database() as database:
+        lanes = Prepared(prepare, on_cancelled, slots=20)
+        inbox = Inbox("bench", {StandCancelled: lanes}, database, stage.kafka.bootstrap_servers, topics)
+        rate_ = await _consume(inbox, count)
+    assert inversions == 0
+    assert sum(last.values()) == count
+    return rate_
+
+
+async def _consume(inbox: Inbox, count: int) -> float:
+    async def drain() -> None:
+        await inbox.start()
+        while inbox.handled < count:
+            await asyncio.sleep(0.005)
+
+    try:
+        return await rate(count, drain)
+    finally:
+        await inbox.stop()
+
+
+async def _bare(stage: Stage, topics: Topics, count: int, old_rows: int) -> float:
+    """By hand: getmany, one transaction (ids, versions, projection), then the offsets. No parking, no quarantine."""
+    async with stage.database() as database:
+        await prepare_old_rows(database, old_rows)
+        connection = await asyncpg.connect(database.url)
+        consumer = _consumer(stage, topics)
+
+        async def drain() -> None:
+            await consumer.start()
+            done = 0
+            while done < count:
+                for tp, records in (await consumer.getmany(timeout_ms=200, max_records=500)).items():
+                    done += await _take_bare(connection, tp, records)
+                await consumer.commit()
+
+        try:
+            return await rate(count, drain)
+        finally:
+            await consumer.stop()
+            await connection.close()
+
+
+async def _take_bare(connection: Any, tp: TopicPartition, records: list[Any]) -> int:
+    heads = [(dict(record.headers), json.loads(record.value)) for record in records]
+    async with connection.transaction():
+        new = {
+            row["event_id"]
+            for row in await connection.fetch(
+                """
+                INSERT INTO inbox (consumer, event_id) SELECT 'bare', id FROM unnest($1::uuid[]) id
+                ON CONFLICT DO NOTHING RETURNING event_id
+                """,
+                [head["ce_id"].decode() for head, _ in heads],
+            )
+        }
+        fresh = [(head, value) for head, value in heads if UUID(head["ce_id"].decode()) in new]
+        subjects = [head["ce_subject"].decode() for head, _ in fresh]
+        rows = await connection.fetch(
+            "SELECT aggregate, version FROM inbox_version WHERE consumer = 'bare' AND aggregate = ANY($1::uuid[])",
+            subjects,
+        )
+        known = {str(row["aggregate"]): row["version"] for row in rows}
+        newer = [
+            (head, value)
+            for head, value in fresh
+            if int(head["ce_sequence"]) > known.get(head["ce_subject"].decode(), 0)
+        ]
+        last = {head["ce_subject"].decode(): int(head["ce_sequence"]) for head, _ in newer}
+        await connection.execute(
+            """
+            INSERT INTO inbox_version (consumer, aggregate, version) SELECT 'bare', * FROM unnest($1::uuid[], $2::int[])
+            ON CONFLICT (consumer, aggregate) DO UPDATE SET version = excluded.version
+            """,
+            list(last),
+            list(last.values()),
+        )
+        await connection.execute(
+            SAVE.replace("$3::timestamptz[]", "$3::text[]").replace(
+                "reason, at\n    FROM", "reason, at::timestamptz\n    FROM"
+            ),
+            [value["stand_id"] for _, value in newer],
+            [value["reason"] for _, value in newer],
+            [value["cancelled_at"] for _, value in newer],
+        )
+        await connection.execute(
+            """
+            INSERT INTO inbox_mark (consumer, topic, partition, next_offset) VALUES ('bare', $1, $2, $3)
+            ON CONFLICT (consumer, topic, partition) DO UPDATE SET next_offset = excluded.next_offset
+            """,
+            tp.topic,
+            tp.partition,
+            records[-1].offset + 1,
+        )
+    return len(records)
+
+
+async def _one_by_one(stage: Stage, topics: Topics, count: int) -> float:
+    consumer = _consumer(stage, topics)
+
+    async def drain() -> None:
+        await consumer.start()
+        for _ in range(count):
+            await consumer.getone()
+            await asyncio.sleep(HANDLER_S)
+            await consumer.commit()
+
+    try:
+        return await rate(count, drain)
+    finally:
+        await consumer.stop()
+
+
+def _consumer(stage: Stage, topics: Topics) -> AIOKafkaConsumer:
+    return AIOKafkaConsumer(
+        topics.name("stand.v1"),
+        bootstrap_servers=stage.kafka.bootstrap_servers,
+        group_id=f"{topics.prefix}bare-{id(object())}",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+    )
+
+
+async def prepare_old_rows(database: Database, count: int) -> None:
+    async with database.work() as work:
+        await work.db.execute(PROJECTION)
+        if count:
+            for table, columns, values in (
+                ("inbox", "consumer, event_id", "'old', gen_random_uuid()"),
+                ("inbox_version", "consumer, aggregate, version", "'old', gen_random_uuid(), 1"),
+            ):
+                await work.db.execute(
+                    f"INSERT INTO {table} ({columns}) SELECT {values} FROM generate_series(1, {count})", timeout=300
+                )
+    async with database.pool.acquire() as connection:
+        await connection.execute("VACUUM ANALYZE inbox", timeout=300)
+        await connection.execute("VACUUM ANALYZE inbox_version", timeout=300)
