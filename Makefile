@@ -6,9 +6,9 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_LINK_MODE ?= hardlink
 UV := $(shell command -v uv 2>/dev/null || echo $(STATE)/uv/bin/uv)
 RUN := $(UV) run --frozen --all-packages --all-extras
-PROJECTS := pyproject.toml uv.lock $(wildcard libs/*/pyproject.toml services/*/pyproject.toml infra/*/pyproject.toml)
+PROJECTS := pyproject.toml uv.lock $(wildcard libs/*/pyproject.toml services/*/pyproject.toml infra/*/pyproject.toml tests/*/pyproject.toml)
 
-.PHONY: help setup check demo up down test lint format clean
+.PHONY: help setup check demo up down test faults bench docs lint format clean
 
 help: ## Show this help
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,6 +45,15 @@ down: $(STATE)/synced ## Stop what 'make up' started
 
 test: $(STATE)/fetched ## Run all tests on real Kafka and PostgreSQL
 	@$(RUN) pytest $(ARGS)
+
+faults: $(STATE)/fetched ## Break the running system from three seeds and audit it (45 minutes; SEEDS="1 2 3")
+	@$(RUN) wanderamt faults run $(foreach seed,$(or $(SEEDS),1 2 3),--seed $(seed)) $(ARGS)
+
+bench: $(STATE)/fetched ## Measure the backbone beside its bare version, write build/bench.json (ARGS="--scene relay")
+	@$(RUN) wanderamt bench run $(ARGS)
+
+docs: $(STATE)/synced ## Write what is derived from the contracts: schema snapshots, docs/events.md, docs/asyncapi
+	@$(RUN) wanderamt local docs
 
 lint: $(STATE)/synced ## Style, types, import rules
 	@$(RUN) ruff check .

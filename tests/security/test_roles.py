@@ -29,6 +29,7 @@ OPEN_TO = {
     ("scheduling", "POST", "/stands/{stand_id}/cancel"): {Role.PLANNER},
     ("notifications", "GET", "/cases/{case_id}/notices"): {Role.CLERK, Role.OPERATOR},
     ("notifications", "GET", "/notices/counts"): {Role.OPERATOR},
+    **{(service, "GET", "/asyncapi"): set(Role) for service in SERVICES},
 }
 
 

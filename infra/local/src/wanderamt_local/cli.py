@@ -1,4 +1,4 @@
-"""The commands that run the system on this machine: check, up, down, demo."""
+"""The commands that run the system on this machine: check, docs, up, down, demo."""
 
 import asyncio
 import contextlib
@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from wanderamt_local.check import findings
+from wanderamt_local.contracts import broken, derived
 from wanderamt_local.demo.run import run_demo
 from wanderamt_local.kafka import fetch_jars
 from wanderamt_local.postgres import Unavailable
@@ -47,6 +48,21 @@ def fetch() -> None:
     with _explained():
         fetch_jars()
     console.print("the Kafka jars are here and are the locked ones")
+
+
+@commands.command()
+def docs() -> None:
+    """Write schema snapshots, docs/events.md and docs/asyncapi from the contracts; refuse what breaks a promise."""
+    complaints = broken()
+    for complaint in complaints:
+        console.print(f"[red]{complaint}[/]")
+    if complaints:
+        console.print("Give the event a new TYPE with the next version, and keep the old one until nobody hears it.")
+        raise typer.Exit(1)
+    for path, text in derived().items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    console.print("docs/events.md, docs/asyncapi and the schema snapshots say what the models say")
 
 
 @commands.command()

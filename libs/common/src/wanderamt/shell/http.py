@@ -98,6 +98,13 @@ def add_health(app: FastAPI, parts: dict[str, Part], alive: Callable[[], Awaitab
         return Health(status="ready" if well else "not ready", parts=troubles)
 
 
+def add_asyncapi(app: FastAPI, document: dict[str, Any]) -> None:
+    @app.get("/asyncapi", tags=["contracts"])
+    async def asyncapi(_: Caller = only(*Role)) -> dict[str, Any]:
+        """The events this service hears and says (AsyncAPI 3)."""
+        return document
+
+
 async def _bounded(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
     """Refuses a body that announces too much; `read_body` counts those that do not announce."""
     if int(request.headers.get("content-length") or 0) > MAX_BODY_BYTES:

@@ -5,11 +5,13 @@ import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 import uvicorn
 from fastapi import FastAPI
 
+from wanderamt.backbone.asyncapi import describe
 from wanderamt.backbone.database import Database, migrate
 from wanderamt.backbone.housekeeping import Housekeeping, Retention
 from wanderamt.backbone.inbox import Handler, Inbox, Many
@@ -19,7 +21,7 @@ from wanderamt.backbone.relay import Relay
 from wanderamt.backbone.topics import Topics
 from wanderamt.contracts import Event
 from wanderamt.security.tokens import TokenReader
-from wanderamt.shell.http import Part, add_health, create_http
+from wanderamt.shell.http import Part, add_asyncapi, add_health, create_http
 from wanderamt.shell.settings import ServiceSettings
 from wanderamt.shell.telemetry import start_logs, start_traces
 
@@ -91,6 +93,16 @@ class Service:
     def __post_init__(self) -> None:
         self.parts["housekeeping"] = self.ground.housekeeping()
         add_health(self.ground.http, self.parts, self.ground.database.alive)
+        add_asyncapi(self.ground.http, self.asyncapi())
+
+    def asyncapi(self) -> dict[str, Any]:
+        """What the service hears and says, as an AsyncAPI 3 document."""
+        ground = self.ground
+        inbox = self.parts.get("inbox")
+        hears = tuple(inbox.on) if isinstance(inbox, Inbox) else ()
+        group = ground.topics.name(ground.name) if hears else None
+        servers = ground.settings.kafka_bootstrap_servers
+        return describe(ground.name, hears, ground.topics, bootstrap_servers=servers, group=group)
 
     def migrate(self) -> None:
         migrate(self.ground.settings.database_url.get_secret_value(), self.ground.package)

@@ -1,0 +1,91 @@
+"""Generates what is derived from the contracts: schema snapshots, the catalogue of events, AsyncAPI per service.
+
+Kept true: a snapshot is only ever written for a new event or a compatible change; an incompatible one is refused.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import intake.handlers
+import notifications.handlers
+import registry_bridge.handlers
+import scheduling.handlers
+from wanderamt.backbone.asyncapi import describe
+from wanderamt.backbone.topics import OWNERS, Topics
+from wanderamt.contracts import EVENTS, Event
+from wanderamt.contracts.compatibility import breaks, schema_of, snapshot_of
+
+SCHEMAS = Path("libs/common/src/wanderamt/contracts/schemas")
+CATALOGUE = Path("docs/events.md")
+ASYNCAPI = Path("docs/asyncapi")
+
+HEARS: dict[str, Iterable[type[Event]]] = {
+    "intake": intake.handlers.ON,
+    "registry-bridge": registry_bridge.handlers.ON,
+    "scheduling": scheduling.handlers.ON,
+    "notifications": notifications.handlers.ON,
+}
+
+
+def broken() -> list[str]:
+    """How the models of today break what was promised."""
+    return [
+        f"{event.TYPE}: {complaint}"
+        for event in EVENTS
+        if (promised := snapshot_of(event))
+        for complaint in breaks(promised, schema_of(event))
+    ]
+
+
+def derived() -> dict[Path, str]:
+    """Every generated file, by its path from the root of the project."""
+    files = {SCHEMAS / f"{event.TYPE}.json": _json(schema_of(event)) for event in EVENTS}
+    files[CATALOGUE] = _catalogue()
+    for service, hears in HEARS.items():
+        document = describe(service, hears, Topics(), bootstrap_servers="localhost:9092", group=service)
+        files[ASYNCAPI / f"{service}.json"] = _json(document)
+    return files
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def _catalogue() -> str:
+    lines = [
+        "# Events",
+        "",
+        "Generated from the models by `make docs`; do not edit. Every record is a CloudEvent 1.0 in Kafka binary mode:",
+        "the head travels in record headers, the value is the event as JSON. Order holds per key. `ce_sequence` is the",
+        "version of the aggregate, from 1. A field may be added when it is optional; anything else is a new version.",
+        "",
+    ]
+    for topic, owner in sorted(OWNERS.items()):
+        events = [event for event in EVENTS if topic == event.TOPIC]
+        lines += [f"## {topic}", "", f"Owner: {owner}. Key: `{events[0].AGGREGATE}`.", ""]
+        for event in events:
+            lines += _event(event)
+    return "\n".join(lines)
+
+
+def _event(event: type[Event]) -> list[str]:
+    heard = ", ".join(name for name, hears in HEARS.items() if event in set(hears)) or "nobody yet"
+    schema = schema_of(event)
+    required = set(schema.get("required", ()))
+    rows = [
+        f"| `{name}` | {_kind(field)} | {'yes' if name in required else 'no'} |"
+        for name, field in schema["properties"].items()
+    ]
+    summary = " ".join((event.__doc__ or "").split())
+    head = [f"### {event.__name__}", "", summary, "", f"`{event.TYPE}`, heard by: {heard}.", ""]
+    return [*head, "| field | kind | required |", "| --- | --- | --- |", *rows, ""]
+
+
+def _kind(field: Mapping[str, Any]) -> str:
+    if "anyOf" in field:
+        return " or ".join(_kind(one) for one in field["anyOf"])
+    if "$ref" in field:
+        return f"{field['$ref'].rsplit('/', 1)[-1]}"
+    return f"{field.get('type', 'any')}{' (' + field['format'] + ')' if 'format' in field else ''}"

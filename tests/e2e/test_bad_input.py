@@ -1,0 +1,172 @@
+"""Whatever lies on a topic ends parked or quarantined with a reason; no partition stops and memory stays bounded."""
+
+import asyncio
+import json
+from typing import Any
+
+import asyncpg
+import httpx
+import psutil
+import pytest_asyncio
+from aiokafka import AIOKafkaProducer
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from uuid_utils.compat import uuid7
+from wanderamt.backbone.relay import new_producer
+from wanderamt.backbone.topics import OWNERS
+from wanderamt.contracts import EVENTS
+from wanderamt.security.roles import Role
+from wanderamt_local.contracts import HEARS
+from wanderamt_local.system import SERVICES, database_of
+
+MEGABYTES = 2 * 1024 * 1024
+MAX_RSS_BYTES = 450 * 1024 * 1024
+LISTENERS = {topic: {s for s in SERVICES for e in HEARS[s] if topic == e.TOPIC} for topic in OWNERS}
+
+
+def head(topic: str, type_: str) -> dict[str, bytes]:
+    return {
+        "ce_specversion": b"1.0",
+        "ce_id": str(uuid7()).encode(),
+        "ce_type": type_.encode(),
+        "ce_source": f"/wanderamt/{OWNERS[topic]}".encode(),
+        "ce_subject": str(uuid7()).encode(),
+        "ce_time": b"2026-05-04T09:30:00+00:00",
+        "ce_sequence": b"1",
+    }
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+values = st.one_of(
+    st.none(),
+    st.binary(max_size=300),
+    anything.map(lambda value: json.dumps(value).encode()),
+    st.just(b'{"case_id": "' + b"x" * MEGABYTES + b'"}'),
+    st.just(b"[" * 50_000),
+    st.just(b'{"case_id": 10' + b"0" * 5000 + b"}"),
+)
+broken_heads = st.one_of(
+    st.dictionaries(st.text(max_size=12), st.binary(max_size=40), max_size=4).map(lambda given: ("replace", given)),
+    st.sampled_from(
+        ["ce_specversion", "ce_id", "ce_type", "ce_source", "ce_subject", "ce_time", "ce_sequence"]
+    ).flatmap(
+        lambda name: st.one_of(
+            st.just(("drop", name)),
+            st.sampled_from([b"", b"\xff\xfe", b"\x00", b"x" * 5000, b"-1", b"0", b"9" * 40, b"nan"]).map(
+                lambda raw: ("set", {name: raw})
+            ),
+        )
+    ),
+    st.integers(2, 99).map(lambda number: ("version", number)),
+)
+
+
+@st.composite
+def bad_records(draw: Any) -> tuple[str, int, bytes | None, list[tuple[str, bytes]]]:
+    topic = draw(st.sampled_from(sorted(OWNERS)))
+    type_ = draw(st.sampled_from([event.TYPE for event in EVENTS if topic == event.TOPIC]))
+    fields = head(topic, type_)
+    match draw(st.none() | broken_heads):
+        case ("replace", given):
+            fields = given
+        case ("drop", name):
+            del fields[name]
+        case ("set", change):
+            fields |= change
+        case ("version", number):
+            fields["ce_type"] = f"{type_.rsplit('.', 1)[0]}.v{number}".encode()
+    return topic, draw(st.integers(0, 11)), draw(values), list(fields.items())
+
+
+@pytest_asyncio.fixture
+async def producer(running_system: Any) -> Any:
+    made = new_producer(running_system.kafka.bootstrap_servers)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+async def ask(system: Any, service: str, sql: str) -> list[Any]:
+    connection = await asyncpg.connect(system.postgres.database_url(database_of(service)))
+    try:
+        return list(await connection.fetch(sql))
+    finally:
+        await connection.close()
+
+
+@settings(
+    max_examples=12,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(records=st.lists(bad_records(), min_size=25, max_size=25))
+async def test_every_bad_record_on_every_topic_ends_parked_with_a_reason(
+    running_system: Any, producer: AIOKafkaProducer, records: Any
+) -> None:
+    system = running_system
+    sent: list[tuple[Any, list[tuple[str, bytes]]]] = []
+    for topic, partition, value, headers in records:
+        key = None if value is not None else b"key"
+        report = await producer.send_and_wait(topic, value, key=key, partition=partition, headers=headers)
+        sent.append((report, headers))
+    last: dict[tuple[str, int], int] = {}
+    for report, _ in sent:
+        last[report.topic, report.partition] = report.offset
+    for service in SERVICES:
+        async with asyncio.timeout(60):
+            while True:
+                marks = {
+                    (row["topic"], row["partition"]): row["next_offset"]
+                    for row in await ask(system, service, "SELECT * FROM inbox_mark")
+                }
+                heard = {place: at for place, at in last.items() if service in LISTENERS[place[0]]}
+                if all(marks.get(place, 0) > at for place, at in heard.items()):
+                    break
+                await asyncio.sleep(0.1)
+    kept: dict[tuple[str, int, int], set[str]] = {}
+    for service in SERVICES:
+        for row in await ask(system, service, 'SELECT topic, partition, "offset", reason, value FROM parked'):
+            assert row["reason"]
+            kept.setdefault((row["topic"], row["partition"], row["offset"]), set()).add(service)
+    for report, headers in sent:
+        type_ = dict(headers).get("ce_type", b"").decode(errors="replace")
+        hears = {s for s in LISTENERS[report.topic] for event in HEARS[s] if type_ == event.TYPE}
+        known = any(type_ == event.TYPE for event in EVENTS)
+        readers = hears if known else LISTENERS[report.topic]
+        assert readers <= kept.get((report.topic, report.partition, report.offset), set()), headers
+
+
+async def test_after_all_that_a_case_still_goes_its_way_and_memory_is_bounded(running_system: Any) -> None:
+    system = running_system
+    device_id, stand_id, case_id = uuid7(), uuid7(), uuid7()
+    operator = {"Authorization": f"Bearer {system.token('o@linz', Role.OPERATOR, audience='intake')}"}
+    token = system.token("c@linz", Role.CLERK, audience="intake", device=device_id, stand=stand_id)
+    clerk = {"Authorization": f"Bearer {token}"}
+    entry = {
+        "entry_id": str(uuid7()),
+        "case_id": str(case_id),
+        "device_seq": 1,
+        "case_seq": 1,
+        "stand_id": str(stand_id),
+        "type": "case.open",
+        "captured_at": "2026-05-04T09:30:00+02:00",
+        "body": {
+            "service": "registration_confirmation",
+            "language": "de",
+            "applicant": {"given_name": "A", "family_name": "B", "birth_date": "1980-01-01"},
+        },
+    }
+    async with httpx.AsyncClient(base_url=system.url("intake"), timeout=20) as http:
+        device = {"device_id": str(device_id), "label": "Tablet 6"}
+        (await http.post("/devices", json=device, headers=operator)).raise_for_status()
+        (await http.post("/sync", json={"entries": [entry]}, headers=clerk)).raise_for_status()
+        async with asyncio.timeout(60):
+            while (await http.get(f"/cases/{case_id}", headers=clerk)).json()["document_id"] is None:
+                await asyncio.sleep(0.2)
+    for service in SERVICES:
+        assert psutil.Process(system.children.pid(service)).memory_info().rss < MAX_RSS_BYTES
