@@ -1,6 +1,7 @@
 """Each guard of the backbone, switched off, is reported by the checker; with it on, the same scene is clean."""
 
 import asyncio
+import json
 from collections.abc import Sequence
 from typing import Any, ClassVar
 from uuid import UUID
@@ -218,7 +219,7 @@ class PublishesBatches(Relay):
         await broker.connect()
         for row in rows:
             name = self.topics.name(row["topic"])
-            await broker.publish_batch(row["value"], topic=name, headers=dict(row["headers"]))
+            await broker.publish_batch(row["value"], topic=name, headers=json.loads(row["headers"]))
         await broker.stop()
 
 

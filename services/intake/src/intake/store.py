@@ -134,7 +134,7 @@ async def cases_of_stand(work: Work, stand_id: StandId, *, limit: int) -> list[C
 
 async def save_cases(work: Work, cases: Sequence[Case]) -> None:
     ordered = sorted(cases, key=lambda case: case.id)
-    await work.db.execute(
+    await work.save(
         """
         INSERT INTO case_file (case_id, version, service, stand_id, device_id, language, state, applicant, contact,
                                captured_at, opened_at, owner, reason, deadline, request_id, finished_at)

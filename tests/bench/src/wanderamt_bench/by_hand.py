@@ -35,13 +35,11 @@ SCHEMA = """
 
 
 async def relay_batch(connection: Any, producer: Any, prefix: str = "") -> int:
-    """Oldest rows, send in order, delete. `headers` come as text or parsed."""
+    """Oldest rows, send in order, delete. `headers` are JSON."""
     rows = await connection.fetch("SELECT id, topic, key, value, headers FROM outbox ORDER BY id LIMIT $1", BATCH)
     acks = []
     for row in rows:
-        found = row["headers"]
-        pairs = json.loads(found) if isinstance(found, str) else found
-        headers = [(key, value.encode()) for key, value in pairs.items()]
+        headers = [(key, value.encode()) for key, value in json.loads(row["headers"]).items()]
         acks.append(await producer.send(prefix + row["topic"], row["value"], key=row["key"], headers=headers))
     for ack in acks:
         await ack

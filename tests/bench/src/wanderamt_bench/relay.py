@@ -1,11 +1,12 @@
 """Outbox to Kafka: the raw producer, a bare relay of forty lines, ours, and the library that does the same."""
 
 import asyncio
+import json
 from typing import Any
 
 import asyncpg
 from faststream.kafka import KafkaBroker
-from faststream_outbox import OutboxBroker, OutboxMessage, make_outbox_table
+from faststream_outbox import OutboxBroker, make_outbox_table
 from sqlalchemy import MetaData
 from sqlalchemy.ext.asyncio import create_async_engine
 from wanderamt.backbone.database import Database
@@ -15,6 +16,7 @@ from wanderamt.backbone.topics import Topics
 from wanderamt_bench.by_hand import relay_batch
 from wanderamt_bench.stage import Stage, empty, fill_outbox, rate, until
 
+RIVAL_TIMEOUT_S = 120
 RIVAL_SHARE = 10  # the rival gets a tenth of the rows, or its run would be most of the bench
 
 
@@ -47,7 +49,7 @@ async def _raw(stage: Stage, database: Database, topics: Topics, count: int) -> 
         rows = await work.db.fetch("SELECT topic, key, value, headers FROM outbox ORDER BY id")
         await work.db.execute("TRUNCATE outbox")
     records = [
-        (topics.name(r["topic"]), r["key"], r["value"], [(k, v.encode()) for k, v in r["headers"].items()])
+        (topics.name(r["topic"]), r["key"], r["value"], [(k, v.encode()) for k, v in json.loads(r["headers"]).items()])
         for r in rows
     ]
     producer = new_producer(stage.kafka.bootstrap_servers)
@@ -119,7 +121,7 @@ async def _rival(stage: Stage, topics: Topics, count: int) -> float:
         terminal_flush_batch_size=100,
         propagate_inbound_headers=True,
     )
-    async def relay(body: dict[str, Any], message: OutboxMessage) -> None:
+    async def relay(body: dict[str, Any]) -> None:
         nonlocal done
         await kafka.publish(body, topic=name, key=body["stand_id"].encode())
         done += 1
@@ -132,8 +134,9 @@ async def _rival(stage: Stage, topics: Topics, count: int) -> float:
 
     async def drain() -> None:
         await broker.start()
-        while done < count:
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(RIVAL_TIMEOUT_S):
+            while done < count:
+                await asyncio.sleep(0.01)
 
     try:
         return await rate(count, drain)

@@ -63,6 +63,7 @@ class Database:
     sources: Sources = field(default_factory=Sources)
     max_connections: int = 10
     pool: Any = None
+    _here: list[tuple[str, asyncio.Event]] = field(default_factory=list)
     _woken: set[str] = field(default_factory=set)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _waker: asyncio.Task[None] | None = None
@@ -105,10 +106,31 @@ class Database:
             return False
 
     def wake(self, *channels: str) -> None:
-        """Tells listeners on these channels, in any process, that there is work. Cheap: sent once per 5 ms."""
+        """Tells listeners on these channels that there is work: here at once, other processes within 5 ms."""
         if channels:
+            for channel, woken in self._here:
+                if channel in channels:
+                    woken.set()
             self._woken.update(channels)
             self._wake.set()
+
+    @asynccontextmanager
+    async def listening(self, channel: str) -> AsyncIterator[tuple[Any, asyncio.Event]]:
+        """A connection of its own with an event that is set whenever `channel` is notified."""
+        woken = asyncio.Event()
+        connection = await asyncpg.connect(
+            self.url, timeout=CONNECT_TIMEOUT_S, command_timeout=COMMAND_TIMEOUT_S, server_settings=SESSION
+        )
+        here = (channel, woken)
+        self._here.append(here)
+        try:
+            await prepare_connection(connection)
+            await connection.add_listener(channel, lambda *_: woken.set())
+            yield connection, woken
+        finally:
+            self._here.remove(here)
+            with suppress(*TRANSIENT):
+                await connection.close(timeout=2)
 
     async def _wake_listeners(self) -> None:
         while True:
@@ -121,22 +143,6 @@ class Database:
             except Exception as error:  # a lost wake-up costs one poll interval, no more
                 log.warning("database.wake_lost", error=type(error).__name__)
             await asyncio.sleep(WAKE_AT_MOST_EVERY_S)
-
-
-@asynccontextmanager
-async def listening(url: str, channel: str) -> AsyncIterator[tuple[Any, asyncio.Event]]:
-    """A connection of its own with an event that is set whenever `channel` is notified."""
-    woken = asyncio.Event()
-    connection = await asyncpg.connect(
-        url, timeout=CONNECT_TIMEOUT_S, command_timeout=COMMAND_TIMEOUT_S, server_settings=SESSION
-    )
-    try:
-        await prepare_connection(connection)
-        await connection.add_listener(channel, lambda *_: woken.set())
-        yield connection, woken
-    finally:
-        with suppress(*TRANSIENT):
-            await connection.close(timeout=2)
 
 
 def migrate(url: str, package: str) -> None:

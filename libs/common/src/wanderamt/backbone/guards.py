@@ -36,25 +36,6 @@ class Guards:
         marks = {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
         return [one for one in arrivals if one.offset >= marks.get((one.topic, one.partition), 0)]
 
-    async def save_marks(self, arrivals: Sequence[Arrival], work: Work) -> None:
-        ends: dict[tuple[str, int], int] = {}
-        for one in arrivals:
-            place = (one.topic, one.partition)
-            ends[place] = max(ends.get(place, 0), one.offset + 1)
-        places = sorted(ends)
-        await work.db.execute(
-            """
-            INSERT INTO inbox_mark (consumer, topic, partition, next_offset)
-            SELECT $1, * FROM unnest($2::text[], $3::int[], $4::bigint[])
-            ON CONFLICT (consumer, topic, partition)
-            DO UPDATE SET next_offset = greatest(inbox_mark.next_offset, excluded.next_offset)
-            """,
-            self.consumer,
-            [topic for topic, _ in places],
-            [partition for _, partition in places],
-            [ends[place] for place in places],
-        )
-
     async def look_up(self, items: Sequence[Item], work: Work) -> dict[UUID, Fact]:
         """Marks the events as seen; returns what is known about those that were not seen before."""
         if not items:
@@ -96,19 +77,32 @@ class Guards:
                 newer.append(item)
         return newer
 
-    async def save_versions(self, items: Sequence[Item], work: Work) -> None:
-        if not items:
-            return
-        last = {item.head.subject: item.head.sequence for item in items}
+    async def save(self, handled: Sequence[Item], arrivals: Sequence[Arrival], work: Work) -> None:
+        """The versions of what was handled, the marks behind what arrived. After it the transaction may commit."""
+        last = {item.head.subject: item.head.sequence for item in handled}
         subjects = sorted(last)
+        ends: dict[tuple[str, int], int] = {}
+        for one in arrivals:
+            place = (one.topic, one.partition)
+            ends[place] = max(ends.get(place, 0), one.offset + 1)
+        places = sorted(ends)
         await work.db.execute(
             """
-            INSERT INTO inbox_version (consumer, aggregate, version)
-            SELECT $1, * FROM unnest($2::uuid[], $3::int[])
-            ON CONFLICT (consumer, aggregate)
-            DO UPDATE SET version = greatest(inbox_version.version, excluded.version), seen_at = now()
+            WITH versions AS (
+                INSERT INTO inbox_version (consumer, aggregate, version)
+                SELECT $1, * FROM unnest($2::uuid[], $3::int[])
+                ON CONFLICT (consumer, aggregate)
+                DO UPDATE SET version = greatest(inbox_version.version, excluded.version), seen_at = now()
+            )
+            INSERT INTO inbox_mark (consumer, topic, partition, next_offset)
+            SELECT $1, * FROM unnest($4::text[], $5::int[], $6::bigint[])
+            ON CONFLICT (consumer, topic, partition)
+            DO UPDATE SET next_offset = greatest(inbox_mark.next_offset, excluded.next_offset)
             """,
             self.consumer,
             subjects,
             [last[subject] for subject in subjects],
+            [topic for topic, _ in places],
+            [partition for _, partition in places],
+            [ends[place] for place in places],
         )

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from aiokafka import ConsumerRecord
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
@@ -37,7 +37,9 @@ MAX_PARKED_AT_ONCE = 4
 BACKOFF_S = (0.1, 0.5, 1, 2, 5)
 STUCK_AFTER_S = 30.0
 LOOK_EVERY_S = 5.0
-MAX_ACKS_FAILED = 3
+COMMIT_EVERY_S = 0.5
+COMMIT_TIMEOUT_S = 10.0
+MAX_COMMITS_FAILED = 3
 
 log = structlog.get_logger()
 
@@ -77,8 +79,9 @@ class Inbox:
     guards: Guards = field(init=False)
     _broker: KafkaBroker = field(init=False)
     _reader: Reader = field(init=False)
-    _watch: asyncio.Task[None] | None = None
-    _acks_failed: int = 0
+    _taken: dict[TopicPartition, int] = field(default_factory=dict)
+    _watches: list[asyncio.Task[None]] = field(default_factory=list)
+    _commits_failed: int = 0
     _ready: dict[UUID, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -104,12 +107,14 @@ class Inbox:
     async def start(self) -> None:
         await self._broker.start()
         self.trouble = ""
-        self._watch = asyncio.create_task(for_ever("inbox-watch", self._keep_going), name=f"inbox-{self.consumer}")
+        for what, body in (("inbox-watch", self._keep_going), ("inbox-offsets", self._commit_offsets)):
+            self._watches.append(asyncio.create_task(for_ever(what, body), name=f"{what}-{self.consumer}"))
 
     async def stop(self) -> None:
-        if self._watch:
-            self._watch.cancel()
-            await asyncio.gather(self._watch, return_exceptions=True)
+        for watch in self._watches:
+            watch.cancel()
+        await asyncio.gather(*self._watches, return_exceptions=True)
+        await self._commit_taken()
         await self._broker.stop()
 
     async def take(self, arrivals: Sequence[Arrival]) -> None:
@@ -146,19 +151,35 @@ class Inbox:
             if item.head.sequence <= (version or 0):
                 return False
             await self._handle([item], work)
-            await self.guards.save_versions([item], work)
+            await self.guards.save([item], [], work)
         return bool(items)
 
     async def _on_batch(self, body: Any, message: KafkaMessage) -> None:
         records = message.raw_message
         assert isinstance(records, tuple)  # noqa: S101 -- batch=True above
         await self.take([_arrival(record) for record in records])
+        for record in records:
+            place = TopicPartition(record.topic, record.partition)
+            self._taken[place] = max(self._taken.get(place, 0), record.offset + 1)
+
+    async def _commit_offsets(self) -> None:
+        """Of what is committed in the database, a few times a second: the marks guard, this spares a second reading."""
+        await asyncio.sleep(COMMIT_EVERY_S)
+        await self._commit_taken()
+
+    async def _commit_taken(self) -> None:
+        taken, self._taken = self._taken, {}
+        consumer = self._subscriber.consumer
+        if not taken or consumer is None:
+            return
+        ours = {place: offset for place, offset in taken.items() if place in consumer.assignment()}
         try:
-            await message.ack()
-            self._acks_failed = 0
-        except KafkaError as error:  # the records come again and the guards drop them
-            self._acks_failed += 1
-            log.warning("inbox.ack_failed", consumer=self.consumer, error=type(error).__name__)
+            if ours:
+                await asyncio.wait_for(consumer.commit(ours), COMMIT_TIMEOUT_S)
+            self._commits_failed = 0
+        except (KafkaError, TimeoutError) as error:  # the records come again and the guards drop them
+            self._commits_failed += 1
+            log.warning("inbox.commit_failed", consumer=self.consumer, error=type(error).__name__)
 
     async def _take_once(self, arrivals: Sequence[Arrival]) -> None:
         await self._prepare(arrivals)
@@ -181,7 +202,7 @@ class Inbox:
         async with self.database.work(quiet=self.quiet) as work:
             for arrival in await self.guards.beyond_marks(arrivals, work):
                 await self._take_one(arrival, work)
-            await self.guards.save_marks(arrivals, work)
+            await self.guards.save([], arrivals, work)
 
     async def _prepare(self, arrivals: Sequence[Arrival]) -> None:
         """The first beat of handlers that have two."""
@@ -211,8 +232,7 @@ class Inbox:
                 parking.add(subject)
             taken = await self._not_behind(free, facts, work)
             await self._handle(taken, work)
-            await self.guards.save_versions(taken, work)
-            await self.guards.save_marks(arrivals, work)
+            await self.guards.save(taken, arrivals, work)
 
     async def _not_behind(self, items: list[Item], facts: Mapping[UUID, Fact], work: Work) -> list[Item]:
         """Parks those whose aggregate waits, returns the others."""
@@ -288,7 +308,7 @@ class Inbox:
                         self.guards.newer(self.guards.unseen([item], facts), facts), facts, work
                     )
                     await self._handle(taken, work)
-                    await self.guards.save_versions(taken, work)
+                    await self.guards.save(taken, [], work)
                     await work.flush()
             except TRANSIENT:
                 raise
@@ -320,8 +340,8 @@ class Inbox:
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
             stuck = await progress.look(self._subscriber.consumer, self.handled)
-            if self._acks_failed >= MAX_ACKS_FAILED:
-                stuck = f"stuck: {self._acks_failed} commits of offsets failed, the group has lost this consumer"
+            if self._commits_failed >= MAX_COMMITS_FAILED:
+                stuck = f"stuck: {self._commits_failed} commits of offsets failed, the group has lost this consumer"
             if not stuck:
                 self.trouble = "" if self.trouble.startswith("stuck") else self.trouble
                 continue
@@ -331,7 +351,7 @@ class Inbox:
             progress = Progress(STUCK_AFTER_S)
 
     async def _renew(self) -> None:
-        self._acks_failed = 0
+        self._commits_failed = 0
         try:
             await asyncio.wait_for(self._broker.stop(), STUCK_AFTER_S)
         except TimeoutError:

@@ -19,7 +19,7 @@ from uuid import UUID
 
 import structlog
 
-from wanderamt.backbone.database import TRANSIENT, Database, listening
+from wanderamt.backbone.database import TRANSIENT, Database
 from wanderamt.backbone.forever import for_ever
 from wanderamt.backbone.tracing import recorded, span_under
 from wanderamt.backbone.work import JOB_CHANNEL, Work
@@ -94,7 +94,7 @@ class Jobs:
         await _cancel([*self._running.values(), renew])
 
     async def _run(self, lane: Lane) -> None:
-        async with listening(self.database.url, JOB_CHANNEL) as (_, woken):
+        async with self.database.listening(JOB_CHANNEL) as (_, woken):
             self.trouble = ""
             await self._claim_for_ever(lane, woken)
 

@@ -6,10 +6,13 @@ per aggregate; (aggregate, version) is unique, so two writers of one version can
 
 import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from wanderamt.contracts import Event, Head, encode
+from pydantic_core import to_json
+
+from wanderamt.contracts import Event, Head, heads
 
 SHARDS = 16
 MAX_EVENT_BYTES = 1024 * 1024
@@ -30,24 +33,37 @@ def shard_of(aggregate: UUID) -> int:
     return zlib.crc32(aggregate.bytes) % SHARDS
 
 
-async def insert(connection: Any, outgoing: list[Outgoing]) -> None:
-    """One statement for all events of a transaction. Raises EventTooLarge."""
-    rows = [(one, *encode(one.event, one.head)) for one in outgoing]
-    for one, _, value, _ in rows:
-        if len(value) > MAX_EVENT_BYTES:
-            raise EventTooLarge(f"{one.event.TYPE} has {len(value)} bytes, the bound is {MAX_EVENT_BYTES}")
-    await connection.execute(
-        """
-        INSERT INTO outbox (event_id, shard, topic, aggregate, version, key, value, headers)
-        SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::uuid[], $5::int[],
-                             $6::bytea[], $7::bytea[], $8::jsonb[])
-        """,
-        [one.head.id for one, *_ in rows],
-        [shard_of(one.head.subject) for one, *_ in rows],
-        [one.event.TOPIC for one, *_ in rows],
-        [one.head.subject for one, *_ in rows],
-        [one.head.sequence for one, *_ in rows],
-        [key for _, key, _, _ in rows],
-        [value for _, _, value, _ in rows],
-        [{name: raw.decode() for name, raw in headers} for _, _, _, headers in rows],
-    )
+def insertion(outgoing: list[Outgoing], *, after: int = 0) -> tuple[str, list[Any]]:
+    """One INSERT for all of them, with its arguments numbered from `after` + 1. Raises EventTooLarge."""
+    rows = [_row(one) for one in outgoing]
+    if len(rows) == 1:
+        return _numbered(_ONE, after), list(rows[0])
+    return _numbered(_MANY, after), [list(column) for column in zip(*rows, strict=True)]
+
+
+@lru_cache
+def _numbered(sql: str, after: int) -> str:
+    return sql.format(*range(after + 1, after + 9))
+
+
+def _row(one: Outgoing) -> tuple[Any, ...]:
+    head = one.head
+    value = one.event.model_dump_json().encode()
+    if len(value) > MAX_EVENT_BYTES:
+        raise EventTooLarge(f"{one.event.TYPE} has {len(value)} bytes, the bound is {MAX_EVENT_BYTES}")
+    told = heads(head)
+    key = told["ce_partitionkey"].encode()
+    shard = shard_of(head.subject)
+    return head.id, shard, one.event.TOPIC, head.subject, head.sequence, key, value, to_json(told)
+
+
+_COLUMNS = "event_id, shard, topic, aggregate, version, key, value, headers"
+_ONE = f"INSERT INTO outbox ({_COLUMNS}) VALUES (${{}}, ${{}}, ${{}}, ${{}}, ${{}}, ${{}}, ${{}}, ${{}})"  # noqa: S608
+_MANY = f"""
+    INSERT INTO outbox ({_COLUMNS})
+    SELECT {_COLUMNS}
+    FROM unnest(${{}}::uuid[], ${{}}::smallint[], ${{}}::text[], ${{}}::uuid[], ${{}}::int[], ${{}}::bytea[],
+                ${{}}::bytea[], ${{}}::bytea[])
+         WITH ORDINALITY AS o({_COLUMNS}, place)
+    ORDER BY place
+"""  # noqa: S608 -- names of ours

@@ -8,6 +8,7 @@ own beat is old and sends nothing more.
 """
 
 import asyncio
+import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from aiokafka.errors import KafkaError
 from opentelemetry import propagate, trace
 from opentelemetry.trace import SpanKind
 
-from wanderamt.backbone.database import TRANSIENT, Database, listening
+from wanderamt.backbone.database import TRANSIENT, Database
 from wanderamt.backbone.forever import for_ever
 from wanderamt.backbone.outbox import CHANNEL, SHARDS
 from wanderamt.backbone.topics import Topics
@@ -77,7 +78,7 @@ class Relay:
 
     async def _run(self) -> None:
         """One life of the relay. Broker and database errors cost a pause and a fresh producer, never a row."""
-        async with listening(self.database.url, CHANNEL) as (connection, woken):
+        async with self.database.listening(CHANNEL) as (connection, woken):
             producer = self.producer(self.bootstrap_servers)
             try:
                 await asyncio.wait_for(producer.start(), SEND_TIMEOUT_S)
@@ -130,7 +131,7 @@ class Relay:
         """Returns when the broker has acknowledged all of them."""
         spans, acks = [], []
         for row in rows:
-            headers = row["headers"]
+            headers = json.loads(row["headers"])
             name = self.topics.name(row["topic"])
             if recorded(headers):
                 span = tracer.start_span(

@@ -82,6 +82,9 @@ CREATE: tuple[str, ...] = (
 
 # Second step: a heartbeat of relays, the offsets a consumer has behind it, and parked rows that can be replayed.
 REPLAYABLE: tuple[str, ...] = (
+    # an index less for every event: (aggregate, version) is what two writers can collide in
+    "ALTER TABLE outbox DROP CONSTRAINT outbox_event_id_key",
+    "ALTER TABLE outbox ALTER COLUMN headers TYPE bytea USING convert_to(headers::text, 'UTF8')",
     "CREATE TABLE relay_beat (backend integer PRIMARY KEY, beaten_at timestamptz NOT NULL)",
     """
     CREATE TABLE inbox_mark (

@@ -31,6 +31,7 @@ class Work:
         self.woken: set[str] = set()
         self.carried: Mapping[str, str] | None = None
         self._owner = owner
+        self._source = f"/wanderamt/{owner}"
         self._quiet = quiet
         self._new_id = sources.new_id
         self._outgoing: list[Outgoing] = []
@@ -55,7 +56,7 @@ class Work:
             head = Head(
                 id=self.new_id(),
                 type=event.TYPE,
-                source=f"/wanderamt/{self._owner}",
+                source=self._source,
                 subject=event.aggregate,
                 time=self.now,
                 sequence=version - len(events) + place,
@@ -69,6 +70,22 @@ class Work:
         run_at = self.now + timedelta(seconds=after_s)
         self._jobs.extend((self.new_id(), job, trace, run_at) for job in jobs)
 
+    async def save(self, sql: str, *args: object) -> None:
+        """Writes state and whatever was emitted so far in one statement: half the round trips of a hot path.
+
+        `sql` is one INSERT, UPDATE or DELETE whose arguments are `args`.
+        """
+        if self._outgoing and not self._quiet:
+            telling, told = outbox.insertion(self._outgoing, after=len(args))
+            await self._tell(f"WITH saved AS ({sql}) {telling}", [*args, *told])
+        else:
+            await self.db.execute(sql, *args)
+
+    async def _tell(self, sql: str, args: list[Any]) -> None:
+        await self.db.execute(sql, *args)
+        self.woken.add(outbox.CHANNEL)
+        self._outgoing = []
+
     async def flush(self) -> None:
         """Writes what was emitted and enqueued: two statements at most. Called before each commit and savepoint.
 
@@ -77,9 +94,7 @@ class Work:
         if self._quiet:
             self.forget()
         if self._outgoing:
-            await outbox.insert(self.db, self._outgoing)
-            self.woken.add(outbox.CHANNEL)
-            self._outgoing = []
+            await self._tell(*outbox.insertion(self._outgoing))
         if self._jobs:
             await self._insert_jobs(self._jobs)
             self.woken.add(JOB_CHANNEL)

@@ -36,22 +36,27 @@ class Head:
     trace: Mapping[str, str]
 
 
-def encode(event: Event, head: Head) -> tuple[bytes, bytes, Headers]:
-    """Record key, value and headers."""
-    fields = {
+def heads(head: Head) -> dict[str, str]:
+    """The record headers, as text."""
+    subject = str(head.subject)
+    return {
         "ce_specversion": SPEC_VERSION,
         "ce_id": str(head.id),
         "ce_type": head.type,
         "ce_source": head.source,
-        "ce_subject": str(head.subject),
+        "ce_subject": subject,
         "ce_time": head.time.isoformat(),
         "ce_dataschema": f"urn:wanderamt:schema:{head.type}",
         "ce_sequence": str(head.sequence),
-        "ce_partitionkey": str(head.subject),
+        "ce_partitionkey": subject,
         "content-type": CONTENT_TYPE,
         **head.trace,
     }
-    headers = tuple((name, value.encode()) for name, value in fields.items())
+
+
+def encode(event: Event, head: Head) -> tuple[bytes, bytes, Headers]:
+    """Record key, value and headers."""
+    headers = tuple((name, value.encode()) for name, value in heads(head).items())
     return str(head.subject).encode(), event.model_dump_json().encode(), headers
 
 
