@@ -17,8 +17,8 @@ async def test_an_entry_opens_a_case_and_writes_its_events_in_the_same_transacti
     assert case["owner"] == "tester@linz"
     assert case["deadline"]
     assert case["reason"]
-    rows = await desk.rows("SELECT topic, version, headers->>'ce_type' AS type FROM outbox ORDER BY id")
-    assert [(row["topic"], row["version"]) for row in rows] == [("case.v1", 1), ("case.v1", 2)]
+    rows = await desk.rows("SELECT version, type FROM outbox ORDER BY id")
+    assert [row["version"] for row in rows] == [1, 2]
     assert rows[1]["type"] == "at.wanderamt.case.register-requested.v1"
 
 

@@ -1,7 +1,6 @@
 """Each guard of the backbone, switched off, is reported by the checker; with it on, the same scene is clean."""
 
 import asyncio
-import json
 from collections.abc import Sequence
 from typing import Any, ClassVar
 from uuid import UUID
@@ -13,11 +12,12 @@ from faststream.kafka import KafkaBroker, KafkaMessage
 from wanderamt.backbone.guards import Fact, Guards
 from wanderamt.backbone.inbox import HandlerFailed, Inbox
 from wanderamt.backbone.jobs import Claimed, Jobs, Lane
-from wanderamt.backbone.outbox import SHARDS
-from wanderamt.backbone.relay import Relay
+from wanderamt.backbone.outbox import SHARDS, head_of
+from wanderamt.backbone.relay import TOPIC_OF, Relay
 from wanderamt.backbone.replay import Selection, replay
 from wanderamt.backbone.sources import utc_now
 from wanderamt.backbone.work import Work
+from wanderamt.contracts import heads
 from wanderamt.kernel.decision import Attempt, Job, Retry
 from wanderamt_faults.audit import audit_effects
 
@@ -218,8 +218,9 @@ class PublishesBatches(Relay):
         broker = KafkaBroker(self.bootstrap_servers, logger=None)
         await broker.connect()
         for row in rows:
-            name = self.topics.name(row["topic"])
-            await broker.publish_batch(row["value"], topic=name, headers=json.loads(row["headers"]))
+            name = self.topics.name(TOPIC_OF[row["type"]])
+            headers = heads(head_of(row, source="/wanderamt/scheduling"))
+            await broker.publish_batch(row["value"], topic=name, headers=headers)
         await broker.stop()
 
 
@@ -349,11 +350,8 @@ async def _put_back(rig: Any, rows: list[Any]) -> None:
         for row in rows:
             await work.db.execute(
                 """
-                INSERT INTO outbox (event_id, shard, topic, aggregate, version, key, value, headers)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+                INSERT INTO outbox (event_id, shard, type, aggregate, version, value, emitted_at)
+                VALUES ($1, $2, $3, $4, $5, $6, $7)
                 """,
-                *(
-                    row[name]
-                    for name in ("event_id", "shard", "topic", "aggregate", "version", "key", "value", "headers")
-                ),
+                *(row[name] for name in ("event_id", "shard", "type", "aggregate", "version", "value", "emitted_at")),
             )

@@ -86,12 +86,18 @@ class Chain:
                     [one["case_id"] for one in entries],
                     [json.dumps(one["body"]) for one in entries],
                 )
-                events = [("case.v1", one["case_id"], 1, {"case_id": one["case_id"], **one["body"]}) for one in entries]
+                events = [
+                    ("case.v1", one["case_id"], version, {"kind": kind, "case_id": one["case_id"], **one["body"]})
+                    for one in entries
+                    for version, kind in ((1, "opened"), (2, "register-requested"))
+                ]
                 await tell_all(connection, events)
             await connection.execute(f"NOTIFY {CHANNEL}")
         return JSONResponse({"results": [{"entry_id": one["entry_id"], "status": "accepted"} for one in entries]})
 
     async def ask(self, case: dict[str, Any], _: Any) -> Write:
+        if case["kind"] == "opened":
+            return _nothing
         reply = await self.client.post(
             self.third_parties[0], content=ENVELOPE.format(case_id=case["case_id"], **case["applicant"])
         )
@@ -124,6 +130,10 @@ class Chain:
             await connection.execute("INSERT INTO notice (case_id, state) VALUES ($1, 'sent')", UUID(case["case_id"]))
 
         return write
+
+
+async def _nothing(_: Any) -> None:
+    return
 
 
 if __name__ == "__main__":

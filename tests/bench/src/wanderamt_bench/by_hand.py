@@ -34,13 +34,47 @@ SCHEMA = """
 """
 
 
-async def relay_batch(connection: Any, producer: Any, prefix: str = "") -> int:
-    """Oldest rows, send in order, delete. `headers` are JSON."""
-    rows = await connection.fetch("SELECT id, topic, key, value, headers FROM outbox ORDER BY id LIMIT $1", BATCH)
+Message = tuple[str, bytes, bytes, list[tuple[str, bytes]]]
+
+
+def by_hand(row: Any, prefix: str) -> Message:
+    """A record of one of our outbox rows: topic, key, value, headers."""
+    subject = str(row["aggregate"]).encode()
+    headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", str(row["event_id"]).encode()),
+        ("ce_type", row["type"].encode()),
+        ("ce_source", b"/wanderamt/scheduling"),
+        ("ce_subject", subject),
+        ("ce_time", row["emitted_at"].isoformat().encode()),
+        ("ce_dataschema", f"urn:wanderamt:schema:{row['type']}".encode()),
+        ("ce_sequence", str(row["version"]).encode()),
+        ("ce_partitionkey", subject),
+        ("content-type", b"application/json"),
+    ]
+    return f"{prefix}stand.v1", subject, row["value"], headers
+
+
+def as_stored(row: Any, prefix: str) -> Message:
+    """A record of a row of the bare schema."""
+    headers = [(key, value.encode()) for key, value in json.loads(row["headers"]).items()]
+    return prefix + row["topic"], row["key"], row["value"], headers
+
+
+async def relay_batch(
+    connection: Any,
+    producer: Any,
+    prefix: str = "",
+    *,
+    read: Callable[[Any, str], Message] = as_stored,
+    columns: str = "topic, key, value, headers",
+) -> int:
+    """Oldest rows, send in order, delete."""
+    rows = await connection.fetch(f"SELECT id, {columns} FROM outbox ORDER BY id LIMIT $1", BATCH)
     acks = []
     for row in rows:
-        headers = [(key, value.encode()) for key, value in json.loads(row["headers"]).items()]
-        acks.append(await producer.send(prefix + row["topic"], row["value"], key=row["key"], headers=headers))
+        name, key, value, headers = read(row, prefix)
+        acks.append(await producer.send(name, value, key=key, headers=headers))
     for ack in acks:
         await ack
     if rows:

@@ -112,7 +112,7 @@ async def _both(stage: Stage, *, old_rows: int) -> AsyncIterator[tuple[Door, Doo
             await _age(stage, "intake", old_rows)
         device_id, stand_id = uuid7(), uuid7()
         ours = await _enrol(system, device_id, stand_id)
-        yield Door(bare_url, "", stand_id), ours
+        yield Door(bare_url, "none", stand_id), ours
     finally:
         for name in ("bare", "intake"):
             await stage.children.stop_one(name)
@@ -200,7 +200,7 @@ async def bench_tap(stage: Stage) -> None:
             system.state.secrets.sms_key,
         ]
         stand_id = uuid7()
-        bare = Door(await _start_bare(stage, system, third_parties), "", stand_id)
+        bare = Door(await _start_bare(stage, system, third_parties), "none", stand_id)
         ours = await _enrol(system, uuid7(), stand_id)
         for _ in range(2):
             await _taps(system, bare, 20, 4.0)

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from time import perf_counter
 from uuid import UUID
 
@@ -177,7 +178,8 @@ async def _takeover(stage: Stage, number: signal.Signals) -> float:
         spent = loop.time() - begun
         inserting.cancel()
         await asyncio.gather(inserting, return_exceptions=True)
-        holder.kill()
+        with suppress(ProcessLookupError):
+            holder.kill()
         await holder.wait()
         await standby.stop()
     return spent

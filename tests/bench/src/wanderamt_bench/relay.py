@@ -1,7 +1,6 @@
 """Outbox to Kafka: the raw producer, a bare relay of forty lines, ours, and the library that does the same."""
 
 import asyncio
-import json
 from typing import Any
 
 import asyncpg
@@ -13,9 +12,10 @@ from wanderamt.backbone.database import Database
 from wanderamt.backbone.relay import Relay, new_producer
 from wanderamt.backbone.topics import Topics
 
-from wanderamt_bench.by_hand import relay_batch
+from wanderamt_bench.by_hand import by_hand, relay_batch
 from wanderamt_bench.stage import Stage, empty, fill_outbox, rate, until
 
+COLUMNS = "event_id, type, aggregate, version, value, emitted_at"
 RIVAL_TIMEOUT_S = 120
 RIVAL_SHARE = 10  # the rival gets a tenth of the rows, or its run would be most of the bench
 
@@ -46,12 +46,9 @@ async def _raw(stage: Stage, database: Database, topics: Topics, count: int) -> 
     """No database at all: the same records, already in memory."""
     await fill_outbox(database, count)
     async with database.work() as work:
-        rows = await work.db.fetch("SELECT topic, key, value, headers FROM outbox ORDER BY id")
+        rows = await work.db.fetch("SELECT * FROM outbox ORDER BY id")
         await work.db.execute("TRUNCATE outbox")
-    records = [
-        (topics.name(r["topic"]), r["key"], r["value"], [(k, v.encode()) for k, v in json.loads(r["headers"]).items()])
-        for r in rows
-    ]
+    records = [by_hand(row, topics.prefix) for row in rows]
     producer = new_producer(stage.kafka.bootstrap_servers)
     await producer.start()
 
@@ -74,7 +71,7 @@ async def _bare(stage: Stage, database: Database, topics: Topics, count: int) ->
     await producer.start()
 
     async def drain() -> None:
-        while await relay_batch(connection, producer, topics.prefix):
+        while await relay_batch(connection, producer, topics.prefix, read=by_hand, columns=COLUMNS):
             pass
 
     try:

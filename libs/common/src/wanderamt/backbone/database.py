@@ -54,6 +54,10 @@ async def prepare_connection(connection: Any) -> None:
     await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
 
 
+async def _keep(_: Any) -> None:
+    """Nothing is set on a pooled connection that outlives its transaction, so nothing is reset: a round trip less."""
+
+
 @dataclass
 class Database:
     """`owner` is the service's name: the source of its events and the owner of its topics."""
@@ -74,6 +78,7 @@ class Database:
             min_size=1,
             max_size=self.max_connections,
             init=prepare_connection,
+            reset=_keep,
             command_timeout=COMMAND_TIMEOUT_S,
             timeout=CONNECT_TIMEOUT_S,
             server_settings=SESSION | {"application_name": self.owner},

@@ -8,7 +8,6 @@ own beat is old and sends nothing more.
 """
 
 import asyncio
-import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,9 +21,10 @@ from opentelemetry.trace import SpanKind
 
 from wanderamt.backbone.database import TRANSIENT, Database
 from wanderamt.backbone.forever import for_ever
-from wanderamt.backbone.outbox import CHANNEL, SHARDS
+from wanderamt.backbone.outbox import CHANNEL, SHARDS, head_of
 from wanderamt.backbone.topics import Topics
 from wanderamt.backbone.tracing import recorded, tracer
+from wanderamt.contracts import EVENTS, heads
 
 LOCK_SPACE = 1_463_897_668  # advisory locks of relays: (this, shard)
 BATCH = 1000
@@ -34,6 +34,9 @@ BEAT_EVERY_S = 1.0
 DEAD_AFTER_S = 5.0
 SEND_TIMEOUT_S = 30
 ABANDON_TIMEOUT_S = 5
+
+SENT = "event_id, type, aggregate, version, value, emitted_at, traceparent"
+TOPIC_OF = {event.TYPE: event.TOPIC for event in EVENTS}
 
 log = structlog.get_logger()
 
@@ -64,6 +67,10 @@ class Relay:
     sent: int = 0
     _task: asyncio.Task[None] | None = None
     _beaten: float = 0.0
+
+    @property
+    def _source(self) -> str:
+        return f"/wanderamt/{self.database.owner}"
 
     async def start(self) -> None:
         self._task = asyncio.create_task(for_ever("relay", self._run, self._tell), name="relay")
@@ -112,7 +119,7 @@ class Relay:
 
     async def _send_batch(self, connection: Any, held: list[int], producer: AIOKafkaProducer) -> int:
         rows = await connection.fetch(
-            "SELECT id, topic, key, value, headers FROM outbox WHERE shard = ANY($1::smallint[]) ORDER BY id LIMIT $2",
+            f"SELECT id, {SENT} FROM outbox WHERE shard = ANY($1::smallint[]) ORDER BY id LIMIT $2",  # noqa: S608
             held,
             BATCH,
         )
@@ -131,23 +138,26 @@ class Relay:
         """Returns when the broker has acknowledged all of them."""
         spans, acks = [], []
         for row in rows:
-            headers = json.loads(row["headers"])
-            name = self.topics.name(row["topic"])
-            if recorded(headers):
+            head = head_of(row, source=self._source)
+            topic = TOPIC_OF[head.type]
+            name = self.topics.name(topic)
+            told = heads(head)
+            if recorded(head.trace):
                 span = tracer.start_span(
-                    f"{row['topic']} publish",
-                    context=propagate.extract(headers),
+                    f"{topic} publish",
+                    context=propagate.extract(dict(head.trace)),
                     kind=SpanKind.PRODUCER,
                     attributes={
                         "messaging.system": "kafka",
                         "messaging.destination.name": name,
-                        "ce.type": headers["ce_type"],
+                        "ce.type": head.type,
                     },
                 )
-                propagate.inject(headers, trace.set_span_in_context(span))
+                propagate.inject(told, trace.set_span_in_context(span))
                 spans.append(span)
-            raw = [(key, value.encode()) for key, value in headers.items()]
-            acks.append(await producer.send(name, row["value"], key=row["key"], headers=raw))
+            headers = [(key, text.encode()) for key, text in told.items()]
+            key = told["ce_partitionkey"].encode()
+            acks.append(await producer.send(name, row["value"], key=key, headers=headers))
         for ack in acks:
             await ack
         for span in spans:

@@ -82,9 +82,21 @@ CREATE: tuple[str, ...] = (
 
 # Second step: a heartbeat of relays, the offsets a consumer has behind it, and parked rows that can be replayed.
 REPLAYABLE: tuple[str, ...] = (
-    # an index less for every event: (aggregate, version) is what two writers can collide in
-    "ALTER TABLE outbox DROP CONSTRAINT outbox_event_id_key",
-    "ALTER TABLE outbox ALTER COLUMN headers TYPE bytea USING convert_to(headers::text, 'UTF8')",
+    # the writer stores what a head is made of; the relay makes the headers
+    """
+    ALTER TABLE outbox
+        ADD COLUMN type text, ADD COLUMN traceparent text NOT NULL DEFAULT '', ADD COLUMN emitted_at timestamptz
+    """,
+    """
+    UPDATE outbox SET type = headers->>'ce_type', traceparent = coalesce(headers->>'traceparent', ''),
+                      emitted_at = (headers->>'ce_time')::timestamptz
+    """,
+    """
+    ALTER TABLE outbox
+        DROP COLUMN headers, DROP COLUMN key, DROP COLUMN topic, DROP COLUMN created_at,
+        DROP CONSTRAINT outbox_event_id_key,
+        ALTER COLUMN type SET NOT NULL, ALTER COLUMN emitted_at SET NOT NULL
+    """,
     "CREATE TABLE relay_beat (backend integer PRIMARY KEY, beaten_at timestamptz NOT NULL)",
     """
     CREATE TABLE inbox_mark (

@@ -13,7 +13,7 @@ from wanderamt.backbone.outbox import Outgoing
 from wanderamt.backbone.sources import Sources
 from wanderamt.backbone.topics import OWNERS
 from wanderamt.backbone.tracing import current_trace
-from wanderamt.contracts import Event, Head
+from wanderamt.contracts import Event
 from wanderamt.kernel.decision import Job
 
 JOB_CHANNEL = "wanderamt_job"
@@ -31,7 +31,6 @@ class Work:
         self.woken: set[str] = set()
         self.carried: Mapping[str, str] | None = None
         self._owner = owner
-        self._source = f"/wanderamt/{owner}"
         self._quiet = quiet
         self._new_id = sources.new_id
         self._outgoing: list[Outgoing] = []
@@ -47,22 +46,14 @@ class Work:
         The caller has locked the aggregate's row. Raises PermissionError for a topic of another service: one owner
         per topic.
         """
-        trace = self._trace()
-        for place, event in enumerate(events, start=1):
+        traceparent = self._trace().get("traceparent", "")
+        first = version - len(events) + 1
+        for place, event in enumerate(events):
             if OWNERS[event.TOPIC] != self._owner:
                 raise PermissionError(
                     f"{self._owner} may not emit to {event.TOPIC}, it belongs to {OWNERS[event.TOPIC]}"
                 )
-            head = Head(
-                id=self.new_id(),
-                type=event.TYPE,
-                source=self._source,
-                subject=event.aggregate,
-                time=self.now,
-                sequence=version - len(events) + place,
-                trace=trace,
-            )
-            self._outgoing.append(Outgoing(event, head))
+            self._outgoing.append(Outgoing(self._new_id(), event, first + place, self.now, traceparent))
 
     def enqueue(self, *jobs: Job, after_s: float = 0.0) -> None:
         """Does this work after the commit, per key in this order, not before `after_s` seconds have passed."""

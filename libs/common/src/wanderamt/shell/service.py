@@ -1,6 +1,7 @@
 """A service process: start in order, be ready, drain on SIGTERM, stop in reverse order."""
 
 import asyncio
+import gc
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from wanderamt.shell.settings import ServiceSettings
 from wanderamt.shell.telemetry import start_logs, start_traces
 
 DRAIN_S = 20
+COLLECT_AFTER_OBJECTS = 10_000
 
 log = structlog.get_logger()
 
@@ -36,6 +38,13 @@ class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+def _spare_the_collector() -> None:
+    """What is loaded now lives as long as the process: without this, a full collection walks it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER_OBJECTS)
 
 
 @dataclass
@@ -147,6 +156,7 @@ class Service:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
         await self.start()
+        _spare_the_collector()
         try:
             await server.serve()
         finally:
