@@ -1,11 +1,12 @@
 """Loops that must not end: they log what went wrong, wait, and begin again.
 
-Kept true: a loop ends only when it is cancelled from outside. A client library that cancels its own futures (aiokafka
-does when a connection goes) ends nothing of ours.
+Kept true: a loop ends when it is cancelled from outside, and only then. A client library that cancels its own futures
+(aiokafka does when a connection goes) ends nothing of ours.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import structlog
 from aiokafka.errors import KafkaError
@@ -46,3 +47,14 @@ async def for_ever(
         tell(f"{why}: {what} waits and tries again")
         await asyncio.sleep(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
         failures += 1
+
+
+async def until_woken(woken: asyncio.Event, seconds: float) -> None:
+    """Until the event is set or so many seconds have passed.
+
+    Not by asyncio.wait_for: in Python 3.11 it swallows a cancellation that comes together with the event, and a loop
+    around it then never ends.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await woken.wait()

@@ -175,7 +175,8 @@ class Inbox:
         ours = {place: offset for place, offset in taken.items() if place in consumer.assignment()}
         try:
             if ours:
-                await asyncio.wait_for(consumer.commit(ours), COMMIT_TIMEOUT_S)
+                async with asyncio.timeout(COMMIT_TIMEOUT_S):
+                    await consumer.commit(ours)
             self._commits_failed = 0
         except (KafkaError, TimeoutError) as error:  # the records come again and the guards drop them
             self._commits_failed += 1
@@ -353,7 +354,8 @@ class Inbox:
     async def _renew(self) -> None:
         self._commits_failed = 0
         try:
-            await asyncio.wait_for(self._broker.stop(), STUCK_AFTER_S)
+            async with asyncio.timeout(STUCK_AFTER_S):
+                await self._broker.stop()
         except TimeoutError:
             log.warning("inbox.old_consumer_does_not_end", consumer=self.consumer)
         self._lay_broker()

@@ -20,7 +20,7 @@ from uuid import UUID
 import structlog
 
 from wanderamt.backbone.database import TRANSIENT, Database
-from wanderamt.backbone.forever import for_ever
+from wanderamt.backbone.forever import for_ever, until_woken
 from wanderamt.backbone.tracing import recorded, span_under
 from wanderamt.backbone.work import JOB_CHANNEL, Work
 from wanderamt.kernel.decision import Attempt, Expired, Job, Pause, Retry, Unknown
@@ -111,8 +111,7 @@ class Jobs:
                 mine.add(running)
                 running.add_done_callback(mine.discard)
                 running.add_done_callback(partial(self._ended, claimed.id, woken))
-            with suppress(TimeoutError):
-                await asyncio.wait_for(woken.wait(), POLL_S)
+            await until_woken(woken, POLL_S)
 
     async def _claim(self, lane: Lane, free: int) -> list[tuple[Claimed, object]]:
         if free <= 0:
@@ -198,7 +197,8 @@ class Jobs:
         if isinstance(task, Expired):
             return task
         try:
-            return await asyncio.wait_for(lane.call(task), lane.timeout_s)
+            async with asyncio.timeout(lane.timeout_s):
+                return await lane.call(task)
         except Exception as error:
             log.exception("jobs.call_failed", queue=lane.job.QUEUE, job_id=str(claimed.id))
             return Unknown(_backoff(claimed.attempt), f"{type(error).__name__} in the call")

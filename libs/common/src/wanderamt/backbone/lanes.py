@@ -41,7 +41,8 @@ async def prepare(items: Iterable[Item], on: Mapping[Any, object]) -> dict[UUID,
         for item, handler in lane:
             async with free:
                 try:
-                    ready[item.head.id] = await asyncio.wait_for(handler.prepare(item.event), handler.timeout_s)
+                    async with asyncio.timeout(handler.timeout_s):
+                        ready[item.head.id] = await handler.prepare(item.event)
                 except Exception as error:
                     ready[item.head.id] = error
 

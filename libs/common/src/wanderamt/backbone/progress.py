@@ -25,8 +25,9 @@ class Progress:
             return ""
         try:
             partitions = list(consumer.assignment())
-            ends = await asyncio.wait_for(consumer.end_offsets(partitions), ASK_TIMEOUT_S) if partitions else {}
-            positions = {tp: await asyncio.wait_for(consumer.position(tp), ASK_TIMEOUT_S) for tp in partitions}
+            async with asyncio.timeout(ASK_TIMEOUT_S):
+                ends = await consumer.end_offsets(partitions) if partitions else {}
+                positions = {tp: await consumer.position(tp) for tp in partitions}
         except (KafkaError, TimeoutError, OSError, AssertionError):
             self._since = now  # the broker is away: that is its trouble, not a consumer that stands
             return ""

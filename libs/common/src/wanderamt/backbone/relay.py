@@ -20,7 +20,7 @@ from opentelemetry import propagate, trace
 from opentelemetry.trace import SpanKind
 
 from wanderamt.backbone.database import TRANSIENT, Database
-from wanderamt.backbone.forever import for_ever
+from wanderamt.backbone.forever import for_ever, until_woken
 from wanderamt.backbone.outbox import CHANNEL, SHARDS, head_of
 from wanderamt.backbone.topics import Topics
 from wanderamt.backbone.tracing import recorded, tracer
@@ -88,7 +88,8 @@ class Relay:
         async with self.database.listening(CHANNEL) as (connection, woken):
             producer = self.producer(self.bootstrap_servers)
             try:
-                await asyncio.wait_for(producer.start(), SEND_TIMEOUT_S)
+                async with asyncio.timeout(SEND_TIMEOUT_S):
+                    await producer.start()
                 self.trouble = ""
                 await self._send_for_ever(connection, woken, producer)
             finally:
@@ -114,8 +115,7 @@ class Relay:
                 claim_at = loop.time() + CLAIM_SHARDS_EVERY_S
             woken.clear()
             if await self._send_batch(connection, held, producer) < BATCH:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(woken.wait(), POLL_S)
+                await until_woken(woken, POLL_S)
 
     async def _send_batch(self, connection: Any, held: list[int], producer: AIOKafkaProducer) -> int:
         rows = await connection.fetch(
@@ -126,7 +126,8 @@ class Relay:
         if rows:
             if asyncio.get_running_loop().time() - self._beaten > DEAD_AFTER_S:
                 raise LostShards
-            await asyncio.wait_for(self._publish(rows, producer), SEND_TIMEOUT_S)
+            async with asyncio.timeout(SEND_TIMEOUT_S):
+                await self._publish(rows, producer)
             await self._delete(connection, [row["id"] for row in rows])
             self.sent += len(rows)
         return len(rows)

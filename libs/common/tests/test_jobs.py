@@ -1,0 +1,161 @@
+"""The keyed job queue: what is not known, what must wait, and what is dead."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import pytest_asyncio
+from wanderamt.backbone.database import Database
+from wanderamt.backbone.jobs import Jobs, Lane
+from wanderamt.backbone.work import Work
+from wanderamt.kernel.decision import Attempt, Job, Pause, Retry, Unknown
+
+
+class Call(Job):
+    QUEUE: ClassVar[str] = "call"
+    KEY: ClassVar[str] = "who"
+    DEADLINE_S: ClassVar[int] = 60
+
+    who: str
+    number: int = 0
+
+
+class Desk:
+    """A lane whose parts a test can set, and what happened in it."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.attempts: list[Attempt] = []
+        self.done: list[tuple[str, int]] = []
+        self.answers: list[Any] = []
+        self.poison: set[str] = set()
+        self.lane = Lane(Call, self.claim, self.call, self.record, slots=4, timeout_s=0.3)
+
+    async def claim(self, job: Call, attempt: Attempt, _: Work) -> Call:
+        self.attempts.append(attempt)
+        return job
+
+    async def call(self, job: Call) -> object:
+        answer = self.answers.pop(0) if self.answers else job
+        if answer == "hang":
+            await asyncio.sleep(60)
+        return answer
+
+    async def record(self, job: Call, _: object, __: Work) -> Retry | None:
+        if job.who in self.poison:
+            raise ValueError
+        self.done.append((job.who, job.number))
+        return None
+
+    async def run(self, holds: Callable[[], bool], lane: Lane | None = None) -> Jobs:
+        jobs = Jobs(self.database, [lane or self.lane])
+        await jobs.start()
+        async with asyncio.timeout(20):
+            while not holds():
+                await asyncio.sleep(0.02)
+        await jobs.stop()
+        return jobs
+
+    async def sql(self, statement: str) -> list[Any]:
+        async with self.database.work() as work:
+            return list(await work.db.fetch(statement))
+
+
+@pytest_asyncio.fixture
+async def desk(open_database: Any) -> Desk:
+    return Desk(await open_database("scheduling"))
+
+
+async def test_an_unknown_outcome_is_claimed_again_as_interrupted(desk: Desk) -> None:
+    desk.answers = [Unknown(0.05, "the line went dead after sending")]
+    async with desk.database.work() as work:
+        work.enqueue(Call(who="a"))
+    await desk.run(lambda: bool(desk.done))
+    assert [one.interrupted for one in desk.attempts] == [False, True]
+
+
+async def test_a_call_that_times_out_is_not_taken_for_one_without_effect(desk: Desk) -> None:
+    desk.answers = ["hang"]
+    async with desk.database.work() as work:
+        work.enqueue(Call(who="a"))
+    await desk.run(lambda: bool(desk.done))
+    assert [one.interrupted for one in desk.attempts] == [False, True]
+
+
+async def test_a_retry_is_surely_without_effect(desk: Desk) -> None:
+    desk.answers = [Retry(0.05, "busy")]
+    async with desk.database.work() as work:
+        work.enqueue(Call(who="a"))
+    await desk.run(lambda: bool(desk.done))
+    assert [(one.number, one.interrupted) for one in desk.attempts] == [(1, False), (2, False)]
+
+
+async def test_a_pause_claims_nothing_spends_no_try_and_says_why(desk: Desk) -> None:
+    paused = True
+    troubles: set[str] = set()
+
+    async def gate(free: int, _: Work) -> int | Pause:
+        return Pause("the breaker is open") if paused else free
+
+    lane = Lane(Call, desk.claim, desk.call, desk.record, gate=gate)
+    async with desk.database.work() as work:
+        work.enqueue(Call(who="a"))
+    jobs = Jobs(desk.database, [lane])
+    await jobs.start()
+    await asyncio.sleep(1.5)
+    troubles.add(jobs.trouble)
+    assert desk.attempts == []
+    paused = False
+    async with asyncio.timeout(10):
+        while not desk.done:
+            await asyncio.sleep(0.05)
+    assert jobs.trouble == ""
+    await jobs.stop()
+    assert troubles == {"call is paused: the breaker is open"}
+    assert [one.number for one in desk.attempts] == [1]
+
+
+async def test_a_dead_job_parks_its_key_and_nothing_else(desk: Desk) -> None:
+    desk.poison = {"dead"}
+    async with desk.database.work() as work:
+        work.enqueue(*(Call(who=who, number=number) for number in range(3) for who in ("dead", "well")))
+    await desk.run(lambda: len(desk.done) == 3)
+    await asyncio.sleep(0.2)
+    async with desk.database.work() as work:
+        work.enqueue(Call(who="dead", number=3))
+    rows = await desk.sql("SELECT dead, behind, reason FROM job ORDER BY seq")
+    assert [(row["dead"], row["behind"]) for row in rows] == [
+        (True, False),
+        (False, True),
+        (False, True),
+        (False, True),
+    ]
+    assert rows[0]["reason"] == "ValueError in record"
+    assert [who for who, _ in desk.done] == ["well"] * 3
+    await desk.run(lambda: True)
+    assert len(desk.done) == 3
+
+
+async def test_a_job_for_later_waits(desk: Desk) -> None:
+    async with desk.database.work() as work:
+        work.enqueue(Call(who="later", number=1), after_s=1.0)
+        work.enqueue(Call(who="now", number=2))
+    await desk.run(lambda: len(desk.done) == 2)
+    assert [who for who, _ in desk.done] == ["now", "later"]
+
+
+async def test_a_graceful_stop_lets_the_call_at_hand_end_and_claims_nothing_more(desk: Desk) -> None:
+    calling: list[str] = []
+
+    async def call(job: Call) -> Call:
+        calling.append(job.who)
+        await asyncio.sleep(0.25)
+        return job
+
+    lane = Lane(Call, desk.claim, call, desk.record, slots=1, timeout_s=5)
+    async with desk.database.work() as work:
+        work.enqueue(Call(who="a"), Call(who="b"))
+    await desk.run(lambda: bool(calling), lane)
+    assert len(desk.done) == 1
+    assert len(desk.attempts) == 1
+    assert [row["lease"] for row in await desk.sql("SELECT lease FROM job")] == [None]
