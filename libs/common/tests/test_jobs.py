@@ -136,6 +136,18 @@ async def test_a_dead_job_parks_its_key_and_nothing_else(desk: Desk) -> None:
     assert len(desk.done) == 3
 
 
+async def test_a_claim_that_fails_is_put_off_alone(desk: Desk) -> None:
+    async def claim(job: Call, attempt: Attempt, work: Work) -> Call:
+        if job.who == "odd" and attempt.number == 1:
+            raise ValueError
+        return await desk.claim(job, attempt, work)
+
+    async with desk.database.work() as work:
+        work.enqueue(Call(who="odd"), Call(who="well"))
+    await desk.run(lambda: len(desk.done) == 2, Lane(Call, claim, desk.call, desk.record))
+    assert [who for who, _ in desk.done] == ["well", "odd"]
+
+
 async def test_a_job_for_later_waits(desk: Desk) -> None:
     async with desk.database.work() as work:
         work.enqueue(Call(who="later", number=1), after_s=1.0)

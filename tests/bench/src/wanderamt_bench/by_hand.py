@@ -23,6 +23,9 @@ SCHEMA = """
         value bytea NOT NULL, headers jsonb NOT NULL
     );
     CREATE TABLE IF NOT EXISTS inbox (consumer text, event_id uuid, PRIMARY KEY (consumer, event_id));
+    CREATE TABLE IF NOT EXISTS attempt (
+        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, consumer text, event_id uuid, at timestamptz DEFAULT now()
+    );
     CREATE TABLE IF NOT EXISTS entry (
         entry_id uuid PRIMARY KEY, case_id uuid NOT NULL, device_seq bigint NOT NULL, body jsonb NOT NULL
     );
@@ -124,7 +127,10 @@ async def consume_for_ever(
     group: str,
     handle: Callable[[dict[str, Any], Any], Awaitable[Callable[[Any], Awaitable[None]]]],
 ) -> None:
-    """`handle(value, ...)` does the outside call and gives what to write in the transaction that notes the event."""
+    """`handle(value, ...)` does the outside call and gives what to write in the transaction that notes the event.
+
+    As with ours, a try is written down before the call, so that a crash leaves a trace of it.
+    """
     consumer = AIOKafkaConsumer(
         topic,
         bootstrap_servers=bootstrap_servers,
@@ -137,8 +143,9 @@ async def consume_for_ever(
 
     async def one(record: Any) -> None:
         async with free:
-            write = await handle(json.loads(record.value), record)
             event_id = UUID(dict(record.headers)["ce_id"].decode())
+            await pool.execute("INSERT INTO attempt (consumer, event_id) VALUES ($1, $2)", group, event_id)
+            write = await handle(json.loads(record.value), record)
             async with pool.acquire() as connection:
                 async with connection.transaction():
                     status = await connection.execute(

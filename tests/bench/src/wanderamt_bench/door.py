@@ -25,6 +25,13 @@ CLIENTS = 4
 TAPS_PER_S = {"idle": 1.0, "under half load": 8.0}
 
 
+class Untraced(System):
+    """As in production without a collector: ids travel on, no span is made."""
+
+    def env(self, name: str) -> dict[str, str]:
+        return super().env(name) | {"WANDERAMT_TRACE_FOLDER": ""}
+
+
 class Door:
     """One way into a running system: where to send, with which token, for which stand."""
 
@@ -102,7 +109,7 @@ async def _entries_per_s(door: Door, count: int, size: int) -> float:
 @asynccontextmanager
 async def _both(stage: Stage, *, old_rows: int) -> AsyncIterator[tuple[Door, Door]]:
     """Intake alone and the bare door, each a process with its own database and relay."""
-    system = System(State(stage.folder), children=stage.children, kafka=stage.kafka, postgres=stage.postgres)
+    system = Untraced(State(stage.folder), children=stage.children, kafka=stage.kafka, postgres=stage.postgres)
     system.ports = {name: free_port() for name in ("intake", "bare", "residents", "sms", "smtp")}
     try:
         bare_url = await _start_bare(stage, system, [])
@@ -187,7 +194,7 @@ async def _age(stage: Stage, database: str, rows: int) -> None:
 
 async def bench_tap(stage: Stage) -> None:
     """Register without latency, so that what is measured is ours: from the tap to the gateway's receipt of the SMS."""
-    system = System(State(stage.folder / "tap"), children=stage.children, kafka=stage.kafka, postgres=stage.postgres)
+    system = Untraced(State(stage.folder / "tap"), children=stage.children, kafka=stage.kafka, postgres=stage.postgres)
     system.start_servers = _given(stage)  # type: ignore[method-assign]
     await system.start()
     system.ports["bare"] = free_port()

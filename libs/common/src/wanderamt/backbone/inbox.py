@@ -33,6 +33,7 @@ from wanderamt.contracts import Event, Head, Undecodable
 Handler = Callable[[Any, Work], Awaitable[object]]
 
 MAX_RECORDS = 500
+POLL_MS = 5  # the framework is deaf for as long again after each poll that found nothing
 MAX_PARKED_AT_ONCE = 4
 BACKOFF_S = (0.1, 0.5, 1, 2, 5)
 STUCK_AFTER_S = 30.0
@@ -96,7 +97,7 @@ class Inbox:
             group_id=self.topics.name(self.consumer),
             batch=True,
             max_records=MAX_RECORDS,
-            batch_timeout_ms=50,
+            batch_timeout_ms=POLL_MS,
             auto_offset_reset="earliest",
             ack_policy=AckPolicy.MANUAL,
             parser=_unparsed,

@@ -114,8 +114,19 @@ class Jobs:
             await until_woken(woken, POLL_S)
 
     async def _claim(self, lane: Lane, free: int) -> list[tuple[Claimed, object]]:
+        """All in one transaction; when a claim fails, again with each under a savepoint, so that it fails alone."""
         if free <= 0:
             return []
+        try:
+            return await self._claim_all(lane, free, self._ask_claim)
+        except TRANSIENT:
+            raise
+        except Exception:
+            return await self._claim_all(lane, free, self._ask_claim_alone)
+
+    async def _claim_all(
+        self, lane: Lane, free: int, ask: Callable[[Lane, Claimed, Work], Awaitable[object]]
+    ) -> list[tuple[Claimed, object]]:
         async with self.database.work() as work:
             allowed = await lane.gate(free, work) if lane.gate else free
             self._say_pause(lane, allowed)
@@ -124,7 +135,7 @@ class Jobs:
             ready = []
             for claimed in await self._lease_heads(lane, min(free, allowed), work):
                 with _span(claimed, "claim", work):
-                    task = await self._ask_claim(lane, claimed, work)
+                    task = await ask(lane, claimed, work)
                 if isinstance(task, Retry):
                     await self._put_off(claimed, task, work)
                 elif task is None:
@@ -174,11 +185,12 @@ class Jobs:
         ]
 
     async def _ask_claim(self, lane: Lane, claimed: Claimed, work: Work) -> object:
-        if claimed.expired:
-            return Expired(claimed.reason)
+        return Expired(claimed.reason) if claimed.expired else await lane.claim(claimed.job, claimed.attempt, work)
+
+    async def _ask_claim_alone(self, lane: Lane, claimed: Claimed, work: Work) -> object:
         try:
             async with work.db.transaction():
-                task = await lane.claim(claimed.job, claimed.attempt, work)
+                task = await self._ask_claim(lane, claimed, work)
                 await work.flush()
                 return task
         except TRANSIENT:
