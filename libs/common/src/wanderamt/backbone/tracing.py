@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import SpanKind
 
 tracer = trace.get_tracer(__name__)
-SAMPLED = "-01"
+SAMPLED = "01"
 
 
 def current_trace() -> dict[str, str]:
@@ -27,7 +27,10 @@ def recorded(carrier: Mapping[str, str]) -> bool:
     """Whether a span under this context would be kept by anybody."""
     if not isinstance(trace.get_tracer_provider(), TracerProvider):
         return False
-    return carrier.get("traceparent", SAMPLED).endswith(SAMPLED)
+    try:
+        return bool(int(carrier.get("traceparent", SAMPLED)[-2:], 16) & 1)  # other flags may be set too
+    except ValueError:
+        return False
 
 
 @contextmanager
