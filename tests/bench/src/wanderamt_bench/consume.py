@@ -8,6 +8,7 @@ from uuid import UUID
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from uuid_utils.compat import uuid7
 from wanderamt.backbone.database import Database
 from wanderamt.backbone.inbox import Inbox, Many
 from wanderamt.backbone.lanes import Prepared
@@ -75,7 +76,13 @@ async def _ours(stage: Stage, topics: Topics, count: int, old_rows: int) -> floa
 
     async with stage.database() as database:
         await prepare_old_rows(database, old_rows)
-        inbox = Inbox("bench", {StandCancelled: Many(on_cancelled)}, database, stage.kafka.bootstrap_servers, topics)
+        inbox = Inbox(
+            f"bench-{uuid7().hex[-8:]}",
+            {StandCancelled: Many(on_cancelled)},
+            database,
+            stage.kafka.bootstrap_servers,
+            topics,
+        )
         return await _consume(inbox, count)
 
 
@@ -93,7 +100,9 @@ async def _lanes(stage: Stage, topics: Topics, count: int) -> float:
 
     async with stage.database() as database:
         lanes = Prepared(prepare, on_cancelled, slots=20)
-        inbox = Inbox("bench", {StandCancelled: lanes}, database, stage.kafka.bootstrap_servers, topics)
+        inbox = Inbox(
+            f"bench-{uuid7().hex[-8:]}", {StandCancelled: lanes}, database, stage.kafka.bootstrap_servers, topics
+        )
         rate_ = await _consume(inbox, count)
     assert inversions == 0
     assert sum(last.values()) == count
