@@ -71,8 +71,8 @@ class Door:
 
 
 async def bench_sync(stage: Stage, *, old_rows: int = 0, sizes: tuple[int, ...] = (50, 1)) -> float:
-    """The ratio at the first size."""
-    ratios: list[float] = []
+    """Entries per second of ours, at the first size."""
+    rates: list[float] = []
     async with _both(stage, old_rows=old_rows) as (bare, ours):
         for size in sizes:
             count = stage.rows(10_000 if size > 1 else 1500)
@@ -83,15 +83,15 @@ async def bench_sync(stage: Stage, *, old_rows: int = 0, sizes: tuple[int, ...] 
                 for _ in range(stage.rounds)
             ]
             load = f"{count} entries, {CLIENTS} clients, {old_rows} old cases"
-            ratios.append(
+            rates.append(
                 stage.note(
-                    f"sync of {size}{' with old rows' if old_rows else ''} / bare multi-row insert",
+                    f"sync of {size}{f' with {old_rows} old cases' if old_rows else ''} / bare multi-row insert",
                     "entries/s",
                     pairs,
                     load,
                 )
             )
-    return ratios[0]
+    return rates[0]
 
 
 async def _entries_per_s(door: Door, count: int, size: int) -> float:

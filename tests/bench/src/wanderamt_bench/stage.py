@@ -61,7 +61,7 @@ class Stage:
         return 1 if self.quick else ROUNDS
 
     def note(self, name: str, unit: str, pairs: list[tuple[float, float]], load: str) -> float:
-        """`pairs`: (bare, ours) of each round. Gives the ratio."""
+        """`pairs`: (bare, ours) of each round. Gives the median of ours."""
         ratio = round(statistics.median(ours / bare for bare, ours in pairs if bare), 3)
         number = Number(
             name=name,
@@ -73,7 +73,7 @@ class Stage:
         )
         self.numbers.append(number)
         self.say(f"{name}: bare {number.bare}, ours {number.ours} {unit}, ratio {number.ratio}")
-        return ratio
+        return number.ours
 
     def note_time(self, name: str, seconds: float, load: str) -> None:
         self.numbers.append(Number(name, "s", None, round(seconds, 3), None, load))

@@ -9,7 +9,8 @@ from uuid import UUID
 
 import httpx
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from wanderamt.backbone.topics import OWNERS, PARTITIONS
+from wanderamt.backbone.topics import PARTITIONS
+from wanderamt_local.contracts import HEARS
 from wanderamt_local.kafka import Kafka, start_cluster
 from wanderamt_local.postgres import Postgres, start_native
 from wanderamt_local.processes import Command
@@ -19,12 +20,6 @@ from wanderamt_local.system import SERVICES, System, says_ok
 from wanderamt_faults.proxy import Route
 
 REGISTER_LATENCY_S = 0.05
-HEARD = {
-    "intake": ("register.v1", "stand.v1"),
-    "registry-bridge": ("case.v1",),
-    "scheduling": ("case.v1",),
-    "notifications": ("case.v1", "document.v1"),
-}
 
 
 @dataclass
@@ -99,7 +94,11 @@ class Rig(System):
         )
         await consumer.start()
         try:
-            tps = [TopicPartition(topic, number) for topic in HEARD[service] for number in range(PARTITIONS)]
+            tps = [
+                TopicPartition(topic, number)
+                for topic in {event.TOPIC for event in HEARS[service]}
+                for number in range(PARTITIONS)
+            ]
             consumer.assign(tps)
             await consumer.commit(dict.fromkeys(tps, 0))
         finally:
@@ -134,6 +133,3 @@ class Rig(System):
         await route.start()
         self.routes[name] = route
         return route
-
-
-assert {topic for heard in HEARD.values() for topic in heard} <= OWNERS.keys()

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from aiokafka.errors import KafkaError
 from wanderamt_local.processes import NotReady
 from wanderamt_local.system import SERVICES
 
@@ -31,7 +32,6 @@ class Trouble:
     faults: Counter[str] = field(default_factory=Counter)
     log: list[str] = field(default_factory=list)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
-    _replays: int = 0
 
     @property
     def total(self) -> int:
@@ -113,15 +113,14 @@ class Trouble:
 
     async def die_at_commit_point(self) -> str:
         """Arms one; nothing happens when the service does not pass it soon."""
-        name = self.rng.choice(("intake", "registry-bridge", "notifications", "scheduling"))
+        name = self.rng.choice(list(POINTS))
         point = self.rng.choice(POINTS[name])
         armed = self.rig.armed(name)
         armed.write_text(point)
         for _ in range(int(ARMED_FOR_S / 0.1)):
             await asyncio.sleep(0.1)
             if not armed.exists():
-                self.faults[f"die at {point}"] += 1
-                self.log.append(f"{asyncio.get_running_loop().time():.1f} die at {point} {name}")
+                self._count(f"die at {point}", name)
                 return ""
         armed.unlink(missing_ok=True)
         return ""
@@ -151,7 +150,7 @@ class Trouble:
         name = self.rng.choice(self.rig.broker_names)
         try:
             name = await asyncio.wait_for(self.rig.leader("case.v1", self.rng.randrange(12)), 5)
-        except Exception:
+        except (KafkaError, OSError, TimeoutError):  # the cluster cannot be asked just now: any broker will do
             self.log.append("leader unknown")
         if name not in self.rig.broker_names:
             return ""
@@ -176,18 +175,22 @@ class Trouble:
 
     async def replay_everything(self) -> None:
         """Every topic from 0, for every service."""
-        for name in SERVICES:
-            command = self.rig.command(name)
-            await self.rig.children.stop_one(name)
-            for _ in range(20):
-                try:
-                    await asyncio.wait_for(self.rig.rewind(name), 15)
-                    self._count("replay from 0", name)
-                    break
-                except Exception as error:
-                    self.log.append(f"rewind of {name} waits: {type(error).__name__}")
-                    await asyncio.sleep(1)
-            await self.rig.children.start(command)
+        async with self._processes:
+            for name in SERVICES:
+                await self._replay(name)
+
+    async def _replay(self, name: str) -> None:
+        command = self.rig.command(name)
+        await self.rig.children.stop_one(name)
+        for _ in range(20):
+            try:
+                await asyncio.wait_for(self.rig.rewind(name), 15)
+                self._count("replay from 0", name)
+                break
+            except (KafkaError, OSError, TimeoutError) as error:  # the network is being broken at the same time
+                self.log.append(f"rewind of {name} waits: {type(error).__name__}")
+                await asyncio.sleep(1)
+        await self.rig.children.start(command)
 
     async def _freeze(self, name: str, for_s: float) -> str:
         self.rig.children.signal(name, signal.SIGSTOP)

@@ -6,6 +6,7 @@ Kept true: of every record one of the three is said; a type that no contract kno
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from wanderamt.backbone.parked import Arrival, Cause, unreadable
@@ -23,6 +24,11 @@ class Item:
     arrival: Arrival
     head: Head
     event: Event
+
+
+def arrival_of(record: Any) -> Arrival:
+    """A record of aiokafka, as it came."""
+    return Arrival(record.topic, record.partition, record.offset, record.key, record.value, tuple(record.headers))
 
 
 class Reader:

@@ -45,8 +45,13 @@ async def for_ever(
             log.exception("loop.failed", loop=what, failures=failures)
         failures = 0 if loop.time() - begun > WELL_AFTER_S else failures
         tell(f"{why}: {what} waits and tries again")
-        await asyncio.sleep(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
+        await asyncio.sleep(pause_s(failures))
         failures += 1
+
+
+def pause_s(failures: int) -> float:
+    """Seconds to wait after so many failures in a row, counted from 0."""
+    return BACKOFF_S[min(failures, len(BACKOFF_S) - 1)]
 
 
 async def until_woken(woken: asyncio.Event, seconds: float) -> None:

@@ -18,9 +18,9 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 from opentelemetry.trace import SpanKind
 
-from wanderamt.backbone.arrivals import Item, Reader
+from wanderamt.backbone.arrivals import Item, Reader, arrival_of
 from wanderamt.backbone.database import TRANSIENT, Database
-from wanderamt.backbone.forever import for_ever
+from wanderamt.backbone.forever import for_ever, pause_s
 from wanderamt.backbone.guards import Fact, Guards
 from wanderamt.backbone.lanes import Prepared, prepare
 from wanderamt.backbone.parked import BEHIND, Arrival, Cause, ParkedState, cause_of, park, still_waiting
@@ -35,7 +35,6 @@ Handler = Callable[[Any, Work], Awaitable[object]]
 MAX_RECORDS = 500
 POLL_MS = 5  # the framework is deaf for as long again after each poll that found nothing
 MAX_PARKED_AT_ONCE = 4
-BACKOFF_S = (0.1, 0.5, 1, 2, 5)
 STUCK_AFTER_S = 30.0
 LOOK_EVERY_S = 5.0
 COMMIT_EVERY_S = 0.5
@@ -133,7 +132,7 @@ class Inbox:
                 # nothing may be skipped: going on would commit past these records
                 log.exception("inbox.stands", consumer=self.consumer)
                 self.trouble = f"{type(error).__name__}: a batch cannot be taken, and the consumer stands until it can"
-            await asyncio.sleep(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
+            await asyncio.sleep(pause_s(failures))
             failures += 1
 
     async def take_again(self, arrival: Arrival, work: Work) -> bool:
@@ -158,7 +157,7 @@ class Inbox:
     async def _on_batch(self, body: Any, message: KafkaMessage) -> None:
         records = message.raw_message
         assert isinstance(records, tuple)  # noqa: S101 -- batch=True above
-        await self.take([_arrival(record) for record in records])
+        await self.take([arrival_of(record) for record in records])
         for record in records:
             place = TopicPartition(record.topic, record.partition)
             self._taken[place] = max(self._taken.get(place, 0), record.offset + 1)
@@ -376,7 +375,3 @@ async def _unparsed(
 async def _raw(message: KafkaMessage) -> bytes | None:
     """Leaves the bytes alone: decoding with a reason is ours, not the framework's."""
     return message.body
-
-
-def _arrival(record: ConsumerRecord[bytes, bytes]) -> Arrival:
-    return Arrival(record.topic, record.partition, record.offset, record.key, record.value, tuple(record.headers))

@@ -281,22 +281,21 @@ class Jobs:
         woken.set()
 
     async def _renew(self) -> None:
-        while True:
-            await asyncio.sleep(RENEW_EVERY_S)
-            with suppress(*TRANSIENT):  # the next beat is soon enough: a lease lives for three of them
-                if leases := dict(self._leases):
-                    async with self.database.work() as work:
-                        await work.db.execute(
-                            """
-                            UPDATE job SET leased_until = $3 + make_interval(secs => $4)
-                            FROM unnest($1::uuid[], $2::uuid[]) AS held(id, lease)
-                            WHERE job.id = held.id AND job.lease = held.lease
-                            """,
-                            list(leases),
-                            list(leases.values()),
-                            work.now,
-                            LEASE_S,
-                        )
+        await asyncio.sleep(RENEW_EVERY_S)
+        with suppress(*TRANSIENT):  # the next beat is soon enough: a lease lives for three of them
+            if leases := dict(self._leases):
+                async with self.database.work() as work:
+                    await work.db.execute(
+                        """
+                        UPDATE job SET leased_until = $3 + make_interval(secs => $4)
+                        FROM unnest($1::uuid[], $2::uuid[]) AS held(id, lease)
+                        WHERE job.id = held.id AND job.lease = held.lease
+                        """,
+                        list(leases),
+                        list(leases.values()),
+                        work.now,
+                        LEASE_S,
+                    )
 
 
 async def _finish(claimed: Claimed, work: Work) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from wanderamt.backbone.arrivals import arrival_of
 from wanderamt.backbone.database import Database
 from wanderamt.backbone.inbox import MAX_RECORDS, Inbox
 from wanderamt.backbone.parked import Arrival
@@ -101,11 +102,7 @@ async def _fetch(consumer: Any, ends: dict[TopicPartition, int]) -> list[Arrival
         found = await consumer.getmany(timeout_ms=FETCH_TIMEOUT_MS, max_records=MAX_RECORDS)
         records = [record for batch in found.values() for record in batch]
         if records:
-            return [
-                Arrival(r.topic, r.partition, r.offset, r.key, r.value, tuple(r.headers))
-                for r in records
-                if r.offset < ends[TopicPartition(r.topic, r.partition)]
-            ]
+            return [arrival_of(r) for r in records if r.offset < ends[TopicPartition(r.topic, r.partition)]]
         if all([await consumer.position(tp) >= end for tp, end in ends.items()]):
             return []
     raise Stalled

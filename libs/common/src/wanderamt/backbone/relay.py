@@ -68,10 +68,6 @@ class Relay:
     _task: asyncio.Task[None] | None = None
     _beaten: float = 0.0
 
-    @property
-    def _source(self) -> str:
-        return f"/wanderamt/{self.database.owner}"
-
     async def start(self) -> None:
         self._task = asyncio.create_task(for_ever("relay", self._run, self._tell), name="relay")
 
@@ -138,8 +134,9 @@ class Relay:
     async def _publish(self, rows: list[Any], producer: AIOKafkaProducer) -> None:
         """Returns when the broker has acknowledged all of them."""
         spans, acks = [], []
+        source = f"/wanderamt/{self.database.owner}"
         for row in rows:
-            head = head_of(row, source=self._source)
+            head = head_of(row, source=source)
             topic = TOPIC_OF[head.type]
             name = self.topics.name(topic)
             told = heads(head)

@@ -98,11 +98,13 @@ def add_health(app: FastAPI, parts: dict[str, Part], alive: Callable[[], Awaitab
         return Health(status="ready" if well else "not ready", parts=troubles)
 
 
-def add_asyncapi(app: FastAPI, document: dict[str, Any]) -> None:
+def add_asyncapi(app: FastAPI, describe: Callable[[], dict[str, Any]]) -> None:
+    """`describe` is called when somebody asks, not at start-up."""
+
     @app.get("/asyncapi", tags=["contracts"])
     async def asyncapi(_: Caller = only(*Role)) -> dict[str, Any]:
         """The events this service hears and says (AsyncAPI 3)."""
-        return document
+        return describe()
 
 
 async def _bounded(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:

@@ -1,6 +1,7 @@
 """Commands for the operator at 3 a.m.: what is parked and why, drive it again, make a projection anew."""
 
 import getpass
+import os
 from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
@@ -27,10 +28,21 @@ parked = typer.Typer(
 )
 console = Console()
 
+
+def _user_name() -> str:
+    """Asked when a command runs: in a container a user may have a number and no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
+
+
 GroupName = Annotated[str | None, typer.Option("--group", help="Only this group, by its fingerprint from 'list'.")]
 Aggregate = Annotated[UUID | None, typer.Option(help="Only this case, request, stand or notice.")]
 Before = Annotated[float, typer.Option(help="Only what was parked before so many minutes ago.", min=0)]
-Who = Annotated[str, typer.Option(help="Who does this; stands in the record of operators' actions.")]
+Who = Annotated[
+    str, typer.Option(help="Who does this; stands in the record of operators' actions.", default_factory=_user_name)
+]
 
 
 @parked.command("list")
@@ -80,12 +92,12 @@ def show_group(
 @parked.command("replay")
 def replay(
     service: ServiceName,
+    who: Who,
     group: GroupName = None,
     aggregate: Aggregate = None,
     before_minutes: Before = 0,
     rate: Annotated[float | None, typer.Option(help="Rows per second at most.", min=0.01)] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be replayed.")] = False,  # noqa: FBT002
-    who: Who = getpass.getuser(),
 ) -> None:
     """Handle parked events again, in order per aggregate. Interrupted? Start it again: it goes on with what is left."""
     chosen = _selection(group, aggregate, before_minutes)
@@ -114,10 +126,10 @@ def replay(
 def discard(
     service: ServiceName,
     why: Annotated[str, typer.Option(help="The reason; it is written down.")],
+    who: Who,
     group: GroupName = None,
     aggregate: Aggregate = None,
     before_minutes: Before = 0,
-    who: Who = getpass.getuser(),
 ) -> None:
     """Throw parked events away. What waits behind them stays parked until you replay it."""
     if not group and not aggregate:

@@ -88,14 +88,8 @@ def install_problems(app: FastAPI) -> None:
 
     async def on_outage(request: Request, error: Exception) -> JSONResponse:
         log.warning("http.waits", path=request.url.path, error=type(error).__name__)
-        body = Problem(
-            type="urn:wanderamt:problem:server.unavailable",
-            title="server unavailable",
-            status=503,
-            code="server.unavailable",
-            hint="The database does not answer. Nothing was saved; send the same again in a moment.",
-        )
-        return JSONResponse(body.model_dump(), 503, headers={"Retry-After": "2"}, media_type=MEDIA_TYPE)
+        hint = "The database does not answer. Nothing was saved; send the same again in a moment."
+        return _render_failure("server.unavailable", 503, hint, {"Retry-After": "2"})
 
     for transient in TRANSIENT:
         app.add_exception_handler(transient, on_outage)
@@ -103,11 +97,13 @@ def install_problems(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def on_bug(request: Request, error: Exception) -> JSONResponse:
         log.exception("http.failed", path=request.url.path, error=type(error).__name__)
-        body = Problem(
-            type="urn:wanderamt:problem:server.failed",
-            title="server failed",
-            status=500,
-            code="server.failed",
-            hint="The service failed. Nothing was saved; send the same again in a moment.",
-        )
-        return JSONResponse(body.model_dump(), 500, media_type=MEDIA_TYPE)
+        hint = "The service failed. Nothing was saved; send the same again in a moment."
+        return _render_failure("server.failed", 500, hint)
+
+
+def _render_failure(code: str, status: int, hint: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    """What is nobody's refusal: our own failure, or that of a machine."""
+    body = Problem(
+        type=f"urn:wanderamt:problem:{code}", title=code.replace(".", " "), status=status, code=code, hint=hint
+    )
+    return JSONResponse(body.model_dump(), status, headers=headers, media_type=MEDIA_TYPE)

@@ -102,7 +102,7 @@ class Service:
     def __post_init__(self) -> None:
         self.parts["housekeeping"] = self.ground.housekeeping()
         add_health(self.ground.http, self.parts, self.ground.database.alive)
-        add_asyncapi(self.ground.http, self.asyncapi())
+        add_asyncapi(self.ground.http, self.asyncapi)
 
     def asyncapi(self) -> dict[str, Any]:
         """What the service hears and says, as an AsyncAPI 3 document."""
