@@ -46,7 +46,7 @@ down: $(STATE)/synced ## Stop what 'make up' started
 test: $(STATE)/fetched ## Run all tests on real Kafka and PostgreSQL
 	@$(RUN) pytest $(ARGS)
 
-faults: $(STATE)/fetched ## Break the running system from three seeds and audit it (45 minutes; SEEDS="1 2 3")
+faults: $(STATE)/fetched ## Break the running system from three seeds and audit it (40 minutes; SEEDS="1 2 3")
 	@$(RUN) wanderamt faults run $(foreach seed,$(or $(SEEDS),1 2 3),--seed $(seed)) $(ARGS)
 
 bench: $(STATE)/fetched ## Measure the backbone beside its bare version, write build/bench.json (ARGS="--scene relay")

@@ -8,7 +8,9 @@ from typing import Any
 import asyncpg
 import httpx
 from uuid_utils.compat import uuid7
+from wanderamt.backbone.sources import utc_now
 from wanderamt.security.roles import Role
+from wanderamt_local.field import open_case_entry
 
 CASES = 60
 
@@ -27,28 +29,17 @@ async def rebuild(system: Any, url: str) -> tuple[int, str]:
 async def test_a_consumer_rebuilt_from_offset_0_equals_the_live_one_row_by_row(running_system: Any) -> None:
     system = running_system
     device_id, stand_id = uuid7(), uuid7()
-    operator = system.token("operator@linz", Role.OPERATOR, audience="intake")
-    clerk = system.token("clerk@linz", Role.CLERK, audience="intake", device=device_id, stand=stand_id)
+    clerk = await system.enrol(device_id, stand_id)
+    body = {
+        "service": "lost_property_report",
+        "language": "de",
+        "applicant": {"given_name": "A", "family_name": "B", "birth_date": "1980-01-01"},
+    }
     entries = [
-        {
-            "entry_id": str(uuid7()),
-            "case_id": str(uuid7()),
-            "device_seq": number,
-            "case_seq": 1,
-            "stand_id": str(stand_id),
-            "type": "case.open",
-            "captured_at": "2026-05-04T09:30:00+02:00",
-            "body": {
-                "service": "lost_property_report",
-                "language": "de",
-                "applicant": {"given_name": "A", "family_name": "B", "birth_date": "1980-01-01"},
-            },
-        }
+        open_case_entry(uuid7(), uuid7(), stand_id, device_seq=number, captured_at=utc_now(), body=body)
         for number in range(1, CASES + 1)
     ]
     async with httpx.AsyncClient(base_url=system.url("intake"), timeout=20) as http:
-        device = {"device_id": str(device_id), "label": "Tablet 5"}
-        (await http.post("/devices", json=device, headers={"Authorization": f"Bearer {operator}"})).raise_for_status()
         headers = {"Authorization": f"Bearer {clerk}"}
         (await http.post("/sync", json={"entries": entries}, headers=headers)).raise_for_status()
     planner = {"Authorization": f"Bearer {system.token('p@linz', Role.PLANNER, audience='scheduling')}"}

@@ -13,10 +13,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from uuid_utils.compat import uuid7
 from wanderamt.backbone.relay import new_producer
+from wanderamt.backbone.sources import utc_now
 from wanderamt.backbone.topics import OWNERS
 from wanderamt.contracts import EVENTS
-from wanderamt.security.roles import Role
 from wanderamt_local.contracts import HEARS
+from wanderamt_local.field import open_case_entry
 from wanderamt_local.system import SERVICES, database_of
 
 MEGABYTES = 2 * 1024 * 1024
@@ -144,26 +145,14 @@ async def test_every_bad_record_on_every_topic_ends_parked_with_a_reason(
 async def test_after_all_that_a_case_still_goes_its_way_and_memory_is_bounded(running_system: Any) -> None:
     system = running_system
     device_id, stand_id, case_id = uuid7(), uuid7(), uuid7()
-    operator = {"Authorization": f"Bearer {system.token('o@linz', Role.OPERATOR, audience='intake')}"}
-    token = system.token("c@linz", Role.CLERK, audience="intake", device=device_id, stand=stand_id)
-    clerk = {"Authorization": f"Bearer {token}"}
-    entry = {
-        "entry_id": str(uuid7()),
-        "case_id": str(case_id),
-        "device_seq": 1,
-        "case_seq": 1,
-        "stand_id": str(stand_id),
-        "type": "case.open",
-        "captured_at": "2026-05-04T09:30:00+02:00",
-        "body": {
-            "service": "registration_confirmation",
-            "language": "de",
-            "applicant": {"given_name": "A", "family_name": "B", "birth_date": "1980-01-01"},
-        },
+    clerk = {"Authorization": f"Bearer {await system.enrol(device_id, stand_id)}"}
+    body = {
+        "service": "registration_confirmation",
+        "language": "de",
+        "applicant": {"given_name": "A", "family_name": "B", "birth_date": "1980-01-01"},
     }
+    entry = open_case_entry(uuid7(), case_id, stand_id, device_seq=1, captured_at=utc_now(), body=body)
     async with httpx.AsyncClient(base_url=system.url("intake"), timeout=20) as http:
-        device = {"device_id": str(device_id), "label": "Tablet 6"}
-        (await http.post("/devices", json=device, headers=operator)).raise_for_status()
         (await http.post("/sync", json={"entries": [entry]}, headers=clerk)).raise_for_status()
         async with asyncio.timeout(60):
             while (await http.get(f"/cases/{case_id}", headers=clerk)).json()["document_id"] is None:

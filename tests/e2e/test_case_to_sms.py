@@ -10,8 +10,10 @@ import httpx
 import pytest
 from pypdf import PdfReader
 from uuid_utils.compat import uuid7
+from wanderamt.backbone.sources import utc_now
 from wanderamt.security.roles import Role
 from wanderamt_local.demo.waterfall import read_spans
+from wanderamt_local.field import open_case_entry
 from wanderamt_local.system import SERVICES
 
 WAIT_S = 40
@@ -42,27 +44,16 @@ async def test_a_service_says_that_it_lives_is_ready_and_how_to_talk_to_it(runni
 async def test_a_case_reaches_the_phone_and_the_mailbox_and_its_trace_covers_the_way(running_system: Any) -> None:
     system = running_system
     device_id, stand_id, case_id, trace_id = uuid7(), uuid7(), uuid7(), uuid7().hex
-    clerk = bearer(system, "intake", Role.CLERK, device=device_id, stand=stand_id)
-    entry = {
-        "entry_id": str(uuid7()),
-        "case_id": str(case_id),
-        "device_seq": 1,
-        "case_seq": 1,
-        "stand_id": str(stand_id),
-        "type": "case.open",
-        "captured_at": "2026-05-04T09:30:00+02:00",
-        "traceparent": f"00-{trace_id}-{trace_id[:16]}-01",
-        "body": {
-            "service": "registration_confirmation",
-            "language": "en",
-            "applicant": {"given_name": "Šemsa", "family_name": "Öztürk", "birth_date": "1971-12-31"},
-            "contact": {"phone": "+43660555777", "email": "semsa@mail.example"},
-        },
+    clerk = {"Authorization": f"Bearer {await system.enrol(device_id, stand_id)}"}
+    body = {
+        "service": "registration_confirmation",
+        "language": "en",
+        "applicant": {"given_name": "Šemsa", "family_name": "Öztürk", "birth_date": "1971-12-31"},
+        "contact": {"phone": "+43660555777", "email": "semsa@mail.example"},
     }
+    entry = open_case_entry(uuid7(), case_id, stand_id, device_seq=1, captured_at=utc_now(), body=body)
+    entry["traceparent"] = f"00-{trace_id}-{trace_id[:16]}-01"
     async with httpx.AsyncClient(timeout=10) as http:
-        device = {"device_id": str(device_id), "label": "Tablet 9"}
-        operator = bearer(system, "intake", Role.OPERATOR)
-        (await http.post(f"{system.url('intake')}/devices", json=device, headers=operator)).raise_for_status()
         for _ in range(2):  # the answer was lost, the device sends again
             (
                 await http.post(f"{system.url('intake')}/sync", json={"entries": [entry]}, headers=clerk)

@@ -2,21 +2,17 @@
 
 import asyncio
 import json
-import os
 import sys
 from pathlib import Path
 
-from wanderamt_local.state import state_root
 
-
-async def test_the_morning_adds_up_although_the_registry_bridge_is_killed(tmp_path: Path) -> None:
-    state = tmp_path / "state"
-    state.mkdir()
-    (state / "kafka-jars").symlink_to(state_root() / "kafka-jars")  # fetched once, by make
+async def test_the_morning_adds_up_although_the_registry_bridge_is_killed(
+    tmp_path: Path, own_state: dict[str, str]
+) -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "wanderamt.shell", "local", "demo"),
         *("--out", str(tmp_path), "--kill", "registry-bridge", "--seconds", "8"),
-        env={**os.environ, "WANDERAMT_STATE": str(state)},
+        env=own_state,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

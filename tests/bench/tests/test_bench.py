@@ -2,23 +2,17 @@
 
 import asyncio
 import json
-import os
 import sys
 from pathlib import Path
-
-from wanderamt_local.state import state_root
 
 KEYS = {"name", "unit", "bare", "ours", "ratio", "load"}
 
 
-async def test_the_bench_writes_a_number_for_each_pair(tmp_path: Path) -> None:
-    state = tmp_path / "state"
-    state.mkdir()
-    (state / "kafka-jars").symlink_to(state_root() / "kafka-jars")  # fetched once, by make
+async def test_the_bench_writes_a_number_for_each_pair(tmp_path: Path, own_state: dict[str, str]) -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "wanderamt.shell", "bench", "run", "--quick", "--out", str(tmp_path)),
         *("--scene", "relay", "--scene", "inbox", "--scene", "emit", "--scene", "jobs"),
-        env={**os.environ, "WANDERAMT_STATE": str(state)},
+        env=own_state,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

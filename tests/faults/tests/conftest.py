@@ -7,14 +7,14 @@ from typing import Any
 from uuid import UUID
 
 import pytest_asyncio
-from aiokafka import AIOKafkaConsumer
 from uuid_utils.compat import uuid7
 from wanderamt.backbone.database import Database
 from wanderamt.backbone.inbox import Inbox
 from wanderamt.backbone.relay import Relay
 from wanderamt.backbone.work import Work
-from wanderamt.contracts import StandCancelled, decode_head
-from wanderamt_faults.audit import Findings, Record, audit_effects, audit_log
+from wanderamt.contracts import StandCancelled
+from wanderamt_faults.audit import Findings, audit_effects, audit_log
+from wanderamt_faults.evidence import read_log
 
 PARTITIONS = 3
 
@@ -71,7 +71,9 @@ class SmallRig:
         await inbox.stop()
 
     async def audit(self, *, crashes: int = 0, effects: bool = True) -> Findings:
-        findings = audit_log(await self._records(), self.told, second_deliveries=crashes * 1000)
+        findings = audit_log(
+            await read_log(self.kafka, [self.topics.name("stand.v1")]), self.told, second_deliveries=crashes * 1000
+        )
         if effects:
             rows = await self.sql("SELECT subject::text, version FROM effect ORDER BY id")
             findings.add(audit_effects(self.told, [(row["subject"], row["version"]) for row in rows]))
@@ -88,23 +90,6 @@ class SmallRig:
 
     async def _at_least(self, table: str, number: int) -> bool:
         return bool((await self.sql(f"SELECT count(*) >= {number} AS enough FROM {table}"))[0]["enough"])
-
-    async def _records(self) -> list[Record]:
-        name = self.topics.name("stand.v1")
-        consumer = AIOKafkaConsumer(name, bootstrap_servers=self.kafka, auto_offset_reset="earliest")
-        await consumer.start()
-        records = []
-        try:
-            ends = await consumer.end_offsets(consumer.assignment())
-            while any([await consumer.position(tp) < end for tp, end in ends.items()]):
-                for batch in (await consumer.getmany(timeout_ms=500)).values():
-                    for one in batch:
-                        head = decode_head(one.headers)
-                        place = (one.topic, one.partition, one.offset)
-                        records.append(Record(*place, str(head.id), str(head.subject), head.sequence, head.type))
-        finally:
-            await consumer.stop()
-        return records
 
 
 @pytest_asyncio.fixture

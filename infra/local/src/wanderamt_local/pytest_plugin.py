@@ -4,6 +4,7 @@ A server that does not start fails the tests; nothing is skipped.
 """
 
 import asyncio
+import os
 import shutil
 import tempfile
 import threading
@@ -29,7 +30,7 @@ from wanderamt.security.tokens import Caller, TokenSigner, new_key_pair
 from wanderamt_local.kafka import Kafka, start_kafka
 from wanderamt_local.postgres import Postgres, start_postgres
 from wanderamt_local.processes import Children
-from wanderamt_local.state import State
+from wanderamt_local.state import State, state_root
 from wanderamt_local.system import System
 
 T = TypeVar("T")
@@ -118,6 +119,15 @@ def running_system(loop_thread: LoopThread) -> Iterator[System]:
     yield system
     loop_thread.run(system.stop())
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def own_state(tmp_path: Path) -> dict[str, str]:
+    """Environment for a command that starts a system of its own; Kafka's jars are fetched once, by make."""
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / "kafka-jars").symlink_to(state_root() / "kafka-jars")
+    return {**os.environ, "WANDERAMT_STATE": str(state)}
 
 
 @pytest.fixture

@@ -85,6 +85,19 @@ class System:
         caller = Caller(subject, frozenset(roles), device, stand)
         return signer.sign(caller, audience=audience, now=utc_now(), lifetime=timedelta(hours=12))
 
+    async def enrol(self, device_id: UUID, stand_id: UUID, *, label: str = "Tablet 1") -> str:
+        """Makes intake know a device; gives the token of a clerk who works with it at a stand."""
+        operator = self.token("operator@linz", Role.OPERATOR, audience="intake")
+        body = {"device_id": str(device_id), "label": label}
+        async with httpx.AsyncClient(timeout=10, headers={"Authorization": f"Bearer {operator}"}) as client:
+            (await client.post(f"{self.url('intake')}/devices", json=body)).raise_for_status()
+        return self.token("clerk.one@linz", Role.CLERK, audience="intake", device=device_id, stand=stand_id)
+
+    async def turn(self, simulator: str, knobs: dict[str, float | bool]) -> None:
+        """Turns the knobs of a simulator: residents, or sms."""
+        async with httpx.AsyncClient(timeout=10) as client:
+            (await client.post(f"{self.url(simulator)}/_simulator", json=knobs)).raise_for_status()
+
     def env(self, name: str) -> dict[str, str]:
         """The settings of a service, as environment variables."""
         assert self.kafka and self.postgres  # noqa: S101, PT018

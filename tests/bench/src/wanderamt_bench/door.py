@@ -14,7 +14,7 @@ import asyncpg
 import httpx
 from uuid_utils.compat import uuid7
 from wanderamt.backbone.sources import utc_now
-from wanderamt.security.roles import Role
+from wanderamt_local.field import open_case_entry
 from wanderamt_local.processes import Command
 from wanderamt_local.state import State, free_port
 from wanderamt_local.system import System, says_ok
@@ -54,14 +54,7 @@ class Door:
             "applicant": {"given_name": "Zoë", "family_name": "Hadžić", "birth_date": "1990-04-01"},
             "contact": {"phone": phone},
         }
-        entry = {
-            "entry_id": str(uuid7()),
-            "case_id": str(uuid7()),
-            "device_seq": self._seq,
-            "case_seq": 1,
-            "body": body,
-        }
-        entry |= {"stand_id": str(self.stand_id), "type": "case.open", "captured_at": utc_now().isoformat()}
+        entry = open_case_entry(uuid7(), uuid7(), self.stand_id, device_seq=self._seq, captured_at=utc_now(), body=body)
         return json.dumps(entry)
 
     async def sync(self, lines: str) -> None:
@@ -117,8 +110,8 @@ async def _both(stage: Stage, *, old_rows: int) -> AsyncIterator[tuple[Door, Doo
         await stage.children.start(system.command("intake"))
         if old_rows:
             await _age(stage, "intake", old_rows)
-        device_id, stand_id = uuid7(), uuid7()
-        ours = await _enrol(system, device_id, stand_id)
+        stand_id = uuid7()
+        ours = Door(system.url("intake"), await system.enrol(uuid7(), stand_id), stand_id)
         yield Door(bare_url, "none", stand_id), ours
     finally:
         for name in ("bare", "intake"):
@@ -153,15 +146,6 @@ async def _start_bare(stage: Stage, system: System, third_parties: list[str]) ->
         )
     )
     return f"http://127.0.0.1:{port}"
-
-
-async def _enrol(system: System, device_id: UUID, stand_id: UUID) -> Door:
-    operator = system.token("operator@linz", Role.OPERATOR, audience="intake")
-    async with httpx.AsyncClient(timeout=10, headers={"Authorization": f"Bearer {operator}"}) as client:
-        body = {"device_id": str(device_id), "label": "Tablet"}
-        (await client.post(f"{system.url('intake')}/devices", json=body)).raise_for_status()
-    clerk = system.token("clerk@linz", Role.CLERK, audience="intake", device=device_id, stand=stand_id)
-    return Door(system.url("intake"), clerk, stand_id)
 
 
 async def _age(stage: Stage, database: str, rows: int) -> None:
@@ -199,8 +183,7 @@ async def bench_tap(stage: Stage) -> None:
     await system.start()
     system.ports["bare"] = free_port()
     try:
-        async with httpx.AsyncClient(timeout=10) as client:
-            await client.post(f"{system.url('residents')}/_simulator", json={"latency_s": 0, "jitter_s": 0})
+        await system.turn("residents", {"latency_s": 0, "jitter_s": 0})
         third_parties = [
             f"{system.url('residents')}/soap",
             f"{system.url('sms')}/messages",
@@ -208,7 +191,7 @@ async def bench_tap(stage: Stage) -> None:
         ]
         stand_id = uuid7()
         bare = Door(await _start_bare(stage, system, third_parties), "none", stand_id)
-        ours = await _enrol(system, uuid7(), stand_id)
+        ours = Door(system.url("intake"), await system.enrol(uuid7(), stand_id), stand_id)
         for _ in range(2):
             await _taps(system, bare, 20, 4.0)
             await _taps(system, ours, 20, 4.0)

@@ -2,16 +2,18 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Hashable, Iterable
+from collections.abc import AsyncIterator, Hashable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
 import httpx
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from wanderamt.backbone.relay import BATCH as RELAY_BATCH
 from wanderamt.backbone.topics import OWNERS
 from wanderamt.contracts import Undecodable, decode_head
+from wanderamt_local.contracts import HEARS
 from wanderamt_local.system import SERVICES, database_of
 
 from wanderamt_faults.audit import Findings, Record, audit_log, audit_once
@@ -44,11 +46,10 @@ class Evidence:
     records: list[Record]
     sms: Counter[str]
     mails: Counter[str]
-    deliveries: int
 
     @property
     def quiet(self) -> bool:
-        """Nothing is under way any more, as far as the databases know."""
+        """Nothing is under way any more: not in a database, and not on a topic."""
         return not self.waiting
 
     @property
@@ -69,46 +70,68 @@ async def gather(rig: Rig, *, topics: bool) -> Evidence:
     """Straight from the servers, past all routes. `topics`: also read every topic from 0."""
     tables: dict[str, Rows] = {}
     left: Counter[str] = Counter()
+    assert rig.kafka
+    ends = await log_ends(rig.kafka.bootstrap_servers, OWNERS)
     for service in SERVICES:
         assert rig.postgres
         connection = await asyncpg.connect(rig.postgres.database_url(database_of(service)), timeout=10)
         try:
             async with connection.transaction():
                 left.update(dict(await connection.fetchrow(LEFT_OVER)))
+                marks = await connection.fetch("SELECT topic, partition, next_offset FROM inbox_mark")
+                left["unread"] += _unread(service, ends, marks)
                 for name, query in PRIVATE[service].items():
                     tables[name] = [dict(row) for row in await connection.fetch(query)]
         finally:
             await connection.close()
     async with httpx.AsyncClient(timeout=30) as client:
         seen = (await client.get(f"{rig.url('sms')}/_simulator")).json()
-    records, deliveries = await _read_topics(rig) if topics else ([], 0)
     return Evidence(
         tables=tables,
         left_over=dict(left),
-        records=records,
+        records=await read_log(rig.kafka.bootstrap_servers, OWNERS) if topics else [],
         sms=Counter(message["reference"] for message in seen["messages"]),
         mails=Counter({mail_id.split("@")[0]: times for mail_id, times in seen["mails"].items()}),
-        deliveries=deliveries,
     )
 
 
-async def _read_topics(rig: Rig) -> tuple[list[Record], int]:
-    """Every record there is, and how many."""
-    assert rig.kafka
+def _unread(service: str, ends: dict[TopicPartition, int], marks: Rows) -> int:
+    """Records a service hears that are not behind its marks: on the topic, and not yet in its database."""
+    read = {TopicPartition(row["topic"], row["partition"]): row["next_offset"] for row in marks}
+    heard = {event.TOPIC for event in HEARS[service]}
+    return sum(max(0, end - read.get(tp, 0)) for tp, end in ends.items() if tp.topic in heard)
+
+
+async def log_ends(bootstrap_servers: str, names: Iterable[str]) -> dict[TopicPartition, int]:
+    async with _reader(bootstrap_servers, names) as consumer:
+        return await _ends(consumer)
+
+
+async def read_log(bootstrap_servers: str, names: Iterable[str]) -> list[Record]:
+    """Every record of these topics, from 0 to the end they have now."""
+    records: list[Record] = []
+    async with _reader(bootstrap_servers, names) as consumer, asyncio.timeout(120):
+        ends = await _ends(consumer)
+        while any([await consumer.position(tp) < end for tp, end in ends.items()]):
+            for batch in (await consumer.getmany(timeout_ms=1000, max_records=2000)).values():
+                records += [_record(one) for one in batch]
+    return records
+
+
+async def _ends(consumer: Any) -> dict[TopicPartition, int]:
+    return dict(await consumer.end_offsets(consumer.assignment()))
+
+
+@asynccontextmanager
+async def _reader(bootstrap_servers: str, names: Iterable[str]) -> AsyncIterator[Any]:
     consumer = AIOKafkaConsumer(
-        *OWNERS, bootstrap_servers=rig.kafka.bootstrap_servers, auto_offset_reset="earliest", group_id=None
+        *names, bootstrap_servers=bootstrap_servers, auto_offset_reset="earliest", group_id=None
     )
     await consumer.start()
-    records: list[Record] = []
     try:
-        ends = await consumer.end_offsets(consumer.assignment())
-        async with asyncio.timeout(120):
-            while any([await consumer.position(tp) < end for tp, end in ends.items()]):
-                for batch in (await consumer.getmany(timeout_ms=1000, max_records=2000)).values():
-                    records += [_record(one) for one in batch]
+        yield consumer
     finally:
         await consumer.stop()
-    return records, len(records)
 
 
 def _record(raw: Any) -> Record:

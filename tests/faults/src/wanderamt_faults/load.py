@@ -9,6 +9,7 @@ from uuid import UUID
 
 import httpx
 from wanderamt.backbone.sources import Sources
+from wanderamt_local.field import open_case_entry
 
 TIMEOUT_S = 5.0
 TICK_S = 0.8
@@ -50,25 +51,17 @@ class Device:
             contact = {"phone": f"+43660{self.rng.randrange(10**7):07}", "email": f"n{number}@mail.example"}
         case_id, entry_id = self.sources.new_id(), self.sources.new_id()
         service = "registration_confirmation" if full else "lost_property_report"
-        line = json.dumps(
-            {
-                "entry_id": str(entry_id),
-                "case_id": str(case_id),
-                "device_seq": number,
-                "case_seq": 1,
-                "stand_id": str(self.stand_id),
-                "type": "case.open",
-                "captured_at": self.sources.clock().isoformat(),
-                "body": {
-                    "service": service,
-                    "language": "de",
-                    "applicant": {"given_name": "Test", "family_name": f"Person {number}", "birth_date": BIRTH_DATE},
-                    "contact": contact,
-                },
-            }
+        body = {
+            "service": service,
+            "language": "de",
+            "applicant": {"given_name": "Test", "family_name": f"Person {number}", "birth_date": BIRTH_DATE},
+            "contact": contact,
+        }
+        sent = open_case_entry(
+            entry_id, case_id, self.stand_id, device_seq=number, captured_at=self.sources.clock(), body=body
         )
         channels = ("sms", "email") if full else ()
-        entry = Entry(entry_id, case_id, service, channels, line)
+        entry = Entry(entry_id, case_id, service, channels, json.dumps(sent))
         self.entries.append(entry)
         self.waiting[entry_id] = entry
 

@@ -5,9 +5,7 @@ import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
-from uuid import UUID
 
-import httpx
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from wanderamt.backbone.topics import PARTITIONS
 from wanderamt_local.contracts import HEARS
@@ -82,10 +80,6 @@ class Rig(System):
     def door(self) -> str:
         return f"http://127.0.0.1:{self.routes['devices to intake'].port}"
 
-    async def turn(self, simulator: str, knobs: dict[str, float | bool]) -> None:
-        async with httpx.AsyncClient(timeout=5) as client:
-            (await client.post(f"{self.url(simulator)}/_simulator", json=knobs)).raise_for_status()
-
     async def rewind(self, service: str) -> None:
         """The whole log again: sets the group of a stopped service to offset 0 on every topic it hears."""
         assert self.kafka
@@ -118,12 +112,6 @@ class Rig(System):
     @property
     def broker_names(self) -> list[str]:
         return [f"kafka-{number}" for number in range(1, self.brokers + 1)] if self.brokers > 1 else ["kafka"]
-
-    async def enrol(self, device_id: UUID, token: str) -> None:
-        headers = {"Authorization": f"Bearer {token}"}
-        body = {"device_id": str(device_id), "label": "Tablet"}
-        async with httpx.AsyncClient(timeout=10) as client:
-            (await client.post(f"{self.url('intake')}/devices", json=body, headers=headers)).raise_for_status()
 
     async def _advertise(self, port: int) -> int:
         return (await self._add_route(f"clients to broker {len(self.routes) + 1}", port)).port

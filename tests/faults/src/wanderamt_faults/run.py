@@ -6,11 +6,10 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import asyncpg
+from aiokafka.errors import KafkaError
 from wanderamt.backbone.sources import Sources
-from wanderamt.security.roles import Role
 from wanderamt_local.state import State
 
 from wanderamt_faults.audit import Findings
@@ -99,8 +98,8 @@ async def run(plan: Plan, folder: Path, say: Say) -> Report:
             reordered=findings.reordered,
             stuck=findings.stuck,
             drain_s=round(drain_s, 1),
-            records=evidence.deliveries,
-            second_deliveries=evidence.deliveries - len({record.event_id for record in evidence.records}),
+            records=len(evidence.records),
+            second_deliveries=len(evidence.records) - len({record.event_id for record in evidence.records}),
             notices_unknown=sum(row["state"] == "unknown" for row in evidence.tables["notices"]),
             restarts={name: rig.children.restarts(name) for name in rig.children.pids()},
             complaints=findings.complaints,
@@ -112,8 +111,7 @@ async def run(plan: Plan, folder: Path, say: Say) -> Report:
 async def _device(rig: Rig, chance: random.Random) -> Device:
     sources = Sources()
     device_id, stand_id = sources.new_id(), sources.new_id()
-    await rig.enrol(device_id, rig.token("operator@linz", Role.OPERATOR, audience="intake"))
-    token = rig.token("clerk@linz", Role.CLERK, audience="intake", device=UUID(str(device_id)), stand=stand_id)
+    token = await rig.enrol(device_id, stand_id)
     own = random.Random(chance.random())
     return Device(device_id, stand_id, rig.door, token, sources, own)
 
@@ -146,8 +144,8 @@ async def _drain(rig: Rig, crowd: Crowd, say: Say) -> None:
         await asyncio.sleep(1)
         try:
             evidence = await gather(rig, topics=False)
-        except (OSError, TimeoutError, asyncpg.PostgresError):
-            continue  # the database is still coming back
+        except (OSError, TimeoutError, KafkaError, asyncpg.PostgresError):
+            continue  # the servers are still coming back
         if evidence.quiet and not crowd.waiting:
             return
         if loop.time() - told > 10:

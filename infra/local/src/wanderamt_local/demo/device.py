@@ -11,6 +11,8 @@ import httpx
 from opentelemetry import propagate, trace
 from wanderamt.backbone.sources import Sources
 
+from wanderamt_local.field import open_case_entry
+
 TIMEOUT_S = 10
 
 tracer = trace.get_tracer(__name__)
@@ -53,17 +55,14 @@ class Device:
         carrier: dict[str, str] = {}
         propagate.inject(carrier, trace.set_span_in_context(span))
         case_id = self.sources.new_id()
-        entry = {
-            "entry_id": str(self.sources.new_id()),
-            "case_id": str(case_id),
-            "device_seq": len(self.taps) + 1,
-            "case_seq": 1,
-            "stand_id": str(self.stand_id),
-            "type": "case.open",
-            "captured_at": now.isoformat(),
-            "traceparent": carrier["traceparent"],
-            "body": body,
-        }
+        entry = open_case_entry(
+            self.sources.new_id(),
+            case_id,
+            self.stand_id,
+            device_seq=len(self.taps) + 1,
+            captured_at=now,
+            body=body,
+        ) | {"traceparent": carrier["traceparent"]}
         tap = Tap(case_id, entry, now, not self.online, f"{span.get_span_context().trace_id:032x}", span)
         self.taps.append(tap)
         self._waiting.append(tap)

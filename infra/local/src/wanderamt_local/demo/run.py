@@ -95,11 +95,7 @@ class Demo:
 
     async def _enrol(self, stand_id: Any) -> Device:
         device_id = self.sources.new_id()
-        operator = self.system.token("operator@linz", Role.OPERATOR, audience="intake")
-        body = {"device_id": str(device_id), "label": "Tablet 1"}
-        reply = await self.client.post(f"{self.system.url('intake')}/devices", json=body, headers=_bearer(operator))
-        reply.raise_for_status()
-        token = self.system.token("clerk.one@linz", Role.CLERK, audience="intake", device=device_id, stand=stand_id)
+        token = await self.system.enrol(device_id, stand_id)
         return Device(device_id, stand_id, self.system.url("intake"), token, self.sources)
 
     async def _taps(self) -> None:
@@ -131,9 +127,9 @@ class Demo:
     async def _troubles(self) -> None:
         """What goes wrong that morning: one SMS error, a slow register, and a kill if asked for."""
         troubles = [
-            (self.morning.sms_error_at, self._turn("sms", {"fail_next": 1})),
-            (self.morning.register_slow_from, self._turn("residents", {"latency_s": SLOW_LATENCY_S})),
-            (self.morning.register_slow_until, self._turn("residents", {"latency_s": 1.0})),
+            (self.morning.sms_error_at, self.system.turn("sms", {"fail_next": 1})),
+            (self.morning.register_slow_from, self.system.turn("residents", {"latency_s": SLOW_LATENCY_S})),
+            (self.morning.register_slow_until, self.system.turn("residents", {"latency_s": 1.0})),
         ]
         if self.kill:
             troubles.append((self.morning.kill_at, self._kill()))
@@ -142,9 +138,6 @@ class Demo:
     async def _later(self, at: float, trouble: Any) -> None:
         await asyncio.sleep(at * self.seconds)
         await trouble
-
-    async def _turn(self, simulator: str, knobs: dict[str, Any]) -> None:
-        (await self.client.post(f"{self.system.url(simulator)}/_simulator", json=knobs)).raise_for_status()
 
     async def _kill(self) -> None:
         self.system.children.kill(self.kill)
