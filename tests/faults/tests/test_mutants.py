@@ -17,7 +17,7 @@ from wanderamt.backbone.relay import TOPIC_OF, Relay
 from wanderamt.backbone.replay import Selection, replay
 from wanderamt.backbone.sources import utc_now
 from wanderamt.backbone.work import Work
-from wanderamt.contracts import heads
+from wanderamt.contracts import headers_of
 from wanderamt.kernel.decision import Attempt, Job, Retry
 from wanderamt_faults.audit import audit_effects
 
@@ -219,7 +219,8 @@ class PublishesBatches(Relay):
         await broker.connect()
         for row in rows:
             name = self.topics.name(TOPIC_OF[row["type"]])
-            headers = heads(head_of(row, source="/wanderamt/scheduling"))
+            told = headers_of(head_of(row, source="/wanderamt/scheduling"))
+            headers = {name: value.decode() for name, value in told}
             await broker.publish_batch(row["value"], topic=name, headers=headers)
         await broker.stop()
 

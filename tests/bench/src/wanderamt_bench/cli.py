@@ -10,6 +10,7 @@ import typer
 import uvloop
 from rich.console import Console
 from rich.table import Table
+from wanderamt.shell.service import spare_the_collector
 from wanderamt.shell.telemetry import start_logs
 from wanderamt_local.state import state_root
 
@@ -56,6 +57,7 @@ def run(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     start_logs("critical")  # as a service logs, not with the pretty tracebacks of a terminal
+    spare_the_collector()  # as a service does: both sides of each pair run in this process
     numbers = uvloop.run(_play(folder, scene or list(SCENES), quick=quick))
     out.mkdir(parents=True, exist_ok=True)
     (out / "bench.json").write_text(json.dumps([one.as_dict() for one in numbers], indent=2) + "\n")

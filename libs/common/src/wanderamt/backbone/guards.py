@@ -7,6 +7,7 @@ relay that woke up late). They are read and written in the transaction of the ef
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from wanderamt.backbone.arrivals import Item
@@ -14,8 +15,7 @@ from wanderamt.backbone.parked import Arrival
 from wanderamt.backbone.work import Work
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(NamedTuple):
     """What the database knows when an unseen event arrives."""
 
     version: int
@@ -48,7 +48,7 @@ class Guards:
                      SELECT DISTINCT $1, event_id FROM arrived ORDER BY event_id
                      ON CONFLICT DO NOTHING RETURNING event_id
                  )
-            SELECT new.event_id, v.version,
+            SELECT new.event_id, coalesce(v.version, 0),
                    EXISTS (SELECT 1 FROM parked p WHERE p.consumer = $1 AND p.aggregate = arrived.aggregate) AS waiting
             FROM new JOIN arrived USING (event_id)
             LEFT JOIN inbox_version v ON v.consumer = $1 AND v.aggregate = arrived.aggregate
@@ -57,7 +57,7 @@ class Guards:
             [item.head.id for item in items],
             [item.head.subject for item in items],
         )
-        return {row["event_id"]: Fact(row["version"] or 0, row["waiting"]) for row in rows}
+        return {event_id: Fact(version, waiting) for event_id, version, waiting in rows}
 
     def unseen(self, items: Iterable[Item], facts: Mapping[UUID, Fact]) -> list[Item]:
         """Each event once: not seen in an earlier batch, and not twice in this one."""

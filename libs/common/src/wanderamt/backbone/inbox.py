@@ -366,8 +366,8 @@ async def _unparsed(
     records: tuple[ConsumerRecord[bytes, bytes], ...],
     original: Callable[[tuple[ConsumerRecord[bytes, bytes], ...]], Awaitable[KafkaMessage]],
 ) -> KafkaMessage:
-    """Hides the headers from the framework, which drops a whole batch when one header is not UTF-8."""
-    message = await original(tuple(replace(record, headers=()) for record in records))
+    """Shows the framework one record without headers: it drops a whole batch when one header is not UTF-8."""
+    message = await original((replace(records[0], headers=()),))
     message.raw_message = records
     return message
 

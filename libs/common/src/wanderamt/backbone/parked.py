@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 LOCK = "SELECT pg_advisory_xact_lock(hashtextextended($1 || $2, 4711))"
@@ -23,8 +23,7 @@ class ParkedState(StrEnum):
     QUARANTINED = "quarantined"  # no event of ours
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """A Kafka record as it came."""
 
     topic: str

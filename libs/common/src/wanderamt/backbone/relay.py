@@ -17,14 +17,15 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from opentelemetry import propagate, trace
-from opentelemetry.trace import SpanKind
+from opentelemetry.trace import Span, SpanKind
 
+from wanderamt.backbone.batches import Batches
 from wanderamt.backbone.database import TRANSIENT, Database
 from wanderamt.backbone.forever import for_ever, until_woken
 from wanderamt.backbone.outbox import CHANNEL, SHARDS, head_of
 from wanderamt.backbone.topics import Topics
 from wanderamt.backbone.tracing import recorded, tracer
-from wanderamt.contracts import EVENTS, heads
+from wanderamt.contracts import EVENTS, Head, headers_of
 
 LOCK_SPACE = 1_463_897_668  # advisory locks of relays: (this, shard)
 BATCH = 1000
@@ -133,31 +134,21 @@ class Relay:
 
     async def _publish(self, rows: list[Any], producer: AIOKafkaProducer) -> None:
         """Returns when the broker has acknowledged all of them."""
-        spans, acks = [], []
+        spans = []
         source = f"/wanderamt/{self.database.owner}"
+        topic_of = {type_: self.topics.name(TOPIC_OF[type_]) for type_ in {row["type"] for row in rows}}
+        batches = await Batches.begin(producer, set(topic_of.values()))
         for row in rows:
             head = head_of(row, source=source)
-            topic = TOPIC_OF[head.type]
-            name = self.topics.name(topic)
-            told = heads(head)
+            topic = topic_of[head.type]
             if recorded(head.trace):
-                span = tracer.start_span(
-                    f"{topic} publish",
-                    context=propagate.extract(dict(head.trace)),
-                    kind=SpanKind.PRODUCER,
-                    attributes={
-                        "messaging.system": "kafka",
-                        "messaging.destination.name": name,
-                        "ce.type": head.type,
-                    },
-                )
-                propagate.inject(told, trace.set_span_in_context(span))
+                span = _span(head, topic)
+                carrier: dict[str, str] = {}
+                propagate.inject(carrier, trace.set_span_in_context(span))
+                head = head._replace(trace=carrier)
                 spans.append(span)
-            headers = [(key, text.encode()) for key, text in told.items()]
-            key = told["ce_partitionkey"].encode()
-            acks.append(await producer.send(name, row["value"], key=key, headers=headers))
-        for ack in acks:
-            await ack
+            batches.add(topic, str(head.subject).encode(), row["value"], headers_of(head))
+        await batches.send()
         for span in spans:
             span.end()
 
@@ -205,6 +196,15 @@ class Relay:
                         timeout=DEAD_AFTER_S,
                     )
                     self._beaten = begun
+
+
+def _span(head: Head, topic: str) -> Span:
+    return tracer.start_span(
+        f"{TOPIC_OF[head.type]} publish",
+        context=propagate.extract(dict(head.trace)),
+        kind=SpanKind.PRODUCER,
+        attributes={"messaging.system": "kafka", "messaging.destination.name": topic, "ce.type": head.type},
+    )
 
 
 async def _abandon(producer: AIOKafkaProducer) -> None:

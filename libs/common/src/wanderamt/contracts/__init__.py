@@ -10,7 +10,7 @@ from wanderamt.contracts.case import (
     VisitReason,
 )
 from wanderamt.contracts.document import DocumentIssued
-from wanderamt.contracts.envelope import Head, Undecodable, decode_event, decode_head, encode, heads
+from wanderamt.contracts.envelope import Head, Headers, Undecodable, decode_event, decode_head, encode, headers_of
 from wanderamt.contracts.notice import Channel, NoticeEvent, NoticeFailed, NoticeKind, NoticeSent, NoticeUnknown
 from wanderamt.contracts.register import RegisterAnswered, Verdict
 from wanderamt.contracts.stand import StandCancelled, StandEvent, StandScheduled
@@ -40,6 +40,7 @@ __all__ = [
     "DocumentIssued",
     "Event",
     "Head",
+    "Headers",
     "Language",
     "NoticeEvent",
     "NoticeFailed",
@@ -57,5 +58,5 @@ __all__ = [
     "decode_event",
     "decode_head",
     "encode",
-    "heads",
+    "headers_of",
 ]

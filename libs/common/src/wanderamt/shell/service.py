@@ -40,7 +40,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _spare_the_collector() -> None:
+def spare_the_collector() -> None:
     """What is loaded now lives as long as the process: without this, a full collection walks it again and again."""
     gc.collect()
     gc.freeze()
@@ -156,7 +156,7 @@ class Service:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
         await self.start()
-        _spare_the_collector()
+        spare_the_collector()
         try:
             await server.serve()
         finally:
