@@ -25,8 +25,8 @@ from wanderamt_faults.audit import audit_effects
 
 
 class BlindToIds(Guards):
-    async def look_up(self, items: Sequence[Any], work: Work) -> dict[UUID, Fact]:
-        known = await super().look_up(items, work)
+    async def look_up(self, items: Sequence[Any], work: Work, **how: Any) -> dict[UUID, Fact]:
+        known = await super().look_up(items, work, **how)
         rows = await work.db.fetch("SELECT aggregate, version FROM inbox_version WHERE consumer = $1", self.consumer)
         versions = {row["aggregate"]: row["version"] for row in rows}
         return {
@@ -40,8 +40,8 @@ class BlindToVersions(Guards):
 
 
 class BlindToOffsets(Guards):
-    async def beyond_marks(self, arrivals: Sequence[Any], work: Work) -> list[Any]:
-        return list(arrivals)
+    async def look_up(self, items: Sequence[Any], work: Work, **_: Any) -> dict[UUID, Fact]:
+        return await super().look_up(items, work, parked=True)
 
 
 def with_guards(kind: type[Guards]) -> type[Inbox]:

@@ -36,13 +36,24 @@ class Guards:
         marks = {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
         return [one for one in arrivals if one.offset >= marks.get((one.topic, one.partition), 0)]
 
-    async def look_up(self, items: Sequence[Item], work: Work) -> dict[UUID, Fact]:
-        """Marks the events as seen; returns what is known about those that were not seen before."""
+    async def look_up(self, items: Sequence[Item], work: Work, *, parked: bool = False) -> dict[UUID, Fact]:
+        """Marks the events as seen; returns what is known about those neither delivered nor seen before.
+
+        `parked`: they were delivered and set aside, and their marks have passed them.
+        """
         if not items:
             return {}
         rows = await work.db.fetch(
             """
-            WITH arrived AS (SELECT * FROM unnest($2::uuid[], $3::uuid[]) AS a(event_id, aggregate)),
+            WITH sent AS (
+                     SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::int[], $6::bigint[])
+                              AS s(event_id, aggregate, topic, partition, "offset")
+                 ),
+                 arrived AS (
+                     SELECT event_id, aggregate FROM sent
+                     LEFT JOIN inbox_mark m ON m.consumer = $1 AND m.topic = sent.topic AND m.partition = sent.partition
+                     WHERE $7 OR "offset" >= coalesce(next_offset, 0)
+                 ),
                  new AS (
                      INSERT INTO inbox (consumer, event_id)
                      SELECT DISTINCT $1, event_id FROM arrived ORDER BY event_id
@@ -56,6 +67,10 @@ class Guards:
             self.consumer,
             [item.head.id for item in items],
             [item.head.subject for item in items],
+            [item.arrival.topic for item in items],
+            [item.arrival.partition for item in items],
+            [item.arrival.offset for item in items],
+            parked,
         )
         return {event_id: Fact(version, waiting) for event_id, version, waiting in rows}
 

@@ -8,11 +8,12 @@ fails, the batch runs again with that aggregate parked, and one by one when that
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
 import structlog
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
@@ -33,7 +34,7 @@ from wanderamt.contracts import Event, Head, Undecodable
 Handler = Callable[[Any, Work], Awaitable[object]]
 
 MAX_RECORDS = 500
-POLL_MS = 5  # the framework is deaf for as long again after each poll that found nothing
+WAIT_MS = 500
 MAX_PARKED_AT_ONCE = 4
 STUCK_AFTER_S = 30.0
 LOOK_EVERY_S = 5.0
@@ -96,13 +97,13 @@ class Inbox:
             group_id=self.topics.name(self.consumer),
             batch=True,
             max_records=MAX_RECORDS,
-            batch_timeout_ms=POLL_MS,
             auto_offset_reset="earliest",
             ack_policy=AckPolicy.MANUAL,
             parser=_unparsed,
             decoder=_raw,
         )
         self._subscriber(self._on_batch)
+        self._subscriber.get_msg = _next_records  # type: ignore[method-assign]
 
     async def start(self) -> None:
         await self._broker.start()
@@ -142,7 +143,7 @@ class Inbox:
             raise HandlerFailed(None, Undecodable(cause.reason))
         await self._prepare([arrival])
         for item in items:
-            await self.guards.look_up([item], work)
+            await self.guards.look_up([item], work, parked=True)
             version = await work.db.fetchval(
                 "SELECT version FROM inbox_version WHERE consumer = $1 AND aggregate = $2 FOR UPDATE",
                 self.consumer,
@@ -213,7 +214,10 @@ class Inbox:
     async def _take_batch(self, arrivals: Sequence[Arrival], poisoned: dict[UUID, tuple[UUID, Cause]]) -> None:
         """`poisoned`: aggregate → the event whose handler failed, and why. It and its successors are parked."""
         async with self.database.work(quiet=self.quiet) as work:
-            items, unreadable = self._reader.read(await self.guards.beyond_marks(arrivals, work))
+            items, unreadable = self._reader.read(arrivals)
+            if unreadable:
+                new = set(await self.guards.beyond_marks([arrival for arrival, *_ in unreadable], work))
+                unreadable = [one for one in unreadable if one[0] in new]
             if {subject for _, subject, *_ in unreadable} & {item.head.subject for item in items}:
                 raise Entangled
             for arrival, owner, type_, cause in unreadable:
@@ -360,6 +364,12 @@ class Inbox:
             log.warning("inbox.old_consumer_does_not_end", consumer=self.consumer)
         self._lay_broker()
         await self._broker.start()
+
+
+async def _next_records(consumer: "AIOKafkaConsumer[bytes, bytes]") -> tuple[ConsumerRecord[bytes, bytes], ...]:
+    """Returns as soon as there are some. The framework's own is deaf for a while after each look that found nothing."""
+    found = await consumer.getmany(timeout_ms=WAIT_MS, max_records=MAX_RECORDS)
+    return tuple(chain.from_iterable(found.values()))
 
 
 async def _unparsed(
