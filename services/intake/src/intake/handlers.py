@@ -101,8 +101,8 @@ async def on_register_answered(event: RegisterAnswered, work: Work) -> None:
     outcome = hear_register(case, event, now=work.now) if case else None
     if not outcome:
         return
-    await store.save_cases(work, [outcome.state])
     work.emit(*outcome.events, version=outcome.state.version)
+    await store.save_cases(work, [outcome.state])
     if outcome.state.finished_at:
         await _order_documents([(outcome.state, None)], work)
 
@@ -116,16 +116,15 @@ async def on_stand_cancelled(event: StandCancelled, work: Work) -> None:
 
 
 async def claim_sheet(job: IssueDocument, _: Attempt, work: Work) -> Sheet | None:
-    document = await store.find_document(work, DocumentId(job.document_id))
-    case = await store.find_case(work, CaseId(job.case_id))
-    if not document or not case or document.pdf:
+    order = await store.find_order(work, DocumentId(job.document_id))
+    if not order or order[0].pdf:
         return None
-    stand = await store.find_stand(work, case.stand_id)
+    document, case, place = order
     return Sheet(
         title=OFFERS[case.service].titles[case.language],
         language=case.language,
         number=document.number,
-        place=stand.place if stand else "",
+        place=place,
         issued_on=work.now.date(),
         applicant=case.applicant,
     )
@@ -140,8 +139,8 @@ async def record_sheet(job: IssueDocument, outcome: MadeSheet | Expired, work: W
     if not document or document.pdf:
         return None
     issued = issue(document, case, pdf=outcome.pdf, sha256=outcome.sha256, now=work.now)
-    await store.save_documents(work, [issued.state])
     work.emit(*issued.events, version=1)
+    await store.save_documents(work, [issued.state])
     return None
 
 

@@ -171,7 +171,7 @@ async def next_serials(work: Work, count: int) -> list[int]:
 
 
 async def save_documents(work: Work, documents: Sequence[Document]) -> None:
-    await work.db.execute(
+    await work.save(
         """
         INSERT INTO document (document_id, case_id, number, ordered_at, issued_at, sha256, pdf)
         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::text[],
@@ -187,6 +187,18 @@ async def save_documents(work: Work, documents: Sequence[Document]) -> None:
         [document.sha256 for document in documents],
         [document.pdf for document in documents],
     )
+
+
+async def find_order(work: Work, document_id: DocumentId) -> tuple[Document, Case, str] | None:
+    """A document with its case and the place of its stand, which is empty when the stand is not known yet."""
+    row = await work.db.fetchrow(
+        """
+        SELECT d.*, c.*, coalesce(s.place, '') AS place FROM document d
+        JOIN case_file c USING (case_id) LEFT JOIN stand s USING (stand_id) WHERE document_id = $1
+        """,
+        document_id,
+    )
+    return (_document(row), _case(row), row["place"]) if row else None
 
 
 async def find_document(work: Work, document_id: DocumentId) -> Document | None:
@@ -220,11 +232,6 @@ async def cancel_stand(work: Work, stand_id: StandId) -> None:
 async def stands(work: Work) -> list[Stand]:
     rows = await work.db.fetch("SELECT * FROM stand ORDER BY starts_at LIMIT 500")
     return [_stand(row) for row in rows]
-
-
-async def find_stand(work: Work, stand_id: StandId) -> Stand | None:
-    row = await work.db.fetchrow("SELECT * FROM stand WHERE stand_id = $1", stand_id)
-    return _stand(row) if row else None
 
 
 def _stand(row: Any) -> Stand:

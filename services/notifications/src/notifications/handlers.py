@@ -88,8 +88,8 @@ async def _decide(
 async def _end(notice: Notice, delivery: Delivery, work: Work) -> None:
     decision = end_notice(notice, delivery, now=work.now)
     if decision:
-        await store.save_notice(work, decision.state)
         work.emit(*decision.events, version=decision.state.version)
+        await store.save_notice(work, decision.state)
 
 
 ON: dict[type[Event], Callable[..., Awaitable[None]]] = {

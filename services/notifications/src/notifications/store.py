@@ -35,7 +35,7 @@ async def add_notice(work: Work, notice: Notice) -> bool:
 
 
 async def save_notice(work: Work, notice: Notice) -> None:
-    await work.db.execute(
+    await work.save(
         "UPDATE notice SET version = $2, state = $3, reason = $4, ended_at = $5 WHERE notice_id = $1",
         notice.id,
         notice.version,

@@ -23,11 +23,9 @@ from registry_bridge.domain.request import (
 
 
 async def on_register_requested(event: RegisterRequested, work: Work) -> None:
-    if await store.find_request(work, RequestId(event.request_id)):
-        return
     decision = take_request(event, now=work.now)
-    await store.save_request(work, decision.state)
-    work.enqueue(*decision.jobs)
+    if await store.add_request(work, decision.state):
+        work.enqueue(*decision.jobs)
 
 
 async def claim_question(job: AskRegister, _: Attempt, work: Work) -> Question | None:
@@ -53,8 +51,8 @@ async def record_answer(job: AskRegister, outcome: Answer | Expired, work: Work,
     details = sealer.seal(request.case_id, answer.details) if answer.details else None
     decision = answer_request(request, answer.verdict, details=details, now=work.now)
     if decision:
-        await store.save_request(work, decision.state)
         work.emit(*decision.events, version=1)
+        await store.save_request(work, decision.state)
     return None
 
 

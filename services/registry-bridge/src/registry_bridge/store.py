@@ -21,14 +21,13 @@ class Waiting:
     since: datetime
 
 
-async def save_request(work: Work, request: Request) -> None:
-    await work.db.execute(
+async def add_request(work: Work, request: Request) -> bool:
+    """False when it was taken before."""
+    status = await work.db.execute(
         """
         INSERT INTO request (request_id, case_id, register_name, operation, question, purpose, officer, state, verdict,
                              asked_at, answered_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-        ON CONFLICT (request_id) DO UPDATE
-        SET state = excluded.state, verdict = excluded.verdict, answered_at = excluded.answered_at
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING
         """,
         request.id,
         request.case_id,
@@ -40,6 +39,17 @@ async def save_request(work: Work, request: Request) -> None:
         request.state,
         request.verdict,
         request.asked_at,
+        request.answered_at,
+    )
+    return bool(status == "INSERT 0 1")
+
+
+async def save_request(work: Work, request: Request) -> None:
+    await work.save(
+        "UPDATE request SET state = $2, verdict = $3, answered_at = $4 WHERE request_id = $1",
+        request.id,
+        request.state,
+        request.verdict,
         request.answered_at,
     )
 

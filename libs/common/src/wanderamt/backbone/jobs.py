@@ -66,6 +66,10 @@ class Claimed:
     expired: bool
 
 
+class LeaseLost(Exception):
+    """This process was silent for longer than its lease: the outcome is another's to write."""
+
+
 @dataclass
 class Jobs:
     """Runs the lanes of one service. Start as many processes as you like: leases keep them apart."""
@@ -222,6 +226,9 @@ class Jobs:
                     await self._record_once(lane, claimed, outcome, work)
                 self.done += 1
                 return
+            except LeaseLost:
+                log.warning("jobs.lease_lost", job_id=str(claimed.id))
+                return
             except TRANSIENT as error:
                 log.warning("jobs.record_waits", job_id=str(claimed.id), error=type(error).__name__)
                 await asyncio.sleep(0.5)
@@ -231,23 +238,17 @@ class Jobs:
                 return
 
     async def _record_once(self, lane: Lane, claimed: Claimed, outcome: object, work: Work) -> None:
-        held = await work.db.fetchval(
-            "SELECT true FROM job WHERE id = $1 AND lease = $2 FOR UPDATE", claimed.id, claimed.lease
-        )
-        if not held:
-            log.warning("jobs.lease_lost", job_id=str(claimed.id))
-            return
+        """Raises LeaseLost, and with it takes back what was written, when somebody else has claimed the job since."""
         with _span(claimed, "record", work):
             unfinished = isinstance(outcome, Retry | Unknown)
             again = outcome if unfinished else await lane.record(claimed.job, outcome, work)
-        if isinstance(again, Retry | Unknown):
-            await self._put_off(claimed, again, work)
-        else:
-            await _finish(claimed, work)
+        put = self._put_off(claimed, again, work) if isinstance(again, Retry | Unknown) else _finish(claimed, work)
+        if not await put:
+            raise LeaseLost
 
-    async def _put_off(self, claimed: Claimed, again: Retry | Unknown, work: Work) -> None:
+    async def _put_off(self, claimed: Claimed, again: Retry | Unknown, work: Work) -> bool:
         after_s = again.after_s * (1 + JITTER * self.rng.uniform(-1, 1))
-        await work.db.execute(
+        status = await work.db.execute(
             """
             UPDATE job SET lease = NULL, leased_until = NULL, run_at = $3, reason = $4, unsure = $5
             WHERE id = $1 AND lease = $2
@@ -258,6 +259,7 @@ class Jobs:
             again.reason,
             isinstance(again, Unknown),
         )
+        return bool(status == "UPDATE 1")
 
     async def _bury(self, claimed: Claimed, reason: str) -> None:
         """The job is dead; its successors step out of the way, so that claiming stays cheap however many they are."""
@@ -298,9 +300,10 @@ class Jobs:
                     )
 
 
-async def _finish(claimed: Claimed, work: Work) -> None:
-    await work.db.execute("DELETE FROM job WHERE id = $1 AND lease = $2", claimed.id, claimed.lease)
+async def _finish(claimed: Claimed, work: Work) -> bool:
+    status = await work.db.execute("DELETE FROM job WHERE id = $1 AND lease = $2", claimed.id, claimed.lease)
     work.woken.add(JOB_CHANNEL)  # the next of this key may be waiting
+    return bool(status == "DELETE 1")
 
 
 def _backoff(attempt: Attempt) -> float:
