@@ -140,6 +140,7 @@ class Database:
     async def _wake_listeners(self) -> None:
         while True:
             await self._wake.wait()
+            await asyncio.sleep(WAKE_AT_MOST_EVERY_S)  # who listens here is at work already, and goes first
             self._wake.clear()
             channels, self._woken = sorted(self._woken), set()
             try:
@@ -147,7 +148,6 @@ class Database:
                     await connection.execute("SELECT pg_notify(c, '') FROM unnest($1::text[]) c", channels)
             except Exception as error:  # a lost wake-up costs one poll interval, no more
                 log.warning("database.wake_lost", error=type(error).__name__)
-            await asyncio.sleep(WAKE_AT_MOST_EVERY_S)
 
 
 def migrate(url: str, package: str) -> None:

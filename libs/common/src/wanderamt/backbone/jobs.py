@@ -82,6 +82,7 @@ class Jobs:
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _running: dict[UUID, asyncio.Task[None]] = field(default_factory=dict)
     _leases: dict[UUID, UUID] = field(default_factory=dict)
+    _more_waits: dict[str, bool] = field(default_factory=dict)  # by queue: the last claim left some behind
 
     async def start(self) -> None:
         for lane in self.lanes:
@@ -114,11 +115,12 @@ class Jobs:
                 self._running[claimed.id], self._leases[claimed.id] = running, claimed.lease
                 mine.add(running)
                 running.add_done_callback(mine.discard)
-                running.add_done_callback(partial(self._ended, claimed.id, woken))
+                running.add_done_callback(partial(self._ended, lane, claimed.id, woken))
             await until_woken(woken, POLL_S)
 
     async def _claim(self, lane: Lane, free: int) -> list[tuple[Claimed, object]]:
         """All in one transaction; when a claim fails, again with each under a savepoint, so that it fails alone."""
+        self._more_waits[lane.job.QUEUE] = True
         if free <= 0:
             return []
         try:
@@ -137,7 +139,9 @@ class Jobs:
             if isinstance(allowed, Pause) or allowed <= 0:
                 return []
             ready = []
-            for claimed in await self._lease_heads(lane, min(free, allowed), work):
+            heads = await self._lease_heads(lane, min(free, allowed), work)
+            self._more_waits[lane.job.QUEUE] = len(heads) == min(free, allowed)
+            for claimed in heads:
                 with _span(claimed, "claim", work):
                     task = await ask(lane, claimed, work)
                 if isinstance(task, Retry):
@@ -277,10 +281,11 @@ class Jobs:
                 buried,
             )
 
-    def _ended(self, job_id: UUID, woken: asyncio.Event, _: asyncio.Task[None]) -> None:
+    def _ended(self, lane: Lane, job_id: UUID, woken: asyncio.Event, _: asyncio.Task[None]) -> None:
         self._running.pop(job_id, None)
         self._leases.pop(job_id, None)
-        woken.set()
+        if self._more_waits[lane.job.QUEUE]:
+            woken.set()
 
     async def _renew(self) -> None:
         await asyncio.sleep(RENEW_EVERY_S)
@@ -301,9 +306,18 @@ class Jobs:
 
 
 async def _finish(claimed: Claimed, work: Work) -> bool:
-    status = await work.db.execute("DELETE FROM job WHERE id = $1 AND lease = $2", claimed.id, claimed.lease)
-    work.woken.add(JOB_CHANNEL)  # the next of this key may be waiting
-    return bool(status == "DELETE 1")
+    """Wakes the runners when the next of this key waits: they would look in vain after every other job."""
+    followed = await work.db.fetchval(
+        """
+        DELETE FROM job j WHERE id = $1 AND lease = $2
+        RETURNING EXISTS (SELECT 1 FROM job n WHERE n.queue = j.queue AND n.key = j.key AND n.id <> j.id)
+        """,
+        claimed.id,
+        claimed.lease,
+    )
+    if followed:
+        work.woken.add(JOB_CHANNEL)
+    return followed is not None
 
 
 def _backoff(attempt: Attempt) -> float:
