@@ -63,7 +63,8 @@ async def _take_readable(entries: Sequence[Entry], sync: Sync, work: Work, seale
     """Answers by the identity of the entry: the same id may stand twice in one request."""
     allowed = [entry for entry in entries if entry.stand_id == sync.caller.stand_id]
     new = await store.take_entries(work, allowed, sync.device_id) if allowed else set()
-    old = await store.taken_entries(work, {entry.entry_id for entry in allowed})
+    known = len(new) < len(allowed)  # an id came before, or twice in this request
+    old = await store.taken_entries(work, {entry.entry_id for entry in allowed}) if known else {}
     cases = await store.lock_cases(work, {entry.case_id for entry in allowed if entry.entry_id in new})
     answers: dict[int, Answer] = {}
     touched: dict[CaseId, Case] = {}

@@ -67,7 +67,10 @@ class Entangled(Exception):
 
 @dataclass
 class Inbox:
-    """`consumer` is the Kafka group and the name in the inbox tables; `on` says which event goes to which handler."""
+    """`consumer` is the Kafka group and the name in the inbox tables; `on` says which event goes to which handler.
+
+    `linger_s`: waits so long for more once something came, where nobody waits for the effect: fewer transactions.
+    """
 
     consumer: str
     on: Mapping[type[Event], Handler | Many | Prepared]
@@ -75,6 +78,7 @@ class Inbox:
     bootstrap_servers: str
     topics: Topics
     quiet: bool = False
+    linger_s: float = 0.0
     trouble: str = "not started"
     handled: int = 0
     guards: Guards = field(init=False)
@@ -103,7 +107,7 @@ class Inbox:
             decoder=_raw,
         )
         self._subscriber(self._on_batch)
-        self._subscriber.get_msg = _next_records  # type: ignore[method-assign]
+        self._subscriber.get_msg = self._next_records  # type: ignore[method-assign]
 
     async def start(self) -> None:
         await self._broker.start()
@@ -154,6 +158,18 @@ class Inbox:
             await self._handle([item], work)
             await self.guards.save([item], [], work)
         return bool(items)
+
+    async def _next_records(
+        self, consumer: "AIOKafkaConsumer[bytes, bytes]"
+    ) -> tuple[ConsumerRecord[bytes, bytes], ...]:
+        """Returns as soon as there are some. The framework's own is deaf for a while after a look in vain."""
+        found = await consumer.getmany(timeout_ms=WAIT_MS, max_records=MAX_RECORDS)
+        records = tuple(chain.from_iterable(found.values()))
+        if not records or not self.linger_s:
+            return records
+        await asyncio.sleep(self.linger_s)
+        more = await consumer.getmany(max_records=MAX_RECORDS)
+        return (*records, *chain.from_iterable(more.values()))
 
     async def _on_batch(self, body: Any, message: KafkaMessage) -> None:
         records = message.raw_message
@@ -364,12 +380,6 @@ class Inbox:
             log.warning("inbox.old_consumer_does_not_end", consumer=self.consumer)
         self._lay_broker()
         await self._broker.start()
-
-
-async def _next_records(consumer: "AIOKafkaConsumer[bytes, bytes]") -> tuple[ConsumerRecord[bytes, bytes], ...]:
-    """Returns as soon as there are some. The framework's own is deaf for a while after each look that found nothing."""
-    found = await consumer.getmany(timeout_ms=WAIT_MS, max_records=MAX_RECORDS)
-    return tuple(chain.from_iterable(found.values()))
 
 
 async def _unparsed(

@@ -73,8 +73,9 @@ class Ground:
             http=create_http(name, tokens=tokens, sources=database.sources),
         )
 
-    def inbox(self, on: Mapping[type[Event], Handler | Many | Prepared]) -> Inbox:
-        return Inbox(self.name, on, self.database, self.settings.kafka_bootstrap_servers, self.topics)
+    def inbox(self, on: Mapping[type[Event], Handler | Many | Prepared], *, linger_s: float = 0.0) -> Inbox:
+        servers = self.settings.kafka_bootstrap_servers
+        return Inbox(self.name, on, self.database, servers, self.topics, linger_s=linger_s)
 
     def relay(self) -> Relay:
         return Relay(self.database, self.settings.kafka_bootstrap_servers, self.topics)
