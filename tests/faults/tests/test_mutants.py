@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaConnectionError
-from faststream.kafka import KafkaBroker, KafkaMessage
+from faststream.kafka import KafkaBroker
 from wanderamt.backbone.guards import Fact, Guards
 from wanderamt.backbone.inbox import HandlerFailed, Inbox
 from wanderamt.backbone.jobs import Claimed, Jobs, Lane
@@ -149,8 +149,8 @@ class CommitsFirst(Inbox):
 
     reached = False
 
-    async def _on_batch(self, body: Any, message: KafkaMessage) -> None:
-        await message.ack()
+    async def _on_batch(self, records: Sequence[Any]) -> None:
+        await self._subscriber.consumer.commit()
         self.reached = True
         await asyncio.sleep(60)  # it is killed here
 
@@ -160,7 +160,7 @@ class CommitsAfter(Inbox):
 
     reached = False
 
-    async def _on_batch(self, body: Any, message: KafkaMessage) -> None:
+    async def _on_batch(self, records: Sequence[Any]) -> None:
         self.reached = True
         await asyncio.sleep(60)
 

@@ -20,7 +20,7 @@ from wanderamt.contracts import StandCancelled
 from wanderamt_bench.stage import Stage, empty, fill_outbox, rate, until
 
 HANDLER_S = 0.003
-KEYS = 50
+MANY_KEYS, FEW_KEYS = 1000, 50
 PROJECTION = (
     "CREATE TABLE IF NOT EXISTS seen (stand_id uuid PRIMARY KEY, reason text NOT NULL, at timestamptz NOT NULL)"
 )
@@ -48,16 +48,24 @@ async def bench_inbox(stage: Stage, *, old_rows: int = 0, name: str = "inbox / r
 
 
 async def bench_lanes(stage: Stage) -> None:
-    """A handler that takes 3 ms: one event after the other with a commit each, against lanes per aggregate."""
+    """A handler that takes 3 ms: one event after the other with a commit each, against lanes per aggregate.
+
+    Many keys, as cases are; and so few that some partitions hold a single one.
+    """
+    for keys, name in ((MANY_KEYS, "keyed lanes / one by one"), (FEW_KEYS, "keyed lanes with few keys / one by one")):
+        await _bench_lanes(stage, name, keys)
+
+
+async def _bench_lanes(stage: Stage, name: str, keys: int) -> None:
     count = stage.rows(20_000)
     topics = await stage.topics()
     pairs: list[tuple[float, float]] = []
     async with stage.database() as database:
-        await _fill_topic(stage, database, topics, count, aggregates=KEYS)
+        await _fill_topic(stage, database, topics, count, aggregates=keys)
         for _ in range(stage.rounds):
             one_by_one = await _one_by_one(stage, topics, max(100, count // 20))
             pairs.append((one_by_one, await _lanes(stage, topics, count)))
-    stage.note("keyed lanes / one by one", "events/s", pairs, f"{count} events, {KEYS} keys, 3 ms each, 20 slots")
+    stage.note(name, "events/s", pairs, f"{count} events, {keys} keys, 3 ms each, 20 slots")
 
 
 async def _fill_topic(stage: Stage, database: Database, topics: Topics, count: int, *, aggregates: int = 1000) -> None:

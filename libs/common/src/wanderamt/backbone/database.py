@@ -111,7 +111,7 @@ class Database:
             return False
 
     def wake(self, *channels: str) -> None:
-        """Tells listeners on these channels that there is work: here at once, other processes within 5 ms."""
+        """Tells listeners on these channels that there is work: here at once, other processes some 5 ms later."""
         if channels:
             for channel, woken in self._here:
                 if channel in channels:

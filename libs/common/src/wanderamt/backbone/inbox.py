@@ -7,16 +7,14 @@ fails, the batch runs again with that aggregate parked, and one by one when that
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import chain
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
-from faststream import AckPolicy
-from faststream.kafka import KafkaBroker, KafkaMessage
+from faststream.kafka import KafkaBroker
 from opentelemetry.trace import SpanKind
 
 from wanderamt.backbone.arrivals import Item, Reader, arrival_of
@@ -26,6 +24,7 @@ from wanderamt.backbone.guards import Fact, Guards
 from wanderamt.backbone.lanes import Prepared, prepare
 from wanderamt.backbone.parked import BEHIND, Arrival, Cause, ParkedState, cause_of, park, still_waiting
 from wanderamt.backbone.progress import Progress
+from wanderamt.backbone.subscriber import subscribe
 from wanderamt.backbone.topics import Topics
 from wanderamt.backbone.tracing import recorded, span_under
 from wanderamt.backbone.work import Work
@@ -33,8 +32,6 @@ from wanderamt.contracts import Event, Head, Undecodable
 
 Handler = Callable[[Any, Work], Awaitable[object]]
 
-MAX_RECORDS = 500
-WAIT_MS = 500
 MAX_PARKED_AT_ONCE = 4
 STUCK_AFTER_S = 30.0
 LOOK_EVERY_S = 5.0
@@ -96,18 +93,17 @@ class Inbox:
 
     def _lay_broker(self) -> None:
         self._broker = KafkaBroker(self.bootstrap_servers.split(","), graceful_timeout=20, logger=None)
-        self._subscriber = self._broker.subscriber(
-            *sorted({self.topics.name(event.TOPIC) for event in self.on}),
-            group_id=self.topics.name(self.consumer),
-            batch=True,
-            max_records=MAX_RECORDS,
-            auto_offset_reset="earliest",
-            ack_policy=AckPolicy.MANUAL,
-            parser=_unparsed,
-            decoder=_raw,
+        self._subscriber = subscribe(
+            self._broker,
+            sorted({self.topics.name(event.TOPIC) for event in self.on}),
+            self._on_batch,
+            group=self.topics.name(self.consumer),
+            mixed=self._has_lanes(),
+            linger_s=self.linger_s,
         )
-        self._subscriber(self._on_batch)
-        self._subscriber.get_msg = self._next_records  # type: ignore[method-assign]
+
+    def _has_lanes(self) -> bool:
+        return any(isinstance(handler, Prepared) for handler in self.on.values())
 
     async def start(self) -> None:
         await self._broker.start()
@@ -159,21 +155,7 @@ class Inbox:
             await self.guards.save([item], [], work)
         return bool(items)
 
-    async def _next_records(
-        self, consumer: "AIOKafkaConsumer[bytes, bytes]"
-    ) -> tuple[ConsumerRecord[bytes, bytes], ...]:
-        """Returns as soon as there are some. The framework's own is deaf for a while after a look in vain."""
-        found = await consumer.getmany(timeout_ms=WAIT_MS, max_records=MAX_RECORDS)
-        records = tuple(chain.from_iterable(found.values()))
-        if not records or not self.linger_s:
-            return records
-        await asyncio.sleep(self.linger_s)
-        more = await consumer.getmany(max_records=MAX_RECORDS)
-        return (*records, *chain.from_iterable(more.values()))
-
-    async def _on_batch(self, body: Any, message: KafkaMessage) -> None:
-        records = message.raw_message
-        assert isinstance(records, tuple)  # noqa: S101 -- batch=True above
+    async def _on_batch(self, records: Sequence[ConsumerRecord[bytes, bytes]]) -> None:
         await self.take([arrival_of(record) for record in records])
         for record in records:
             place = TopicPartition(record.topic, record.partition)
@@ -224,7 +206,7 @@ class Inbox:
 
     async def _prepare(self, arrivals: Sequence[Arrival]) -> None:
         """The first beat of handlers that have two."""
-        if any(isinstance(handler, Prepared) for handler in self.on.values()):
+        if self._has_lanes():
             self._ready = await prepare(self._reader.read(arrivals)[0], self.on)
 
     async def _take_batch(self, arrivals: Sequence[Arrival], poisoned: dict[UUID, tuple[UUID, Cause]]) -> None:
@@ -380,18 +362,3 @@ class Inbox:
             log.warning("inbox.old_consumer_does_not_end", consumer=self.consumer)
         self._lay_broker()
         await self._broker.start()
-
-
-async def _unparsed(
-    records: tuple[ConsumerRecord[bytes, bytes], ...],
-    original: Callable[[tuple[ConsumerRecord[bytes, bytes], ...]], Awaitable[KafkaMessage]],
-) -> KafkaMessage:
-    """Shows the framework one record without headers: it drops a whole batch when one header is not UTF-8."""
-    message = await original((replace(records[0], headers=()),))
-    message.raw_message = records
-    return message
-
-
-async def _raw(message: KafkaMessage) -> bytes | None:
-    """Leaves the bytes alone: decoding with a reason is ours, not the framework's."""
-    return message.body

@@ -13,8 +13,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from wanderamt.backbone.arrivals import arrival_of
 from wanderamt.backbone.database import Database
-from wanderamt.backbone.inbox import MAX_RECORDS, Inbox
+from wanderamt.backbone.inbox import Inbox
 from wanderamt.backbone.parked import Arrival
+from wanderamt.backbone.subscriber import MAX_RECORDS
 
 FETCH_TIMEOUT_MS = 1000
 STALLED_AFTER_S = 60

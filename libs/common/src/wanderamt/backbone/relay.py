@@ -24,7 +24,7 @@ from wanderamt.backbone.database import TRANSIENT, Database
 from wanderamt.backbone.forever import for_ever, until_woken
 from wanderamt.backbone.outbox import CHANNEL, SHARDS, head_of
 from wanderamt.backbone.topics import Topics
-from wanderamt.backbone.tracing import recorded, tracer
+from wanderamt.backbone.tracing import recorded, recording, tracer
 from wanderamt.contracts import EVENTS, Head, headers_of
 
 LOCK_SPACE = 1_463_897_668  # advisory locks of relays: (this, shard)
@@ -138,10 +138,11 @@ class Relay:
         source = f"/wanderamt/{self.database.owner}"
         topic_of = {type_: self.topics.name(TOPIC_OF[type_]) for type_ in {row["type"] for row in rows}}
         batches = await Batches.begin(producer, set(topic_of.values()))
+        keeps_spans = recording()
         for row in rows:
             head = head_of(row, source=source)
             topic = topic_of[head.type]
-            if recorded(head.trace):
+            if keeps_spans and recorded(head.trace):
                 span = _span(head, topic)
                 carrier: dict[str, str] = {}
                 propagate.inject(carrier, trace.set_span_in_context(span))

@@ -19,13 +19,19 @@ SAMPLED = "01"
 def current_trace() -> dict[str, str]:
     """The current span as W3C trace context, to travel in rows and headers."""
     carrier: dict[str, str] = {}
-    propagate.inject(carrier)
+    if trace.get_current_span() is not trace.INVALID_SPAN:
+        propagate.inject(carrier)
     return carrier
+
+
+def recording() -> bool:
+    """Whether this process keeps any spans at all."""
+    return isinstance(trace.get_tracer_provider(), TracerProvider)
 
 
 def recorded(carrier: Mapping[str, str]) -> bool:
     """Whether a span under this context would be kept by anybody."""
-    if not isinstance(trace.get_tracer_provider(), TracerProvider):
+    if not recording():
         return False
     try:
         return bool(int(carrier.get("traceparent", SAMPLED)[-2:], 16) & 1)  # other flags may be set too
