@@ -229,7 +229,7 @@ def _consumer(stage: Stage, topics: Topics) -> AIOKafkaConsumer:
     return AIOKafkaConsumer(
         topics.name("stand.v1"),
         bootstrap_servers=stage.kafka.bootstrap_servers,
-        group_id=f"{topics.prefix}bare-{id(object())}",
+        group_id=f"{topics.prefix}bare-{uuid7().hex}",
         enable_auto_commit=False,
         auto_offset_reset="earliest",
     )
