@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest_asyncio
 from wanderamt.backbone.database import Database
-from wanderamt.backbone.jobs import Jobs, Lane
+from wanderamt.backbone.jobs import LEASE_S, Jobs, Lane
 from wanderamt.backbone.work import Work
 from wanderamt.kernel.decision import Attempt, Job, Pause, Retry, Unknown
 
@@ -171,3 +172,19 @@ async def test_a_graceful_stop_lets_the_call_at_hand_end_and_claims_nothing_more
     assert len(desk.done) == 1
     assert len(desk.attempts) == 1
     assert [row["lease"] for row in await desk.sql("SELECT lease FROM job")] == [None]
+
+
+async def test_a_call_longer_than_its_lease_is_made_once(desk: Desk) -> None:
+    calls: list[str] = []
+
+    async def call(job: Call) -> Call:
+        calls.append(job.who)
+        await asyncio.sleep(LEASE_S + 2)
+        return job
+
+    async with desk.database.work() as work:
+        work.enqueue(Call(who="slow"))
+    lane = replace(desk.lane, call=call, timeout_s=LEASE_S + 5)
+    await desk.run(lambda: bool(desk.done), lane)
+    assert calls == ["slow"]
+    assert len(desk.attempts) == 1

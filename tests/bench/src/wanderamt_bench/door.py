@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cached_property
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -26,10 +27,16 @@ TAPS_PER_S = {"idle": 1.0, "under half load": 8.0}
 
 
 class Untraced(System):
-    """As in production without a collector: ids travel on, no span is made."""
+    """As in production without a collector: ids travel on, no span is made. Topics of its own: what an earlier scene
+    left on them would be heard here.
+    """
+
+    @cached_property
+    def prefix(self) -> str:
+        return f"s{uuid7().hex[-12:]}."
 
     def env(self, name: str) -> dict[str, str]:
-        return super().env(name) | {"WANDERAMT_TRACE_FOLDER": ""}
+        return super().env(name) | {"WANDERAMT_TRACE_FOLDER": "", "WANDERAMT_TOPIC_PREFIX": self.prefix}
 
 
 class Door:

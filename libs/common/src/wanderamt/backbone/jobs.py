@@ -88,7 +88,7 @@ class Jobs:
         for lane in self.lanes:
             what = f"jobs-{lane.job.QUEUE}"
             self._tasks.append(asyncio.create_task(for_ever(what, partial(self._run, lane), self._tell), name=what))
-        self._tasks.append(asyncio.create_task(for_ever("jobs-renew", self._renew), name="jobs-renew"))
+        self._tasks.append(asyncio.create_task(for_ever("jobs-renew", self._renew, self._tell), name="jobs-renew"))
 
     async def stop(self) -> None:
         """Claims nothing more, lets running calls end within the drain budget, then leaves the rest to their leases."""
@@ -294,7 +294,7 @@ class Jobs:
                 async with self.database.work() as work:
                     await work.db.execute(
                         """
-                        UPDATE job SET leased_until = $3 + make_interval(secs => $4)
+                        UPDATE job SET leased_until = $3::timestamptz + make_interval(secs => $4)
                         FROM unnest($1::uuid[], $2::uuid[]) AS held(id, lease)
                         WHERE job.id = held.id AND job.lease = held.lease
                         """,
