@@ -139,8 +139,9 @@ class Jobs:
             if isinstance(allowed, Pause) or allowed <= 0:
                 return []
             ready = []
-            heads = await self._lease_heads(lane, min(free, allowed), work)
-            self._more_waits[lane.job.QUEUE] = len(heads) == min(free, allowed)
+            limit = min(free, allowed)
+            heads = await self._lease_heads(lane, limit, work)
+            self._more_waits[lane.job.QUEUE] = len(heads) == limit
             for claimed in heads:
                 with _span(claimed, "claim", work):
                     task = await ask(lane, claimed, work)
