@@ -23,7 +23,7 @@ from wanderamt.backbone.work import Work
 COMMAND_TIMEOUT_S = 30
 CONNECT_TIMEOUT_S = 10
 WAKE_AFTER_S = 0.005  # who listens in this process is at work already, and goes first
-WAKE_AT_MOST_EVERY_S = 0.02
+WAKE_AT_MOST_EVERY_S = 0.05
 SESSION = {
     # a process that is frozen inside a transaction must not hold its rows from the others
     "idle_in_transaction_session_timeout": "15000",
@@ -112,7 +112,7 @@ class Database:
             return False
 
     def wake(self, *channels: str) -> None:
-        """Tells listeners on these channels that there is work: here at once, others 5 ms later, under load 20."""
+        """Tells listeners on these channels that there is work: here at once, others 5 ms later, under load 50."""
         if channels:
             for channel, woken in self._here:
                 if channel in channels:

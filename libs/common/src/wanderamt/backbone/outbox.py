@@ -2,16 +2,18 @@
 
 Kept true: the caller locked and bumped the aggregate's row before `emit`, so the order of ids is the order of commits
 per aggregate; (aggregate, version) is unique, so two writers of one version cannot both commit. The writer, who has a
-citizen waiting, does as little as possible: record headers are made by the relay.
+citizen waiting, does as little as possible: the event's id comes from the database, record headers from the relay.
 """
 
+import re
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
+
+from pydantic_core import to_json
 
 from wanderamt.contracts import Event, Head
 
@@ -20,29 +22,36 @@ MAX_EVENT_BYTES = 1024 * 1024
 CHANNEL = "wanderamt_outbox"
 
 
+Row = tuple[int, str, UUID, int, bytes, datetime, str]
+
+
 class EventTooLarge(Exception):
     """An event above MAX_EVENT_BYTES: refused where it is made, so that the relay never meets one it cannot send."""
-
-
-@dataclass(slots=True)
-class Outgoing:
-    id: UUID
-    event: Event
-    version: int
-    time: datetime
-    traceparent: str
 
 
 def shard_of(aggregate: UUID) -> int:
     return zlib.crc32(aggregate.bytes) % SHARDS
 
 
-def insertion(outgoing: list[Outgoing], *, after: int = 0) -> tuple[str, list[Any]]:
-    """One INSERT for all of them, with its arguments numbered from `after` + 1. Raises EventTooLarge."""
-    if len(outgoing) == 1:
-        return _numbered(_ONE, after), list(_row(outgoing[0]))
-    columns = zip(*map(_row, outgoing), strict=True)
-    return _numbered(_MANY, after), [list(column) for column in columns]
+def row_of(event: Event, version: int, time: datetime, traceparent: str) -> Row:
+    """The event as it will stand in the outbox. Raises EventTooLarge."""
+    value = to_json(event)
+    if len(value) > MAX_EVENT_BYTES:
+        raise EventTooLarge(f"{event.TYPE} has {len(value)} bytes, the bound is {MAX_EVENT_BYTES}")
+    subject = event.aggregate
+    return shard_of(subject), event.TYPE, subject, version, value, time, traceparent
+
+
+def insertion(rows: list[Row]) -> tuple[str, Sequence[Any]]:
+    """One INSERT for all of them, with its arguments."""
+    return (_ONE, rows[0]) if len(rows) == 1 else (_MANY, _columns(rows))
+
+
+def insertion_with(sql: str, args: Sequence[Any], rows: list[Row]) -> tuple[str, Sequence[Any]]:
+    """The same in one statement with `sql`, a writing statement whose arguments are `args`."""
+    if len(rows) == 1:
+        return _joined(sql, len(args), _ONE), (*args, *rows[0])
+    return _joined(sql, len(args), _MANY), (*args, *_columns(rows))
 
 
 def head_of(row: Mapping[str, Any], *, source: str) -> Head:
@@ -58,27 +67,24 @@ def head_of(row: Mapping[str, Any], *, source: str) -> Head:
     )
 
 
-def _row(one: Outgoing) -> tuple[Any, ...]:
-    event = one.event
-    value = event.model_dump_json().encode()
-    if len(value) > MAX_EVENT_BYTES:
-        raise EventTooLarge(f"{event.TYPE} has {len(value)} bytes, the bound is {MAX_EVENT_BYTES}")
-    subject = event.aggregate
-    return one.id, shard_of(subject), event.TYPE, subject, one.version, value, one.time, one.traceparent
+def _columns(rows: list[Row]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 @lru_cache
-def _numbered(sql: str, after: int) -> str:
-    return sql.format(*range(after + 1, after + 9))
+def _joined(sql: str, places: int, telling: str) -> str:
+    """Made once for each statement: the database driver knows it again by its text."""
+    moved = _PLACE.sub(lambda place: f"${int(place[1]) + places}", telling)
+    return f"WITH saved AS ({sql}) {moved}"
 
 
-_COLUMNS = "event_id, shard, type, aggregate, version, value, emitted_at, traceparent"
-_ONE = f"INSERT INTO outbox ({_COLUMNS}) VALUES (${{}}, ${{}}, ${{}}, ${{}}, ${{}}, ${{}}, ${{}}, ${{}})"  # noqa: S608
+_PLACE = re.compile(r"\$(\d+)")
+_COLUMNS = "shard, type, aggregate, version, value, emitted_at, traceparent"
+_ONE = f"INSERT INTO outbox ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7)"  # noqa: S608
 _MANY = f"""
     INSERT INTO outbox ({_COLUMNS})
     SELECT {_COLUMNS}
-    FROM unnest(${{}}::uuid[], ${{}}::smallint[], ${{}}::text[], ${{}}::uuid[], ${{}}::int[], ${{}}::bytea[],
-                ${{}}::timestamptz[], ${{}}::text[])
+    FROM unnest($1::smallint[], $2::text[], $3::uuid[], $4::int[], $5::bytea[], $6::timestamptz[], $7::text[])
          WITH ORDINALITY AS o({_COLUMNS}, place)
     ORDER BY place
 """  # noqa: S608 -- names of ours

@@ -133,3 +133,6 @@ REPLAYABLE: tuple[str, ...] = (
     "CREATE INDEX job_due ON job (queue, run_at, seq) WHERE NOT dead AND NOT behind",
     "CREATE INDEX job_dead ON job (queue, key) WHERE dead",
 )
+
+# Third step: an event gets its id in the database, in the statement that writes it.
+EVENT_IDS: tuple[str, ...] = ("ALTER TABLE outbox ALTER COLUMN event_id SET DEFAULT uuidv7()",)

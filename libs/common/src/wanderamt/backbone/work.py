@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from wanderamt.backbone import outbox
-from wanderamt.backbone.outbox import Outgoing
+from wanderamt.backbone.outbox import Row
 from wanderamt.backbone.sources import Sources
 from wanderamt.backbone.topics import OWNERS
 from wanderamt.backbone.tracing import current_trace
@@ -33,7 +33,7 @@ class Work:
         self._owner = owner
         self._quiet = quiet
         self._new_id = sources.new_id
-        self._outgoing: list[Outgoing] = []
+        self._outgoing: list[Row] = []
         self._jobs: list[tuple[UUID, Job, dict[str, str], datetime]] = []
 
     def new_id(self) -> UUID:
@@ -44,16 +44,15 @@ class Work:
         """Tells these facts after the commit, in this order. `version` is the aggregate's after the last of them.
 
         The caller has locked the aggregate's row. Raises PermissionError for a topic of another service: one owner
-        per topic.
+        per topic; outbox.EventTooLarge for an event that no broker would take.
         """
         traceparent = self._trace().get("traceparent", "")
-        first = version - len(events) + 1
-        for place, event in enumerate(events):
+        for of_event, event in enumerate(events, version - len(events) + 1):
             if OWNERS[event.TOPIC] != self._owner:
                 raise PermissionError(
                     f"{self._owner} may not emit to {event.TOPIC}, it belongs to {OWNERS[event.TOPIC]}"
                 )
-            self._outgoing.append(Outgoing(self._new_id(), event, first + place, self.now, traceparent))
+            self._outgoing.append(outbox.row_of(event, of_event, self.now, traceparent))
 
     def enqueue(self, *jobs: Job, after_s: float = 0.0) -> None:
         """Does this work after the commit, per key in this order, not before `after_s` seconds have passed."""
@@ -67,25 +66,20 @@ class Work:
         `sql` is one INSERT, UPDATE or DELETE whose arguments are `args`.
         """
         if self._outgoing and not self._quiet:
-            telling, told = outbox.insertion(self._outgoing, after=len(args))
-            await self._tell(f"WITH saved AS ({sql}) {telling}", [*args, *told])
+            statement, values = outbox.insertion_with(sql, args, self._outgoing)
+            self._told()
+            await self.db.execute(statement, *values)
         else:
             await self.db.execute(sql, *args)
 
-    async def _tell(self, sql: str, args: list[Any]) -> None:
-        await self.db.execute(sql, *args)
-        self.woken.add(outbox.CHANNEL)
-        self._outgoing = []
-
     async def flush(self) -> None:
-        """Writes what was emitted and enqueued: two statements at most. Called before each commit and savepoint.
-
-        Raises outbox.EventTooLarge for an event that no broker would take.
-        """
+        """Writes what was emitted and enqueued: two statements at most. Called before each commit and savepoint."""
         if self._quiet:
             self.forget()
         if self._outgoing:
-            await self._tell(*outbox.insertion(self._outgoing))
+            sql, args = outbox.insertion(self._outgoing)
+            self._told()
+            await self.db.execute(sql, *args)
         if self._jobs:
             await self._insert_jobs(self._jobs)
             self.woken.add(JOB_CHANNEL)
@@ -94,6 +88,10 @@ class Work:
     def forget(self) -> None:
         """Drops what was emitted and enqueued since the last flush: its savepoint was rolled back."""
         self._outgoing, self._jobs = [], []
+
+    def _told(self) -> None:
+        self._outgoing = []
+        self.woken.add(outbox.CHANNEL)
 
     def _trace(self) -> dict[str, str]:
         return dict(self.carried) if self.carried else current_trace()

@@ -1,0 +1,12 @@
+"""Ids of events come from the database."""
+
+from alembic import op
+from wanderamt.backbone import schema
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    for statement in schema.EVENT_IDS:
+        op.execute(statement)
