@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from wanderamt.security.roles import Role
+from wanderamt.shell.http import MAX_BODY_BYTES
 
 
 async def test_an_entry_opens_a_case_and_writes_its_events_in_the_same_transaction(desk: Any) -> None:
@@ -28,6 +29,14 @@ async def test_a_service_without_a_register_is_final_at_once_and_its_document_is
     await desk.sync(entry)
     assert (await desk.http.get(f"/cases/{entry['case_id']}", headers=desk.clerk())).json()["state"] == "final"
     assert [row["queue"] for row in await desk.rows("SELECT queue FROM job")] == ["issue-document"]
+
+
+async def test_a_request_that_announces_too_much_is_refused_before_it_is_read(desk: Any) -> None:
+    announced = desk.clerk() | {"Content-Length": str(MAX_BODY_BYTES + 1)}
+    reply = await desk.http.post("/sync", content=b"{}", headers=announced)
+    assert reply.status_code == 413
+    assert reply.json()["code"] == "request.too_large"
+    assert reply.json()["hint"]
 
 
 async def test_the_same_intent_twice_opens_one_case(desk: Any) -> None:

@@ -12,6 +12,8 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from opentelemetry import propagate, trace
 from opentelemetry.trace import SpanKind
 from pydantic import BaseModel
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wanderamt.backbone.sources import Sources
 from wanderamt.kernel.refusal import Ground, Refusal
@@ -75,8 +77,8 @@ def create_http(title: str, *, tokens: TokenReader, sources: Sources) -> FastAPI
     app.state.tokens = tokens
     app.state.sources = sources
     install_problems(app)
-    app.middleware("http")(_bounded)
-    app.middleware("http")(_traced)
+    app.add_middleware(Bounded)
+    app.add_middleware(Traced)
     return app
 
 
@@ -107,11 +109,43 @@ def add_asyncapi(app: FastAPI, describe: Callable[[], dict[str, Any]]) -> None:
         return describe()
 
 
-async def _bounded(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+class Bounded:
     """Refuses a body that announces too much; `read_body` counts those that do not announce."""
-    if int(request.headers.get("content-length") or 0) > MAX_BODY_BYTES:
-        return render_problem(BODY_TOO_LARGE)
-    return await call_next(request)
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        announced = Headers(scope=scope).get("content-length", "") if scope["type"] == "http" else ""
+        if announced.isdecimal() and int(announced) > MAX_BODY_BYTES:
+            await render_problem(BODY_TOO_LARGE)(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+class Traced:
+    """A server span around each request, under the trace the caller sent; none for health."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].startswith("/health"):
+            await self._app(scope, receive, send)
+            return
+        with tracer.start_as_current_span(
+            f"{scope['method']} {scope['path'].split('/', 2)[1]}",
+            context=propagate.extract(Headers(scope=scope)),
+            kind=SpanKind.SERVER,
+            attributes={"http.request.method": scope["method"]},
+        ) as span:
+
+            async def answer(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    span.set_attribute("http.response.status_code", message["status"])
+                await send(message)
+
+            await self._app(scope, receive, answer)
 
 
 async def read_body(request: Request) -> bytes:
@@ -122,17 +156,3 @@ async def read_body(request: Request) -> bytes:
         if len(body) > MAX_BODY_BYTES:
             raise Refused(BODY_TOO_LARGE)
     return bytes(body)
-
-
-async def _traced(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    if request.url.path.startswith("/health"):
-        return await call_next(request)
-    with tracer.start_as_current_span(
-        f"{request.method} {request.url.path.split('/', 2)[1]}",
-        context=propagate.extract(request.headers),
-        kind=SpanKind.SERVER,
-        attributes={"http.request.method": request.method},
-    ) as span:
-        response = await call_next(request)
-        span.set_attribute("http.response.status_code", response.status_code)
-        return response
