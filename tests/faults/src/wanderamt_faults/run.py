@@ -136,16 +136,22 @@ async def _until_enough(plan: Plan, crowd: Crowd, trouble: Trouble, say: Say) ->
 
 
 async def _drain(rig: Rig, crowd: Crowd, say: Say) -> None:
-    """Until nothing waits, or the time is up: what still waits then is stuck, and the audit says so."""
+    """Until nothing waits, or the time is up: what still waits then is stuck, and the audit says so.
+
+    A look reads every table; it takes a fifth of the time at most, for the cores are the system's to drain with.
+    """
     loop = asyncio.get_running_loop()
     until = loop.time() + DRAIN_TIMEOUT_S
     told = 0.0
+    looked_s = 0.0
     while loop.time() < until:
-        await asyncio.sleep(1)
+        await asyncio.sleep(max(1.0, 4 * looked_s))
+        begun = loop.time()
         try:
             evidence = await gather(rig, topics=False)
         except (OSError, TimeoutError, KafkaError, asyncpg.PostgresError):
             continue  # the servers are still coming back
+        looked_s = loop.time() - begun
         if evidence.quiet and not crowd.waiting:
             return
         if loop.time() - told > 10:
