@@ -31,7 +31,7 @@ async def test_a_consumer_rebuilt_from_offset_0_equals_the_live_one_row_by_row(r
     device_id, stand_id = uuid7(), uuid7()
     clerk = await system.enrol(device_id, stand_id)
     body = {
-        "service": "lost_property_report",
+        "service": "found_property_report",
         "language": "de",
         "applicant": {"given_name": "A", "family_name": "B", "birth_date": "1980-01-01"},
     }
@@ -44,7 +44,7 @@ async def test_a_consumer_rebuilt_from_offset_0_equals_the_live_one_row_by_row(r
         (await http.post("/sync", json={"entries": entries}, headers=headers)).raise_for_status()
     planner = {"Authorization": f"Bearer {system.token('p@linz', Role.PLANNER, audience='scheduling')}"}
     async with httpx.AsyncClient(base_url=system.url("scheduling"), timeout=20) as http, asyncio.timeout(60):
-        wanted = [{"service": "lost_property_report", "open": 0, "finished": CASES, "needs_visit": 0}]
+        wanted = [{"service": "found_property_report", "open": 0, "finished": CASES, "needs_visit": 0}]
         while (await http.get(f"/stands/{stand_id}/demand", headers=planner)).json() != wanted:
             await asyncio.sleep(0.2)
     await asyncio.sleep(1)  # other tests' last cases

@@ -25,7 +25,7 @@ async def test_an_entry_opens_a_case_and_writes_its_events_in_the_same_transacti
 
 async def test_a_service_without_a_register_is_final_at_once_and_its_document_is_ordered(desk: Any) -> None:
     entry = desk.entry()
-    entry["body"]["service"] = "lost_property_report"
+    entry["body"]["service"] = "found_property_report"
     await desk.sync(entry)
     assert (await desk.http.get(f"/cases/{entry['case_id']}", headers=desk.clerk())).json()["state"] == "final"
     assert [row["queue"] for row in await desk.rows("SELECT queue FROM job")] == ["issue-document"]
@@ -144,7 +144,7 @@ async def test_a_sync_of_fifty_entries_is_a_few_statements_in_one_transaction(de
     for holder in desk.service.ground.database.pool._holders:
         if holder._con:
             holder._con.add_query_logger(lambda query: said.append(query.query))
-    final = {"body": desk.entry()["body"] | {"service": "lost_property_report"}}
+    final = {"body": desk.entry()["body"] | {"service": "found_property_report"}}
     reply = await desk.sync(*(desk.entry(**(final if number % 2 else {})) for number in range(50)))
     assert [one["status"] for one in reply.json()["results"]] == ["accepted"] * 50
     assert len([query for query in said if "pg_notify" not in query]) <= 12

@@ -19,6 +19,7 @@ from wanderamt.shell.problems import Problem, Refused, problem_of
 
 from intake import handlers, store
 from intake.domain.case import Case
+from intake.domain.catalogue.book import Book
 from intake.domain.entry import Entry, UnreadableEntry, read_line, read_value
 from intake.domain.refusals import MALFORMED_BODY, NO_ENTRIES, NOT_ENROLLED, TOO_MANY_ENTRIES
 
@@ -58,6 +59,7 @@ class CaseOut(BaseModel):
 
     case_id: UUID
     service: str
+    edition: str
     stand_id: UUID
     state: str
     version: int
@@ -100,7 +102,7 @@ SYNC_BODY: dict[str, Any] = {
 }
 
 
-def add_routes(app: FastAPI, database: Database, sealer: Sealer) -> None:
+def add_routes(app: FastAPI, database: Database, sealer: Sealer, book: Book) -> None:
     router = APIRouter()
 
     @router.post("/sync", tags=["field"], openapi_extra=SYNC_BODY)
@@ -111,7 +113,7 @@ def add_routes(app: FastAPI, database: Database, sealer: Sealer) -> None:
         entries = _read_entries(await read_body(request), lines=_media_type(request) == LINES)
         message = handlers.Sync(caller, DeviceId(caller.device_id), entries)
         async with database.work() as work:
-            answers = await handlers.take(message, work, sealer=sealer)
+            answers = await handlers.take(message, work, sealer=sealer, book=book)
         return SyncAnswer(results=[_result(one) for one in _told(answers)], server_time=work.now)
 
     @router.post("/devices", tags=["devices"], status_code=201)
@@ -202,6 +204,7 @@ def _case_out(case: Case) -> CaseOut:
     return CaseOut(
         case_id=case.id,
         service=case.service,
+        edition=case.edition,
         stand_id=case.stand_id,
         state=case.state,
         version=case.version,

@@ -1,4 +1,4 @@
-"""Builds intake: settings, printing room, handlers, jobs, api."""
+"""Builds intake: settings, catalogue, printing room, handlers, jobs, api."""
 
 from functools import partial
 
@@ -9,6 +9,7 @@ from wanderamt.shell.service import Ground, Service
 from intake import handlers, jobs
 from intake.api import add_routes
 from intake.domain.documents import IssueDocument
+from intake.offers.shelf import open_book
 from intake.paper.render import Press
 from intake.settings import Settings
 
@@ -19,10 +20,11 @@ def build(settings: Settings | None = None) -> Service:
     settings = settings or Settings()
     ground = Ground.lay(NAME, "intake", settings)
     sealer = Sealer(settings.sealing_key)
-    add_routes(ground.http, ground.database, sealer)
+    book = open_book(settings.catalogue_folder)
+    add_routes(ground.http, ground.database, sealer, book)
     paper = Lane(
         job=IssueDocument,
-        claim=handlers.claim_sheet,
+        claim=partial(handlers.claim_sheet, book=book),
         call=partial(jobs.make_sheet, press=Press(), sealer=sealer),
         record=handlers.record_sheet,
         slots=4,

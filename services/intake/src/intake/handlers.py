@@ -16,7 +16,7 @@ from wanderamt.security.tokens import Caller
 
 from intake import store
 from intake.domain.case import Case, Opening, hear_register, open_case
-from intake.domain.catalogue import OFFERS
+from intake.domain.catalogue.book import Book
 from intake.domain.documents import Document, IssueDocument, issue, order_document
 from intake.domain.entry import Entry, UnreadableEntry
 from intake.domain.refusals import ENTRY_ID_REUSED, NO_CASE, NO_DEVICE, NO_DOCUMENT, NOT_ENROLLED, OTHER_STAND
@@ -42,7 +42,7 @@ class Sync:
     entries: tuple[Entry | UnreadableEntry, ...]
 
 
-async def take(sync: Sync, work: Work, *, sealer: Sealer) -> list[Answer] | Refusal:
+async def take(sync: Sync, work: Work, *, sealer: Sealer, book: Book) -> list[Answer] | Refusal:
     """One transaction for the whole request; one answer per entry, in the order they came."""
     if not await store.device_enrolled(work, sync.device_id):
         return NOT_ENROLLED
@@ -50,7 +50,7 @@ async def take(sync: Sync, work: Work, *, sealer: Sealer) -> list[Answer] | Refu
     if unreadable:
         await store.keep_unreadable(work, [(one, _sealed_raw(one, sync, sealer)) for one in unreadable], sync.device_id)
     readable = [entry for entry in sync.entries if isinstance(entry, Entry)]
-    answers = await _take_readable(readable, sync, work, sealer) if readable else {}
+    answers = await _take_readable(readable, sync, work, sealer, book) if readable else {}
     return [
         Answer(entry.entry_id, refusal=entry.refusal, errors=entry.errors)
         if isinstance(entry, UnreadableEntry)
@@ -59,7 +59,9 @@ async def take(sync: Sync, work: Work, *, sealer: Sealer) -> list[Answer] | Refu
     ]
 
 
-async def _take_readable(entries: Sequence[Entry], sync: Sync, work: Work, sealer: Sealer) -> dict[int, Answer]:
+async def _take_readable(
+    entries: Sequence[Entry], sync: Sync, work: Work, sealer: Sealer, book: Book
+) -> dict[int, Answer]:
     """Answers by the identity of the entry: the same id may stand twice in one request."""
     allowed = [entry for entry in entries if entry.stand_id == sync.caller.stand_id]
     new = await store.take_entries(work, allowed, sync.device_id) if allowed else set()
@@ -79,7 +81,8 @@ async def _take_readable(entries: Sequence[Entry], sync: Sync, work: Work, seale
             continue
         new.discard(EntryId(entry.entry_id))
         with traced(f"take {entry.type}", entry.traceparent):
-            outcome = open_case(cases.get(CaseId(entry.case_id)), _opening(entry, sync, work, sealer), now=work.now)
+            opening = _opening(entry, sync, work, sealer)
+            outcome = open_case(cases.get(CaseId(entry.case_id)), opening, book, now=work.now)
             if isinstance(outcome, Refusal):
                 refused[entry.entry_id] = outcome.code
                 answers[id(entry)] = Answer(entry.entry_id, refusal=outcome)
@@ -116,13 +119,16 @@ async def on_stand_cancelled(event: StandCancelled, work: Work) -> None:
     await store.cancel_stand(work, StandId(event.stand_id))
 
 
-async def claim_sheet(job: IssueDocument, _: Attempt, work: Work) -> Sheet | None:
+async def claim_sheet(job: IssueDocument, _: Attempt, work: Work, *, book: Book) -> Sheet | None:
     order = await store.find_order(work, DocumentId(job.document_id))
     if not order or order[0].pdf:
         return None
     document, case, place = order
+    pinned = book.pinned(case.edition)
+    if isinstance(pinned, Refusal):
+        raise LookupError(pinned.hint)
     return Sheet(
-        title=OFFERS[case.service].titles[case.language],
+        title=pinned.edition.outputs[0].titles.said_in(case.language),
         language=case.language,
         number=document.number,
         place=place,

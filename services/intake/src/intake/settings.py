@@ -1,7 +1,10 @@
-"""Settings of intake: those of every service, none of its own yet."""
+"""Settings of intake, beside those of every service."""
 
+from pathlib import Path
+
+from pydantic import Field
 from wanderamt.shell.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):
-    pass
+    catalogue_folder: Path | None = Field(None, description="A city's own offers; without it, those of Linz.")

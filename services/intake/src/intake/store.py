@@ -137,10 +137,10 @@ async def save_cases(work: Work, cases: Sequence[Case]) -> None:
     await work.save(
         """
         INSERT INTO case_file (case_id, version, service, stand_id, device_id, language, state, applicant, contact,
-                               captured_at, opened_at, owner, reason, deadline, request_id, finished_at)
+                               captured_at, opened_at, owner, reason, deadline, request_id, finished_at, edition)
         SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::uuid[], $5::uuid[], $6::text[], $7::text[],
                              $8::jsonb[], $9::jsonb[], $10::timestamptz[], $11::timestamptz[], $12::text[], $13::text[],
-                             $14::timestamptz[], $15::uuid[], $16::timestamptz[])
+                             $14::timestamptz[], $15::uuid[], $16::timestamptz[], $17::text[])
         ON CONFLICT (case_id) DO UPDATE SET version = excluded.version, state = excluded.state, owner = excluded.owner,
             reason = excluded.reason, deadline = excluded.deadline, request_id = excluded.request_id,
             finished_at = excluded.finished_at
@@ -161,6 +161,7 @@ async def save_cases(work: Work, cases: Sequence[Case]) -> None:
         [case.deadline for case in ordered],
         [case.request_id for case in ordered],
         [case.finished_at for case in ordered],
+        [case.edition for case in ordered],
     )
 
 
@@ -247,6 +248,7 @@ def _case(row: Any) -> Case:
         id=CaseId(row["case_id"]),
         version=row["version"],
         service=row["service"],
+        edition=row["edition"],
         stand_id=StandId(row["stand_id"]),
         device_id=DeviceId(row["device_id"]),
         language=Language(row["language"]),

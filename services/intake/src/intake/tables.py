@@ -78,6 +78,7 @@ class Case(Table, table=True):
     deadline: datetime | None = Field(sa_column=_time(nullable=True))
     request_id: UUID | None
     finished_at: datetime | None = Field(sa_column=_time(nullable=True))
+    edition: str
 
 
 class Document(Table, table=True):

@@ -7,6 +7,7 @@ import pytest
 from intake.domain.case import Case, CaseState, Opening, hear_register, open_case
 from intake.domain.entry import read_value
 from intake.domain.refusals import CASE_EXISTS
+from intake.offers.shelf import open_book
 from uuid_utils.compat import uuid7
 from wanderamt.contracts import CaseFinished, CaseNeedsVisit, CaseOpened, RegisterAnswered, RegisterRequested, Verdict
 from wanderamt.kernel.decision import Decision
@@ -14,6 +15,7 @@ from wanderamt.kernel.ids import DeviceId, RequestId
 from wanderamt.kernel.sealed import Sealed
 
 NOW = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
+BOOK = open_book()
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def opening() -> Opening:
 
 
 def opened(opening: Opening) -> Case:
-    decision = open_case(None, opening, now=NOW)
+    decision = open_case(None, opening, BOOK, now=NOW)
     assert isinstance(decision, Decision)
     assert [type(event) for event in decision.events] == [CaseOpened, RegisterRequested]
     return decision.state
@@ -87,4 +89,4 @@ def test_an_answer_to_another_question_or_a_second_one_changes_nothing(opening: 
 
 
 def test_a_case_cannot_be_opened_twice(opening: Opening) -> None:
-    assert open_case(opened(opening), opening, now=NOW) is CASE_EXISTS
+    assert open_case(opened(opening), opening, BOOK, now=NOW) is CASE_EXISTS

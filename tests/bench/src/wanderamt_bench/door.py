@@ -163,9 +163,9 @@ async def _age(stage: Stage, database: str, rows: int) -> None:
         await connection.execute(
             f"""
             INSERT INTO case_file (case_id, version, service, stand_id, device_id, language, state, applicant,
-                                   captured_at, opened_at, owner, reason, finished_at)
+                                   captured_at, opened_at, owner, reason, finished_at, edition)
             SELECT gen_random_uuid(), 3, 'dog_registration', gen_random_uuid(), gen_random_uuid(), 'de', 'final', '{{}}',
-                   now(), now(), 'intake', '', now() FROM generate_series(1, {rows})
+                   now(), now(), 'intake', '', now(), 'dog_registration@2024-12-01' FROM generate_series(1, {rows})
             """,
             timeout=600,
         )

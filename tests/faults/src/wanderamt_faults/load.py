@@ -50,7 +50,7 @@ class Device:
         if full:
             contact = {"phone": f"+43660{self.rng.randrange(10**7):07}", "email": f"n{number}@mail.example"}
         case_id, entry_id = self.sources.new_id(), self.sources.new_id()
-        service = "registration_confirmation" if full else "lost_property_report"
+        service = "registration_confirmation" if full else "found_property_report"
         body = {
             "service": service,
             "language": "de",

@@ -24,9 +24,11 @@ from wanderamt.kernel.ids import CaseId, DeviceId, RequestId, StandId
 from wanderamt.kernel.refusal import Refusal
 from wanderamt.kernel.sealed import Sealed
 
-from intake.domain.catalogue import OFFERS, Offer, RegisterCall
+from intake.domain.catalogue.book import Book, Pinned
+from intake.domain.catalogue.due import application_day
+from intake.domain.catalogue.offer import RegisterCall
 from intake.domain.entry import Entry
-from intake.domain.refusals import CASE_EXISTS, UNKNOWN_SERVICE
+from intake.domain.refusals import CASE_EXISTS
 
 
 class CaseState(StrEnum):
@@ -37,9 +39,12 @@ class CaseState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Case:
+    """`edition`: the rules it was applied for under, such as dog_registration@2024-12-01."""
+
     id: CaseId
     version: int
     service: str
+    edition: str
     stand_id: StandId
     device_id: DeviceId
     language: Language
@@ -67,24 +72,24 @@ class Opening:
     request_id: RequestId
 
 
-def open_case(case: Case | None, opening: Opening, *, now: datetime) -> Decision[Case] | Refusal:
+def open_case(case: Case | None, opening: Opening, book: Book, *, now: datetime) -> Decision[Case] | Refusal:
     """Provisional when a register must answer first, final at once when none must."""
     if case:
         return CASE_EXISTS
-    offer = OFFERS.get(opening.entry.body.service)
-    if not offer:
-        return UNKNOWN_SERVICE
+    pinned = book.on(opening.entry.body.service, application_day(opening.entry.captured_at, now=now))
+    if isinstance(pinned, Refusal):
+        return pinned
     opened = CaseOpened(
         case_id=opening.entry.case_id,
-        service=offer.code,
+        service=pinned.service,
         stand_id=opening.entry.stand_id,
         language=opening.entry.body.language,
         captured_at=opening.entry.captured_at,
         contact=opening.contact,
     )
-    if offer.call:
-        return _ask_register(offer, offer.call, opening, opened, now=now)
-    case = replace(_new_case(offer, opening, now=now), state=CaseState.FINAL, version=2, reason="", finished_at=now)
+    for call in pinned.edition.calls:
+        return _ask_register(pinned, call, opening, opened, now=now)
+    case = replace(_new_case(pinned, opening, now=now), state=CaseState.FINAL, version=2, reason="", finished_at=now)
     return Decision(case, (opened, _finished(case, now=now)))
 
 
@@ -107,12 +112,13 @@ def hear_register(case: Case, answer: RegisterAnswered, *, now: datetime) -> Dec
     assert_never(answer.verdict)
 
 
-def _new_case(offer: Offer, opening: Opening, *, now: datetime) -> Case:
+def _new_case(pinned: Pinned, opening: Opening, *, now: datetime) -> Case:
     entry = opening.entry
     return Case(
         id=CaseId(entry.case_id),
         version=1,
-        service=offer.code,
+        service=pinned.service,
+        edition=pinned.version,
         stand_id=StandId(entry.stand_id),
         device_id=opening.device_id,
         language=entry.body.language,
@@ -127,20 +133,20 @@ def _new_case(offer: Offer, opening: Opening, *, now: datetime) -> Case:
 
 
 def _ask_register(
-    offer: Offer, call: RegisterCall, opening: Opening, opened: CaseOpened, *, now: datetime
+    pinned: Pinned, call: RegisterCall, opening: Opening, opened: CaseOpened, *, now: datetime
 ) -> Decision[Case]:
     deadline = now + timedelta(seconds=call.deadline_s)
     case = replace(
-        _new_case(offer, opening, now=now),
+        _new_case(pinned, opening, now=now),
         version=2,
-        reason=f"waits for the register {call.register}",
+        reason=f"waits for the register {call.register_name}",
         deadline=deadline,
         request_id=opening.request_id,
     )
     requested = RegisterRequested(
         case_id=case.id,
         request_id=opening.request_id,
-        register_name=call.register,
+        register_name=call.register_name,
         operation=call.operation,
         question=opening.applicant,
         purpose=call.purpose,

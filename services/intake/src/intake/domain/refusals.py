@@ -28,6 +28,11 @@ OTHER_STAND = Refusal(
 )
 
 UNKNOWN_SERVICE = Refusal("case.unknown_service", "This service is not offered here. Choose one from the stand's list.")
+UNKNOWN_EDITION = Refusal(
+    "case.unknown_edition",
+    "The rules this case was opened under are not in the catalogue any more. Put that edition back: editions are never "
+    "removed while cases refer to them.",
+)
 CASE_EXISTS = Refusal(
     "case.exists", "This case is open already. Add to it instead of opening it again.", Ground.CONFLICT
 )
@@ -40,3 +45,8 @@ NOT_ENROLLED = Refusal(
 )
 NO_DEVICE = Refusal("device.not_found", "There is no such device.", Ground.NOT_FOUND)
 NO_DOCUMENT = Refusal("document.not_found", "There is no such document, or it is still being made.", Ground.NOT_FOUND)
+
+
+def fee_fact_missing(fact: str) -> Refusal:
+    """An amount depends on something nobody has asked yet."""
+    return Refusal("fee.fact_missing", f"The fee depends on '{fact}'. Ask for it, then price the case again.")

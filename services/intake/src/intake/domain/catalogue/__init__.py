@@ -1,0 +1,1 @@
+"""The services on offer, as dated data: what finishing each of them takes, costs and leaves open."""

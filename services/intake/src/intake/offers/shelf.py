@@ -1,0 +1,59 @@
+"""Reads the offers of an authority from its folder: the one shipped here, or one of the city's own."""
+
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+
+from intake.domain.catalogue.book import Book
+from intake.domain.catalogue.offer import Offer
+from intake.offers.reading import Fault, read_offer
+
+SHIPPED = "at-linz"
+
+
+class BrokenCatalogue(Exception):
+    """An offer cannot be read. A service that starts with half a catalogue would refuse citizens without a reason."""
+
+
+@dataclass(slots=True)
+class Shelf:
+    """`faults`: by file name."""
+
+    offers: list[Offer] = field(default_factory=list)
+    faults: dict[str, list[Fault]] = field(default_factory=dict)
+
+
+def read_shelf(folder: Path | None = None) -> Shelf:
+    """All *.yaml of `folder`, or of the authority shipped here. Raises OSError when the folder cannot be read."""
+    place = folder or Path(str(files("intake.offers").joinpath(SHIPPED)))
+    if not place.is_dir():
+        raise NotADirectoryError(f"no folder {place}")
+    shelf = Shelf()
+    for file in sorted(place.glob("*.yaml")):
+        read = read_offer(file.read_text("utf-8"))
+        if isinstance(read, Offer):
+            wrong = _misplaced(read, file, shelf)
+            if not wrong:
+                shelf.offers.append(read)
+                continue
+            read = [wrong]
+        shelf.faults[file.name] = read
+    return shelf
+
+
+def open_book(folder: Path | None = None) -> Book:
+    """Raises BrokenCatalogue."""
+    shelf = read_shelf(folder)
+    if shelf.faults:
+        lines = [f"{name}:{one.line}: {one.place}: {one.text}" for name, all_ in shelf.faults.items() for one in all_]
+        raise BrokenCatalogue("; ".join(lines))
+    if not shelf.offers:
+        raise BrokenCatalogue("there is no offer in the folder")
+    return Book(shelf.offers)
+
+
+def _misplaced(offer: Offer, file: Path, shelf: Shelf) -> Fault | None:
+    if offer.service != file.stem:
+        return Fault(1, "service", f"the file must be called {offer.service}.yaml")
+    authorities = {one.authority for one in shelf.offers} - {offer.authority}
+    return Fault(1, "authority", f"another file belongs to {authorities.pop()}") if authorities else None
