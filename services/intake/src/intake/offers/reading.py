@@ -60,7 +60,8 @@ def _aliases(text: str) -> Iterator[Fault]:
     """One line can stand for a million by aliases of aliases; nobody needs them here."""
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
-            yield Fault(event.start_mark.line + 1, "", "aliases (*name) are not taken: write it out")
+            line = event.start_mark.line + 1 if event.start_mark else 1
+            yield Fault(line, "", "aliases (*name) are not taken: write it out")
 
 
 def _twice(node: Any, *, depth: int) -> Iterator[Fault]:
