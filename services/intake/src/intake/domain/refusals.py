@@ -47,6 +47,57 @@ NO_DEVICE = Refusal("device.not_found", "There is no such device.", Ground.NOT_F
 NO_DOCUMENT = Refusal("document.not_found", "There is no such document, or it is still being made.", Ground.NOT_FOUND)
 
 
+CASE_ENDED = Refusal(
+    "case.ended", "This case has come to an end. Reopen it in the office if something must change.", Ground.CONFLICT
+)
+CASE_CLOSED = Refusal("case.closed", "This case is closed already.", Ground.CONFLICT)
+CASE_NOT_ENDED = Refusal("case.not_ended", "This case is still open. Finish it or withdraw it first.", Ground.CONFLICT)
+REASON_MISSING = Refusal("case.reason_missing", "Say why, in a few words: the next one who has it will ask.")
+QUESTION_ASKED = Refusal(
+    "case.question_asked",
+    "The register was asked about this person already. Withdraw the case and open another one for somebody else.",
+    Ground.CONFLICT,
+)
+STEP_NOT_TAKEN = Refusal("case.step_not_taken", "This service does not have that step.")
+IDENTIFICATION_TOO_WEAK = Refusal(
+    "case.identification_too_weak", "This service needs a stronger proof of identity. See the list of what is accepted."
+)
+PAPER_UNKNOWN = Refusal("case.paper_unknown", "This case does not need that paper. Give it back.")
+PAPER_HANDLING = Refusal(
+    "case.paper_handling",
+    "This paper is handled otherwise: one that is shown is not copied, one that is kept must be. See the catalogue.",
+)
+ALREADY_PAID = Refusal(
+    "fee.already_paid", "The fee of this case is settled. Refund it before anything that changes it.", Ground.CONFLICT
+)
+RECEIPT_GIVEN = Refusal("case.receipt_given", "A provisional document was given already.", Ground.CONFLICT)
+RECEIPT_NOT_NEEDED = Refusal(
+    "case.receipt_not_needed", "No register is being asked, so there is nothing provisional to give.", Ground.CONFLICT
+)
+
+NUMBER_UNREADABLE = Refusal(
+    "number.unreadable", "This is no number of ours: a digit is wrong or missing. Read it from the paper again."
+)
+NUMBER_NOT_IN_BLOCK = Refusal(
+    "number.not_in_block", "This number was not leased to this device. Use one of its own block.", Ground.CONFLICT
+)
+NUMBER_TAKEN = Refusal("number.taken", "This number is used or void. Take the next one of the block.", Ground.CONFLICT)
+BLOCK_RETURNED = Refusal("number.block_returned", "This block was given back already.", Ground.CONFLICT)
+
+
 def fee_fact_missing(fact: str) -> Refusal:
     """An amount depends on something nobody has asked yet."""
     return Refusal("fee.fact_missing", f"The fee depends on '{fact}'. Ask for it, then price the case again.")
+
+
+def field_wrong(what: str) -> Refusal:
+    """`what` names the field and what was expected, never the value."""
+    return Refusal("case.field_wrong", f"{what}. Correct it and send it again.")
+
+
+def step_too_early(step: str, earlier: str) -> Refusal:
+    return Refusal("case.step_too_early", f"'{earlier}' comes before '{step}'. Do that first.", Ground.CONFLICT)
+
+
+def wrong_amount(owed_cents: int) -> Refusal:
+    return Refusal("fee.wrong_amount", f"The fee is {owed_cents} cents under the rules of this case. Charge that.")

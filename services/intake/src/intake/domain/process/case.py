@@ -1,0 +1,186 @@
+"""A case as the fold of its history.
+
+Kept true: the version is the number of things that happened; a case that is not at an end has an owner, a deadline and
+a reason, and one at an end has neither deadline nor open question.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from enum import StrEnum
+from functools import reduce
+
+from wanderamt.contracts import Language
+from wanderamt.kernel.ids import CaseId, DeviceId, DocumentId, RequestId, StandId
+
+from intake.domain.catalogue.offer import Identification
+from intake.domain.process.happening import (
+    Closed,
+    Compensated,
+    FieldValue,
+    Filled,
+    Finished,
+    HandedOver,
+    Happening,
+    Identified,
+    Opened,
+    Overdue,
+    Paid,
+    PaperSeen,
+    ReceiptGiven,
+    RegisterAsked,
+    RegisterConfirmed,
+    Reopened,
+    SentToVisit,
+    Withdrawn,
+)
+
+
+class CaseState(StrEnum):
+    OPEN = "open"
+    PROVISIONAL = "provisional"  # a register must still answer
+    NEEDS_VISIT = "needs_visit"
+    FINAL = "final"
+    COMPENSATED = "compensated"
+    WITHDRAWN = "withdrawn"
+    CLOSED = "closed"
+
+
+AT_AN_END = frozenset({CaseState.FINAL, CaseState.COMPENSATED, CaseState.WITHDRAWN, CaseState.CLOSED})
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    document_id: DocumentId
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """`paid_cents` is what the city holds: refunds are taken off. `confirmed`: the register has said yes."""
+
+    id: CaseId
+    version: int
+    service: str
+    edition: str
+    stand_id: StandId
+    device_id: DeviceId
+    language: Language
+    state: CaseState
+    captured_at: datetime
+    application_day: date
+    number: str | None
+    owner: str
+    reason: str
+    deadline: datetime | None
+    form: Mapping[str, FieldValue] = field(default_factory=dict)
+    identified: Identification = Identification.NONE
+    papers: frozenset[str] = frozenset()
+    request_id: RequestId | None = None
+    confirmed: bool = False
+    receipt: Receipt | None = None
+    receipts: tuple[str, ...] = ()
+    paid_cents: int = 0
+    settled: bool = False
+
+    @property
+    def ended(self) -> bool:
+        return self.state in AT_AN_END
+
+
+def fold(case_id: CaseId, history: Iterable[Happening]) -> Case | None:
+    """None for a case to which nothing has happened."""
+    return reduce(lambda case, happening: after(case, happening, case_id), history, None)
+
+
+def after(case: Case | None, happening: Happening, case_id: CaseId) -> Case:
+    """The case once this has happened to it. Raises ValueError for a history that does not begin with its opening."""
+    if isinstance(happening, Opened):
+        return _opened(case_id, happening)
+    if case is None:
+        raise ValueError(f"the history of case {case_id} does not begin with its opening")
+    return replace(_changed(case, happening), version=case.version + 1)
+
+
+def _opened(case_id: CaseId, opened: Opened) -> Case:
+    return Case(
+        id=case_id,
+        version=1,
+        service=opened.service,
+        edition=opened.edition,
+        stand_id=opened.stand_id,
+        device_id=opened.device_id,
+        language=opened.language,
+        state=CaseState.OPEN,
+        captured_at=opened.captured_at,
+        application_day=opened.application_day,
+        number=opened.number,
+        owner=opened.owner,
+        reason="opened",
+        deadline=opened.deadline,
+    )
+
+
+def _changed(case: Case, happening: Happening) -> Case:
+    match happening:
+        case Filled(fields):
+            return replace(case, form=_filled(case.form, fields))
+        case Identified(level):
+            return replace(case, identified=level)
+        case PaperSeen(code):
+            return replace(case, papers=case.papers | {code})
+        case RegisterAsked():
+            return replace(
+                case,
+                state=CaseState.PROVISIONAL,
+                request_id=happening.request_id,
+                reason=f"waits for the register {happening.register_name}",
+                deadline=happening.deadline,
+            )
+        case RegisterConfirmed():
+            return replace(case, state=CaseState.OPEN, request_id=None, confirmed=True, reason="confirmed")
+        case ReceiptGiven():
+            return replace(case, receipt=Receipt(happening.document_id, happening.number))
+        case Paid():
+            receipts = (*case.receipts, happening.receipt)
+            return replace(case, paid_cents=case.paid_cents + happening.cents, receipts=receipts, settled=True)
+    return _moved(case, happening)
+
+
+def _moved(case: Case, happening: Happening) -> Case:
+    """To another state, or into other hands."""
+    match happening:
+        case Finished():
+            return _ended(case, CaseState.FINAL)
+        case Closed():
+            return _ended(case, CaseState.CLOSED)
+        case Compensated(_, refund_cents):
+            return replace(_ended(case, CaseState.COMPENSATED), paid_cents=case.paid_cents - refund_cents, receipt=None)
+        case Withdrawn(refund_cents):
+            return replace(_ended(case, CaseState.WITHDRAWN), paid_cents=case.paid_cents - refund_cents, receipt=None)
+        case SentToVisit(reason, deadline):
+            return replace(case, state=CaseState.NEEDS_VISIT, request_id=None, reason=reason, deadline=deadline)
+        case HandedOver(owner, reason, deadline):
+            return replace(case, owner=owner, reason=reason, deadline=deadline)
+        case Reopened(owner, reason, deadline):
+            return replace(
+                case,
+                state=CaseState.OPEN,
+                owner=owner,
+                reason=reason,
+                deadline=deadline,
+                confirmed=False,
+                receipt=None,
+                settled=case.paid_cents > 0,
+            )
+        case Overdue(owner, deadline):
+            return replace(case, owner=owner, deadline=deadline)
+    raise ValueError(f"nothing is known of {type(happening).__name__}")
+
+
+def _ended(case: Case, state: CaseState) -> Case:
+    return replace(case, state=state, reason="", deadline=None, request_id=None)
+
+
+def _filled(form: Mapping[str, FieldValue], fields: Mapping[str, FieldValue]) -> Mapping[str, FieldValue]:
+    return {name: value for name, value in {**form, **fields}.items() if value is not None}
