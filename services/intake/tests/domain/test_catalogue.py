@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from intake.domain.catalogue.book import Book, Pinned
 from intake.domain.catalogue.condition import All, AnyOf, Condition, Equals, Missing, Not, Within, holds
 from intake.domain.catalogue.difference import differences
-from intake.domain.catalogue.due import Due, Span, application_day, due_at
+from intake.domain.catalogue.due import Due, Span, application_day
 from intake.domain.catalogue.offer import Edition, facts_wrong
+from intake.domain.catalogue.reckoning import due_at
 from intake.domain.catalogue.words import APPLICATION_DAY, FactValue
 from intake.domain.fees import Bill, price
 from intake.domain.refusals import UNKNOWN_EDITION, UNKNOWN_SERVICE
