@@ -31,7 +31,7 @@ catalogue = typer.Typer(
 )
 
 Folder = Annotated[Path | None, typer.Option("--folder", help="The city's own folder; without it, the one shipped.")]
-Service_ = Annotated[str, typer.Argument(metavar="SERVICE", help="Code of the service, such as dog_registration.")]
+Offered = Annotated[str, typer.Argument(metavar="SERVICE", help="Code of the service, such as dog_registration.")]
 Device = Annotated[UUID, typer.Argument(help="Id of the device.")]
 
 
@@ -66,9 +66,8 @@ def revoke(device_id: Device) -> None:
 def check(folder: Folder = None) -> None:
     """Read every offer and say what is wrong, with file and line. Exit code 1 when something is."""
     shelf = _shelf(folder)
-    for name, faults in shelf.faults.items():
-        for fault in faults:
-            typer.echo(f"{name}:{fault.line}: {fault.place + ': ' if fault.place else ''}{fault.text}", err=True)
+    for complaint in shelf.complaints():
+        typer.echo(complaint, err=True)
     if shelf.faults:
         raise typer.Exit(1)
     if not shelf.offers:
@@ -112,7 +111,7 @@ def show(
 
 @catalogue.command("diff")
 def diff(
-    service: Service_,
+    service: Offered,
     old: Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], help="A day under the old rules.")],
     new: Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], help="A day under the new rules.")],
     folder: Folder = None,

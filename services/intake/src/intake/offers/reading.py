@@ -26,6 +26,9 @@ class Fault:
     place: str
     text: str
 
+    def __str__(self) -> str:
+        return ": ".join(part for part in (str(self.line), self.place, self.text) if part)
+
 
 def read_offer(text: str) -> Offer | list[Fault]:
     """Never raises for what a file holds."""

@@ -22,6 +22,10 @@ class Shelf:
     offers: list[Offer] = field(default_factory=list)
     faults: dict[str, list[Fault]] = field(default_factory=dict)
 
+    def complaints(self) -> list[str]:
+        """Each fault as editors and terminals know them: file:line: place: what is wrong."""
+        return [f"{name}:{fault}" for name, faults in self.faults.items() for fault in faults]
+
 
 def read_shelf(folder: Path | None = None) -> Shelf:
     """All *.yaml of `folder`, or of the authority shipped here. Raises OSError when the folder cannot be read."""
@@ -45,8 +49,7 @@ def open_book(folder: Path | None = None) -> Book:
     """Raises BrokenCatalogue."""
     shelf = read_shelf(folder)
     if shelf.faults:
-        lines = [f"{name}:{one.line}: {one.place}: {one.text}" for name, all_ in shelf.faults.items() for one in all_]
-        raise BrokenCatalogue("; ".join(lines))
+        raise BrokenCatalogue("; ".join(shelf.complaints()))
     if not shelf.offers:
         raise BrokenCatalogue("there is no offer in the folder")
     return Book(shelf.offers)
