@@ -233,7 +233,11 @@ class Morning(RuleBasedStateMachine):
 
     @rule(device=st.integers(0, 1), data=st.data())
     def fill(self, device: int, data: st.DataObject) -> None:
-        names = ["contact.phone", "contact.email", *(f"facts.{code}" for code in sorted(self.at.edition.fact_codes))]
+        names = [
+            "contact.phone",
+            "contact.email",
+            *(f"facts.{code}" for code in sorted(fact.code for fact in self.at.edition.facts)),
+        ]
         sent = data.draw(st.dictionaries(st.sampled_from(names), VALUES, min_size=1, max_size=3))
         author = DEVICES[device]
         history = zip(self.at.history, self.at.by, strict=True)

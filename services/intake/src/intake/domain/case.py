@@ -87,8 +87,8 @@ def open_case(case: Case | None, opening: Opening, book: Book, *, now: datetime)
         captured_at=opening.entry.captured_at,
         contact=opening.contact,
     )
-    for call in pinned.edition.calls:
-        return _ask_register(pinned, call, opening, opened, now=now)
+    if pinned.edition.calls:
+        return _ask_register(pinned, pinned.edition.calls[0], opening, opened, now=now)
     case = replace(_new_case(pinned, opening, now=now), state=CaseState.FINAL, version=2, reason="", finished_at=now)
     return Decision(case, (opened, _finished(case, now=now)))
 

@@ -4,7 +4,7 @@ Kept true: what an edition refers to is declared in it. A condition on an unknow
 a fee nobody takes is refused when the edition is read, not at the stand.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from enum import StrEnum
 from itertools import pairwise
@@ -152,10 +152,6 @@ class Edition(Part):
             raise ValueError("; ".join(wrong))
         return self
 
-    @property
-    def fact_codes(self) -> frozenset[str]:
-        return frozenset(fact.code for fact in self.facts)
-
     def _repeated(self) -> Iterator[str]:
         for part, listed in (("facts", self.facts), ("papers", self.papers), ("obligations", self.obligations)):
             codes = [one.code for one in listed]
@@ -232,12 +228,12 @@ class Offer(Part):
         return next((one for one in reversed(self.editions) if one.valid_from <= day), None)
 
 
-def facts_wrong(edition: Edition, facts: dict[str, FactValue]) -> Iterator[str]:
-    """What is wrong with the answers given for a case."""
+def facts_wrong(edition: Edition, facts: Mapping[str, FactValue | None]) -> Iterator[str]:
+    """What is wrong with the answers given for a case; None takes an answer back."""
     defined = {fact.code: fact for fact in edition.facts}
     for code, value in facts.items():
         if code not in defined:
             yield f"facts.{code}: this service does not ask that"
-        elif not defined[code].takes(value):
+        elif value is not None and not defined[code].takes(value):
             wanted = ", ".join(defined[code].choices) or defined[code].kind
             yield f"facts.{code}: expected {wanted}"

@@ -179,10 +179,7 @@ def _wrong(fields: Mapping[str, FieldValue], edition: Edition) -> Iterator[str]:
     facts = {}
     for name, value in fields.items():
         if name.startswith(FACT):
-            if value is not None:
-                facts[name.removeprefix(FACT)] = value
-            elif name.removeprefix(FACT) not in edition.fact_codes:
-                yield f"{name}: this service does not ask that"
+            facts[name.removeprefix(FACT)] = value
         elif name not in FIELDS:
             yield f"{name}: there is no such field"
         elif value is not None and type(value) is not FIELDS[name]:
