@@ -27,6 +27,22 @@ OTHER_STAND = Refusal(
     Ground.FORBIDDEN,
 )
 
+TURN_TAKEN = Refusal(
+    "entry.turn_taken",
+    "Another entry of this device has this place in the case already. Send this one with the next case sequence.",
+    Ground.CONFLICT,
+)
+ENTRY_HELD = Refusal(
+    "entry.held", "Kept until the entries of this case that come before it are here. Send those too.", Ground.CONFLICT
+)
+FIELDS_CLASH = Refusal(
+    "case.fields_clash",
+    "Another device changed the same fields to other values. Nothing is lost: decide in the conflict inbox.",
+    Ground.CONFLICT,
+)
+NO_CONFLICT = Refusal("conflict.not_found", "There is no such conflict.", Ground.NOT_FOUND)
+CONFLICT_DECIDED = Refusal("conflict.decided", "Somebody has decided this conflict already.", Ground.CONFLICT)
+
 UNKNOWN_SERVICE = Refusal("case.unknown_service", "This service is not offered here. Choose one from the stand's list.")
 UNKNOWN_EDITION = Refusal(
     "case.unknown_edition",
@@ -83,6 +99,34 @@ NUMBER_NOT_IN_BLOCK = Refusal(
 )
 NUMBER_TAKEN = Refusal("number.taken", "This number is used or void. Take the next one of the block.", Ground.CONFLICT)
 BLOCK_RETURNED = Refusal("number.block_returned", "This block was given back already.", Ground.CONFLICT)
+
+NUMBER_OF_OTHER_KIND = Refusal(
+    "number.of_other_kind", "File numbers begin with GZ, receipts with BE, documents with UK. Take one of that series."
+)
+NO_BLOCK = Refusal("number.no_block", "This device has no such block.", Ground.NOT_FOUND)
+BLOCK_OF_OTHERS = Refusal(
+    "number.block_of_others", "Another device has leased a block under this id. Make a new id.", Ground.CONFLICT
+)
+TOO_MANY_BLOCKS = Refusal(
+    "number.too_many_blocks",
+    "This device holds 20 blocks of the series. Use or give back those first.",
+    Ground.CONFLICT,
+)
+
+STAMP_UNREADABLE = Refusal(
+    "stamp.unreadable", "This is no stamp of a Wanderamt document, or a part of it is missing. Scan the code again."
+)
+STAMP_OF_OTHERS = Refusal(
+    "stamp.other_authority",
+    "The stamp names a key that is not known here. Get the certificate of the authority that issued the paper.",
+)
+STAMP_FORGED = Refusal("stamp.forged", "The stamp was changed or not made by this authority. Do not accept the paper.")
+LIST_UNREADABLE = Refusal("status_list.unreadable", "This is no status list. Download it again.")
+SIGNATURE_MISSING = Refusal("document.unsigned", "The file carries no signature. Ask for the original file.")
+SIGNATURE_BROKEN = Refusal(
+    "document.forged", "The file was changed after it was signed, or not signed by this authority. Do not accept it."
+)
+FILE_UNREADABLE = Refusal("document.unreadable", "This is neither a PDF nor a picture with a QR code on it.")
 
 
 def fee_fact_missing(fact: str) -> Refusal:
