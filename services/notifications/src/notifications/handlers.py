@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from wanderamt.backbone.work import Work
-from wanderamt.contracts import CaseNeedsVisit, Channel, DocumentIssued, Event, Language, NoticeKind
+from wanderamt.contracts import CaseCompensated, CaseNeedsVisit, Channel, DocumentIssued, Event, Language
 from wanderamt.kernel.decision import Attempt, Expired, Retry
 from wanderamt.kernel.ids import CaseId, NoticeId
 from wanderamt.kernel.sealed import Sealed
@@ -15,6 +15,7 @@ from notifications.domain.notice import (
     Failed,
     Message,
     Notice,
+    Occasion,
     SendNotice,
     Unknown,
     decide_notice,
@@ -29,16 +30,20 @@ KEYED = frozenset({Channel.SMS})
 async def on_document_issued(event: DocumentIssued, work: Work, *, sealer: Sealer) -> None:
     if event.contact:
         await _decide(
-            NoticeKind.DOCUMENT_READY, CaseId(event.case_id), event.language, event.number, event.contact, work, sealer
+            Occasion.DOCUMENT_READY, CaseId(event.case_id), event.language, event.number, event.contact, work, sealer
         )
 
 
 async def on_case_needs_visit(event: CaseNeedsVisit, work: Work, *, sealer: Sealer) -> None:
     if event.contact:
-        reference = str(event.case_id)[-6:].upper()
-        await _decide(
-            NoticeKind.NEEDS_VISIT, CaseId(event.case_id), event.language, reference, event.contact, work, sealer
-        )
+        case_id = CaseId(event.case_id)
+        await _decide(Occasion.NEEDS_VISIT, case_id, event.language, _reference(case_id), event.contact, work, sealer)
+
+
+async def on_case_compensated(event: CaseCompensated, work: Work, *, sealer: Sealer) -> None:
+    if event.contact:
+        case_id = CaseId(event.case_id)
+        await _decide(Occasion.PAPER_VOID, case_id, event.language, _reference(case_id), event.contact, work, sealer)
 
 
 async def claim_notice(job: SendNotice, attempt: Attempt, work: Work) -> Message | None:
@@ -68,7 +73,7 @@ async def show_notices(case_id: CaseId, work: Work) -> list[Notice]:
 
 
 async def _decide(
-    kind: NoticeKind, case_id: CaseId, language: Language, reference: str, contact: Sealed, work: Work, sealer: Sealer
+    kind: Occasion, case_id: CaseId, language: Language, reference: str, contact: Sealed, work: Work, sealer: Sealer
 ) -> None:
     for channel in Recipient.model_validate_json(sealer.open(contact)).channels:
         decision = decide_notice(
@@ -85,6 +90,10 @@ async def _decide(
             work.enqueue(*decision.jobs)
 
 
+def _reference(case_id: CaseId) -> str:
+    return str(case_id)[-6:].upper()
+
+
 async def _end(notice: Notice, delivery: Delivery, work: Work) -> None:
     decision = end_notice(notice, delivery, now=work.now)
     if decision:
@@ -95,4 +104,5 @@ async def _end(notice: Notice, delivery: Delivery, work: Work) -> None:
 ON: dict[type[Event], Callable[..., Awaitable[None]]] = {
     DocumentIssued: on_document_issued,
     CaseNeedsVisit: on_case_needs_visit,
+    CaseCompensated: on_case_compensated,
 }

@@ -3,11 +3,11 @@
 from typing import Any
 
 from wanderamt.backbone.work import Work
-from wanderamt.contracts import Channel, Language, NoticeKind
+from wanderamt.contracts import Channel, Language
 from wanderamt.kernel.ids import CaseId, NoticeId
 from wanderamt.kernel.sealed import Sealed
 
-from notifications.domain.notice import Notice, NoticeState
+from notifications.domain.notice import Notice, NoticeState, Occasion
 
 
 async def add_notice(work: Work, notice: Notice) -> bool:
@@ -65,7 +65,7 @@ def _notice(row: Any) -> Notice:
         id=NoticeId(row["notice_id"]),
         version=row["version"],
         case_id=CaseId(row["case_id"]),
-        kind=NoticeKind(row["kind"]),
+        kind=Occasion(row["kind"]),
         channel=Channel(row["channel"]),
         language=Language(row["language"]),
         reference=row["reference"],

@@ -4,7 +4,15 @@ from collections.abc import Sequence
 
 from wanderamt.backbone.inbox import Handler, Many
 from wanderamt.backbone.work import Work
-from wanderamt.contracts import CaseFinished, CaseNeedsVisit, CaseOpened, Event
+from wanderamt.contracts import (
+    CaseCompensated,
+    CaseFinished,
+    CaseNeedsVisit,
+    CaseOpened,
+    CaseReopened,
+    CaseWithdrawn,
+    Event,
+)
 from wanderamt.kernel.ids import StandId
 from wanderamt.kernel.refusal import Refusal
 
@@ -53,4 +61,7 @@ ON: dict[type[Event], Handler | Many] = {
     CaseOpened: _on_case_news,
     CaseFinished: _on_case_news,
     CaseNeedsVisit: _on_case_news,
+    CaseCompensated: _on_case_news,
+    CaseWithdrawn: _on_case_news,
+    CaseReopened: _on_case_news,
 }

@@ -1,15 +1,20 @@
 """The one face of the event contracts: what services say to each other, and nothing else."""
 
 from wanderamt.contracts.case import (
+    CaseClosed,
+    CaseCompensated,
     CaseEvent,
     CaseFinished,
+    CaseHandedOver,
     CaseNeedsVisit,
     CaseOpened,
+    CaseReopened,
+    CaseWithdrawn,
     Language,
     RegisterRequested,
     VisitReason,
 )
-from wanderamt.contracts.document import DocumentIssued
+from wanderamt.contracts.document import DocumentEvent, DocumentIssued, DocumentRevoked
 from wanderamt.contracts.envelope import Head, Headers, Undecodable, decode_event, decode_head, encode, headers_of
 from wanderamt.contracts.notice import Channel, NoticeEvent, NoticeFailed, NoticeKind, NoticeSent, NoticeUnknown
 from wanderamt.contracts.register import RegisterAnswered, Verdict
@@ -21,8 +26,14 @@ EVENTS: tuple[type[Event], ...] = (
     RegisterRequested,
     CaseFinished,
     CaseNeedsVisit,
+    CaseCompensated,
+    CaseWithdrawn,
+    CaseHandedOver,
+    CaseReopened,
+    CaseClosed,
     RegisterAnswered,
     DocumentIssued,
+    DocumentRevoked,
     NoticeSent,
     NoticeFailed,
     NoticeUnknown,
@@ -32,12 +43,19 @@ EVENTS: tuple[type[Event], ...] = (
 
 __all__ = [
     "EVENTS",
+    "CaseClosed",
+    "CaseCompensated",
     "CaseEvent",
     "CaseFinished",
+    "CaseHandedOver",
     "CaseNeedsVisit",
     "CaseOpened",
+    "CaseReopened",
+    "CaseWithdrawn",
     "Channel",
+    "DocumentEvent",
     "DocumentIssued",
+    "DocumentRevoked",
     "Event",
     "Head",
     "Headers",

@@ -76,3 +76,61 @@ class CaseNeedsVisit(CaseEvent):
     reason: VisitReason
     contact: Sealed | None = None
     decided_at: datetime
+
+
+class CaseCompensated(CaseEvent):
+    """The register said no after a provisional paper was given: the paper is void and `refund_cents` are owed back."""
+
+    TYPE: ClassVar[str] = "at.wanderamt.case.compensated.v1"
+
+    service: str
+    stand_id: UUID
+    language: Language
+    reason: VisitReason
+    refund_cents: int
+    contact: Sealed | None = None
+    decided_at: AwareDatetime
+
+
+class CaseWithdrawn(CaseEvent):
+    """The citizen does not want it any more. `refund_cents` are owed back."""
+
+    TYPE: ClassVar[str] = "at.wanderamt.case.withdrawn.v1"
+
+    service: str
+    stand_id: UUID
+    refund_cents: int
+    withdrawn_at: AwareDatetime
+
+
+class CaseHandedOver(CaseEvent):
+    """Somebody else owns it now: it was given to them, or (`overdue`) its owner let the deadline pass."""
+
+    TYPE: ClassVar[str] = "at.wanderamt.case.handed-over.v1"
+
+    service: str
+    stand_id: UUID
+    owner: str
+    deadline: AwareDatetime
+    overdue: bool
+
+
+class CaseReopened(CaseEvent):
+    """A case that had ended goes on."""
+
+    TYPE: ClassVar[str] = "at.wanderamt.case.reopened.v1"
+
+    service: str
+    stand_id: UUID
+    owner: str
+    deadline: AwareDatetime
+
+
+class CaseClosed(CaseEvent):
+    """Nothing is expected any more: retention runs from here."""
+
+    TYPE: ClassVar[str] = "at.wanderamt.case.closed.v1"
+
+    service: str
+    stand_id: UUID
+    closed_at: AwareDatetime

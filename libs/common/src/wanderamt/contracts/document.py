@@ -10,15 +10,19 @@ from wanderamt.kernel.decision import Event
 from wanderamt.kernel.sealed import Sealed
 
 
-class DocumentIssued(Event):
-    """A document was made and stored; `sha256` is the hex digest of its bytes."""
-
-    TYPE: ClassVar[str] = "at.wanderamt.document.issued.v1"
+class DocumentEvent(Event):
     TOPIC: ClassVar[str] = "document.v1"
     AGGREGATE: ClassVar[str] = "document_id"
 
     document_id: UUID
     case_id: UUID
+
+
+class DocumentIssued(DocumentEvent):
+    """A document was made and stored; `sha256` is the hex digest of its bytes."""
+
+    TYPE: ClassVar[str] = "at.wanderamt.document.issued.v1"
+
     service: str
     stand_id: UUID
     number: str
@@ -26,3 +30,12 @@ class DocumentIssued(Event):
     language: Language
     contact: Sealed | None = None
     issued_at: AwareDatetime
+
+
+class DocumentRevoked(DocumentEvent):
+    """A paper is void from now on, whoever holds it. Verifiers learn it from the status list."""
+
+    TYPE: ClassVar[str] = "at.wanderamt.document.revoked.v1"
+
+    number: str
+    revoked_at: AwareDatetime

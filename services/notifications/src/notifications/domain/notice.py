@@ -18,6 +18,21 @@ from wanderamt.kernel.sealed import Sealed
 VALID_FOR = timedelta(hours=24)
 
 
+class Occasion(StrEnum):
+    """What a citizen is told about; each has its texts."""
+
+    DOCUMENT_READY = "document_ready"
+    NEEDS_VISIT = "needs_visit"
+    PAPER_VOID = "paper_void"  # a paper given provisionally does not count: come again
+
+
+TOLD_AS = {
+    Occasion.DOCUMENT_READY: NoticeKind.DOCUMENT_READY,
+    Occasion.NEEDS_VISIT: NoticeKind.NEEDS_VISIT,
+    Occasion.PAPER_VOID: NoticeKind.NEEDS_VISIT,
+}
+
+
 class NoticeState(StrEnum):
     DECIDED = "decided"
     SENT = "sent"
@@ -41,7 +56,7 @@ class Notice:
     id: NoticeId
     version: int
     case_id: CaseId
-    kind: NoticeKind
+    kind: Occasion
     channel: Channel
     language: Language
     reference: str
@@ -58,7 +73,7 @@ class Message:
     """What goes to the providers; the recipient is still sealed."""
 
     notice_id: NoticeId
-    kind: NoticeKind
+    kind: Occasion
     channel: Channel
     language: Language
     reference: str
@@ -89,7 +104,7 @@ Delivery = Sent | Failed | Unknown
 
 def decide_notice(
     notice_id: NoticeId,
-    kind: NoticeKind,
+    kind: Occasion,
     channel: Channel,
     *,
     case_id: CaseId,
@@ -132,7 +147,7 @@ def end_notice(notice: Notice, delivery: Delivery, *, now: datetime) -> Decision
 
 
 def _about(notice: Notice) -> dict[str, object]:
-    return {"notice_id": notice.id, "case_id": notice.case_id, "kind": notice.kind, "channel": notice.channel}
+    return {"notice_id": notice.id, "case_id": notice.case_id, "kind": TOLD_AS[notice.kind], "channel": notice.channel}
 
 
 def _ended(notice: Notice, state: NoticeState, reason: str, *, now: datetime) -> Notice:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from jinja2 import PackageLoader, StrictUndefined, Template
 from jinja2.sandbox import SandboxedEnvironment
-from wanderamt.contracts import Channel, Language, NoticeKind
+from wanderamt.contracts import Channel, Language
+
+from notifications.domain.notice import Occasion
 
 INQUIRIES = "+43 732 7070"
 
@@ -27,16 +29,16 @@ class Texts:
             autoescape=False,
             keep_trailing_newline=True,
         )
-        self._templates: dict[tuple[NoticeKind, Channel, Language], Template] = {
+        self._templates: dict[tuple[Occasion, Channel, Language], Template] = {
             (kind, channel, language): environment.get_template(f"{language}/{kind}.{channel}.txt")
-            for kind in NoticeKind
+            for kind in Occasion
             for channel in Channel
             for language in Language
         }
         for kind, channel, language in self._templates:
             self.render(kind, channel, language, reference="MB-2026-000000")
 
-    def render(self, kind: NoticeKind, channel: Channel, language: Language, *, reference: str) -> Text:
+    def render(self, kind: Occasion, channel: Channel, language: Language, *, reference: str) -> Text:
         text = self._templates[kind, channel, language].render(reference=reference, inquiries=INQUIRIES)
         if channel is Channel.SMS:
             return Text("", text.strip())

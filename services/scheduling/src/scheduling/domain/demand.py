@@ -6,16 +6,17 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from wanderamt.contracts import CaseFinished, CaseNeedsVisit, CaseOpened
+from wanderamt.contracts import CaseCompensated, CaseFinished, CaseNeedsVisit, CaseOpened, CaseReopened, CaseWithdrawn
 from wanderamt.kernel.ids import CaseId, StandId
 
-CaseNews = CaseOpened | CaseFinished | CaseNeedsVisit
+CaseNews = CaseOpened | CaseFinished | CaseNeedsVisit | CaseCompensated | CaseWithdrawn | CaseReopened
 
 
 class Outcome(StrEnum):
     OPEN = "open"
     FINISHED = "finished"
     NEEDS_VISIT = "needs_visit"
+    WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,5 +50,9 @@ def _after(visit: Visit, news: CaseNews) -> Visit:
             return replace(visit, opened_at=news.captured_at)
         case CaseFinished():
             return replace(visit, outcome=Outcome.FINISHED, ended_at=news.finished_at)
-        case CaseNeedsVisit():
+        case CaseNeedsVisit() | CaseCompensated():
             return replace(visit, outcome=Outcome.NEEDS_VISIT, ended_at=news.decided_at)
+        case CaseWithdrawn():
+            return replace(visit, outcome=Outcome.WITHDRAWN, ended_at=news.withdrawn_at)
+        case CaseReopened():
+            return replace(visit, outcome=Outcome.OPEN, ended_at=None)
