@@ -47,11 +47,20 @@ def insertion(rows: list[Row]) -> tuple[str, Sequence[Any]]:
     return (_ONE, rows[0]) if len(rows) == 1 else (_MANY, _columns(rows))
 
 
-def insertion_with(sql: str, args: Sequence[Any], rows: list[Row]) -> tuple[str, Sequence[Any]]:
-    """The same in one statement with `sql`, a writing statement whose arguments are `args`."""
-    if len(rows) == 1:
-        return _joined(sql, len(args), _ONE), (*args, *rows[0])
-    return _joined(sql, len(args), _MANY), (*args, *_columns(rows))
+Statement = tuple[str, Sequence[Any]]
+
+
+def together(writes: Sequence[Statement], rows: list[Row]) -> Statement:
+    """One statement that does all of these writing statements, and inserts the rows if there are any.
+
+    What one of them writes the others do not see: that is how PostgreSQL runs the parts of a WITH.
+    """
+    telling = [insertion(rows)] if rows else []
+    all_of = [*writes, *telling]
+    if len(all_of) == 1:
+        return all_of[0]
+    sql = _joined(tuple(sql for sql, _ in all_of), tuple(len(args) for _, args in all_of))
+    return sql, [arg for _, args in all_of for arg in args]
 
 
 def head_of(row: Mapping[str, Any], *, source: str) -> Head:
@@ -72,10 +81,14 @@ def _columns(rows: list[Row]) -> list[list[Any]]:
 
 
 @lru_cache
-def _joined(sql: str, places: int, telling: str) -> str:
-    """Made once for each statement: the database driver knows it again by its text."""
-    moved = _PLACE.sub(lambda place: f"${int(place[1]) + places}", telling)
-    return f"WITH saved AS ({sql}) {moved}"
+def _joined(statements: tuple[str, ...], places: tuple[int, ...]) -> str:
+    """Made once for each combination: the database driver knows it again by its text."""
+    moved, taken = [], 0
+    for sql, count in zip(statements, places, strict=True):
+        moved.append(_PLACE.sub(lambda place, by=taken: f"${int(place[1]) + by}", sql))  # type: ignore[misc]
+        taken += count
+    parts = ", ".join(f"part_{number} AS ({sql})" for number, sql in enumerate(moved[:-1]))
+    return f"WITH {parts} {moved[-1]}"
 
 
 _PLACE = re.compile(r"\$(\d+)")

@@ -3,13 +3,13 @@
 Kept true: nothing emitted or enqueued leaves unless the transaction commits. Whoever has `work` calls nobody outside.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from wanderamt.backbone import outbox
-from wanderamt.backbone.outbox import Row
+from wanderamt.backbone.outbox import Row, Statement
 from wanderamt.backbone.sources import Sources
 from wanderamt.backbone.topics import OWNERS
 from wanderamt.backbone.tracing import current_trace
@@ -60,17 +60,16 @@ class Work:
         run_at = self.now + timedelta(seconds=after_s)
         self._jobs.extend((self.new_id(), job, trace, run_at) for job in jobs)
 
-    async def save(self, sql: str, *args: object) -> None:
+    async def save(self, sql: str, *args: object, beside: Sequence[Statement] = ()) -> None:
         """Writes state and whatever was emitted so far in one statement: half the round trips of a hot path.
 
-        `sql` is one INSERT, UPDATE or DELETE whose arguments are `args`.
+        `sql` is one INSERT, UPDATE or DELETE whose arguments are `args`; `beside` are others, of other tables.
         """
-        if self._outgoing and not self._quiet:
-            statement, values = outbox.insertion_with(sql, args, self._outgoing)
+        rows = [] if self._quiet else self._outgoing
+        statement, values = outbox.together([(sql, args), *beside], rows)
+        if rows:
             self._told()
-            await self.db.execute(statement, *values)
-        else:
-            await self.db.execute(sql, *args)
+        await self.db.execute(statement, *values)
 
     async def flush(self) -> None:
         """Writes what was emitted and enqueued: two statements at most. Called before each commit and savepoint."""
