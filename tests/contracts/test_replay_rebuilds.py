@@ -10,7 +10,7 @@ import httpx
 from uuid_utils.compat import uuid7
 from wanderamt.backbone.sources import utc_now
 from wanderamt.security.roles import Role
-from wanderamt_local.field import open_case_entry
+from wanderamt_local.field import Numbers, open_case_entry, whole_case
 
 CASES = 60
 
@@ -30,11 +30,12 @@ async def test_a_consumer_rebuilt_from_offset_0_equals_the_live_one_row_by_row(r
     system = running_system
     device_id, stand_id = uuid7(), uuid7()
     clerk = await system.enrol(device_id, stand_id)
-    body = {
-        "service": "found_property_report",
-        "language": "de",
-        "applicant": {"given_name": "A", "family_name": "B", "birth_date": "1980-01-01"},
-    }
+    body = whole_case(
+        "found_property_report",
+        language="de",
+        applicant={"given_name": "A", "family_name": "B", "birth_date": "1980-01-01"},
+        numbers=Numbers(),
+    )
     entries = [
         open_case_entry(uuid7(), uuid7(), stand_id, device_seq=number, captured_at=utc_now(), body=body)
         for number in range(1, CASES + 1)

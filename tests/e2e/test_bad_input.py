@@ -17,7 +17,7 @@ from wanderamt.backbone.sources import utc_now
 from wanderamt.backbone.topics import OWNERS
 from wanderamt.contracts import EVENTS
 from wanderamt_local.contracts import HEARS
-from wanderamt_local.field import open_case_entry
+from wanderamt_local.field import RECEIPTS, Numbers, open_case_entry, whole_case
 from wanderamt_local.system import SERVICES, database_of
 
 MEGABYTES = 2 * 1024 * 1024
@@ -146,11 +146,15 @@ async def test_after_all_that_a_case_still_goes_its_way_and_memory_is_bounded(ru
     system = running_system
     device_id, stand_id, case_id = uuid7(), uuid7(), uuid7()
     clerk = {"Authorization": f"Bearer {await system.enrol(device_id, stand_id)}"}
-    body = {
-        "service": "registration_confirmation",
-        "language": "de",
-        "applicant": {"given_name": "A", "family_name": "B", "birth_date": "1980-01-01"},
-    }
+    numbers = Numbers()
+    async with httpx.AsyncClient(base_url=system.url("intake"), timeout=20) as http:
+        await numbers.lease(http, series=RECEIPTS, block_id=uuid7(), headers=clerk)
+    body = whole_case(
+        "registration_confirmation",
+        language="de",
+        applicant={"given_name": "A", "family_name": "B", "birth_date": "1980-01-01"},
+        numbers=numbers,
+    )
     entry = open_case_entry(uuid7(), case_id, stand_id, device_seq=1, captured_at=utc_now(), body=body)
     async with httpx.AsyncClient(base_url=system.url("intake"), timeout=20) as http:
         (await http.post("/sync", json={"entries": [entry]}, headers=clerk)).raise_for_status()

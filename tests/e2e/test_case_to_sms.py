@@ -13,7 +13,7 @@ from uuid_utils.compat import uuid7
 from wanderamt.backbone.sources import utc_now
 from wanderamt.security.roles import Role
 from wanderamt_local.demo.waterfall import read_spans
-from wanderamt_local.field import open_case_entry
+from wanderamt_local.field import RECEIPTS, Numbers, open_case_entry, whole_case
 from wanderamt_local.system import SERVICES
 
 WAIT_S = 40
@@ -45,12 +45,16 @@ async def test_a_case_reaches_the_phone_and_the_mailbox_and_its_trace_covers_the
     system = running_system
     device_id, stand_id, case_id, trace_id = uuid7(), uuid7(), uuid7(), uuid7().hex
     clerk = {"Authorization": f"Bearer {await system.enrol(device_id, stand_id)}"}
-    body = {
-        "service": "registration_confirmation",
-        "language": "en",
-        "applicant": {"given_name": "Šemsa", "family_name": "Öztürk", "birth_date": "1971-12-31"},
-        "contact": {"phone": "+43660555777", "email": "semsa@mail.example"},
-    }
+    numbers = Numbers()
+    async with httpx.AsyncClient(base_url=system.url("intake"), timeout=20) as http:
+        await numbers.lease(http, series=RECEIPTS, block_id=uuid7(), headers=clerk)
+    body = whole_case(
+        "registration_confirmation",
+        language="en",
+        applicant={"given_name": "Šemsa", "family_name": "Öztürk", "birth_date": "1971-12-31"},
+        contact={"phone": "+43660555777", "email": "semsa@mail.example"},
+        numbers=numbers,
+    )
     entry = open_case_entry(uuid7(), case_id, stand_id, device_seq=1, captured_at=utc_now(), body=body)
     entry["traceparent"] = f"00-{trace_id}-{trace_id[:16]}-01"
     async with httpx.AsyncClient(timeout=10) as http:

@@ -17,13 +17,13 @@ SOURCES = {
     "wanderamt_local": "infra/local/src",
 }
 MUTANTS = {
-    "Services meet only on Kafka": ("intake/handlers.py", "import scheduling.handlers"),
-    "One floor plan for every service": ("intake/store.py", "import intake.handlers"),
+    "Services meet only on Kafka": ("intake/handlers/ground.py", "import scheduling.handlers"),
+    "One floor plan for every service": ("intake/store/stands.py", "import intake.handlers"),
     "The domain is pure": ("scheduling/domain/stand.py", "import random"),
     "SQL in store and tables alone": ("notifications/handlers.py", "import asyncpg"),
     "Whoever holds a transaction calls nobody": ("registry_bridge/store.py", "import httpx"),
     "Whoever calls the world holds no transaction": ("intake/jobs.py", "import wanderamt.backbone.work"),
-    "Settings are read at the door: intake": ("intake/api.py", "import intake.settings"),
+    "Settings are read at the door: intake": ("intake/api/cases.py", "import intake.settings"),
     "The common house stands on its kernel": ("wanderamt/kernel/ids.py", "import wanderamt.contracts"),
     "The library knows no service": ("wanderamt/shell/http.py", "import intake"),
     "What ships needs no test server": ("intake/app.py", "import wanderamt_local"),

@@ -9,11 +9,20 @@ import httpx
 import pytest
 import pytest_asyncio
 from intake.app import build
+from intake.handlers.cases import on_register_answered
+from intake.offers.shelf import open_book
 from intake.settings import Settings
+from intake.store.cases import lock_cases
 from pydantic import SecretStr
 from uuid_utils.compat import uuid7
+from wanderamt.contracts import RegisterAnswered, Verdict
+from wanderamt.kernel.ids import CaseId
+from wanderamt.security.keys import Sealer
 from wanderamt.security.roles import Role
 from wanderamt.shell.service import Service
+from wanderamt_local.field import Numbers, whole_case
+
+BOOK = open_book()
 
 
 @dataclass
@@ -26,7 +35,7 @@ class Desk:
     device_id: UUID
     stand_id: UUID
     seq: int = 0
-    sent: list[dict[str, Any]] = field(default_factory=list)
+    numbers: Numbers = field(default_factory=Numbers)
 
     def bearer(self, *roles: Role, **about: Any) -> dict[str, str]:
         token = self.badge.token(*roles, audience="intake", **about)
@@ -34,6 +43,64 @@ class Desk:
 
     def clerk(self) -> dict[str, str]:
         return self.bearer(Role.CLERK, device=self.device_id, stand=self.stand_id)
+
+    @property
+    def year(self) -> str:
+        """Of the numbers at hand."""
+        return self.numbers.take("GZ").split("-")[1]
+
+    @property
+    def sealer(self) -> Sealer:
+        return Sealer(SecretStr(self.badge.sealing_key))
+
+    async def lease(self, series: str) -> None:
+        for _ in range(2):
+            await self.numbers.lease(self.http, series=series, block_id=uuid7(), headers=self.clerk())
+
+    async def enrol(self, device_id: UUID) -> None:
+        body = {"device_id": str(device_id), "label": "Tablet"}
+        reply = await self.http.post("/devices", json=body, headers=self.bearer(Role.OPERATOR))
+        assert reply.status_code == 201
+
+    async def second(self) -> "Desk":
+        """Another device at the same stand."""
+        other = Desk(self.service, self.http, self.badge, uuid7(), self.stand_id)
+        await self.enrol(other.device_id)
+        await other.lease("BE")
+        return other
+
+    def more(self, case_id: str, type_: str, body: dict[str, Any], *, case_seq: int, **changes: Any) -> dict[str, Any]:
+        """An entry of another kind for a case that this device, or another one, has opened."""
+        return self.entry(case_id=case_id, type=type_, body=body, case_seq=case_seq, **changes)
+
+    async def case(self, case_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = (await self.http.get(f"/cases/{case_id}", headers=self.clerk())).json()
+        return found
+
+    async def form(self, case_id: str) -> dict[str, Any]:
+        async with self.service.ground.database.work() as work:
+            return dict((await lock_cases(work, [UUID(case_id)], self.sealer))[CaseId(UUID(case_id))].case.form)
+
+    async def hear(self, case_id: str, verdict: str) -> None:
+        """The register answers the question that is open, if one is."""
+        rows = await self.rows(f"SELECT request_id FROM case_file WHERE case_id = '{case_id}'")
+        async with self.service.ground.database.work() as work:
+            answer = RegisterAnswered(
+                request_id=rows[0]["request_id"] or uuid7(),
+                case_id=UUID(case_id),
+                register_name="residents",
+                verdict=Verdict(verdict),
+                as_of=work.now,
+            )
+            await on_register_answered(answer, work, sealer=self.sealer, book=BOOK)
+
+    def whole(self) -> dict[str, Any]:
+        return whole_case(
+            "registration_confirmation",
+            applicant={"given_name": "Zoë", "family_name": "Hadžić", "birth_date": "1990-04-01"},
+            contact={"phone": "+43660555001", "email": "zoe@mail.example"},
+            numbers=self.numbers,
+        )
 
     def entry(self, **changes: Any) -> dict[str, Any]:
         self.seq += 1
@@ -45,12 +112,7 @@ class Desk:
             "stand_id": str(self.stand_id),
             "type": "case.open",
             "captured_at": "2026-05-04T09:30:00+02:00",
-            "body": {
-                "service": "registration_confirmation",
-                "language": "de",
-                "applicant": {"given_name": "Zoë", "family_name": "Hadžić", "birth_date": "1990-04-01"},
-                "contact": {"phone": "+43660555001", "email": "zoe@mail.example"},
-            },
+            "body": changes.get("body") or self.whole(),
         }
         return entry | changes
 
@@ -75,8 +137,9 @@ async def desk(make_database: Any, badge: Any, servers: Any) -> AsyncIterator[De
     transport = httpx.ASGITransport(service.ground.http, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://intake") as http:
         desk = Desk(service, http, badge, uuid7(), uuid7())
-        body = {"device_id": str(desk.device_id), "label": "Tablet 1"}
-        assert (await http.post("/devices", json=body, headers=desk.bearer(Role.OPERATOR))).status_code == 201
+        await desk.enrol(desk.device_id)
+        for series in ("GZ", "BE", "UK"):
+            await desk.lease(series)
         yield desk
     await service.ground.database.stop()
 

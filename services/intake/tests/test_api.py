@@ -24,8 +24,7 @@ async def test_an_entry_opens_a_case_and_writes_its_events_in_the_same_transacti
 
 
 async def test_a_service_without_a_register_is_final_at_once_and_its_document_is_ordered(desk: Any) -> None:
-    entry = desk.entry()
-    entry["body"]["service"] = "found_property_report"
+    entry = desk.entry(body={"service": "found_property_report"})
     await desk.sync(entry)
     assert (await desk.http.get(f"/cases/{entry['case_id']}", headers=desk.clerk())).json()["state"] == "final"
     assert [row["queue"] for row in await desk.rows("SELECT queue FROM job")] == ["issue-document"]
@@ -61,7 +60,7 @@ async def test_bad_entries_get_a_code_each_and_the_good_ones_of_the_request_are_
 ) -> None:
     huge = desk.entry()
     huge["body"]["applicant"]["given_name"] = megabytes
-    wrong_body = desk.entry(body={"service": "registration_confirmation"})
+    wrong_body = desk.entry(body={"service": "registration_confirmation", "applicant": {"given_name": "Zoë"}})
     unknown = desk.entry(type="case.fly")
     elsewhere = desk.entry(stand_id=desk.entry()["entry_id"])
     not_offered = desk.entry()
@@ -133,19 +132,30 @@ async def test_the_wrong_role_is_refused(desk: Any) -> None:
 
 async def test_no_personal_data_stands_in_the_database_in_clear(desk: Any) -> None:
     await desk.sync(desk.entry(), desk.entry(type="case.fly"))
-    for table in ("case_file", "outbox", "entry", "refused_entry", "job"):
+    for table in ("case_file", "case_history", "outbox", "entry", "refused_entry", "job"):
         text = str([dict(row) for row in await desk.rows(f"SELECT * FROM {table}")])
         assert not [word for word in ("Hadžić", "Hadzic", "+43660555001", "zoe@mail") if word in text], table
 
 
 async def test_a_sync_of_fifty_entries_is_a_few_statements_in_one_transaction(desk: Any) -> None:
     said: list[str] = []
-    await desk.sync(desk.entry())  # the driver looks types up once per connection
+    final = {"body": {"service": "found_property_report", "applicant": desk.entry()["body"]["applicant"]}}
+    await desk.sync(desk.entry(), desk.entry(**final))  # the driver looks types up once per connection
     for holder in desk.service.ground.database.pool._holders:
         if holder._con:
             holder._con.add_query_logger(lambda query: said.append(query.query))
-    final = {"body": desk.entry()["body"] | {"service": "found_property_report"}}
     reply = await desk.sync(*(desk.entry(**(final if number % 2 else {})) for number in range(50)))
     assert [one["status"] for one in reply.json()["results"]] == ["accepted"] * 50
-    assert len([query for query in said if "pg_notify" not in query]) <= 12
+    assert len([query for query in said if "pg_notify" not in query]) <= 14
     assert len([query for query in said if query.startswith("BEGIN")]) == 1
+
+
+async def test_the_description_of_the_interface_is_whole_and_its_example_is_taken(desk: Any) -> None:
+    described = (await desk.http.get("/openapi.json")).json()
+    assert "$defs" not in json.dumps(described)
+    body = described["paths"]["/sync"]["post"]["requestBody"]["content"]["application/json"]
+    example = body["example"]["entries"][0]
+    types = {one["properties"]["type"]["const"] for one in body["schema"]["properties"]["entries"]["items"]["oneOf"]}
+    assert {"case.open", "case.fill", "case.give_provisional"} <= types
+    reply = await desk.sync(example | {"stand_id": str(desk.stand_id)})
+    assert [one["status"] for one in reply.json()["results"]] == ["accepted"]

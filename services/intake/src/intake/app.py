@@ -2,13 +2,22 @@
 
 from functools import partial
 
+from wanderamt.backbone.clock import Clock
 from wanderamt.backbone.jobs import Lane
+from wanderamt.contracts import RegisterAnswered
 from wanderamt.security.keys import Sealer
 from wanderamt.shell.service import Ground, Service
 
-from intake import handlers, jobs
-from intake.api import add_routes
+from intake import jobs
+from intake.api.cases import case_routes
+from intake.api.conflicts import conflict_routes
+from intake.api.field import field_routes
+from intake.api.numbers import number_routes
 from intake.domain.documents import IssueDocument
+from intake.handlers import ON
+from intake.handlers.cases import on_register_answered, raise_late_cases
+from intake.handlers.documents import claim_sheet, record_sheet
+from intake.handlers.sync import release_ready
 from intake.offers.shelf import open_book
 from intake.paper.render import Press
 from intake.settings import Settings
@@ -21,17 +30,27 @@ def build(settings: Settings | None = None) -> Service:
     ground = Ground.lay(NAME, "intake", settings)
     sealer = Sealer(settings.sealing_key)
     book = open_book(settings.catalogue_folder)
-    add_routes(ground.http, ground.database, sealer, book)
+    for routes in (field_routes, case_routes, conflict_routes, number_routes):
+        ground.http.include_router(routes(ground.database, sealer, book))
     paper = Lane(
         job=IssueDocument,
-        claim=partial(handlers.claim_sheet, book=book),
+        claim=partial(claim_sheet, sealer=sealer, book=book),
         call=partial(jobs.make_sheet, press=Press(), sealer=sealer),
-        record=handlers.record_sheet,
+        record=partial(record_sheet, sealer=sealer),
         slots=4,
         timeout_s=30,
     )
+    on = ON | {RegisterAnswered: partial(on_register_answered, sealer=sealer, book=book)}
     return Service(
         ground,
-        {"relay": ground.relay(), "jobs": ground.jobs([paper]), "inbox": ground.inbox(handlers.ON)},
+        {
+            "relay": ground.relay(),
+            "jobs": ground.jobs([paper]),
+            "inbox": ground.inbox(on),
+            "late cases": Clock(
+                ground.database, "late cases", partial(raise_late_cases, to=settings.late_cases_to, sealer=sealer)
+            ),
+            "held entries": Clock(ground.database, "held entries", partial(release_ready, sealer=sealer, book=book)),
+        },
         projections=("stand",),
     )

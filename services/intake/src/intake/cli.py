@@ -14,9 +14,9 @@ from wanderamt.kernel.refusal import Refusal
 from wanderamt.shell.running import with_service
 from wanderamt.shell.service import Service
 
-from intake import handlers
 from intake.domain.catalogue.difference import differences
 from intake.domain.catalogue.offer import Edition, Offer
+from intake.handlers.ground import enrol_device, revoke_device
 from intake.offers.reading import schema
 from intake.offers.shelf import Shelf, read_shelf
 
@@ -41,7 +41,7 @@ def enrol(device_id: Device, label: Annotated[str, typer.Option(help="What is wr
 
     async def use(service: Service) -> None:
         async with service.ground.database.work() as work:
-            await handlers.enrol_device(DeviceId(device_id), work, label=label, officer="command line")
+            await enrol_device(DeviceId(device_id), work, label=label, officer="command line")
 
     with_service(NAME, use)
     typer.echo(f"device {device_id} is enrolled")
@@ -53,7 +53,7 @@ def revoke(device_id: Device) -> None:
 
     async def use(service: Service) -> Refusal | None:
         async with service.ground.database.work() as work:
-            return await handlers.revoke_device(DeviceId(device_id), work)
+            return await revoke_device(DeviceId(device_id), work)
 
     refusal = with_service(NAME, use)
     if refusal:

@@ -1,10 +1,10 @@
 """The tables of intake. Migrations make them; a test holds both together. Personal data stands here sealed only."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, DateTime, Identity, LargeBinary, MetaData, UniqueConstraint
+from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, LargeBinary, MetaData, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
@@ -33,17 +33,24 @@ class Entry(Table, table=True):
     """The ledger of entries: each is taken once, and a second sending gets the first answer."""
 
     __tablename__ = "entry"
-    __table_args__ = (UniqueConstraint("device_id", "device_seq"),)
+    __table_args__ = (
+        UniqueConstraint("device_id", "device_seq"),
+        Index("ix_entry_held", "received_at", postgresql_where=text("fate = 'held'")),
+    )
     entry_id: UUID = Field(primary_key=True)
     device_id: UUID
     device_seq: int = Field(sa_type=BigInteger)
-    case_id: UUID
+    case_id: UUID = Field(index=True)
     case_seq: int
     type: str
     payload_hash: bytes
-    refusal: str | None
     captured_at: datetime = Field(sa_column=_time())
     received_at: datetime = Field(sa_column=_time())
+    fate: str
+    code: str | None
+    hint: str | None
+    ground: str | None
+    raw: dict[str, Any] | None = Field(sa_column=Column(JSONB))
 
 
 class RefusedEntry(Table, table=True):
@@ -61,33 +68,116 @@ class RefusedEntry(Table, table=True):
 
 
 class Case(Table, table=True):
+    """Where a case stands now. `applicant`, `contact` and `facts` are its form, sealed."""
+
     __tablename__ = "case_file"
+    __table_args__ = (Index("ix_case_file_deadline", "deadline", postgresql_where=text("deadline IS NOT NULL")),)
     case_id: UUID = Field(primary_key=True)
     version: int
+    told: int
     service: str
+    edition: str
     stand_id: UUID = Field(index=True)
     device_id: UUID
     language: str
     state: str
-    applicant: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
-    contact: dict[str, Any] | None = Field(sa_column=Column(JSONB))
+    number: str | None
     captured_at: datetime = Field(sa_column=_time())
+    application_day: date
     opened_at: datetime = Field(sa_column=_time())
     owner: str
     reason: str
     deadline: datetime | None = Field(sa_column=_time(nullable=True))
     request_id: UUID | None
     finished_at: datetime | None = Field(sa_column=_time(nullable=True))
-    edition: str
+    progress: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    applicant: dict[str, Any] | None = Field(sa_column=Column(JSONB))
+    contact: dict[str, Any] | None = Field(sa_column=Column(JSONB))
+    facts: dict[str, Any] | None = Field(sa_column=Column(JSONB))
+
+
+class Chapter(Table, table=True):
+    """What one message did to a case, with the fields it filled, sealed. Written once, never changed."""
+
+    __tablename__ = "case_history"
+    case_id: UUID = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    chapter: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    officer: str
+    device_id: UUID | None
+    entry_id: UUID | None
+    happened_at: datetime = Field(sa_column=_time())
+
+
+class Conflict(Table, table=True):
+    """A field that two devices changed. `clash`: the values, sealed."""
+
+    __tablename__ = "conflict"
+    __table_args__ = (Index("ix_conflict_open", "stand_id", postgresql_where=text("decided_at IS NULL")),)
+    conflict_id: UUID = Field(primary_key=True)
+    case_id: UUID
+    stand_id: UUID
+    entry_id: UUID
+    device_id: UUID
+    name: str
+    clash: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    noted_at: datetime = Field(sa_column=_time())
+    decided_by: str | None
+    decided_at: datetime | None = Field(sa_column=_time(nullable=True))
+    taken: str | None
+
+
+class NumberSeries(Table, table=True):
+    __tablename__ = "number_series"
+    series: str = Field(primary_key=True)
+    year: int = Field(primary_key=True)
+    next_serial: int
+
+
+class NumberBlock(Table, table=True):
+    """Leased to one device. Those of one series and year never overlap."""
+
+    __tablename__ = "number_block"
+    __table_args__ = (
+        UniqueConstraint("series", "year", "first"),
+        Index("ix_number_block_held", "device_id", postgresql_where=text("returned_at IS NULL")),
+    )
+    block_id: UUID = Field(primary_key=True)
+    series: str
+    year: int
+    first: int
+    last: int
+    stand_id: UUID
+    device_id: UUID
+    leased_at: datetime = Field(sa_column=_time())
+    returned_at: datetime | None = Field(sa_column=_time(nullable=True))
+
+
+class NumberGone(Table, table=True):
+    """A number that was used, or voided for a reason: once."""
+
+    __tablename__ = "number_gone"
+    series: str = Field(primary_key=True)
+    year: int = Field(primary_key=True)
+    serial: int = Field(primary_key=True)
+    block_id: UUID = Field(index=True)
+    reason: str | None
+    entry_id: UUID | None
+    gone_at: datetime = Field(sa_column=_time())
 
 
 class Document(Table, table=True):
+    """At most one of a case counts; those that were taken back stay."""
+
     __tablename__ = "document"
+    __table_args__ = (Index("ix_document_valid", "case_id", unique=True, postgresql_where=text("revoked_at IS NULL")),)
     document_id: UUID = Field(primary_key=True)
-    case_id: UUID = Field(unique=True)
+    case_id: UUID = Field(index=True)
     number: str = Field(unique=True)
+    version: int
     ordered_at: datetime = Field(sa_column=_time())
     issued_at: datetime | None = Field(sa_column=_time(nullable=True))
+    revoked_at: datetime | None = Field(sa_column=_time(nullable=True))
     sha256: str | None
     pdf: bytes | None
 

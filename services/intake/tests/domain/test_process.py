@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from intake.domain.catalogue.book import Book, Pinned
 from intake.domain.catalogue.offer import Edition, Handling, Identification
-from intake.domain.merge import Turn, merge, released, seen, turn_of
+from intake.domain.merge import Turn, merge, seen, turn_of
 from intake.domain.process import desk, office
 from intake.domain.process.case import AT_AN_END, Case, CaseState, after, fold
 from intake.domain.process.desk import Opening
@@ -210,9 +210,8 @@ def test_every_kind_of_happening_has_a_name_of_its_own() -> None:
     assert all(fields(kind) is not None for kind in kinds)
 
 
-def test_an_early_entry_is_held_and_released_in_order() -> None:
+def test_an_entry_is_late_next_or_early() -> None:
     assert [turn_of(seq, last=2) for seq in (2, 3, 5)] == [Turn.LATE, Turn.NEXT, Turn.EARLY]
-    assert released({4: "a", 3: "b", 6: "c"}, last=2) == [3, 4]
 
 
 class Morning(RuleBasedStateMachine):

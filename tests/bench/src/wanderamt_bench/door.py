@@ -15,7 +15,7 @@ import asyncpg
 import httpx
 from uuid_utils.compat import uuid7
 from wanderamt.backbone.sources import utc_now
-from wanderamt_local.field import open_case_entry
+from wanderamt_local.field import Numbers, open_case_entry, whole_case
 from wanderamt_local.processes import Command
 from wanderamt_local.state import State, free_port
 from wanderamt_local.system import System, says_ok
@@ -50,17 +50,13 @@ class Door:
         )
         self._seq = 0
 
-    def lines(self, count: int, *, service: str = "registration_confirmation", phone: str = "+43660555001") -> str:
+    def lines(self, count: int, *, service: str = "dog_registration", phone: str = "+43660555001") -> str:
         return "\n".join(self._line(service, phone) for _ in range(count))
 
     def _line(self, service: str, phone: str) -> str:
         self._seq += 1
-        body = {
-            "service": service,
-            "language": "de",
-            "applicant": {"given_name": "Zoë", "family_name": "Hadžić", "birth_date": "1990-04-01"},
-            "contact": {"phone": phone},
-        }
+        applicant = {"given_name": "Zoë", "family_name": "Hadžić", "birth_date": "1990-04-01"}
+        body = whole_case(service, applicant=applicant, contact={"phone": phone}, numbers=Numbers())
         entry = open_case_entry(uuid7(), uuid7(), self.stand_id, device_seq=self._seq, captured_at=utc_now(), body=body)
         return json.dumps(entry)
 
@@ -162,19 +158,28 @@ async def _age(stage: Stage, database: str, rows: int) -> None:
     try:
         await connection.execute(
             f"""
-            INSERT INTO case_file (case_id, version, service, stand_id, device_id, language, state, applicant,
-                                   captured_at, opened_at, owner, reason, finished_at, edition)
-            SELECT gen_random_uuid(), 3, 'dog_registration', gen_random_uuid(), gen_random_uuid(), 'de', 'final', '{{}}',
-                   now(), now(), 'intake', '', now(), 'dog_registration@2024-12-01' FROM generate_series(1, {rows})
+            INSERT INTO case_file (case_id, version, told, service, edition, stand_id, device_id, language, state,
+                                   captured_at, application_day, opened_at, owner, reason, finished_at, progress)
+            SELECT gen_random_uuid(), 7, 3, 'dog_registration', 'dog_registration@2024-12-01', gen_random_uuid(),
+                   gen_random_uuid(), 'de', 'final', now(), now()::date, now(), 'intake', '', now(), '{{}}'
+            FROM generate_series(1, {rows})
             """,
             timeout=600,
         )
         await connection.execute(
             f"""
             INSERT INTO entry (entry_id, device_id, device_seq, case_id, case_seq, type, payload_hash, captured_at,
-                               received_at)
-            SELECT gen_random_uuid(), gen_random_uuid(), n, gen_random_uuid(), 1, 'case.open', '', now(), now()
+                               received_at, fate)
+            SELECT gen_random_uuid(), gen_random_uuid(), n, gen_random_uuid(), 1, 'case.open', '', now(), now(),
+                   'applied'
             FROM generate_series(1, {rows}) n
+            """,
+            timeout=600,
+        )
+        await connection.execute(
+            f"""
+            INSERT INTO case_history (case_id, version, chapter, officer, happened_at)
+            SELECT gen_random_uuid(), 7, '{{}}', 'clerk', now() FROM generate_series(1, {rows})
             """,
             timeout=600,
         )

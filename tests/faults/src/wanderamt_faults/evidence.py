@@ -22,7 +22,7 @@ from wanderamt_faults.rig import Rig
 
 PRIVATE = {
     "intake": {
-        "cases": "SELECT case_id::text AS id, version, state FROM case_file",
+        "cases": "SELECT case_id::text AS id, told AS version, state FROM case_file",
         "documents": "SELECT document_id::text AS id, case_id::text, number, pdf IS NOT NULL AS made FROM document",
         "entries": "SELECT entry_id::text AS id FROM entry",
     },

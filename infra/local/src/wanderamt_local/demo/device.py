@@ -11,7 +11,7 @@ import httpx
 from opentelemetry import propagate, trace
 from wanderamt.backbone.sources import Sources
 
-from wanderamt_local.field import open_case_entry
+from wanderamt_local.field import RECEIPTS, Numbers, open_case_entry
 
 TIMEOUT_S = 10
 
@@ -40,6 +40,7 @@ class Device:
     sources: Sources
     online: bool = True
     lose_next_answer: bool = False
+    numbers: Numbers = field(default_factory=Numbers)
     taps: list[Tap] = field(default_factory=list)
     _waiting: list[Tap] = field(default_factory=list)
     _sending: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -47,6 +48,16 @@ class Device:
     @property
     def waiting(self) -> int:
         return len(self._waiting)
+
+    async def prepare(self) -> None:
+        """While there is a network: leases the numbers of the morning."""
+        async with httpx.AsyncClient(base_url=self.url, timeout=TIMEOUT_S) as client:
+            await self.numbers.lease(
+                client,
+                series=RECEIPTS,
+                block_id=self.sources.new_id(),
+                headers={"Authorization": f"Bearer {self.token}"},
+            )
 
     def tap(self, body: dict[str, Any]) -> None:
         """Writes the entry down on the device. Sending is another matter."""

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
+from wanderamt_local.field import Numbers, whole_case
+
 
 @dataclass(frozen=True)
 class Visit:
@@ -17,14 +19,10 @@ class Visit:
     contact: dict[str, str]
     known: bool
 
-    @property
-    def body(self) -> dict[str, Any]:
-        return {
-            "service": self.service,
-            "language": self.language,
-            "applicant": self.applicant,
-            "contact": self.contact,
-        }
+    def body(self, numbers: Numbers) -> dict[str, Any]:
+        return whole_case(
+            self.service, applicant=self.applicant, contact=self.contact, language=self.language, numbers=numbers
+        )
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,9 @@ class Demo:
     async def _enrol(self, stand_id: Any) -> Device:
         device_id = self.sources.new_id()
         token = await self.system.enrol(device_id, stand_id)
-        return Device(device_id, stand_id, self.system.url("intake"), token, self.sources)
+        device = Device(device_id, stand_id, self.system.url("intake"), token, self.sources)
+        await device.prepare()
+        return device
 
     async def _taps(self) -> None:
         syncing = asyncio.create_task(self._keep_syncing())
@@ -115,7 +117,7 @@ class Demo:
         if online and not self.device.online:
             self.device.lose_next_answer = True  # the first answer after the dead spot is lost: everything goes twice
         self.device.online = online
-        self.device.tap(visit.body)
+        self.device.tap(visit.body(self.device.numbers))
         self.watch.tapped += 1
         self.watch.moment = "online" if online else "no network: entries wait on the device"
 

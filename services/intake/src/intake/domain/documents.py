@@ -1,15 +1,20 @@
-"""What is issued when: one document per final case, with a number that no other document has."""
+"""What is issued when: one document per final case, with a number that no other document has; and what is taken back.
+
+Kept true: a paper that was given provisionally and the final one are one document with one number; a document that was
+taken back stays so, and its case may get another one.
+"""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
-from wanderamt.contracts import DocumentIssued
+from wanderamt.contracts import DocumentIssued, DocumentRevoked
 from wanderamt.kernel.decision import Decision, Job
 from wanderamt.kernel.ids import CaseId, DocumentId
+from wanderamt.kernel.sealed import Sealed
 
-from intake.domain.case import Case
+from intake.domain.process.case import Case, Receipt
 
 
 class IssueDocument(Job):
@@ -25,15 +30,17 @@ class IssueDocument(Job):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Without `pdf` it is ordered but not made yet."""
+    """Without `pdf` it is ordered but not made yet. `version`: how many events of it were told."""
 
     id: DocumentId
     case_id: CaseId
     number: str
     ordered_at: datetime
+    version: int = 0
     sha256: str | None = None
     pdf: bytes | None = None
     issued_at: datetime | None = None
+    revoked_at: datetime | None = None
 
 
 def document_number(year: int, serial: int) -> str:
@@ -41,13 +48,10 @@ def document_number(year: int, serial: int) -> str:
     return f"MB-{year}-{serial:06d}"
 
 
-def order_document(case: Case, *, document_id: DocumentId, serial: int, now: datetime) -> Decision[Document]:
-    document = Document(document_id, case.id, document_number(now.year, serial), now)
-    return Decision(document, jobs=(IssueDocument(case_id=case.id, document_id=document_id),))
-
-
-def issue(document: Document, case: Case, *, pdf: bytes, sha256: str, now: datetime) -> Decision[Document]:
-    issued = replace(document, pdf=pdf, sha256=sha256, issued_at=now)
+def issue(
+    document: Document, case: Case, *, contact: Sealed | None, pdf: bytes, sha256: str, now: datetime
+) -> Decision[Document]:
+    issued = replace(document, pdf=pdf, sha256=sha256, issued_at=now, version=document.version + 1)
     event = DocumentIssued(
         document_id=document.id,
         case_id=case.id,
@@ -56,7 +60,19 @@ def issue(document: Document, case: Case, *, pdf: bytes, sha256: str, now: datet
         number=document.number,
         sha256=sha256,
         language=case.language,
-        contact=case.contact,
+        contact=contact,
         issued_at=now,
     )
     return Decision(issued, (event,))
+
+
+def revoke(document: Document, *, now: datetime) -> Decision[Document]:
+    """A paper that was only given provisionally is told as void too: it is in somebody's hand."""
+    revoked = replace(document, revoked_at=now, version=document.version + 1)
+    event = DocumentRevoked(document_id=document.id, case_id=document.case_id, number=document.number, revoked_at=now)
+    return Decision(revoked, (event,))
+
+
+def given_provisionally(case_id: CaseId, given: Receipt, *, now: datetime) -> Document:
+    """A paper that exists on a device's printer alone, as the document it is."""
+    return Document(given.document_id, case_id, given.number, now)

@@ -6,22 +6,40 @@ entry cannot take the others of its request with it.
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, EmailStr, Field, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    EmailStr,
+    Field,
+    StrictBool,
+    StrictInt,
+    TypeAdapter,
+    ValidationError,
+)
 from wanderamt.contracts import Language
 from wanderamt.kernel.refusal import Refusal
 
+from intake.domain.catalogue.offer import Handling, Identification
+from intake.domain.catalogue.words import Code
+from intake.domain.numbers import Series
+from intake.domain.process.happening import FieldValue, Payment
 from intake.domain.refusals import ENTRY_TOO_LARGE, INVALID_ENTRY, MALFORMED_ENTRY, UNKNOWN_TYPE
 
 MAX_ENTRY_BYTES = 1024 * 1024
-OPEN_CASE = "case.open"
-TYPES = frozenset({OPEN_CASE})
 PHONE_PATTERN = r"^\+[1-9][0-9]{6,14}$"
 TRACE_PATTERN = r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"
+NUMBER_PATTERN = r"^[A-Z]{2}-[0-9]{4}-[0-9]{7}-[0-9]$"
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Answer = StrictBool | StrictInt | Annotated[str, Field(max_length=200)]
+DocumentNumber = Annotated[str, Field(pattern=NUMBER_PATTERN, examples=["UK-2026-0000123-4"])]
 
 
 class _Strict(BaseModel):
@@ -29,9 +47,12 @@ class _Strict(BaseModel):
 
 
 class Applicant(_Strict):
-    given_name: str = Field(min_length=1, max_length=200)
-    family_name: str = Field(min_length=1, max_length=200)
-    birth_date: date
+    """Whose case it is. Where the day or the month of birth is not known, the year alone: never an invented day."""
+
+    given_name: Name
+    family_name: Name
+    birth_date: date | None = None
+    birth_year: int | None = Field(None, ge=1850, le=2200)
 
 
 class Contact(_Strict):
@@ -39,32 +60,138 @@ class Contact(_Strict):
     email: EmailStr | None = None
 
 
-class OpenCase(_Strict):
-    """Body of a case.open entry."""
+class SeenPaper(_Strict):
+    code: Code
+    handling: Handling
+
+
+class Money(_Strict):
+    """What was charged. `receipt`: the number on the receipt, of a block of this device."""
+
+    cents: int = Field(ge=0, le=10_000_000)
+    payment: Payment
+    receipt: str = Field(pattern=NUMBER_PATTERN, examples=["BE-2026-0000045-9"])
+
+
+class Provisional(_Strict):
+    """A document that was printed on the device before the register answered."""
+
+    document_id: UUID
+    number: DocumentNumber
+
+
+class OpenBody(_Strict):
+    """Everything beyond the service may come later; what comes now is done in the order of the service's steps."""
 
     service: str = Field(max_length=80)
     language: Language = Language.DE
-    applicant: Applicant
+    number: str | None = Field(None, pattern=NUMBER_PATTERN, description="File number, of a block of this device.")
+    applicant: Applicant | None = None
     contact: Contact = Contact()
+    facts: dict[Code, Answer] = Field({}, max_length=50)
+    identified: Identification | None = None
+    papers: tuple[SeenPaper, ...] = Field((), max_length=50)
+    paid: Money | None = None
+    provisional: Provisional | None = None
+
+
+class ApplicantFields(_Strict):
+    given_name: Name = ""
+    family_name: Name = ""
+    birth_date: date | None = None
+    birth_year: int | None = Field(None, ge=1850, le=2200)
+
+
+class FillBody(_Strict):
+    """The fields that changed, no others; null empties one."""
+
+    applicant: ApplicantFields = ApplicantFields()
+    contact: Contact = Contact()
+    facts: dict[Code, Answer | None] = Field({}, max_length=50)
+
+
+class IdentifyBody(_Strict):
+    level: Identification
+
+
+class HandOverBody(_Strict):
+    to: str = Field(min_length=1, max_length=100)
+    reason: str = Field(min_length=1, max_length=500)
+    deadline: AwareDatetime
+
+
+class NoBody(_Strict):
+    pass
 
 
 class Entry(_Strict):
-    """`device_seq` is gapless per device, `case_seq` per case and device; `captured_at` never orders anything."""
+    """`device_seq` is gapless per device, `case_seq` per case and device; `captured_at` never orders anything.
+
+    `base_version`: the version of the case its author had seen, 0 for none; what the device itself did counts as seen.
+    """
 
     entry_id: UUID
     case_id: UUID
     device_seq: int = Field(ge=1)
     case_seq: int = Field(ge=1)
+    base_version: int = Field(0, ge=0)
     stand_id: UUID
-    type: Literal["case.open"]
     captured_at: AwareDatetime
     traceparent: str | None = Field(None, pattern=TRACE_PATTERN, description="W3C trace context of the tap")
-    body: OpenCase
+    type: str
 
     @property
     def payload_hash(self) -> bytes:
         """SHA-256 of the content, without the trace: a second sending has a trace of its own."""
-        return hashlib.sha256(self.model_dump_json(exclude={"traceparent"}).encode()).digest()
+        return hashlib.sha256(self.model_dump_json(exclude={"traceparent"}, exclude_unset=True).encode()).digest()
+
+
+class OpenCase(Entry):
+    type: Literal["case.open"]
+    body: OpenBody
+
+
+class FillCase(Entry):
+    type: Literal["case.fill"]
+    body: FillBody
+
+
+class IdentifyApplicant(Entry):
+    type: Literal["case.identify"]
+    body: IdentifyBody
+
+
+class SeePaper(Entry):
+    type: Literal["case.see_paper"]
+    body: SeenPaper
+
+
+class TakeFee(Entry):
+    type: Literal["case.pay"]
+    body: Money
+
+
+class GiveProvisional(Entry):
+    type: Literal["case.give_provisional"]
+    body: Provisional
+
+
+class HandOver(Entry):
+    type: Literal["case.hand_over"]
+    body: HandOverBody
+
+
+class Withdraw(Entry):
+    type: Literal["case.withdraw"]
+    body: NoBody = NoBody()
+
+
+AnyEntry = OpenCase | FillCase | IdentifyApplicant | SeePaper | TakeFee | GiveProvisional | HandOver | Withdraw
+ENTRY: TypeAdapter[AnyEntry] = TypeAdapter(Annotated[AnyEntry, Field(discriminator="type")])
+TYPES = frozenset(
+    str(one.model_fields["type"].annotation.__args__[0])  # type: ignore[union-attr]
+    for one in (OpenCase, FillCase, IdentifyApplicant, SeePaper, TakeFee, GiveProvisional, HandOver, Withdraw)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +204,43 @@ class UnreadableEntry:
     raw: bytes
 
 
-def read_line(line: bytes) -> Entry | UnreadableEntry:
+def form_of(body: OpenBody | FillBody) -> dict[str, FieldValue]:
+    """The fields that were given, by their names in the form. Dates among the facts are still text."""
+    form: dict[str, FieldValue] = {}
+    for part, given in (("applicant", body.applicant), ("contact", body.contact)):
+        values: Mapping[str, Any] = given.model_dump(exclude_unset=True) if given else {}
+        form |= {f"{part}.{name}": value for name, value in values.items()}
+    return form | {f"facts.{code}": value for code, value in body.facts.items()}
+
+
+def numbers_of(entry: AnyEntry) -> list[tuple[str, Series]]:
+    """The numbers that the device gave out with it, and the series each must be of."""
+    match entry:
+        case OpenCase(body=body):
+            given = [
+                (body.number, Series.FILE),
+                (body.paid.receipt if body.paid else None, Series.RECEIPT),
+                (body.provisional.number if body.provisional else None, Series.DOCUMENT),
+            ]
+            return [(number, series) for number, series in given if number]
+        case TakeFee(body=paid):
+            return [(paid.receipt, Series.RECEIPT)]
+        case GiveProvisional(body=paper):
+            return [(paper.number, Series.DOCUMENT)]
+    return []
+
+
+def read_line(line: bytes) -> AnyEntry | UnreadableEntry:
     """One entry from one line of NDJSON."""
     if len(line) > MAX_ENTRY_BYTES:
         return UnreadableEntry(None, ENTRY_TOO_LARGE, (), line)
     try:
-        return Entry.model_validate_json(line)
+        return ENTRY.validate_json(line)
     except ValidationError:
         return _explain(line)
 
 
-def _explain(line: bytes) -> Entry | UnreadableEntry:
+def _explain(line: bytes) -> AnyEntry | UnreadableEntry:
     """What is wrong with a line: the long way round, which good lines are spared."""
     try:
         return read_value(json.loads(line))
@@ -95,7 +248,7 @@ def _explain(line: bytes) -> Entry | UnreadableEntry:
         return UnreadableEntry(None, MALFORMED_ENTRY, (), line)
 
 
-def read_value(value: object) -> Entry | UnreadableEntry:
+def read_value(value: object) -> AnyEntry | UnreadableEntry:
     """One entry from parsed JSON."""
     raw = json.dumps(value).encode()
     if not isinstance(value, dict):
@@ -106,9 +259,12 @@ def read_value(value: object) -> Entry | UnreadableEntry:
     if value.get("type") not in TYPES:
         return UnreadableEntry(claimed, UNKNOWN_TYPE, (), raw)
     try:
-        return Entry.model_validate_json(raw)
+        return ENTRY.validate_json(raw)
     except ValidationError as error:
-        wrong = tuple(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_input=False))
+        wrong = tuple(
+            f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}"  # the first place is the entry's type
+            for one in error.errors(include_input=False)
+        )
         return UnreadableEntry(claimed, INVALID_ENTRY, wrong, raw)
 
 

@@ -5,7 +5,7 @@ both to different values is a conflict: the value that lies there stays, the oth
 Nothing is dropped. Source: three-way merge per field, with the form of the seen version as the common ancestor.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -25,14 +25,6 @@ def turn_of(case_seq: int, *, last: int) -> Turn:
     if case_seq == last + 1:
         return Turn.NEXT
     return Turn.EARLY if case_seq > last else Turn.LATE
-
-
-def released(held: Mapping[int, object], *, last: int) -> list[int]:
-    """The case sequences whose turn has come, in order, of those held back."""
-    ready = []
-    while (last := last + 1) in held:
-        ready.append(last)
-    return ready
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,13 @@ from enum import StrEnum
 from wanderamt.kernel.ids import DeviceId, StandId
 from wanderamt.kernel.refusal import Refusal
 
-from intake.domain.refusals import BLOCK_RETURNED, NUMBER_NOT_IN_BLOCK, NUMBER_TAKEN, NUMBER_UNREADABLE
+from intake.domain.refusals import (
+    BLOCK_RETURNED,
+    NUMBER_NOT_IN_BLOCK,
+    NUMBER_OF_OTHER_KIND,
+    NUMBER_TAKEN,
+    NUMBER_UNREADABLE,
+)
 
 BLOCK_SIZE = 50
 
@@ -58,6 +64,9 @@ class Block:
     def __contains__(self, serial: int) -> bool:
         return self.first <= serial <= self.last
 
+    def holds(self, number: Number) -> bool:
+        return (number.series, number.year) == (self.series, self.year) and number.serial in self
+
     def numbers(self) -> Iterator[Number]:
         return (Number(self.series, self.year, serial) for serial in range(self.first, self.last + 1))
 
@@ -77,6 +86,19 @@ def read_number(text: str) -> Number | Refusal:
     if not found or found["digit"] != _check_digit(found["year"] + found["serial"]):
         return NUMBER_UNREADABLE
     return Number(Series(found["series"]), int(found["year"]), int(found["serial"]))
+
+
+def read_all(texts: Iterable[tuple[str, Series]]) -> list[Number] | Refusal:
+    """Each must be of the series it stands for."""
+    read = []
+    for text, series in texts:
+        number = read_number(text)
+        if isinstance(number, Refusal):
+            return number
+        if number.series is not series:
+            return NUMBER_OF_OTHER_KIND
+        read.append(number)
+    return read
 
 
 def lease(

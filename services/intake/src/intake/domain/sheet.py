@@ -14,7 +14,7 @@ class Sheet:
     number: str
     place: str
     issued_on: date
-    applicant: Sealed
+    applicant: Sealed | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 from functools import reduce
+from typing import Any
 
 from wanderamt.contracts import Language
 from wanderamt.kernel.ids import CaseId, DeviceId, DocumentId, RequestId, StandId
@@ -99,7 +100,14 @@ def after(case: Case | None, happening: Happening, case_id: CaseId) -> Case:
         return _opened(case_id, happening)
     if case is None:
         raise ValueError(f"the history of case {case_id} does not begin with its opening")
-    return replace(_changed(case, happening), version=case.version + 1)
+    return replace(case, version=case.version + 1, **_changes(case, happening))
+
+
+def then(case: Case, happened: Iterable[Happening]) -> Case:
+    """The case once all of this has happened to it."""
+    for happening in happened:
+        case = after(case, happening, case.id)
+    return case
 
 
 def _opened(case_id: CaseId, opened: Opened) -> Case:
@@ -121,65 +129,63 @@ def _opened(case_id: CaseId, opened: Opened) -> Case:
     )
 
 
-def _changed(case: Case, happening: Happening) -> Case:
+def _changes(case: Case, happening: Happening) -> dict[str, Any]:
     match happening:
         case Filled(fields):
-            return replace(case, form=_filled(case.form, fields))
+            return {"form": _filled(case.form, fields)}
         case Identified(level):
-            return replace(case, identified=level)
+            return {"identified": level}
         case PaperSeen(code):
-            return replace(case, papers=case.papers | {code})
+            return {"papers": case.papers | {code}}
         case RegisterAsked():
-            return replace(
-                case,
-                state=CaseState.PROVISIONAL,
-                request_id=happening.request_id,
-                reason=f"waits for the register {happening.register_name}",
-                deadline=happening.deadline,
-            )
+            return {
+                "state": CaseState.PROVISIONAL,
+                "request_id": happening.request_id,
+                "reason": f"waits for the register {happening.register_name}",
+                "deadline": happening.deadline,
+            }
         case RegisterConfirmed():
-            return replace(case, state=CaseState.OPEN, request_id=None, confirmed=True, reason="confirmed")
+            return {"state": CaseState.OPEN, "request_id": None, "confirmed": True, "reason": "confirmed"}
         case ReceiptGiven():
-            return replace(case, receipt=Receipt(happening.document_id, happening.number))
+            return {"receipt": Receipt(happening.document_id, happening.number)}
         case Paid():
             receipts = (*case.receipts, happening.receipt)
-            return replace(case, paid_cents=case.paid_cents + happening.cents, receipts=receipts, settled=True)
+            return {"paid_cents": case.paid_cents + happening.cents, "receipts": receipts, "settled": True}
     return _moved(case, happening)
 
 
-def _moved(case: Case, happening: Happening) -> Case:
+def _moved(case: Case, happening: Happening) -> dict[str, Any]:
     """To another state, or into other hands."""
     match happening:
         case Finished():
-            return _ended(case, CaseState.FINAL)
+            return _ended(CaseState.FINAL)
         case Closed():
-            return _ended(case, CaseState.CLOSED)
+            return _ended(CaseState.CLOSED)
         case Compensated(_, refund_cents):
-            return replace(_ended(case, CaseState.COMPENSATED), paid_cents=case.paid_cents - refund_cents, receipt=None)
+            return _ended(CaseState.COMPENSATED) | {"paid_cents": case.paid_cents - refund_cents, "receipt": None}
         case Withdrawn(refund_cents):
-            return replace(_ended(case, CaseState.WITHDRAWN), paid_cents=case.paid_cents - refund_cents, receipt=None)
+            return _ended(CaseState.WITHDRAWN) | {"paid_cents": case.paid_cents - refund_cents, "receipt": None}
         case SentToVisit(reason, deadline):
-            return replace(case, state=CaseState.NEEDS_VISIT, request_id=None, reason=reason, deadline=deadline)
+            return {"state": CaseState.NEEDS_VISIT, "request_id": None, "reason": reason, "deadline": deadline}
         case HandedOver(owner, reason, deadline):
-            return replace(case, owner=owner, reason=reason, deadline=deadline)
+            return {"owner": owner, "reason": reason, "deadline": deadline}
         case Reopened(owner, reason, deadline):
-            return replace(
-                case,
-                state=CaseState.OPEN,
-                owner=owner,
-                reason=reason,
-                deadline=deadline,
-                confirmed=False,
-                receipt=None,
-                settled=case.paid_cents > 0,
-            )
+            return {
+                "state": CaseState.OPEN,
+                "owner": owner,
+                "reason": reason,
+                "deadline": deadline,
+                "confirmed": False,
+                "receipt": None,
+                "settled": case.paid_cents > 0,
+            }
         case Overdue(owner, deadline):
-            return replace(case, owner=owner, deadline=deadline)
+            return {"owner": owner, "deadline": deadline}
     raise ValueError(f"nothing is known of {type(happening).__name__}")
 
 
-def _ended(case: Case, state: CaseState) -> Case:
-    return replace(case, state=state, reason="", deadline=None, request_id=None)
+def _ended(state: CaseState) -> dict[str, Any]:
+    return {"state": state, "reason": "", "deadline": None, "request_id": None}
 
 
 def _filled(form: Mapping[str, FieldValue], fields: Mapping[str, FieldValue]) -> Mapping[str, FieldValue]:

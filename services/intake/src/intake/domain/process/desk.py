@@ -11,11 +11,13 @@ from wanderamt.kernel.refusal import Refusal
 from intake.domain.catalogue.book import Book
 from intake.domain.catalogue.due import application_day
 from intake.domain.catalogue.offer import Edition, Handling, Identification, Step, facts_wrong
+from intake.domain.catalogue.words import FactKind
 from intake.domain.process.case import Case, CaseState
 from intake.domain.process.happening import (
     FieldValue,
     Filled,
     Finished,
+    Form,
     Happening,
     Identified,
     Opened,
@@ -53,6 +55,7 @@ FIELDS: dict[str, type] = {
     "contact.phone": str,
     "contact.email": str,
 }
+PERSON = ("applicant.given_name", "applicant.family_name")  # without these no register is asked
 OPEN_FOR = timedelta(days=1)  # by the end of that the owner has acted, or the clock raises it
 
 
@@ -75,7 +78,8 @@ def open_case(case: Case | None, opening: Opening, book: Book, *, now: datetime)
     pinned = book.on(opening.service, day)
     if isinstance(pinned, Refusal):
         return pinned
-    if wrong := next(_wrong(opening.form, pinned.edition), None):
+    form = read_facts(opening.form, pinned.edition)
+    if wrong := next(_wrong(form, pinned.edition), None):
         return field_wrong(wrong)
     opened = Opened(
         service=pinned.service,
@@ -89,7 +93,13 @@ def open_case(case: Case | None, opening: Opening, book: Book, *, now: datetime)
         number=opening.number,
         deadline=now + OPEN_FOR,
     )
-    return (opened, Filled(opening.form)) if opening.form else (opened,)
+    return (opened, Filled(form)) if form else (opened,)
+
+
+def read_facts(form: Form, edition: Edition) -> dict[str, FieldValue]:
+    """With dates where facts of kind date came as text. What is no date stays, and is refused as what it is."""
+    dates = {FACT + fact.code for fact in edition.facts if fact.kind is FactKind.DATE}
+    return {name: _date(value) if name in dates else value for name, value in form.items()}
 
 
 def fill(case: Case, edition: Edition, fields: Mapping[str, FieldValue]) -> Happenings | Refusal:
@@ -153,6 +163,8 @@ def proceed(case: Case, edition: Edition, *, request_id: RequestId, now: datetim
         return ()
     waiting = waiting_for(case, edition, leaving_out=Step.FEE)
     if waiting and waiting.step is Step.REGISTER:
+        if any(case.form.get(name) is None for name in PERSON):
+            return ()  # nobody to ask about yet
         return tuple(
             RegisterAsked(
                 request_id=request_id,
@@ -173,6 +185,13 @@ def _not_now(case: Case, edition: Edition, step: Step) -> Refusal | None:
         return STEP_NOT_TAKEN
     earlier: Waiting | None = before(case, edition, step)
     return step_too_early(step, earlier.step) if earlier else None
+
+
+def _date(value: FieldValue) -> FieldValue:
+    try:
+        return date.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def _wrong(fields: Mapping[str, FieldValue], edition: Edition) -> Iterator[str]:

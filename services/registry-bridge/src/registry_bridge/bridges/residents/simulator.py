@@ -28,12 +28,16 @@ PARSER = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=Fals
 
 
 class Knobs(BaseModel):
-    """`latency_s` ± `jitter_s` before each answer; the next `fail_next` calls end in fault F501; `down`: HTTP 503."""
+    """`latency_s` ± `jitter_s` before each answer; the next `fail_next` calls end in fault F501; `down`: HTTP 503.
+
+    `knows_nobody`: the answer to every question is that there are no data.
+    """
 
     latency_s: float = Field(1.0, ge=0)
     jitter_s: float = Field(0.5, ge=0)
     fail_next: int = Field(0, ge=0)
     down: bool = False
+    knows_nobody: bool = False
 
 
 class Simulator:
@@ -69,7 +73,9 @@ class Simulator:
         if self.knobs.fail_next:
             self.knobs.fail_next -= 1
             return _fault("F501", "try again later")
-        known = self.people is None or (asked["FamilyName"], asked["GivenName"], asked["BirthDate"]) in self.people
+        known = not self.knobs.knows_nobody and (
+            self.people is None or (asked["FamilyName"], asked["GivenName"], asked["BirthDate"]) in self.people
+        )
         return _answer(
             {"Status": "CONFIRMED", "Municipality": "Linz", "RegisteredSince": "2012-05-02"}
             if known

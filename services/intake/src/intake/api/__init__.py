@@ -1,0 +1,1 @@
+"""HTTP in: the field app, the office, and whoever holds a paper."""

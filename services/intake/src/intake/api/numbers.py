@@ -1,0 +1,153 @@
+"""Blocks of file, receipt and document numbers, so that a device can number without network."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Path
+from pydantic import BaseModel, ConfigDict, Field
+from wanderamt.backbone.database import Database
+from wanderamt.kernel.ids import DeviceId, StandId
+from wanderamt.security.keys import Sealer
+from wanderamt.security.roles import Role
+from wanderamt.security.tokens import Caller
+from wanderamt.shell.http import only
+from wanderamt.shell.problems import Refused
+
+from intake.api.outcome import told
+from intake.domain.catalogue.book import Book
+from intake.domain.numbers import Number, Series
+from intake.domain.refusals import NOT_ENROLLED
+from intake.handlers import numbers
+from intake.handlers.numbers import Leased
+
+Year = Annotated[int, Path(ge=2000, le=2200)]
+
+
+class LeaseIn(BaseModel):
+    """`block_id`: made by the device. The same id again gets the same block."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    block_id: UUID
+    series: Series
+
+
+class BlockOut(BaseModel):
+    """`numbers`: those that may still be used, in order, as they are printed."""
+
+    block_id: UUID
+    series: Series
+    leased_at: datetime
+    returned_at: datetime | None
+    numbers: list[str] = Field(examples=[["UK-2026-0000001-3", "UK-2026-0000002-1"]])
+
+
+class ReturnIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str = Field(min_length=1, max_length=200, examples=["stand closed"])
+
+
+class VoidIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    number: str = Field(max_length=40, examples=["UK-2026-0000001-3"])
+    reason: str = Field(min_length=1, max_length=200, examples=["misprinted"])
+
+
+class GapOut(BaseModel):
+    number: str
+    reason: str
+
+
+class AccountOut(BaseModel):
+    """Every number given to a block is used, void with a reason, or still out; `unexplained` is empty."""
+
+    series: Series
+    year: int
+    used: int
+    outstanding: int
+    voided: int
+    unexplained: list[int]
+    gaps: list[GapOut]
+
+
+def number_routes(database: Database, _sealer: Sealer, _book: Book) -> APIRouter:
+    router = APIRouter(tags=["numbers"])
+
+    @router.post("/numbers/blocks", status_code=201)
+    async def lease(order: LeaseIn, caller: Caller = only(Role.CLERK)) -> BlockOut:
+        """Leases the next 50 numbers of a series to the device of the token."""
+        device_id, stand_id = _field(caller)
+        async with database.work() as work:
+            leased = await numbers.lease_block(
+                order.block_id, work, series=order.series, device_id=device_id, stand_id=stand_id
+            )
+            return _block_out(told(leased))
+
+    @router.get("/numbers/blocks")
+    async def held(caller: Caller = only(Role.CLERK)) -> list[BlockOut]:
+        """The blocks that the device of the token has not given back."""
+        device_id, _ = _field(caller)
+        async with database.work() as work:
+            return [_block_out(one) for one in await numbers.held_blocks(work, device_id=device_id)]
+
+    @router.post("/numbers/blocks/{block_id}/return")
+    async def give_back(block_id: UUID, order: ReturnIn, caller: Caller = only(Role.CLERK)) -> BlockOut:
+        """Gives a block back after the device has sent everything. What was not used is void with the reason."""
+        device_id, _ = _field(caller)
+        async with database.work() as work:
+            return _block_out(
+                told(await numbers.return_block(block_id, work, reason=order.reason, device_id=device_id))
+            )
+
+    @router.post("/numbers/void", status_code=204)
+    async def void(order: VoidIn, caller: Caller = only(Role.CLERK)) -> None:
+        """A number that was spoilt before it was used: misprinted, torn."""
+        device_id, _ = _field(caller)
+        async with database.work() as work:
+            told(await numbers.void_number(order.number, work, reason=order.reason, device_id=device_id))
+
+    @router.get("/numbers/{series}/{year}")
+    async def account(
+        series: Series,
+        year: Annotated[int, Path(ge=2000, le=2200)],
+        _: Caller = only(Role.CLERK, Role.PLANNER, Role.OPERATOR),
+    ) -> AccountOut:
+        """Where every number of a series went, gap by gap."""
+        async with database.work() as work:
+            found, blocks = await numbers.report(work, series=series, year=year)
+        gaps = [
+            GapOut(number=str(Number(series, year, serial)), reason=reason)
+            for one in blocks
+            for serial, reason in one.block.voided
+        ]
+        return AccountOut(
+            series=series,
+            year=year,
+            used=found.used,
+            outstanding=found.outstanding,
+            voided=found.voided,
+            unexplained=list(found.unexplained),
+            gaps=gaps,
+        )
+
+    return router
+
+
+def _field(caller: Caller) -> tuple[DeviceId, StandId]:
+    if not caller.device_id or not caller.stand_id:
+        raise Refused(NOT_ENROLLED)
+    return DeviceId(caller.device_id), StandId(caller.stand_id)
+
+
+def _block_out(leased: Leased) -> BlockOut:
+    block = leased.block
+    return BlockOut(
+        block_id=leased.id,
+        series=block.series,
+        leased_at=block.leased_at,
+        returned_at=block.returned_at,
+        numbers=[str(number) for number in leased.left],
+    )

@@ -1,0 +1,14 @@
+"""Every message into intake: entries from the field, orders of the office, events from the topics, outcomes of jobs."""
+
+from collections.abc import Awaitable, Callable
+
+from wanderamt.contracts import Event, RegisterAnswered, StandCancelled, StandScheduled
+
+from intake.handlers.cases import on_register_answered
+from intake.handlers.ground import on_stand_cancelled, on_stand_scheduled
+
+ON: dict[type[Event], Callable[..., Awaitable[None]]] = {
+    RegisterAnswered: on_register_answered,
+    StandScheduled: on_stand_scheduled,
+    StandCancelled: on_stand_cancelled,
+}

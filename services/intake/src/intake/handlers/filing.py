@@ -1,0 +1,119 @@
+"""What has happened to cases goes to where it belongs: the file, the history, the topics, the printing room.
+
+Kept true: all of it in one transaction; whoever files has locked the case.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from wanderamt.backbone.tracing import traced
+from wanderamt.backbone.work import Work
+from wanderamt.kernel.ids import CaseId, DeviceId, DocumentId, EntryId
+from wanderamt.security.keys import Sealer
+
+from intake.domain.documents import Document, IssueDocument, document_number, given_provisionally, revoke
+from intake.domain.process.case import Case, CaseState
+from intake.domain.process.desk import Happenings
+from intake.domain.process.happening import Compensated, Filled, Finished, ReceiptGiven, Reopened, Withdrawn
+from intake.domain.telling import Parts, told
+from intake.store import cases, documents
+from intake.store.cases import Filed
+from intake.store.forms import reseal, seal_form
+from intake.store.history import Chapter
+
+TAKES_BACK = (Compensated, Withdrawn, Reopened)  # a paper of before does not count any more
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """Who did it: an officer, with the device and entry it came by, or a register or the clock."""
+
+    officer: str
+    device_id: DeviceId | None = None
+    entry_id: EntryId | None = None
+    traceparent: str | None = None
+
+
+@dataclass
+class Filing:
+    """Of one transaction. `turn` what happened, each in its turn; `close` writes all of it in a few statements."""
+
+    work: Work
+    sealer: Sealer
+    files: dict[CaseId, Filed] = field(default_factory=dict)
+    _chapters: list[Chapter] = field(default_factory=list)
+    _papers: list[Document] = field(default_factory=list)
+    _wanted: list[tuple[Case, str | None]] = field(default_factory=list)
+    _void: set[CaseId] = field(default_factory=set)
+    _touched: set[CaseId] = field(default_factory=set)
+
+    def turn(self, case: Case, happened: Happenings, by: By) -> None:
+        """`case`: as it is after what happened. Tells what leaves the house, under the trace at hand."""
+        if not happened:
+            return
+        work, before = self.work, self.files.get(case.id)
+        changed = [name for one in happened if isinstance(one, Filled) for name in one.fields]
+        parts = reseal(before.parts if before else Parts(), case.form, changed, case_id=case.id, sealer=self.sealer)
+        events = told(happened, case, parts, officer=by.officer, now=work.now)
+        number = (before.told if before else 0) + len(events)
+        work.emit(*events, version=number)
+        ended = work.now if case.state is CaseState.FINAL else None
+        self.files[case.id] = Filed(
+            case,
+            parts,
+            number,
+            opened_at=before.opened_at if before else work.now,
+            finished_at=(before.finished_at if before else None) or ended,
+        )
+        self._touched.add(case.id)
+        fields = parts if not before else self._sealed_fields(happened, case.id)
+        self._chapters.append(Chapter(case.id, case.version, happened, fields, by.officer, by.device_id, by.entry_id))
+        self._note_papers(case, happened, by)
+
+    async def close(self) -> None:
+        if not self._touched:
+            return
+        await cases.save_cases(self.work, [self.files[case_id] for case_id in self._touched], self._chapters)
+        await self._order_documents()
+
+    def _sealed_fields(self, happened: Happenings, case_id: CaseId) -> Parts:
+        filled = next((one for one in happened if isinstance(one, Filled)), None)
+        return seal_form(filled.fields, case_id, self.sealer) if filled else Parts()
+
+    def _note_papers(self, case: Case, happened: Happenings, by: By) -> None:
+        for one in happened:
+            if isinstance(one, TAKES_BACK):
+                self._void.add(case.id)
+            if isinstance(one, ReceiptGiven) and case.receipt:
+                self._papers.append(given_provisionally(case.id, case.receipt, now=self.work.now))
+            if isinstance(one, Finished):
+                self._wanted.append((case, by.traceparent))
+
+    async def _order_documents(self) -> None:
+        ordered = await self._new_papers()
+        for paper in await documents.lock_documents_of_cases(self.work, self._void) if self._void else []:
+            decision = revoke(paper, now=self.work.now)
+            self.work.emit(*decision.events, version=decision.state.version)
+            ordered.append(decision.state)
+        if ordered or self._papers:
+            await documents.save_documents(self.work, [*self._papers, *ordered])
+
+    async def _new_papers(self) -> list[Document]:
+        """Ordered under the trace of the entry that finished the case, or under the current one."""
+        work = self.work
+        unnumbered = sum(not case.receipt for case, _ in self._wanted)
+        serials = iter(await documents.next_serials(work, unnumbered) if unnumbered else [])
+        ordered = []
+        for case, traceparent in self._wanted:
+            with traced("order document", traceparent):
+                document_id = case.receipt.document_id if case.receipt else DocumentId(work.new_id())
+                work.enqueue(IssueDocument(case_id=case.id, document_id=document_id))
+            if not case.receipt:
+                number = document_number(work.now.year, next(serials))
+                ordered.append(Document(document_id, case.id, number, work.now))
+        return ordered
+
+
+async def lock(case_ids: Iterable[CaseId], work: Work, *, sealer: Sealer) -> Filing:
+    """The cases that exist are locked and in `files`."""
+    return Filing(work, sealer, await cases.lock_cases(work, case_ids, sealer))

@@ -1,0 +1,72 @@
+"""The form of a case as it lies: sealed in three parts, each under the key of the case.
+
+Kept true: no value of a form stands in a database in clear; what was sealed opens to equal values of the same types.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from pydantic_core import to_json
+from wanderamt.kernel.ids import CaseId
+from wanderamt.kernel.sealed import Sealed
+from wanderamt.security.keys import Sealer
+
+from intake.domain.process.happening import FieldValue, Form
+from intake.domain.telling import Parts
+
+NAMES = ("applicant", "contact", "facts")
+DATE = "date"  # among the facts a date is written {"date": "2026-05-04"}, to be told from a text
+BIRTH_DATE = "birth_date"
+
+
+def seal_form(form: Form, case_id: CaseId, sealer: Sealer) -> Parts:
+    return reseal(Parts(), form, form, case_id=case_id, sealer=sealer)
+
+
+def reseal(parts: Parts, form: Form, changed: Iterable[str], *, case_id: CaseId, sealer: Sealer) -> Parts:
+    """Only the parts with a changed field are sealed anew."""
+    touched = {name.split(".")[0] for name in changed}
+    return replace(parts, **{part: _sealed(part, form, case_id, sealer) for part in NAMES if part in touched})
+
+
+def open_form(parts: Parts, sealer: Sealer) -> dict[str, FieldValue]:
+    """Raises Unreadable."""
+    form: dict[str, FieldValue] = {}
+    for part in NAMES:
+        sealed: Sealed | None = getattr(parts, part)
+        if sealed:
+            form |= {f"{part}.{name}": _read(name, value) for name, value in json.loads(sealer.open(sealed)).items()}
+    return form
+
+
+def dump_parts(parts: Parts) -> list[str | None]:
+    """JSON of each, in the order of NAMES: hot paths hand JSON over as text."""
+    return [to_json(sealed).decode() if sealed else None for sealed in (parts.applicant, parts.contact, parts.facts)]
+
+
+def read_parts(row: Mapping[str, Any]) -> Parts:
+    return Parts(*(Sealed.model_validate(row[name]) if row[name] else None for name in NAMES))
+
+
+def _sealed(part: str, form: Form, case_id: CaseId, sealer: Sealer) -> Sealed | None:
+    prefix = f"{part}."
+    values = {
+        name.removeprefix(prefix): _written(part, value) for name, value in form.items() if name.startswith(prefix)
+    }
+    return sealer.seal(case_id, json.dumps(values, ensure_ascii=False).encode()) if values else None
+
+
+def _written(part: str, value: FieldValue) -> Any:
+    if not isinstance(value, date):
+        return value
+    return {DATE: value.isoformat()} if part == "facts" else value.isoformat()
+
+
+def _read(name: str, value: Any) -> FieldValue:
+    if isinstance(value, dict):
+        return date.fromisoformat(value[DATE])
+    read: FieldValue = date.fromisoformat(value) if name == BIRTH_DATE and value else value
+    return read

@@ -1,0 +1,94 @@
+"""The history of cases: everything that ever happened, never rewritten. The fold of it is the case file."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, get_args
+from uuid import UUID
+
+from pydantic import TypeAdapter
+from pydantic_core import to_json
+from wanderamt.backbone.outbox import Statement
+from wanderamt.backbone.work import Work
+from wanderamt.kernel.ids import CaseId, DeviceId, EntryId
+from wanderamt.security.keys import Sealer
+
+from intake.domain.process.happening import Filled, Happening
+from intake.domain.telling import Parts
+from intake.store.forms import open_form, read_parts
+
+KINDS: dict[str, TypeAdapter[Any]] = {kind.__name__: TypeAdapter(kind) for kind in get_args(Happening)}
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """What one message did to a case. `version`: the case's after it; `fields`: the fields it filled, sealed.
+
+    `device_id` and `entry_id` are None for what came from a register, an office or the clock.
+    """
+
+    case_id: CaseId
+    version: int
+    happened: tuple[Happening, ...]
+    fields: Parts
+    officer: str
+    device_id: DeviceId | None = None
+    entry_id: EntryId | None = None
+
+
+def chapters_added(chapters: Sequence[Chapter], *, now: datetime) -> Statement:
+    """To be written beside the case files."""
+    return _ADD, [
+        [one.case_id for one in chapters],
+        [one.version for one in chapters],
+        [_written(one) for one in chapters],
+        [one.officer for one in chapters],
+        [one.device_id for one in chapters],
+        [one.entry_id for one in chapters],
+        now,
+    ]
+
+
+async def histories(
+    work: Work, case_ids: Iterable[UUID], sealer: Sealer
+) -> dict[CaseId, list[tuple[Happening, DeviceId | None]]]:
+    """Each happening with the device it came from, in order."""
+    rows = await work.db.fetch(
+        "SELECT * FROM case_history WHERE case_id = ANY($1::uuid[]) ORDER BY case_id, version", list(case_ids)
+    )
+    found: dict[CaseId, list[tuple[Happening, DeviceId | None]]] = defaultdict(list)
+    for row in rows:
+        by = DeviceId(row["device_id"]) if row["device_id"] else None
+        found[CaseId(row["case_id"])] += [(one, by) for one in _happened(row, sealer)]
+    return found
+
+
+def _written(chapter: Chapter) -> str:
+    """What was filled is sealed beside the rest: one message fills once."""
+    happened = [
+        {"kind": type(one).__name__, "what": None if isinstance(one, Filled) else one} for one in chapter.happened
+    ]
+    fields = chapter.fields
+    sealed = {"applicant": fields.applicant, "contact": fields.contact, "facts": fields.facts}
+    return to_json({"happened": happened, "fields": sealed if fields != Parts() else None}).decode()
+
+
+def _happened(row: Any, sealer: Sealer) -> list[Happening]:
+    chapter = row["chapter"]
+    fields = open_form(read_parts(chapter["fields"]), sealer) if chapter["fields"] else {}
+    return [_read(one, fields) for one in chapter["happened"]]
+
+
+def _read(written: dict[str, Any], fields: dict[str, Any]) -> Happening:
+    if written["kind"] == Filled.__name__:
+        return Filled(fields)
+    happening: Happening = KINDS[written["kind"]].validate_python(written["what"])
+    return happening
+
+
+_ADD = """
+    INSERT INTO case_history (case_id, version, chapter, officer, device_id, entry_id, happened_at)
+    SELECT *, $7::timestamptz
+    FROM unnest($1::uuid[], $2::int[], $3::text[]::jsonb[], $4::text[], $5::uuid[], $6::uuid[])
+"""

@@ -1,0 +1,148 @@
+"""The ledger of entries: each is taken once, in its turn, and a second sending gets the first answer."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+from wanderamt.backbone.work import Work
+from wanderamt.kernel.ids import CaseId, DeviceId, EntryId
+from wanderamt.kernel.refusal import Ground, Refusal
+from wanderamt.kernel.sealed import Sealed
+
+from intake.domain.entry import AnyEntry, UnreadableEntry
+
+
+class Fate(StrEnum):
+    """What became of an entry."""
+
+    APPLIED = "applied"
+    HELD = "held"  # until the ones before it are here
+    CONFLICT = "conflict"  # applied but for fields that another device had changed
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What the ledger remembers. `raw`: the entry itself, sealed, unless it was applied."""
+
+    entry_id: EntryId
+    case_id: CaseId
+    device_id: DeviceId
+    case_seq: int
+    payload_hash: bytes
+    fate: Fate
+    refusal: Refusal | None
+    raw: Sealed | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    entry_id: EntryId
+    fate: Fate
+    refusal: Refusal | None = None
+    raw: Sealed | None = None
+
+
+async def take_entries(work: Work, entries: Sequence[AnyEntry], device_id: DeviceId) -> set[EntryId]:
+    """Writes them down as applied and returns the ids that are new. Sorted: two requests cannot lock crosswise."""
+    ordered = sorted(entries, key=lambda entry: entry.entry_id)
+    rows = await work.db.fetch(
+        """
+        INSERT INTO entry (entry_id, device_id, device_seq, case_id, case_seq, type, payload_hash, captured_at,
+                           received_at, fate)
+        SELECT id, $2, seq, case_id, case_seq, type, hash, at, $9, 'applied'
+        FROM unnest($1::uuid[], $3::bigint[], $4::uuid[], $5::int[], $6::text[], $7::bytea[], $8::timestamptz[])
+             AS e(id, seq, case_id, case_seq, type, hash, at)
+        ON CONFLICT DO NOTHING RETURNING entry_id
+        """,
+        [entry.entry_id for entry in ordered],
+        device_id,
+        [entry.device_seq for entry in ordered],
+        [entry.case_id for entry in ordered],
+        [entry.case_seq for entry in ordered],
+        [entry.type for entry in ordered],
+        [entry.payload_hash for entry in ordered],
+        [entry.captured_at for entry in ordered],
+        work.now,
+    )
+    return {EntryId(row["entry_id"]) for row in rows}
+
+
+async def taken_entries(work: Work, entry_ids: Iterable[UUID]) -> dict[UUID, Taken]:
+    rows = await work.db.fetch("SELECT * FROM entry WHERE entry_id = ANY($1::uuid[])", list(entry_ids))
+    return {row["entry_id"]: _taken(row) for row in rows}
+
+
+async def entries_of_cases(work: Work, case_ids: Iterable[UUID], *, but: Iterable[UUID]) -> list[Taken]:
+    """What came for these cases before, `but` the ones at hand."""
+    rows = await work.db.fetch(
+        "SELECT * FROM entry WHERE case_id = ANY($1::uuid[]) AND entry_id <> ALL($2::uuid[])", list(case_ids), list(but)
+    )
+    return [_taken(row) for row in rows]
+
+
+async def ready_cases(work: Work, *, limit: int) -> list[CaseId]:
+    """Cases with an entry that is held although its turn has come: two devices, or two requests, came at once."""
+    rows = await work.db.fetch(
+        """
+        SELECT DISTINCT h.case_id FROM entry h JOIN case_file USING (case_id)
+        WHERE h.fate = 'held' AND h.case_seq = 1 + coalesce((
+            SELECT max(e.case_seq) FROM entry e
+            WHERE e.case_id = h.case_id AND e.device_id = h.device_id AND e.fate <> 'held'), 0)
+        LIMIT $1
+        """,
+        limit,
+    )
+    return [CaseId(row["case_id"]) for row in rows]
+
+
+async def save_outcomes(work: Work, outcomes: Sequence[Outcome]) -> None:
+    await work.db.execute(
+        """
+        UPDATE entry SET fate = o.fate, code = o.code, hint = o.hint, ground = o.ground, raw = o.raw
+        FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[])
+             AS o(id, fate, code, hint, ground, raw)
+        WHERE entry_id = o.id
+        """,
+        [one.entry_id for one in outcomes],
+        [one.fate for one in outcomes],
+        [one.refusal.code if one.refusal else None for one in outcomes],
+        [one.refusal.hint if one.refusal else None for one in outcomes],
+        [one.refusal.ground if one.refusal else None for one in outcomes],
+        [_dump(one.raw) for one in outcomes],
+    )
+
+
+async def keep_unreadable(
+    work: Work, entries: Sequence[tuple[UnreadableEntry, Sealed | None]], device_id: DeviceId
+) -> None:
+    await work.db.executemany(
+        """
+        INSERT INTO refused_entry (device_id, code, sha256, bytes, raw, received_at)
+        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
+        """,
+        [
+            (device_id, entry.refusal.code, sha256(entry.raw).digest(), len(entry.raw), _dump(raw), work.now)
+            for entry, raw in entries
+        ],
+    )
+
+
+def _dump(sealed: Sealed | None) -> dict[str, Any] | None:
+    return sealed.model_dump(mode="json") if sealed else None
+
+
+def _taken(row: Any) -> Taken:
+    return Taken(
+        entry_id=EntryId(row["entry_id"]),
+        case_id=CaseId(row["case_id"]),
+        device_id=DeviceId(row["device_id"]),
+        case_seq=row["case_seq"],
+        payload_hash=row["payload_hash"],
+        fate=Fate(row["fate"]),
+        refusal=Refusal(row["code"], row["hint"], Ground(row["ground"])) if row["code"] else None,
+        raw=Sealed.model_validate(row["raw"]) if row["raw"] else None,
+    )
