@@ -73,6 +73,50 @@ async def test_events_arrive_once_and_in_order_per_aggregate(database: Database,
         assert [reason for who, reason in heard if who == stand_id] == [str(version) for version in range(1, 11)]
 
 
+@pytest.mark.parametrize("where", ["position", "getmany"])
+async def test_a_client_that_is_broken_for_good_is_made_anew_and_nothing_is_missed(
+    database: Database, servers: Any, topics: Any, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """As aiokafka is once its coordinator wrote to a connection that was closed under it."""
+    monkeypatch.setattr("wanderamt.backbone.inbox.LOOK_EVERY_S", 0.2)
+    heard: list[str] = []
+
+    async def on_cancelled(event: StandCancelled, _: Work) -> None:
+        heard.append(event.reason)
+
+    async def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("unable to perform operation on <TCPTransport closed=True>")
+
+    await topics.create(servers.kafka.bootstrap_servers, partitions=3)
+    relay = Relay(database, servers.kafka.bootstrap_servers, topics)
+    inbox = Inbox("listener", {StandCancelled: on_cancelled}, database, servers.kafka.bootstrap_servers, topics)
+    await relay.start()
+    await inbox.start()
+    stand_id = uuid7()
+    async with database.work() as work:
+        work.emit(cancelled(stand_id, "before"), version=1)
+    await until(lambda: _heard(heard, 1))
+    consumer, stop = inbox._subscriber.consumer, inbox._broker.stop
+
+    async def stop_and_fail() -> None:
+        await stop()
+        await broken()
+
+    monkeypatch.setattr(consumer, where, broken)
+    monkeypatch.setattr(inbox._broker, "stop", stop_and_fail)
+    async with database.work() as work:
+        work.emit(cancelled(stand_id, "after"), version=2)
+
+    async def renewed() -> bool:
+        return inbox._subscriber.consumer not in (None, consumer)
+
+    await until(renewed)
+    await until(lambda: _heard(heard, 2))
+    assert heard == ["before", "after"]
+    await inbox.stop()
+    await relay.stop()
+
+
 async def _heard(heard: list[Any], number: int) -> bool:
     return len(heard) >= number
 

@@ -84,6 +84,7 @@ class Inbox:
     _taken: dict[TopicPartition, int] = field(default_factory=dict)
     _watches: list[asyncio.Task[None]] = field(default_factory=list)
     _commits_failed: int = 0
+    _broken: str = ""
     _ready: dict[UUID, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -100,7 +101,12 @@ class Inbox:
             group=self.topics.name(self.consumer),
             mixed=self._has_lanes(),
             linger_s=self.linger_s,
+            on_broken=self._note_broken,
         )
+        self._broken = ""
+
+    def _note_broken(self, error: Exception) -> None:
+        self._broken = f"stuck: the client fails with {type(error).__name__}"
 
     def _has_lanes(self) -> bool:
         return any(isinstance(handler, Prepared) for handler in self.on.values())
@@ -342,9 +348,7 @@ class Inbox:
         progress = Progress(STUCK_AFTER_S)
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            stuck = await progress.look(self._subscriber.consumer, self.handled)
-            if self._commits_failed >= MAX_COMMITS_FAILED:
-                stuck = f"stuck: {self._commits_failed} commits of offsets failed, the group has lost this consumer"
+            stuck = await self._stuck(progress)
             if not stuck:
                 self.trouble = "" if self.trouble.startswith("stuck") else self.trouble
                 continue
@@ -353,12 +357,24 @@ class Inbox:
             await self._renew()
             progress = Progress(STUCK_AFTER_S)
 
+    async def _stuck(self, progress: Progress) -> str:
+        if self._commits_failed >= MAX_COMMITS_FAILED:
+            return f"stuck: {self._commits_failed} commits of offsets failed, the group has lost this consumer"
+        if self._subscriber.consumer is None:
+            return "stuck: there is no consumer, making one anew has failed"
+        try:
+            return self._broken or await progress.look(self._subscriber.consumer, self.handled)
+        except Exception as error:
+            self._note_broken(error)
+            return self._broken
+
     async def _renew(self) -> None:
         self._commits_failed = 0
         try:
             async with asyncio.timeout(STUCK_AFTER_S):
                 await self._broker.stop()
-        except TimeoutError:
-            log.warning("inbox.old_consumer_does_not_end", consumer=self.consumer)
+        except Exception as error:
+            # whatever the old one still says, a new one is needed
+            log.warning("inbox.old_consumer_does_not_end", consumer=self.consumer, error=type(error).__name__)
         self._lay_broker()
         await self._broker.start()

@@ -19,23 +19,31 @@ class Progress:
         self._since = 0.0
 
     async def look(self, consumer: Any, handled: int) -> str:
-        """Empty while all is well; else a sentence, once nothing moved for `stuck_after_s` although records wait."""
+        """Empty while all is well; else a sentence, once nothing moved for `stuck_after_s` although records wait.
+
+        Raises what a client raises that is broken for good.
+        """
         now = asyncio.get_running_loop().time()
-        if consumer is None:
-            return ""
+        self._since = self._since or now
+        partitions = list(consumer.assignment())
         try:
-            partitions = list(consumer.assignment())
             async with asyncio.timeout(ASK_TIMEOUT_S):
                 ends = await consumer.end_offsets(partitions) if partitions else {}
-                positions = {tp: await consumer.position(tp) for tp in partitions}
         except (KafkaError, TimeoutError, OSError, AssertionError):
             self._since = now  # the broker is away: that is its trouble, not a consumer that stands
             return ""
+        try:
+            async with asyncio.timeout(ASK_TIMEOUT_S):
+                positions = {tp: await consumer.position(tp) for tp in partitions}
+        except (KafkaError, TimeoutError) as error:  # a partition that just went elsewhere, or a group that is lost
+            return self._patience(now, f"where it stands cannot be said ({type(error).__name__})")
         lag = sum(ends[tp] - positions[tp] for tp in partitions)
         seen = (handled, tuple(sorted(positions.items())))
         if not lag or seen != self._last:
             self._last, self._since = seen, now
             return ""
-        if now - self._since < self._stuck_after_s:
-            return ""
-        return f"stuck: {lag} records wait and nothing moved for {now - self._since:.0f} s"
+        return self._patience(now, f"{lag} records wait")
+
+    def _patience(self, now: float, why: str) -> str:
+        waited_s = now - self._since
+        return "" if waited_s < self._stuck_after_s else f"stuck: {why} and nothing moved for {waited_s:.0f} s"

@@ -20,6 +20,7 @@ from faststream.kafka import KafkaBroker, KafkaMessage
 
 MAX_RECORDS = 500
 WAIT_MS = 500
+BROKEN_S = 1.0  # between two looks at a client that fails
 
 Record: TypeAlias = ConsumerRecord[bytes, bytes]
 
@@ -32,10 +33,12 @@ def subscribe(
     group: str,
     mixed: bool,
     linger_s: float,
+    on_broken: Callable[[Exception], None],
 ) -> Any:
     """The framework's subscriber. `mixed`: a batch takes a share of each partition, so that keyed lanes are wide.
 
-    `linger_s`: waits so long for more once something came.
+    `linger_s`: waits so long for more once something came. `on_broken`: hears what the client fails with that is no
+    error of Kafka's; the framework's loop would end with it in silence.
     """
     subscriber = broker.subscriber(
         *topics,
@@ -54,8 +57,23 @@ def subscribe(
         await on_batch(records)
 
     subscriber(hear)
-    subscriber.get_msg = partial(_take_mixed if mixed else _take, linger_s=linger_s)  # type: ignore[method-assign]
+    take = partial(_take_mixed if mixed else _take, linger_s=linger_s)
+    subscriber.get_msg = partial(_take_or_tell, take=take, on_broken=on_broken)  # type: ignore[method-assign]
     return subscriber
+
+
+async def _take_or_tell(
+    consumer: "AIOKafkaConsumer[bytes, bytes]",
+    *,
+    take: Callable[["AIOKafkaConsumer[bytes, bytes]"], Awaitable[tuple[Record, ...]]],
+    on_broken: Callable[[Exception], None],
+) -> tuple[Record, ...]:
+    try:
+        return await take(consumer)
+    except RuntimeError as error:
+        on_broken(error)
+        await asyncio.sleep(BROKEN_S)
+        return ()
 
 
 async def _take(consumer: "AIOKafkaConsumer[bytes, bytes]", *, linger_s: float) -> tuple[Record, ...]:
