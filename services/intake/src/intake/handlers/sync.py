@@ -101,23 +101,23 @@ async def _take_readable(sync: Sync, work: Work, sealer: Sealer, book: Book) -> 
     new = await ledger.take_entries(work, allowed, sync.device_id) if allowed else set()
     known = len(new) < len(allowed)  # an id came before, or twice in this request
     old = await ledger.taken_entries(work, {entry.entry_id for entry in allowed}) if known else {}
-    fresh: list[AnyEntry] = []
+    fresh: dict[UUID, AnyEntry] = {}
     answers: dict[int, Answer] = {}
     for entry in readable:
         if entry.stand_id != sync.caller.stand_id:
             answers[id(entry)] = Answer(entry.entry_id, Fate.REFUSED, refusal=OTHER_STAND)
-        elif entry.entry_id in new and entry.entry_id not in {one.entry_id for one in fresh}:
-            fresh.append(entry)
+        elif entry.entry_id in new and entry.entry_id not in fresh:
+            fresh[entry.entry_id] = entry
         else:
             answers[id(entry)] = _remembered(entry, old.get(entry.entry_id))
     if not fresh:
         return answers
-    ids = {CaseId(entry.case_id) for entry in fresh}
-    table = await Table.lay(work, sealer, book, case_ids=ids, new=[entry.entry_id for entry in fresh])
-    for entry in fresh:
+    ids = {CaseId(entry.case_id) for entry in fresh.values()}
+    table = await Table.lay(work, sealer, book, case_ids=ids, new=list(fresh))
+    for entry in fresh.values():
         table.put(Waiting(entry, sync.caller.subject), sync.device_id)
     fates = await table.serve()
-    return answers | {id(entry): _answer(fates[entry.entry_id]) for entry in fresh}
+    return answers | {id(entry): _answer(fates[entry.entry_id]) for entry in fresh.values()}
 
 
 @dataclass
@@ -188,8 +188,11 @@ class Table:
             return
         kept = json.loads(self.sealer.open(taken.raw))
         entry = read_line(kept["entry"].encode())
-        if not isinstance(entry, UnreadableEntry):
-            self.held.add(entry.entry_id)
+        self.held.add(taken.entry_id)
+        if isinstance(entry, UnreadableEntry):  # this version of the server knows less than the one that took it
+            self.last[line] = max(self.last[line], taken.case_seq)
+            self.outcomes[taken.entry_id] = Outcome(taken.entry_id, Fate.REFUSED, entry.refusal, taken.raw)
+        else:
             self.queues[line][taken.case_seq] = Waiting(entry, kept["officer"])
 
     async def _read_histories(self) -> None:

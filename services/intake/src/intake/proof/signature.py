@@ -55,7 +55,7 @@ class Pen:
         )
 
     def sign(self, pdf: bytes) -> bytes:
-        file = IncrementalPdfFileWriter(io.BytesIO(pdf))
+        file = IncrementalPdfFileWriter(io.BytesIO(pdf.rstrip() + b"\n"))  # PDF/A wants a line end before an object
         signed = PdfSigner(self._wanted, signer=self._signer).sign_pdf(file, bytes_reserved=RESERVED_BYTES)
         return bytes(signed.getbuffer())
 
