@@ -50,15 +50,19 @@ def insertion(rows: list[Row]) -> tuple[str, Sequence[Any]]:
 Statement = tuple[str, Sequence[Any]]
 
 
+def insertion_with(sql: str, args: Sequence[Any], rows: list[Row]) -> Statement:
+    """The same in one statement with `sql`, a writing statement whose arguments are `args`. The hot path."""
+    if len(rows) == 1:
+        return _joined_two(sql, len(args), _ONE), (*args, *rows[0])
+    return _joined_two(sql, len(args), _MANY), (*args, *_columns(rows))
+
+
 def together(writes: Sequence[Statement], rows: list[Row]) -> Statement:
-    """One statement that does all of these writing statements, and inserts the rows if there are any.
+    """One statement that does several writing statements, and inserts the rows if there are any.
 
     What one of them writes the others do not see: that is how PostgreSQL runs the parts of a WITH.
     """
-    telling = [insertion(rows)] if rows else []
-    all_of = [*writes, *telling]
-    if len(all_of) == 1:
-        return all_of[0]
+    all_of = [*writes, insertion(rows)] if rows else writes
     sql = _joined(tuple(sql for sql, _ in all_of), tuple(len(args) for _, args in all_of))
     return sql, [arg for _, args in all_of for arg in args]
 
@@ -78,6 +82,11 @@ def head_of(row: Mapping[str, Any], *, source: str) -> Head:
 
 def _columns(rows: list[Row]) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)]
+
+
+@lru_cache
+def _joined_two(sql: str, places: int, telling: str) -> str:
+    return _joined((sql, telling), (places, 0))
 
 
 @lru_cache

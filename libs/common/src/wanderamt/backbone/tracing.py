@@ -42,6 +42,9 @@ def recorded(carrier: Mapping[str, str]) -> bool:
 @contextmanager
 def traced(name: str, traceparent: str | None) -> Iterator[None]:
     """A span under the trace that a message brought along, or under the current one if it brought none."""
+    if not traceparent and not recording():
+        yield
+        return
     context = propagate.extract({"traceparent": traceparent}) if traceparent else None
     with tracer.start_as_current_span(name, context=context):
         yield

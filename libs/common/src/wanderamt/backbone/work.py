@@ -66,10 +66,14 @@ class Work:
         `sql` is one INSERT, UPDATE or DELETE whose arguments are `args`; `beside` are others, of other tables.
         """
         rows = [] if self._quiet else self._outgoing
-        statement, values = outbox.together([(sql, args), *beside], rows)
+        values: Sequence[object] = args
+        if beside:
+            sql, values = outbox.together([(sql, args), *beside], rows)
+        elif rows:
+            sql, values = outbox.insertion_with(sql, args, rows)
         if rows:
             self._told()
-        await self.db.execute(statement, *values)
+        await self.db.execute(sql, *values)
 
     async def flush(self) -> None:
         """Writes what was emitted and enqueued: two statements at most. Called before each commit and savepoint."""

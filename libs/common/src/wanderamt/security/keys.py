@@ -34,7 +34,8 @@ class Sealer:
     def seal(self, subject: UUID, plain: bytes) -> Sealed:
         nonce = os.urandom(NONCE_BYTES)
         text = AESGCM(self._key(subject)).encrypt(nonce, plain, subject.bytes)
-        return Sealed(subject=subject, nonce=base64.b64encode(nonce).decode(), text=base64.b64encode(text).decode())
+        nonce_text, sealed_text = base64.b64encode(nonce).decode(), base64.b64encode(text).decode()
+        return Sealed.model_construct(subject=subject, nonce=nonce_text, text=sealed_text)  # ours: nothing to check
 
     def open(self, sealed: Sealed) -> bytes:
         """Raises Unreadable."""
