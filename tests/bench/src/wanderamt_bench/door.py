@@ -50,13 +50,17 @@ class Door:
         )
         self._seq = 0
 
-    def lines(self, count: int, *, service: str = "dog_registration", phone: str = "+43660555001") -> str:
-        return "\n".join(self._line(service, phone) for _ in range(count))
+    def lines(self, count: int, *, phone: str = "+43660555001", whole: bool = False) -> str:
+        """Each opens a case and asks the register, as the bare door does; `whole`: and ends at the desk."""
+        return "\n".join(self._line(phone, whole=whole) for _ in range(count))
 
-    def _line(self, service: str, phone: str) -> str:
+    def _line(self, phone: str, *, whole: bool) -> str:
         self._seq += 1
         applicant = {"given_name": "Zoë", "family_name": "Hadžić", "birth_date": "1990-04-01"}
-        body = whole_case(service, applicant=applicant, contact={"phone": phone}, numbers=Numbers())
+        body = whole_case("dog_registration", applicant=applicant, contact={"phone": phone}, numbers=Numbers())
+        if not whole:
+            body = {name: value for name, value in body.items() if name != "papers"}
+            body["service"] = "registration_confirmation"
         entry = open_case_entry(uuid7(), uuid7(), self.stand_id, device_seq=self._seq, captured_at=utc_now(), body=body)
         return json.dumps(entry)
 
@@ -238,7 +242,7 @@ async def _taps(system: System, door: Door, count: int, per_s: float) -> list[fl
         await asyncio.sleep(max(0.0, begun + number / per_s - loop.time()))
         phone = f"+43{first + number:010}"
         tapped[phone] = utc_now().timestamp()
-        sending.append(asyncio.create_task(door.sync(door.lines(1, phone=phone))))
+        sending.append(asyncio.create_task(door.sync(door.lines(1, phone=phone, whole=True))))
     await asyncio.gather(*sending)
     async with asyncio.timeout(120), httpx.AsyncClient(timeout=10) as client:
         while True:

@@ -230,13 +230,14 @@ class Table:
 
     def _next(self, line: Line) -> bool:
         """Whether an entry of this queue had its turn. A case that is not here yet may come from another device."""
-        waiting = self.queues[line].get(self.last[line] + 1)
+        queue, last = self.queues[line], self.last[line]
+        waiting = queue.get(last + 1) if queue else None
         if not waiting:
             return False
-        opens = isinstance(waiting.entry, OpenCase) or self.last[line] > 0
+        opens = last > 0 or isinstance(waiting.entry, OpenCase)
         if not opens and line[0] not in self.filing.files:
             return False
-        del self.queues[line][waiting.entry.case_seq]
+        del queue[waiting.entry.case_seq]
         self.last[line] = waiting.entry.case_seq
         with traced(f"take {waiting.entry.type}", waiting.entry.traceparent):
             self._apply(waiting, *line)

@@ -56,7 +56,7 @@ def _sealed(part: str, form: Form, case_id: CaseId, sealer: Sealer) -> Sealed | 
     values = {
         name.removeprefix(prefix): _written(part, value) for name, value in form.items() if name.startswith(prefix)
     }
-    return sealer.seal(case_id, json.dumps(values, ensure_ascii=False).encode()) if values else None
+    return sealer.seal(case_id, to_json(values)) if values else None
 
 
 def _written(part: str, value: FieldValue) -> Any:

@@ -17,6 +17,7 @@ from intake.domain.entry import (
     HandOver,
     IdentifyApplicant,
     Money,
+    OpenBody,
     OpenCase,
     Provisional,
     SeenPaper,
@@ -77,20 +78,16 @@ def follow(
     now: datetime,
     happened: Happenings = (),
 ) -> Done | Refusal:
-    """The acts in order, with what the case does by itself after each. `happened`: what came before them."""
+    """The acts in order, then what the case does by itself. `happened`: what came before them."""
     all_of: list[Happening] = list(happened)
-
-    def proceed(case: Case, edition: Edition) -> Happenings:
-        return desk.proceed(case, edition, request_id=request_id, now=now)
-
     for one in acts:
-        for step in (one, proceed):
-            outcome = step(case, edition)
-            if isinstance(outcome, Refusal):
-                return outcome
-            case = then(case, outcome)
-            all_of += outcome
-    return Done(case, tuple(all_of))
+        outcome = one(case, edition)
+        if isinstance(outcome, Refusal):
+            return outcome
+        case = then(case, outcome)
+        all_of += outcome
+    proceeded = desk.proceed(case, edition, request_id=request_id, now=now)
+    return Done(then(case, proceeded), (*all_of, *proceeded))
 
 
 def _open(case: Case | None, entry: OpenCase, book: Book, hands: Hands) -> Done | Refusal:
@@ -113,8 +110,18 @@ def _open(case: Case | None, entry: OpenCase, book: Book, hands: Hands) -> Done 
     pinned = book.pinned(begun.edition)
     if isinstance(pinned, Refusal):
         return pinned
-    acts = [_nothing, *_acts_of(entry)]
-    return follow(begun, pinned.edition, acts, request_id=hands.request_id, now=hands.now, happened=opened)
+    done = follow(
+        begun,
+        pinned.edition,
+        list(_acts_of(body)),
+        request_id=hands.request_id,
+        now=hands.now,
+        happened=opened,
+    )
+    if isinstance(done, Refusal) or not body.provisional:
+        return done
+    give = _give(body.provisional)  # provisional is what waits for a register that was asked
+    return follow(done.case, pinned.edition, [give], request_id=hands.request_id, now=hands.now, happened=done.happened)
 
 
 def _fill(case: Case, edition: Edition, entry: FillCase, hands: Hands, seen: Form | None) -> Done | Refusal:
@@ -128,16 +135,13 @@ def _fill(case: Case, edition: Edition, entry: FillCase, hands: Hands, seen: For
     return done if isinstance(done, Refusal) else Done(done.case, done.happened, merged.clashes)
 
 
-def _acts_of(entry: OpenCase) -> Iterator[Act]:
-    body = entry.body
+def _acts_of(body: OpenBody) -> Iterator[Act]:
     if body.identified:
         level = body.identified
         yield lambda case, edition: desk.identify(case, edition, level)
     yield from (_see(paper) for paper in body.papers)
     if body.paid:
         yield _take(body.paid)
-    if body.provisional:
-        yield _give(body.provisional)
 
 
 def _act_of(entry: AnyEntry) -> Act:
@@ -158,10 +162,6 @@ def _act_of(entry: AnyEntry) -> Act:
         case OpenCase() | FillCase():
             raise ValueError(f"{entry.type} is no single act")
     assert_never(entry)
-
-
-def _nothing(case: Case, edition: Edition) -> Happenings:
-    return ()
 
 
 def _see(paper: SeenPaper) -> Act:

@@ -61,6 +61,8 @@ def before(case: Case, edition: Edition, step: Step) -> Waiting | None:
 
 def papers_of(case: Case, edition: Edition) -> tuple[list[Paper], list[str]]:
     """The papers that are needed, and the facts that are missing to know of others."""
+    if not any(paper.when for paper in edition.papers):
+        return list(edition.papers), []
     facts = facts_of_case(case)
     needed, missing = [], []
     for paper in edition.papers:
