@@ -1,6 +1,7 @@
 """What telling costs: commits per second with and without an event, in SQL and through SQLModel.
 
-Both sides make the fact, as a decision does; one of them tells it.
+In SQL the case is written as intake writes it, its file and the first chapter of its history. Both sides make the fact,
+as a decision does; one of them tells it.
 """
 
 import asyncio
@@ -9,6 +10,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from intake.domain.process.case import after
+from intake.domain.process.happening import Opened
+from intake.domain.telling import Parts
+from intake.store.cases import Filed, save_cases
+from intake.store.history import Chapter
 from sqlalchemy import Column, DateTime, MetaData
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -19,6 +25,9 @@ from uuid_utils.compat import uuid7
 from wanderamt.backbone.database import Database
 from wanderamt.backbone.sources import Sources, utc_now
 from wanderamt.backbone.work import Work
+from wanderamt.contracts import CaseOpened, Language
+from wanderamt.kernel.ids import CaseId, DeviceId, StandId
+from wanderamt.kernel.sealed import Sealed
 
 from wanderamt_bench.stage import Stage, event, rate
 
@@ -26,14 +35,28 @@ WRITERS = 16
 TURNS = 100
 TABLE = "CREATE TABLE filed (case_id uuid PRIMARY KEY, version integer NOT NULL, body jsonb NOT NULL, at timestamptz NOT NULL)"
 BODY = {f"answer_{n}": "x" * 40 for n in range(16)}  # a case as it lies in the table: its form, 1 KB
-INSERT = "INSERT INTO filed (case_id, version, body, at) VALUES ($1, 1, $2, $3)"
+NOW = utc_now()
+PART = Sealed(subject=uuid7(), nonce="n" * 16, text="x" * 260)  # of a form, as it lies and travels
+PARTS = Parts(applicant=PART, contact=PART)
+OPENED = Opened(
+    service="registration_confirmation",
+    edition="registration_confirmation@2025-07-01",
+    stand_id=StandId(uuid7()),
+    device_id=DeviceId(uuid7()),
+    language=Language.DE,
+    owner="clerk.one@linz",
+    captured_at=NOW,
+    application_day=NOW.date(),
+    number=None,
+    deadline=NOW,
+)
 
 
 class Table(SQLModel, registry=registry(metadata=MetaData())):
     pass
 
 
-class Filed(Table, table=True):
+class Lying(Table, table=True):
     __tablename__ = "filed"
     case_id: UUID = Field(primary_key=True)
     version: int
@@ -43,7 +66,14 @@ class Filed(Table, table=True):
 
 async def bench_emit(stage: Stage) -> None:
     count = stage.rows(16_000)
+    load = f"{WRITERS} writers, one transaction each"
     sql: list[tuple[float, float]] = []
+    async with stage.database("intake") as database:
+        await _all(count // 10, lambda: _sql(database, told=True))
+        for _ in range(stage.rounds):
+            await _emptied(database, "case_file, case_history, outbox")
+            sql.append(await _in_turns(count, lambda: _sql(database, told=False), lambda: _sql(database, told=True)))
+    stage.note("emit in SQL: case and event / case alone", "commits/s", sql, f"{count} commits, {load}")
     mapped: list[tuple[float, float]] = []
     async with stage.database() as database:
         async with database.work() as work:
@@ -51,27 +81,21 @@ async def bench_emit(stage: Stage) -> None:
         engine = create_async_engine(
             database.url.replace("postgresql://", "postgresql+asyncpg://", 1), pool_size=WRITERS, max_overflow=0
         )
-        await _all(count // 10, lambda: _sql(database, told=True))
         for _ in range(stage.rounds):
-            await _emptied(database)
-            sql.append(await _in_turns(count, lambda: _sql(database, told=False), lambda: _sql(database, told=True)))
-        for _ in range(stage.rounds):
-            await _emptied(database)
+            await _emptied(database, "filed, outbox")
             mapped.append(
                 await _in_turns(count // 4, lambda: _mapped(engine, told=False), lambda: _mapped(engine, told=True))
             )
         await engine.dispose()
-    load = f"{WRITERS} writers, 1 KB, one transaction each"
-    stage.note("emit in SQL: case and event / case alone", "commits/s", sql, f"{count} commits, {load}")
     stage.note(
-        "emit through SQLModel: case and event / case alone", "commits/s", mapped, f"{count // 4} commits, {load}"
+        "emit through SQLModel: case and event / case alone", "commits/s", mapped, f"{count // 4} commits, 1 KB, {load}"
     )
 
 
-async def _emptied(database: Database) -> None:
+async def _emptied(database: Database, tables: str) -> None:
     """As a relay keeps the outbox: the scene has none, which would share the cores with one side only."""
     async with database.work() as work:
-        await work.db.execute("TRUNCATE filed, outbox")
+        await work.db.execute(f"TRUNCATE {tables}")
 
 
 async def _in_turns(
@@ -100,18 +124,26 @@ async def _all(count: int, once: Callable[[], Awaitable[object]]) -> float:
 
 async def _sql(database: Database, *, told: bool) -> None:
     async with database.work() as work:
-        case_id = work.new_id()
-        fact = event(case_id)
+        case = after(None, OPENED, CaseId(work.new_id()))
+        fact = CaseOpened(
+            case_id=case.id,
+            service=case.service,
+            stand_id=case.stand_id,
+            language=case.language,
+            captured_at=case.captured_at,
+            contact=PARTS.contact,
+        )
         if told:
             work.emit(fact, version=1)
-        await work.save(INSERT, case_id, BODY, work.now)
+        chapter = Chapter(case.id, case.version, (OPENED,), PARTS, "clerk.one@linz", case.device_id)
+        await save_cases(work, [Filed(case, PARTS, 1, work.now)], [chapter])
 
 
 async def _mapped(engine: AsyncEngine, *, told: bool) -> None:
     async with AsyncSession(engine) as session:
         case_id = uuid7()
         fact = event(case_id)
-        session.add(Filed(case_id=case_id, version=1, body=BODY, at=utc_now()))
+        session.add(Lying(case_id=case_id, version=1, body=BODY, at=utc_now()))
         await session.flush()
         if told:
             raw: Any = (await (await session.connection()).get_raw_connection()).driver_connection
