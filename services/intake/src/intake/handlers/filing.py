@@ -5,6 +5,7 @@ Kept true: all of it in one transaction; whoever files has locked the case.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from wanderamt.backbone.tracing import traced
 from wanderamt.backbone.work import Work
@@ -24,8 +25,7 @@ from intake.store.history import Chapter
 TAKES_BACK = (Compensated, Withdrawn, Reopened)  # a paper of before does not count any more
 
 
-@dataclass(frozen=True, slots=True)
-class By:
+class By(NamedTuple):
     """Who did it: an officer, with the device and entry it came by, or a register or the clock."""
 
     officer: str

@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from uuid import UUID
 
 from wanderamt.backbone.tracing import traced
@@ -40,8 +41,7 @@ READY_AT_ONCE = 50
 Line = tuple[CaseId, DeviceId]  # the entries of one device for one case: they have an order
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """To one entry. `duplicate`: it was taken before, and this is what became of it then."""
 
     entry_id: UUID | None
@@ -58,8 +58,7 @@ class Sync:
     entries: tuple[AnyEntry | UnreadableEntry, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(NamedTuple):
     entry: AnyEntry
     officer: str
 

@@ -1,9 +1,8 @@
 """Case files: where a case stands now."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from pydantic_core import to_json
@@ -19,8 +18,7 @@ from intake.store.forms import dump_parts, open_form, read_parts
 from intake.store.history import Chapter, chapters_added
 
 
-@dataclass(frozen=True, slots=True)
-class Filed:
+class Filed(NamedTuple):
     """A case with what lies beside it: its sealed form, and how many of its events were told."""
 
     case: Case

@@ -2,9 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 from uuid import UUID
 
 from pydantic import TypeAdapter
@@ -21,8 +20,7 @@ from intake.store.forms import open_form, read_parts
 KINDS: dict[str, TypeAdapter[Any]] = {kind.__name__: TypeAdapter(kind) for kind in get_args(Happening)}
 
 
-@dataclass(frozen=True, slots=True)
-class Chapter:
+class Chapter(NamedTuple):
     """What one message did to a case. `version`: the case's after it; `fields`: the fields it filled, sealed.
 
     `device_id` and `entry_id` are None for what came from a register, an office or the clock.

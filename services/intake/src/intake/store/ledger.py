@@ -1,10 +1,9 @@
 """The ledger of entries: each is taken once, in its turn, and a second sending gets the first answer."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from wanderamt.backbone.work import Work
@@ -24,8 +23,7 @@ class Fate(StrEnum):
     REFUSED = "refused"
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """What the ledger remembers. `raw`: the entry itself, sealed, unless it was applied."""
 
     entry_id: EntryId
@@ -38,8 +36,7 @@ class Taken:
     raw: Sealed | None
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     entry_id: EntryId
     fate: Fate
     refusal: Refusal | None = None

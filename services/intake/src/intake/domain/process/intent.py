@@ -1,9 +1,8 @@
 """What an entry of a device, or an officer, does to a case: one decision after the other, all of them or none."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from wanderamt.kernel.ids import CaseId, DeviceId, DocumentId, RequestId, StandId
 from wanderamt.kernel.refusal import Refusal
@@ -36,8 +35,7 @@ from intake.domain.refusals import NO_CASE
 Act = Callable[[Case, Edition], Happenings | Refusal]
 
 
-@dataclass(frozen=True, slots=True)
-class Hands:
+class Hands(NamedTuple):
     """Who did it, and when we heard of it. `request_id`: fresh, for a register that may have to be asked."""
 
     device_id: DeviceId
@@ -46,8 +44,7 @@ class Hands:
     request_id: RequestId
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(NamedTuple):
     """`clashes`: fields that two devices changed; the rest of the entry is done."""
 
     case: Case
