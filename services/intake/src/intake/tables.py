@@ -4,7 +4,18 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, LargeBinary, MetaData, UniqueConstraint, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    DateTime,
+    Identity,
+    Index,
+    LargeBinary,
+    MetaData,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
@@ -102,7 +113,7 @@ class Chapter(Table, table=True):
     __tablename__ = "case_history"
     case_id: UUID = Field(primary_key=True)
     version: int = Field(primary_key=True)
-    chapter: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    chapter: str = Field(sa_column=Column(JSON, nullable=False))  # never searched: not taken apart
     officer: str
     device_id: UUID | None
     entry_id: UUID | None

@@ -1,5 +1,6 @@
 """The history of cases: everything that ever happened, never rewritten. The fold of it is the case file."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -73,7 +74,7 @@ def _written(chapter: Chapter) -> str:
 
 
 def _happened(row: Any, sealer: Sealer) -> list[Happening]:
-    chapter = row["chapter"]
+    chapter = json.loads(row["chapter"])
     fields = open_form(read_parts(chapter["fields"]), sealer) if chapter["fields"] else {}
     return [_read(one, fields) for one in chapter["happened"]]
 
@@ -88,5 +89,5 @@ def _read(written: dict[str, Any], fields: dict[str, Any]) -> Happening:
 _ADD = """
     INSERT INTO case_history (case_id, version, chapter, officer, device_id, entry_id, happened_at)
     SELECT *, $7::timestamptz
-    FROM unnest($1::uuid[], $2::int[], $3::text[]::jsonb[], $4::text[], $5::uuid[], $6::uuid[])
+    FROM unnest($1::uuid[], $2::int[], $3::text[]::json[], $4::text[], $5::uuid[], $6::uuid[])
 """

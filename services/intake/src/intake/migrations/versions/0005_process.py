@@ -27,7 +27,7 @@ STATEMENTS = (
     "CREATE INDEX ix_case_file_deadline ON case_file (deadline) WHERE deadline IS NOT NULL",
     """
     CREATE TABLE case_history (
-        case_id uuid, version integer, chapter jsonb NOT NULL, officer varchar NOT NULL, device_id uuid,
+        case_id uuid, version integer, chapter json NOT NULL, officer varchar NOT NULL, device_id uuid,
         entry_id uuid, happened_at timestamptz NOT NULL, PRIMARY KEY (case_id, version)
     )""",
     """
