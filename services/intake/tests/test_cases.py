@@ -127,3 +127,23 @@ async def test_ids_of_papers_are_those_the_device_gave_them(desk: Any) -> None:
     await desk.hear(case_id, "confirmed")
     rows = await desk.rows("SELECT document_id FROM document")
     assert [str(row["document_id"]) for row in rows] == [PAPER_ID]
+
+
+async def test_a_paper_given_and_taken_back_in_one_sync_is_void(desk: Any) -> None:
+    opened = desk.entry()
+    opened["body"]["provisional"] = paper(desk)
+    withdrawn = desk.more(opened["case_id"], "case.withdraw", {}, case_seq=2)
+    results = (await desk.sync(opened, withdrawn)).json()["results"]
+    assert [one["status"] for one in results] == ["accepted", "accepted"]
+    assert (await desk.case(opened["case_id"]))["document_revoked_at"]
+    assert (await types(desk))[-1] == "document.revoked"
+
+
+async def test_a_case_without_a_register_can_be_opened_again_and_gets_another_document(desk: Any) -> None:
+    entry = desk.entry(body={"service": "found_property_report"})
+    await desk.sync(entry)
+    url = f"/cases/{entry['case_id']}/reopen"
+    reopened = await desk.http.post(url, json={"reason": "another finder"}, headers=desk.clerk())
+    assert reopened.json()["state"] == "final"
+    rows = await desk.rows("SELECT revoked_at IS NULL AS valid FROM document ORDER BY revoked_at")
+    assert [row["valid"] for row in rows] == [False, True]

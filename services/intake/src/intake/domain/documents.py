@@ -14,7 +14,8 @@ from wanderamt.kernel.decision import Decision, Job
 from wanderamt.kernel.ids import CaseId, DocumentId
 from wanderamt.kernel.sealed import Sealed
 
-from intake.domain.process.case import Case, Receipt
+from intake.domain.process.case import Case
+from intake.domain.process.happening import ReceiptGiven
 
 
 class IssueDocument(Job):
@@ -73,6 +74,6 @@ def revoke(document: Document, *, now: datetime) -> Decision[Document]:
     return Decision(revoked, (event,))
 
 
-def given_provisionally(case_id: CaseId, given: Receipt, *, now: datetime) -> Document:
+def given_provisionally(case_id: CaseId, given: ReceiptGiven, *, now: datetime) -> Document:
     """A paper that exists on a device's printer alone, as the document it is."""
     return Document(given.document_id, case_id, given.number, now)

@@ -84,19 +84,23 @@ class Filing:
         for one in happened:
             if isinstance(one, TAKES_BACK):
                 self._void.add(case.id)
-            if isinstance(one, ReceiptGiven) and case.receipt:
-                self._papers.append(given_provisionally(case.id, case.receipt, now=self.work.now))
+            if isinstance(one, ReceiptGiven):
+                self._papers.append(given_provisionally(case.id, one, now=self.work.now))
             if isinstance(one, Finished):
                 self._wanted.append((case, by.traceparent))
 
     async def _order_documents(self) -> None:
-        ordered = await self._new_papers()
-        for paper in await documents.lock_documents_of_cases(self.work, self._void) if self._void else []:
+        """What is taken back first: one paper of a case counts at a time. It may have been given just now."""
+        lying = await documents.lock_documents_of_cases(self.work, self._void) if self._void else []
+        changed = []
+        for paper in [*lying, *(one for one in self._papers if one.case_id in self._void)]:
             decision = revoke(paper, now=self.work.now)
             self.work.emit(*decision.events, version=decision.state.version)
-            ordered.append(decision.state)
-        if ordered or self._papers:
-            await documents.save_documents(self.work, [*self._papers, *ordered])
+            changed.append(decision.state)
+        changed += [one for one in self._papers if one.case_id not in self._void]
+        changed += await self._new_papers()
+        if changed:
+            await documents.save_documents(self.work, changed)
 
     async def _new_papers(self) -> list[Document]:
         """Ordered under the trace of the entry that finished the case, or under the current one."""
