@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from wanderamt.contracts import (
     CaseClosed,
@@ -53,9 +54,7 @@ def _told(happening: Happening, case: Case, parts: Parts, officer: str, now: dat
     match happening:
         case Opened():
             return CaseOpened(
-                case_id=case.id,
-                service=case.service,
-                stand_id=case.stand_id,
+                **_about(case),
                 language=case.language,
                 captured_at=case.captured_at,
                 contact=parts.contact,
@@ -72,9 +71,9 @@ def _told(happening: Happening, case: Case, parts: Parts, officer: str, now: dat
                 deadline=happening.deadline,
             )
         case Finished():
-            return CaseFinished(case_id=case.id, service=case.service, stand_id=case.stand_id, finished_at=now)
+            return CaseFinished(**_about(case), finished_at=now)
         case Closed():
-            return CaseClosed(case_id=case.id, service=case.service, stand_id=case.stand_id, closed_at=now)
+            return CaseClosed(**_about(case), closed_at=now)
         case SentToVisit() | Compensated():
             return _not_finished(happening, case, parts, now)
     return _moved(happening, case, now)
@@ -83,9 +82,7 @@ def _told(happening: Happening, case: Case, parts: Parts, officer: str, now: dat
 def _not_finished(happening: SentToVisit | Compensated, case: Case, parts: Parts, now: datetime) -> CaseEvent:
     if isinstance(happening, SentToVisit):
         return CaseNeedsVisit(
-            case_id=case.id,
-            service=case.service,
-            stand_id=case.stand_id,
+            **_about(case),
             language=case.language,
             reason=happening.reason,
             contact=parts.contact,
@@ -107,23 +104,22 @@ def _moved(happening: Happening, case: Case, now: datetime) -> CaseEvent | None:
     match happening:
         case Withdrawn(refund_cents):
             return CaseWithdrawn(
-                case_id=case.id,
-                service=case.service,
-                stand_id=case.stand_id,
+                **_about(case),
                 refund_cents=refund_cents,
                 withdrawn_at=now,
             )
         case HandedOver(owner, _, deadline) | Overdue(owner, deadline):
             return CaseHandedOver(
-                case_id=case.id,
-                service=case.service,
-                stand_id=case.stand_id,
+                **_about(case),
                 owner=owner,
                 deadline=deadline,
                 overdue=isinstance(happening, Overdue),
             )
         case Reopened(owner, _, deadline):
-            return CaseReopened(
-                case_id=case.id, service=case.service, stand_id=case.stand_id, owner=owner, deadline=deadline
-            )
+            return CaseReopened(**_about(case), owner=owner, deadline=deadline)
     return None
+
+
+def _about(case: Case) -> dict[str, Any]:
+    """What every event but the question to a register says."""
+    return {"case_id": case.id, "service": case.service, "stand_id": case.stand_id}

@@ -166,10 +166,10 @@ class Table:
             for line in list(self.queues):
                 while self._next(line):
                     moved = True
-        for line, queue in self.queues.items():
+        for queue in self.queues.values():
             for waiting in queue.values():
                 if waiting.entry.entry_id not in self.held:
-                    self._end(waiting, Outcome(_id(waiting), Fate.HELD, ENTRY_HELD), line[1])
+                    self._end(waiting, Outcome(_id(waiting), Fate.HELD, ENTRY_HELD))
         noted = [one for one in self.outcomes.values() if one.fate is not Fate.APPLIED or one.entry_id in self.held]
         if noted:
             await ledger.save_outcomes(self.work, noted)
@@ -218,9 +218,11 @@ class Table:
         blocks, spent = dict(self.blocks), []
         for number in read:
             block_id = next((id_ for id_, block in blocks.items() if block.holds(number)), None)
-            used = use(blocks[block_id], number.serial, device_id=device_id) if block_id else NUMBER_NOT_IN_BLOCK
-            if isinstance(used, Refusal) or not block_id:
-                return used if isinstance(used, Refusal) else NUMBER_NOT_IN_BLOCK
+            if not block_id:
+                return NUMBER_NOT_IN_BLOCK
+            used = use(blocks[block_id], number.serial, device_id=device_id)
+            if isinstance(used, Refusal):
+                return used
             blocks[block_id] = used
             spent.append(Gone(block_id, number, entry_id=EntryId(entry.entry_id)))
         self.blocks = blocks
@@ -254,7 +256,7 @@ class Table:
         )
         refusal = done if isinstance(done, Refusal) else self._spend(entry, device_id)
         if isinstance(done, Refusal) or refusal:
-            self._end(waiting, Outcome(_id(waiting), Fate.REFUSED, refusal), device_id)
+            self._end(waiting, Outcome(_id(waiting), Fate.REFUSED, refusal))
             return
         by = By(waiting.officer, device_id, _id(waiting), entry.traceparent)
         self.filing.turn(done.case, done.happened, by)
@@ -263,7 +265,7 @@ class Table:
         fate = (
             Outcome(_id(waiting), Fate.CONFLICT, FIELDS_CLASH) if done.clashes else Outcome(_id(waiting), Fate.APPLIED)
         )
-        self._end(waiting, fate, device_id)
+        self._end(waiting, fate)
 
     def _seen(self, entry: AnyEntry, case_id: CaseId, device_id: DeviceId) -> Form | None:
         if not isinstance(entry, FillCase) or case_id not in self.histories:
@@ -273,10 +275,10 @@ class Table:
     def _refuse(self, entry: AnyEntry, refusal: Refusal) -> None:
         self.outcomes[entry.entry_id] = Outcome(EntryId(entry.entry_id), Fate.REFUSED, refusal)
 
-    def _end(self, waiting: Waiting, outcome: Outcome, device_id: DeviceId) -> None:
+    def _end(self, waiting: Waiting, outcome: Outcome) -> None:
         """What was not applied as it came is kept whole."""
-        raw = None if outcome.fate is Fate.APPLIED else self._sealed(waiting)
-        self.outcomes[waiting.entry.entry_id] = Outcome(outcome.entry_id, outcome.fate, outcome.refusal, raw)
+        whole = outcome if outcome.fate is Fate.APPLIED else outcome._replace(raw=self._sealed(waiting))
+        self.outcomes[outcome.entry_id] = whole
 
     def _sealed(self, waiting: Waiting) -> Sealed:
         kept = {"entry": waiting.entry.model_dump_json(exclude_unset=True), "officer": waiting.officer}
