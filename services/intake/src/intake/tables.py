@@ -79,7 +79,7 @@ class RefusedEntry(Table, table=True):
 
 
 class Case(Table, table=True):
-    """Where a case stands now. `applicant`, `contact` and `facts` are its form, sealed."""
+    """Where a case stands now. `applicant`, `contact` and `facts`: its form, sealed. What is JSON is never searched."""
 
     __tablename__ = "case_file"
     __table_args__ = (Index("ix_case_file_deadline", "deadline", postgresql_where=text("deadline IS NOT NULL")),)
@@ -101,10 +101,10 @@ class Case(Table, table=True):
     deadline: datetime | None = Field(sa_column=_time(nullable=True))
     request_id: UUID | None
     finished_at: datetime | None = Field(sa_column=_time(nullable=True))
-    progress: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
-    applicant: dict[str, Any] | None = Field(sa_column=Column(JSONB))
-    contact: dict[str, Any] | None = Field(sa_column=Column(JSONB))
-    facts: dict[str, Any] | None = Field(sa_column=Column(JSONB))
+    progress: str = Field(sa_column=Column(JSON, nullable=False))
+    applicant: str | None = Field(sa_column=Column(JSON))
+    contact: str | None = Field(sa_column=Column(JSON))
+    facts: str | None = Field(sa_column=Column(JSON))
 
 
 class Chapter(Table, table=True):

@@ -6,10 +6,9 @@ entry cannot take the others of its request with it.
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import (
@@ -208,8 +207,8 @@ def form_of(body: OpenBody | FillBody) -> dict[str, FieldValue]:
     """The fields that were given, by their names in the form. Dates among the facts are still text."""
     form: dict[str, FieldValue] = {}
     for part, given in (("applicant", body.applicant), ("contact", body.contact)):
-        values: Mapping[str, Any] = given.model_dump(exclude_unset=True) if given else {}
-        form |= {f"{part}.{name}": value for name, value in values.items()}
+        said = given.model_fields_set if given else ()
+        form |= {f"{part}.{name}": value for name, value in given or () if name in said}
     return form | {f"facts.{code}": value for code, value in body.facts.items()}
 
 

@@ -1,5 +1,6 @@
 """Case files: where a case stands now."""
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ from wanderamt.security.keys import Sealer
 from intake.domain.catalogue.offer import Identification
 from intake.domain.process.case import Case, CaseState, Receipt
 from intake.domain.telling import Parts
-from intake.store.forms import dump_parts, open_form, read_parts
+from intake.store.forms import NAMES, dump_parts, open_form, read_parts
 from intake.store.history import Chapter, chapters_added
 
 
@@ -71,8 +72,8 @@ async def save_cases(work: Work, files: Sequence[Filed], chapters: Sequence[Chap
         SELECT *
         FROM unnest($1::uuid[], $2::int[], $3::int[], $4::text[], $5::text[], $6::uuid[], $7::uuid[], $8::text[],
                     $9::text[], $10::text[], $11::timestamptz[], $12::date[], $13::timestamptz[], $14::text[],
-                    $15::text[], $16::timestamptz[], $17::uuid[], $18::timestamptz[], $19::text[]::jsonb[],
-                    $20::text[]::jsonb[], $21::text[]::jsonb[], $22::text[]::jsonb[])
+                    $15::text[], $16::timestamptz[], $17::uuid[], $18::timestamptz[], $19::text[]::json[],
+                    $20::text[]::json[], $21::text[]::json[], $22::text[]::json[])
         ON CONFLICT (case_id) DO UPDATE SET version = excluded.version, told = excluded.told, state = excluded.state,
             owner = excluded.owner, reason = excluded.reason, deadline = excluded.deadline,
             request_id = excluded.request_id, finished_at = excluded.finished_at, progress = excluded.progress,
@@ -120,8 +121,8 @@ def _progress(case: Case) -> str:
 
 def filed_of(row: Any, sealer: Sealer) -> Filed:
     """`row`: one of case_file."""
-    parts = read_parts(row)
-    progress = row["progress"]
+    parts = read_parts({name: json.loads(row[name]) if row[name] else None for name in NAMES})
+    progress = json.loads(row["progress"])
     given = progress["provisional"]
     case = Case(
         id=CaseId(row["case_id"]),

@@ -47,8 +47,9 @@ def dump_parts(parts: Parts) -> list[str | None]:
     return [to_json(sealed).decode() if sealed else None for sealed in (parts.applicant, parts.contact, parts.facts)]
 
 
-def read_parts(row: Mapping[str, Any]) -> Parts:
-    return Parts(*(Sealed.model_validate(row[name]) if row[name] else None for name in NAMES))
+def read_parts(written: Mapping[str, Any]) -> Parts:
+    """`written`: what the JSON of each part says."""
+    return Parts(*(Sealed.model_validate(written[name]) if written[name] else None for name in NAMES))
 
 
 def _sealed(part: str, form: Form, case_id: CaseId, sealer: Sealer) -> Sealed | None:

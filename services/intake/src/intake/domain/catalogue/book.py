@@ -16,27 +16,26 @@ class Pinned:
 
     service: str
     edition: Edition
-
-    @property
-    def version(self) -> str:
-        return f"{self.service}@{self.edition.valid_from}"
+    version: str
 
 
 class Book:
     def __init__(self, offers: Iterable[Offer]) -> None:
         self.offers = {offer.service: offer for offer in offers}
+        all_of = [_pin(offer.service, edition) for offer in self.offers.values() for edition in offer.editions]
+        self._by_version = {one.version: one for one in all_of}
+        self._in_force = {(one.service, one.edition.valid_from): one for one in all_of}
 
     def on(self, service: str, day: date) -> Pinned | Refusal:
         """The edition in force for an application on that day."""
         offer = self.offers.get(service)
         edition = offer.edition_on(day) if offer else None
-        return Pinned(service, edition) if edition else UNKNOWN_SERVICE
+        return self._in_force[service, edition.valid_from] if edition else UNKNOWN_SERVICE
 
     def pinned(self, version: str) -> Pinned | Refusal:
         """The edition a case was pinned to."""
-        service, _, day = version.partition("@")
-        offer = self.offers.get(service)
-        for edition in offer.editions if offer else ():
-            if edition.valid_from.isoformat() == day:
-                return Pinned(service, edition)
-        return UNKNOWN_EDITION
+        return self._by_version.get(version, UNKNOWN_EDITION)
+
+
+def _pin(service: str, edition: Edition) -> Pinned:
+    return Pinned(service, edition, version=f"{service}@{edition.valid_from}")

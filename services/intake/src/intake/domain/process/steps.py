@@ -1,8 +1,9 @@
 """Which steps of its edition a case has behind it, and what it waits for."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from itertools import takewhile
 
 from wanderamt.kernel.refusal import Refusal
 
@@ -49,14 +50,13 @@ def facts_of_case(case: Case) -> dict[str, FactValue]:
 
 def waiting_for(case: Case, edition: Edition, *, leaving_out: Step | None = None) -> Waiting | None:
     """None when every step that the desk can do is done; the paper itself comes after."""
-    return next((one for one in _undone(case, edition) if one.step is not leaving_out), None)
+    return next((one for one in _undone(case, edition, edition.steps) if one.step is not leaving_out), None)
 
 
 def before(case: Case, edition: Edition, step: Step) -> Waiting | None:
     """What must be done before this step. The register need not have answered: the paper is provisional until then."""
-    order = list(edition.steps)
-    earlier = order[: order.index(step)] if step in order else order
-    return next((one for one in _undone(case, edition) if one.step in earlier and one.step is not Step.REGISTER), None)
+    earlier = takewhile(lambda one: one is not step, edition.steps)
+    return next((one for one in _undone(case, edition, earlier) if one.step is not Step.REGISTER), None)
 
 
 def papers_of(case: Case, edition: Edition) -> tuple[list[Paper], list[str]]:
@@ -78,8 +78,9 @@ def bill_of(case: Case, edition: Edition) -> Bill | Refusal:
     return price(edition, facts_of_case(case))
 
 
-def _undone(case: Case, edition: Edition) -> Iterator[Waiting]:
-    for step in edition.steps:
+def _undone(case: Case, edition: Edition, steps: Iterable[Step]) -> Iterator[Waiting]:
+    """Of these steps."""
+    for step in steps:
         match step:
             case Step.IDENTIFY:
                 if case.identified not in SATISFIED_BY[edition.identification]:
@@ -93,8 +94,13 @@ def _undone(case: Case, edition: Edition) -> Iterator[Waiting]:
                 if not case.confirmed:
                     yield Waiting(step, tuple(call.register_name for call in edition.calls))
             case Step.FEE:
-                bill = bill_of(case, edition)
-                if not case.settled and (isinstance(bill, Refusal) or bill.total_cents):
+                if not case.settled and _owes(case, edition):
                     yield Waiting(step)
             case Step.ISSUE | Step.HAND_OVER:
                 pass
+
+
+def _owes(case: Case, edition: Edition) -> bool:
+    """Whether there is a fee, as far as can be said."""
+    bill = bill_of(case, edition)
+    return isinstance(bill, Refusal) or bill.total_cents > 0
