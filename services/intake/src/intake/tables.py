@@ -177,6 +177,52 @@ class NumberGone(Table, table=True):
     gone_at: datetime = Field(sa_column=_time())
 
 
+class Movement(Table, table=True):
+    """A receipt and the money it stands for."""
+
+    __tablename__ = "movement"
+    receipt: str = Field(primary_key=True)
+    case_id: UUID
+    stand_id: UUID = Field(index=True)
+    device_id: UUID
+    till_id: UUID | None = Field(index=True)
+    officer: str
+    payment: str
+    cents: int
+    noted_at: datetime = Field(sa_column=_time())
+
+
+class Till(Table, table=True):
+    """A device has one open at a time."""
+
+    __tablename__ = "till"
+    __table_args__ = (Index("ix_till_open", "device_id", unique=True, postgresql_where=text("closed_at IS NULL")),)
+    till_id: UUID = Field(primary_key=True)
+    stand_id: UUID = Field(index=True)
+    device_id: UUID
+    opened_by: str
+    opened_at: datetime = Field(sa_column=_time())
+    float_cents: int
+    closed_by: str | None
+    closed_at: datetime | None = Field(sa_column=_time(nullable=True))
+    counted_cents: int | None
+    note: str
+
+
+class Refund(Table, table=True):
+    """`receipt`: of the paying out; until then the money is owed."""
+
+    __tablename__ = "refund"
+    __table_args__ = (Index("ix_refund_owed", "stand_id", postgresql_where=text("receipt IS NULL")),)
+    refund_id: UUID = Field(primary_key=True)
+    case_id: UUID
+    stand_id: UUID
+    cents: int
+    reason: str
+    owed_at: datetime = Field(sa_column=_time())
+    receipt: str | None = Field(unique=True)
+
+
 class Document(Table, table=True):
     """At most one of a case counts; those that were taken back stay."""
 

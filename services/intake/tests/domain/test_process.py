@@ -15,7 +15,7 @@ from intake.domain.merge import Turn, merge, seen, turn_of
 from intake.domain.process import desk, office
 from intake.domain.process.case import AT_AN_END, Case, CaseState, after, fold
 from intake.domain.process.desk import Opening
-from intake.domain.process.happening import FieldValue, Filled, Happening, Payment, ReceiptGiven
+from intake.domain.process.happening import FieldValue, Filled, Happening, Paid, Payment, ReceiptGiven
 from intake.domain.process.steps import bill_of, papers_of
 from intake.domain.refusals import CASE_EXISTS, UNKNOWN_SERVICE
 from intake.offers.shelf import open_book
@@ -105,7 +105,7 @@ def test_a_case_is_finished_on_the_spot_once_the_register_says_yes() -> None:
     assert at.case.state is CaseState.PROVISIONAL
     receipt = ReceiptGiven(DocumentId(uuid7()), "UK-2026-0000001-1")
     assert at.take(desk.give_receipt(at.case, receipt)) is None
-    paid = desk.pay(at.case, at.edition, cents=210, payment=Payment.CASH, receipt="BE-2026-0000001-1")
+    paid = desk.pay(at.case, at.edition, Paid(210, Payment.CASH, "BE-2026-0000001-1"))
     assert at.take(paid) is None
     request_id = at.case.request_id
     assert request_id
@@ -119,7 +119,7 @@ def test_what_was_given_provisionally_is_taken_back_when_the_register_says_no(ve
     at = Desk("registration_confirmation")
     at.finish_desk(FACTS)
     at.take(desk.give_receipt(at.case, ReceiptGiven(DocumentId(uuid7()), "UK-2026-0000001-1")))
-    at.take(desk.pay(at.case, at.edition, cents=210, payment=Payment.CARD, receipt="BE-2026-0000001-1"))
+    at.take(desk.pay(at.case, at.edition, Paid(210, Payment.CARD, "BE-2026-0000001-1")))
     request_id = at.case.request_id
     assert request_id
     at.take(office.hear_register(at.case, request_id, verdict, now=NOW))
@@ -133,7 +133,7 @@ def test_steps_in_the_wrong_order_are_refused_and_change_nothing() -> None:
     at = Desk("resident_parking", PERSON | {"facts.vehicle": "own"})
     codes = [
         at.take(desk.see_paper(at.case, at.edition, "vehicle_papers", Handling.SHOW)),
-        at.take(desk.pay(at.case, at.edition, cents=7540, payment=Payment.CASH, receipt="BE-2026-0000001-1")),
+        at.take(desk.pay(at.case, at.edition, Paid(7540, Payment.CASH, "BE-2026-0000001-1"))),
         at.take(desk.identify(at.case, at.edition, Identification.KNOWN)),
     ]
     assert [one and one.code for one in codes] == [
@@ -153,11 +153,11 @@ def test_steps_in_the_wrong_order_are_refused_and_change_nothing() -> None:
 def test_a_device_that_charged_another_amount_is_told_which() -> None:
     at = Desk("resident_parking", PERSON | {"facts.vehicle": "own"})
     at.finish_desk({})
-    refusal = at.take(desk.pay(at.case, at.edition, cents=6870, payment=Payment.CASH, receipt="BE-2026-0000001-1"))
+    refusal = at.take(desk.pay(at.case, at.edition, Paid(6870, Payment.CASH, "BE-2026-0000001-1")))
     assert refusal
     assert refusal.code == "fee.wrong_amount"
     assert "7540" in refusal.hint
-    assert at.take(desk.pay(at.case, at.edition, cents=0, payment=Payment.WAIVED, receipt="BE-2026-0000001-1")) is None
+    assert at.take(desk.pay(at.case, at.edition, Paid(0, Payment.WAIVED, "BE-2026-0000001-1"))) is None
 
 
 @pytest.mark.parametrize(
@@ -275,9 +275,7 @@ class Morning(RuleBasedStateMachine):
         bill = bill_of(self.at.case, self.at.edition)
         owed = 0 if isinstance(bill, Refusal) or payment is Payment.WAIVED else bill.total_cents
         cents = owed if right else owed + 1
-        refusal = self.at.take(
-            desk.pay(self.at.case, self.at.edition, cents=cents, payment=payment, receipt="BE-2026-0000001-1")
-        )
+        refusal = self.at.take(desk.pay(self.at.case, self.at.edition, Paid(cents, payment, "BE-2026-0000001-1")))
         assert right or refusal
 
     @rule()

@@ -14,7 +14,7 @@ from intake.domain.process.case import after
 from intake.domain.process.happening import Opened
 from intake.domain.telling import Parts
 from intake.store.cases import Filed, save_cases
-from intake.store.history import Chapter
+from intake.store.history import Chapter, chapters_added
 from sqlalchemy import Column, DateTime, MetaData
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -136,7 +136,7 @@ async def _sql(database: Database, *, told: bool) -> None:
         if told:
             work.emit(fact, version=1)
         chapter = Chapter(case.id, case.version, (OPENED,), PARTS, "clerk.one@linz", case.device_id)
-        await save_cases(work, [Filed(case, PARTS, 1, work.now)], [chapter])
+        await save_cases(work, [Filed(case, PARTS, 1, work.now)], beside=[chapters_added([chapter], now=work.now)])
 
 
 async def _mapped(engine: AsyncEngine, *, told: bool) -> None:

@@ -7,17 +7,14 @@ from uuid import UUID
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 from wanderamt.backbone.database import Database
-from wanderamt.kernel.ids import DeviceId, StandId
 from wanderamt.security.keys import Sealer
 from wanderamt.security.roles import Role
 from wanderamt.security.tokens import Caller
 from wanderamt.shell.http import only
-from wanderamt.shell.problems import Refused
 
-from intake.api.outcome import told
+from intake.api.outcome import at_stand, told
 from intake.domain.catalogue.book import Book
 from intake.domain.numbers import Number, Series
-from intake.domain.refusals import NOT_ENROLLED
 from intake.handlers import numbers
 from intake.handlers.numbers import Leased
 
@@ -79,7 +76,7 @@ def number_routes(database: Database, _sealer: Sealer, _book: Book) -> APIRouter
     @router.post("/numbers/blocks", status_code=201)
     async def lease(order: LeaseIn, caller: Caller = only(Role.CLERK)) -> BlockOut:
         """Leases the next 50 numbers of a series to the device of the token."""
-        device_id, stand_id = _field(caller)
+        device_id, stand_id = at_stand(caller)
         async with database.work() as work:
             leased = await numbers.lease_block(
                 order.block_id, work, series=order.series, device_id=device_id, stand_id=stand_id
@@ -89,14 +86,14 @@ def number_routes(database: Database, _sealer: Sealer, _book: Book) -> APIRouter
     @router.get("/numbers/blocks")
     async def held(caller: Caller = only(Role.CLERK)) -> list[BlockOut]:
         """The blocks that the device of the token has not given back."""
-        device_id, _ = _field(caller)
+        device_id, _ = at_stand(caller)
         async with database.work() as work:
             return [_block_out(one) for one in await numbers.held_blocks(work, device_id=device_id)]
 
     @router.post("/numbers/blocks/{block_id}/return")
     async def give_back(block_id: UUID, order: ReturnIn, caller: Caller = only(Role.CLERK)) -> BlockOut:
         """Gives a block back after the device has sent everything. What was not used is void with the reason."""
-        device_id, _ = _field(caller)
+        device_id, _ = at_stand(caller)
         async with database.work() as work:
             return _block_out(
                 told(await numbers.return_block(block_id, work, reason=order.reason, device_id=device_id))
@@ -105,7 +102,7 @@ def number_routes(database: Database, _sealer: Sealer, _book: Book) -> APIRouter
     @router.post("/numbers/void", status_code=204)
     async def void(order: VoidIn, caller: Caller = only(Role.CLERK)) -> None:
         """A number that was spoilt before it was used: misprinted, torn."""
-        device_id, _ = _field(caller)
+        device_id, _ = at_stand(caller)
         async with database.work() as work:
             told(await numbers.void_number(order.number, work, reason=order.reason, device_id=device_id))
 
@@ -134,12 +131,6 @@ def number_routes(database: Database, _sealer: Sealer, _book: Book) -> APIRouter
         )
 
     return router
-
-
-def _field(caller: Caller) -> tuple[DeviceId, StandId]:
-    if not caller.device_id or not caller.stand_id:
-        raise Refused(NOT_ENROLLED)
-    return DeviceId(caller.device_id), StandId(caller.stand_id)
 
 
 def _block_out(leased: Leased) -> BlockOut:

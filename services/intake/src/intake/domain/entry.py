@@ -38,6 +38,7 @@ NUMBER_PATTERN = r"^[A-Z]{2}-[0-9]{4}-[0-9]{7}-[0-9]$"
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Answer = StrictBool | StrictInt | Annotated[str, Field(max_length=200)]
+ReceiptNumber = Annotated[str, Field(pattern=NUMBER_PATTERN, examples=["BE-2026-0000045-9"])]
 DocumentNumber = Annotated[str, Field(pattern=NUMBER_PATTERN, examples=["UK-2026-0000123-4"])]
 
 
@@ -65,11 +66,15 @@ class SeenPaper(_Strict):
 
 
 class Money(_Strict):
-    """What was charged. `receipt`: the number on the receipt, of a block of this device."""
+    """What was charged. `receipt`: the number on the receipt, of a block of this device.
+
+    `till_id`: the till the money went into; it may be opened here before or after.
+    """
 
     cents: int = Field(ge=0, le=10_000_000)
     payment: Payment
-    receipt: str = Field(pattern=NUMBER_PATTERN, examples=["BE-2026-0000045-9"])
+    receipt: ReceiptNumber
+    till_id: UUID | None = None
 
 
 class Provisional(_Strict):

@@ -113,6 +113,15 @@ TOO_MANY_BLOCKS = Refusal(
     Ground.CONFLICT,
 )
 
+NO_TILL = Refusal("till.not_found", "There is no such till at this device.", Ground.NOT_FOUND)
+TILL_OPEN = Refusal(
+    "till.other_open", "This device has another till open. Count and close that one first.", Ground.CONFLICT
+)
+TILL_CLOSED = Refusal("till.closed", "This till was counted and closed already.", Ground.CONFLICT)
+NO_REFUND = Refusal("refund.not_found", "Nothing is owed back under this id.", Ground.NOT_FOUND)
+REFUND_PAID = Refusal("refund.paid", "This was paid out already. Do not pay it again.", Ground.CONFLICT)
+REFUND_NOT_WAIVED = Refusal("refund.not_waived", "What is owed back is paid in cash or to the card.")
+
 STAMP_UNREADABLE = Refusal(
     "stamp.unreadable", "This is no stamp of a Wanderamt document, or a part of it is missing. Scan the code again."
 )
@@ -137,6 +146,23 @@ def fee_fact_missing(fact: str) -> Refusal:
 def field_wrong(what: str) -> Refusal:
     """`what` names the field and what was expected, never the value."""
     return Refusal("case.field_wrong", f"{what}. Correct it and send it again.")
+
+
+def receipts_missing(count: int) -> Refusal:
+    """The device gave more receipts under this till than have arrived."""
+    return Refusal(
+        "till.receipts_missing",
+        f"{count} receipts of this till have not arrived. Send everything from the device, then close it.",
+        Ground.CONFLICT,
+    )
+
+
+def till_difference(cents: int) -> Refusal:
+    """`cents`: too much when positive."""
+    return Refusal(
+        "till.difference",
+        f"There are {abs(cents)} cents too {'much' if cents > 0 else 'little'}. Count again, or say why in the note.",
+    )
 
 
 def step_too_early(step: str, earlier: str) -> Refusal:

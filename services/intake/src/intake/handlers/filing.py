@@ -9,15 +9,24 @@ from typing import NamedTuple
 
 from wanderamt.backbone.tracing import traced
 from wanderamt.backbone.work import Work
-from wanderamt.kernel.ids import CaseId, DeviceId, DocumentId, EntryId
+from wanderamt.kernel.ids import CaseId, DeviceId, DocumentId, EntryId, StandId
 from wanderamt.security.keys import Sealer
 
 from intake.domain.documents import Document, IssueDocument, document_number, given_provisionally, revoke
 from intake.domain.process.case import Case, CaseState
 from intake.domain.process.desk import Happenings
-from intake.domain.process.happening import Compensated, Filled, Finished, ReceiptGiven, Reopened, Withdrawn
+from intake.domain.process.happening import (
+    Compensated,
+    Filled,
+    Finished,
+    Paid,
+    ReceiptGiven,
+    Reopened,
+    Withdrawn,
+)
 from intake.domain.telling import Parts, told
-from intake.store import cases, documents
+from intake.domain.till import Movement, Refund
+from intake.store import cases, documents, history, money
 from intake.store.cases import Filed
 from intake.store.forms import reseal, seal_form
 from intake.store.history import Chapter
@@ -26,10 +35,11 @@ TAKES_BACK = (Compensated, Withdrawn, Reopened)  # a paper of before does not co
 
 
 class By(NamedTuple):
-    """Who did it: an officer, with the device and entry it came by, or a register or the clock."""
+    """Who did it: an officer, with the device, stand and entry it came by, or a register or the clock."""
 
     officer: str
     device_id: DeviceId | None = None
+    stand_id: StandId | None = None
     entry_id: EntryId | None = None
     traceparent: str | None = None
 
@@ -42,6 +52,8 @@ class Filing:
     sealer: Sealer
     files: dict[CaseId, Filed] = field(default_factory=dict)
     _chapters: list[Chapter] = field(default_factory=list)
+    _movements: list[Movement] = field(default_factory=list)
+    _refunds: list[Refund] = field(default_factory=list)
     _papers: list[Document] = field(default_factory=list)
     _wanted: list[tuple[Case, str | None]] = field(default_factory=list)
     _void: set[CaseId] = field(default_factory=set)
@@ -68,17 +80,44 @@ class Filing:
         self._touched.add(case.id)
         fields = parts if not before else self._sealed_fields(happened, case.id)
         self._chapters.append(Chapter(case.id, case.version, happened, fields, by.officer, by.device_id, by.entry_id))
+        self._note_money(case, happened, by)
         self._note_papers(case, happened, by)
 
     async def close(self) -> None:
         if not self._touched:
             return
-        await cases.save_cases(self.work, [self.files[case_id] for case_id in self._touched], self._chapters)
+        beside = [history.chapters_added(self._chapters, now=self.work.now)]
+        if self._movements:
+            beside.append(money.movements_added(self._movements))
+        if self._refunds:
+            beside.append(money.refunds_added(self._refunds))
+        await cases.save_cases(self.work, [self.files[case_id] for case_id in self._touched], beside=beside)
         await self._order_documents()
 
     def _sealed_fields(self, happened: Happenings, case_id: CaseId) -> Parts:
         filled = next((one for one in happened if isinstance(one, Filled)), None)
         return seal_form(filled.fields, case_id, self.sealer) if filled else Parts()
+
+    def _note_money(self, case: Case, happened: Happenings, by: By) -> None:
+        for one in happened:
+            if isinstance(one, Paid):
+                self._movements.append(
+                    Movement(
+                        one.receipt,
+                        case.id,
+                        by.stand_id or case.stand_id,
+                        by.device_id or case.device_id,
+                        one.till_id,
+                        by.officer,
+                        one.payment,
+                        one.cents,
+                        self.work.now,
+                    )
+                )
+            elif isinstance(one, Compensated | Withdrawn) and one.refund_cents:
+                reason = one.reason if isinstance(one, Compensated) else "withdrawn"
+                refund = Refund(self.work.new_id(), case.id, case.stand_id, one.refund_cents, reason, self.work.now)
+                self._refunds.append(refund)
 
     def _note_papers(self, case: Case, happened: Happenings, by: By) -> None:
         for one in happened:

@@ -17,7 +17,9 @@ from intake.domain.numbers import (
     account,
     give_back,
     lease,
+    read_all,
     read_number,
+    use,
     void,
 )
 from intake.domain.refusals import BLOCK_OF_OTHERS, NO_BLOCK, NOT_ENROLLED, NUMBER_NOT_IN_BLOCK, TOO_MANY_BLOCKS
@@ -89,10 +91,25 @@ async def void_number(text: str, work: Work, *, reason: str, device_id: DeviceId
     number = read_number(text)
     if isinstance(number, Refusal):
         return number
+    return await _take(number, work, reason=reason, device_id=device_id)
+
+
+async def use_number(text: str, work: Work, *, series: Series, device_id: DeviceId) -> Refusal | None:
+    """A number that was given out with something that is no entry of a case."""
+    read = read_all([(text, series)])
+    return read if isinstance(read, Refusal) else await _take(read[0], work, reason=None, device_id=device_id)
+
+
+async def _take(number: Number, work: Work, *, reason: str | None, device_id: DeviceId) -> Refusal | None:
     for block_id, block in (await numbers.lock_blocks_of(work, [number])).items():
-        voided = void(block, number.serial, reason=reason, device_id=device_id)
-        if isinstance(voided, Refusal):
-            return voided
+        serial = number.serial
+        taken = (
+            void(block, serial, reason=reason, device_id=device_id)
+            if reason
+            else use(block, serial, device_id=device_id)
+        )
+        if isinstance(taken, Refusal):
+            return taken
         await numbers.add_gone(work, [Gone(block_id, number, reason)])
         return None
     return NUMBER_NOT_IN_BLOCK

@@ -258,7 +258,7 @@ class Table:
         if isinstance(done, Refusal) or refusal:
             self._end(waiting, Outcome(_id(waiting), Fate.REFUSED, refusal))
             return
-        by = By(waiting.officer, device_id, _id(waiting), entry.traceparent)
+        by = By(waiting.officer, device_id, StandId(entry.stand_id), _id(waiting), entry.traceparent)
         self.filing.turn(done.case, done.happened, by)
         self.histories.setdefault(case_id, []).extend((one, device_id) for one in done.happened)
         self.clashes += [self._conflict(clash, entry, device_id) for clash in done.clashes]

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from pydantic_core import to_json
+from wanderamt.backbone.outbox import Statement
 from wanderamt.backbone.work import Work
 from wanderamt.contracts import Language
 from wanderamt.kernel.ids import CaseId, DeviceId, DocumentId, RequestId, StandId
@@ -16,7 +17,6 @@ from intake.domain.catalogue.offer import Identification
 from intake.domain.process.case import Case, CaseState, Receipt
 from intake.domain.telling import Parts
 from intake.store.forms import NAMES, dump_parts, open_form, read_parts
-from intake.store.history import Chapter, chapters_added
 
 
 class Filed(NamedTuple):
@@ -59,8 +59,8 @@ async def lock_late_cases(work: Work, sealer: Sealer, *, limit: int) -> list[Fil
     return [filed_of(row, sealer) for row in rows]
 
 
-async def save_cases(work: Work, files: Sequence[Filed], chapters: Sequence[Chapter]) -> None:
-    """The files with what was added to their histories."""
+async def save_cases(work: Work, files: Sequence[Filed], *, beside: Sequence[Statement]) -> None:
+    """The files with what is written `beside` them, in one statement."""
     ordered = sorted(files, key=lambda filed: filed.case.id)
     cases = [filed.case for filed in ordered]
     applicants, contacts, facts = zip(*(dump_parts(filed.parts) for filed in ordered), strict=True)
@@ -101,7 +101,7 @@ async def save_cases(work: Work, files: Sequence[Filed], chapters: Sequence[Chap
         applicants,
         contacts,
         facts,
-        beside=[chapters_added(chapters, now=work.now)],
+        beside=beside,
     )
 
 

@@ -137,8 +137,8 @@ def see_paper(case: Case, edition: Edition, code: str, handling: Handling) -> Ha
     return () if code in case.papers else (PaperSeen(code, handling),)
 
 
-def pay(case: Case, edition: Edition, *, cents: int, payment: Payment, receipt: str) -> Happenings | Refusal:
-    """`cents` is what the device charged: it must be what the pinned edition says, or nothing where it is waived."""
+def pay(case: Case, edition: Edition, paid: Paid) -> Happenings | Refusal:
+    """What the device charged must be what the pinned edition says, or nothing where it is waived."""
     if case.settled:
         return ALREADY_PAID
     if refusal := _not_now(case, edition, Step.FEE):
@@ -146,8 +146,8 @@ def pay(case: Case, edition: Edition, *, cents: int, payment: Payment, receipt: 
     bill = bill_of(case, edition)
     if isinstance(bill, Refusal):
         return bill
-    owed = 0 if payment is Payment.WAIVED else bill.total_cents
-    return (Paid(cents, payment, receipt),) if cents == owed else wrong_amount(owed)
+    owed = 0 if paid.payment is Payment.WAIVED else bill.total_cents
+    return (paid,) if paid.cents == owed else wrong_amount(owed)
 
 
 def give_receipt(case: Case, receipt: ReceiptGiven) -> Happenings | Refusal:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from uuid import UUID
 
 from wanderamt.contracts import Language, VisitReason
 from wanderamt.kernel.ids import DeviceId, DocumentId, RequestId, StandId
@@ -77,11 +78,12 @@ class ReceiptGiven:
 
 @dataclass(frozen=True, slots=True)
 class Paid:
-    """`receipt`: the receipt's number, of a block of the device."""
+    """`receipt`: the receipt's number, of a block of the device; `till_id`: the till the money went into."""
 
     cents: int
     payment: Payment
     receipt: str
+    till_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

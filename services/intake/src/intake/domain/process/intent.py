@@ -29,7 +29,7 @@ from intake.domain.merge import Clash, merge
 from intake.domain.process import desk, office
 from intake.domain.process.case import Case, after, then
 from intake.domain.process.desk import Happenings, Opening
-from intake.domain.process.happening import Form, Happening, ReceiptGiven
+from intake.domain.process.happening import Form, Happening, Paid, ReceiptGiven
 from intake.domain.refusals import NO_CASE
 
 Act = Callable[[Case, Edition], Happenings | Refusal]
@@ -166,9 +166,8 @@ def _see(paper: SeenPaper) -> Act:
 
 
 def _take(money: Money) -> Act:
-    return lambda case, edition: desk.pay(
-        case, edition, cents=money.cents, payment=money.payment, receipt=money.receipt
-    )
+    paid = Paid(money.cents, money.payment, money.receipt, money.till_id)
+    return lambda case, edition: desk.pay(case, edition, paid)
 
 
 def _give(paper: Provisional) -> Act:
