@@ -35,6 +35,7 @@ OPEN_TO = {
     ("intake", "GET", "/stands/{stand_id}/tills"): {Role.CLERK, Role.OPERATOR},
     ("intake", "GET", "/stands/{stand_id}/refunds"): {Role.CLERK, Role.OPERATOR},
     ("intake", "POST", "/refunds/{refund_id}/pay-out"): {Role.CLERK},
+    **{("intake", "GET", f"/report{form}"): set(Role) for form in ("", ".csv", ".html")},
     ("intake", "GET", "/documents/{document_id}.pdf"): {Role.CLERK},
     ("intake", "GET", "/stands"): set(Role),
     ("registry-bridge", "GET", "/waiting"): {Role.CLERK, Role.OPERATOR},

@@ -182,8 +182,8 @@ class Movement(Table, table=True):
 
     __tablename__ = "movement"
     receipt: str = Field(primary_key=True)
-    case_id: UUID
-    stand_id: UUID = Field(index=True)
+    case_id: UUID = Field(index=True)
+    stand_id: UUID
     device_id: UUID
     till_id: UUID | None = Field(index=True)
     officer: str
@@ -248,3 +248,5 @@ class Stand(Table, table=True):
     starts_at: datetime = Field(sa_column=_time())
     ends_at: datetime = Field(sa_column=_time())
     cancelled: bool
+    occasion: str | None
+    target_group: str | None

@@ -30,6 +30,8 @@ class StandIn(BaseModel):
     vehicle: str = Field(min_length=1, max_length=100, examples=["Bus 1"])
     kit: str = Field(min_length=1, max_length=100, examples=["Koffer 2"])
     services: tuple[str, ...] = Field(min_length=1, max_length=100)
+    occasion: str | None = Field(None, min_length=1, max_length=100, examples=["Wochenmarkt"])
+    target_group: str | None = Field(None, min_length=1, max_length=100, examples=["Studierende"])
 
 
 class StandOut(StandIn):
@@ -109,4 +111,6 @@ def _out(stand: Stand | Refusal) -> StandOut:
         vehicle=plan.vehicle,
         kit=plan.kit,
         services=plan.services,
+        occasion=plan.occasion,
+        target_group=plan.target_group,
     )

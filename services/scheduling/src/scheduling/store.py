@@ -40,8 +40,8 @@ async def add_stand(work: Work, stand: Stand) -> Refusal | None:
             await work.db.execute(
                 """
                 INSERT INTO stand (stand_id, version, state, district, during, pitch_id, crew_id, vehicle_id, kit_id,
-                                   services)
-                VALUES ($1, $2, $3, $4, tstzrange($5, $6), $7, $8, $9, $10, $11)
+                                   services, occasion, target_group)
+                VALUES ($1, $2, $3, $4, tstzrange($5, $6), $7, $8, $9, $10, $11, $12, $13)
                 """,
                 stand.id,
                 stand.version,
@@ -54,6 +54,8 @@ async def add_stand(work: Work, stand: Stand) -> Refusal | None:
                 ids["vehicle"],
                 ids["kit"],
                 list(plan.services),
+                plan.occasion,
+                plan.target_group,
             )
     except asyncpg.ExclusionViolationError as error:
         return taken(str(error.constraint_name).removesuffix("_taken"))
@@ -135,5 +137,7 @@ def _stand(row: Any) -> Stand:
         vehicle=row["vehicle"],
         kit=row["kit"],
         services=tuple(row["services"]),
+        occasion=row["occasion"],
+        target_group=row["target_group"],
     )
     return Stand(StandId(row["stand_id"]), row["version"], StandState(row["state"]), plan)

@@ -49,6 +49,8 @@ class Stand(Table, table=True):
     vehicle_id: int = Field(sa_type=BigInteger)
     kit_id: int = Field(sa_type=BigInteger)
     services: list[str] = Field(sa_column=Column(ARRAY(String), nullable=False))
+    occasion: str | None
+    target_group: str | None
 
 
 class Visit(Table, table=True):

@@ -16,7 +16,7 @@ class StandEvent(Event):
 
 
 class StandScheduled(StandEvent):
-    """A stand will stand: place, window, who and what goes there, which services it offers."""
+    """A stand will stand: place, window, who and what goes there, which services it offers, and what it is for."""
 
     TYPE: ClassVar[str] = "at.wanderamt.stand.scheduled.v1"
 
@@ -28,6 +28,8 @@ class StandScheduled(StandEvent):
     vehicle: str
     kit: str
     services: tuple[str, ...]
+    occasion: str | None = None
+    target_group: str | None = None
 
 
 class StandCancelled(StandEvent):

@@ -1,6 +1,5 @@
 """A small copy of the stands, from their topic, so that opening a case never asks scheduling."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -8,27 +7,24 @@ from wanderamt.backbone.work import Work
 from wanderamt.contracts import StandScheduled
 from wanderamt.kernel.ids import StandId
 
-
-@dataclass(frozen=True, slots=True)
-class Stand:
-    id: StandId
-    place: str
-    starts_at: datetime
-    ends_at: datetime
-    cancelled: bool
+from intake.domain.report import Stand
 
 
 async def save_stand(work: Work, event: StandScheduled) -> None:
     await work.db.execute(
         """
-        INSERT INTO stand (stand_id, place, starts_at, ends_at, cancelled) VALUES ($1, $2, $3, $4, false)
+        INSERT INTO stand (stand_id, place, starts_at, ends_at, cancelled, occasion, target_group)
+        VALUES ($1, $2, $3, $4, false, $5, $6)
         ON CONFLICT (stand_id) DO UPDATE
-        SET place = excluded.place, starts_at = excluded.starts_at, ends_at = excluded.ends_at
+        SET place = excluded.place, starts_at = excluded.starts_at, ends_at = excluded.ends_at,
+            occasion = excluded.occasion, target_group = excluded.target_group
         """,
         event.stand_id,
         event.place,
         event.starts_at,
         event.ends_at,
+        event.occasion,
+        event.target_group,
     )
 
 
@@ -41,5 +37,26 @@ async def stands(work: Work) -> list[Stand]:
     return [_stand(row) for row in rows]
 
 
+async def stands_between(work: Work, *, since: datetime, until: datetime, limit: int) -> list[Stand]:
+    """That begin in [since, until), in order."""
+    rows = await work.db.fetch(
+        "SELECT * FROM stand WHERE starts_at >= $1 AND starts_at < $2 ORDER BY starts_at LIMIT $3", since, until, limit
+    )
+    return [_stand(row) for row in rows]
+
+
+async def find_stand(work: Work, stand_id: StandId) -> Stand | None:
+    row = await work.db.fetchrow("SELECT * FROM stand WHERE stand_id = $1", stand_id)
+    return _stand(row) if row else None
+
+
 def _stand(row: Any) -> Stand:
-    return Stand(StandId(row["stand_id"]), row["place"], row["starts_at"], row["ends_at"], row["cancelled"])
+    return Stand(
+        StandId(row["stand_id"]),
+        row["place"],
+        row["starts_at"],
+        row["ends_at"],
+        row["cancelled"],
+        row["occasion"],
+        row["target_group"],
+    )

@@ -31,6 +31,8 @@ class Plan:
     vehicle: str
     kit: str
     services: tuple[str, ...]
+    occasion: str | None = None
+    target_group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ def schedule(stand: Stand | None, stand_id: StandId, plan: Plan) -> Decision[Sta
         vehicle=plan.vehicle,
         kit=plan.kit,
         services=plan.services,
+        occasion=plan.occasion,
+        target_group=plan.target_group,
     )
     return Decision(Stand(stand_id, 1, StandState.SCHEDULED, plan), (event,))
 

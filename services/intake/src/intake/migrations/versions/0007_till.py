@@ -12,7 +12,7 @@ STATEMENTS = (
         till_id uuid, officer varchar NOT NULL, payment varchar NOT NULL, cents integer NOT NULL,
         noted_at timestamptz NOT NULL
     )""",
-    "CREATE INDEX ix_movement_stand_id ON movement (stand_id)",
+    "CREATE INDEX ix_movement_case_id ON movement (case_id)",
     "CREATE INDEX ix_movement_till_id ON movement (till_id)",
     """
     INSERT INTO movement (receipt, case_id, stand_id, device_id, officer, payment, cents, noted_at)

@@ -1,0 +1,1 @@
+"""Pages for people, in German and English: templates here, their words in words/."""
