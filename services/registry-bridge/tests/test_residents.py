@@ -20,6 +20,7 @@ from wanderamt.kernel.sealed import Sealed
 from wanderamt_local.state import free_port
 
 KNOWN = Person(given_name="Šemsa", family_name="Öztürk", birth_date=date(1971, 12, 31))
+YEAR_ALONE = Person(given_name="Šemsa", family_name="Öztürk", birth_year=1971)
 UNKNOWN = KNOWN.model_copy(update={"family_name": "Niemand"})
 FAULT = '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><s:Fault><faultcode>{code}</faultcode><faultstring>x</faultstring></s:Fault></s:Body></s:Envelope>'
 EMPTY = '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body/></s:Envelope>'
@@ -66,6 +67,10 @@ async def test_the_register_confirms_whom_it_knows_and_has_no_data_on_others(
     assert isinstance(confirmed, Answer)
     assert (confirmed.verdict, b"Linz" in (confirmed.details or b"")) == (Verdict.CONFIRMED, True)
     assert await ask(register, UNKNOWN) == Answer(Verdict.NOT_FOUND)
+    by_year = await ask(register, YEAR_ALONE)
+    assert isinstance(by_year, Answer)
+    assert by_year.verdict is Verdict.CONFIRMED
+    assert await ask(register, YEAR_ALONE.model_copy(update={"birth_year": 1970})) == Answer(Verdict.NOT_FOUND)
 
 
 async def test_a_busy_a_closed_and_a_silent_register_are_asked_again_later(

@@ -183,6 +183,14 @@ def test_a_birth_year_alone_is_taken_and_never_becomes_a_date() -> None:
     assert "applicant.birth_date" not in at.case.form
 
 
+@pytest.mark.parametrize(("born", "asks"), [({}, False), ({"applicant.birth_year": 1950}, True)])
+def test_a_register_is_asked_once_it_is_known_who_it_is_about(born: dict[str, FieldValue], *, asks: bool) -> None:
+    named = {name: value for name, value in PERSON.items() if name != "applicant.birth_date"}
+    at = Desk("registration_confirmation", named | born)
+    at.take(desk.identify(at.case, at.edition, Identification.PHOTO_ID))
+    assert (at.case.state is CaseState.PROVISIONAL) is asks
+
+
 def test_a_case_cannot_be_opened_twice_nor_for_an_unknown_service() -> None:
     at = Desk("active_pass")
     assert desk.open_case(at.case, opening("active_pass"), BOOK, now=NOW) is CASE_EXISTS

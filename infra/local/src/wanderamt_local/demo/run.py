@@ -84,6 +84,7 @@ class Demo:
             "vehicle": "Bus 1",
             "kit": "Koffer 1",
             "services": sorted({visit.service for visit in self.morning.visits}),
+            "occasion": "Wochenmarkt",
         }
         reply = await self.client.post(f"{self.system.url('scheduling')}/stands", json=stand, headers=_bearer(token))
         reply.raise_for_status()
@@ -238,6 +239,14 @@ class Demo:
         reply.raise_for_status()
         return reply.json()
 
+    async def report(self) -> str:
+        """The stand's report, as the office reads it."""
+        token = self.system.token("planner@linz", Role.PLANNER, audience="intake")
+        url = f"{self.system.url('intake')}/report.html"
+        reply = await self.client.get(url, params={"stand_id": str(self.device.stand_id)}, headers=_bearer(token))
+        reply.raise_for_status()
+        return reply.text
+
     def traced_tap(self) -> Tap:
         """A citizen served online who asked the register and left phone and mail: the longest way there is."""
         return next(
@@ -269,6 +278,7 @@ async def run_demo(out: Path, *, kill: str, seconds: float, console: Console) ->
         console.print("playing the morning: 40 citizens, a dead spot, a slow register, an SMS error")
         ledger = await demo.play()
         _keep_pdfs(folder, await demo._documents())
+        (folder / "report.html").write_text(await demo.report(), encoding="utf-8")
     finally:
         await demo.client.aclose()
         if traces:
@@ -281,7 +291,9 @@ async def run_demo(out: Path, *, kill: str, seconds: float, console: Console) ->
     shutil.copytree(state.folder / "mails", folder / "mails")
     (out / "demo.json").write_text(json.dumps(ledger.as_dict(), indent=2) + "\n")
     console.print(_summary(ledger))
-    console.print(f"Numbers: {out / 'demo.json'}. PDFs, mails, one case's trace and its picture: {folder}/")
+    console.print(
+        f"Numbers: {out / 'demo.json'}. PDFs, mails, the stand's report, one case's trace and its picture: {folder}/"
+    )
     for complaint in ledger.complaints:
         console.print(f"[red]does not add up:[/] {complaint}")
     return not ledger.complaints

@@ -55,7 +55,7 @@ FIELDS: dict[str, type] = {
     "contact.phone": str,
     "contact.email": str,
 }
-PERSON = ("applicant.given_name", "applicant.family_name")  # without these no register is asked
+BORN = ("applicant.birth_date", "applicant.birth_year")
 OPEN_FOR = timedelta(days=1)  # by the end of that the owner has acted, or the clock raises it
 
 
@@ -163,7 +163,7 @@ def proceed(case: Case, edition: Edition, *, request_id: RequestId, now: datetim
         return ()
     waiting = waiting_for(case, edition, leaving_out=Step.FEE)
     if waiting and waiting.step is Step.REGISTER:
-        if any(case.form.get(name) is None for name in PERSON):
+        if not _known(case):
             return ()  # nobody to ask about yet
         return tuple(
             RegisterAsked(
@@ -176,6 +176,12 @@ def proceed(case: Case, edition: Edition, *, request_id: RequestId, now: datetim
             for call in edition.calls
         )
     return () if waiting_for(case, edition) else (Finished(),)
+
+
+def _known(case: Case) -> bool:
+    """Whether there is somebody to ask a register about."""
+    named = all(case.form.get(name) for name in ("applicant.given_name", "applicant.family_name"))
+    return named and any(case.form.get(name) for name in BORN)
 
 
 def _not_now(case: Case, edition: Edition, step: Step) -> Refusal | None:

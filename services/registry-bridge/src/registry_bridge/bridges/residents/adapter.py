@@ -62,7 +62,7 @@ class ResidentsAdapter:
             Purpose=purpose,
             FamilyName=person.family_name,
             GivenName=person.given_name,
-            BirthDate=person.birth_date,
+            BirthDate=person.born,
             _soapheaders=[self._security(officer)],
         )
         return bytes(etree.tostring(envelope, xml_declaration=True, encoding="utf-8"))
