@@ -30,6 +30,8 @@ OPEN_TO = {
     ("intake", "POST", "/numbers/blocks/{block_id}/return"): {Role.CLERK},
     ("intake", "POST", "/numbers/void"): {Role.CLERK},
     ("intake", "GET", "/numbers/{series}/{year}"): set(Role),
+    ("intake", "GET", "/entries/held"): {Role.CLERK, Role.OPERATOR},
+    ("intake", "POST", "/entries/{entry_id}/give-up"): {Role.OPERATOR},
     ("intake", "POST", "/tills"): {Role.CLERK},
     ("intake", "POST", "/tills/{till_id}/close"): {Role.CLERK},
     ("intake", "GET", "/stands/{stand_id}/tills"): {Role.CLERK, Role.OPERATOR},

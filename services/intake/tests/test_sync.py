@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from intake.handlers.sync import release_ready
 from intake.offers.shelf import open_book
+from uuid_utils.compat import uuid7
+from wanderamt.security.roles import Role
 
 BOOK = open_book()
 NOTHING: dict[str, Any] = {"service": "registration_confirmation"}
@@ -104,6 +106,32 @@ async def test_what_two_requests_did_not_see_of_each_other_is_released_by_the_cl
     async with desk.service.ground.database.work() as work:
         assert await release_ready(work, sealer=desk.sealer, book=BOOK) == 0
     assert (await desk.case(opened["case_id"]))["identified"] == "photo_id"
+
+
+async def test_what_waits_in_vain_is_listed_and_can_be_given_up(desk: Any) -> None:
+    opened = desk.entry(body=NOTHING)
+    third = desk.more(opened["case_id"], "case.identify", {"level": "photo_id"}, case_seq=3)
+    fourth = desk.more(opened["case_id"], "case.fill", {"facts": {"channel": "spoken"}}, case_seq=4)
+    lost = desk.more(str(uuid7()), "case.fill", {"applicant": PERSON}, case_seq=1)
+    assert statuses(await desk.sync(opened, third, fourth, lost)) == ["accepted", "held", "held", "held"]
+    waiting = (await desk.http.get("/entries/held", headers=desk.clerk())).json()
+    assert {one["entry_id"]: one["waits_for"] for one in waiting} == {
+        third["entry_id"]: "case sequence 2 of the same device",
+        fourth["entry_id"]: "case sequence 2 of the same device",
+        lost["entry_id"]: "the opening of the case",
+    }
+
+    async def give_up(entry: dict[str, Any], role: Role = Role.OPERATOR) -> Any:
+        return await desk.http.post(f"/entries/{entry['entry_id']}/give-up", headers=desk.bearer(role))
+
+    assert (await give_up(third, Role.CLERK)).status_code == 403
+    for entry in (third, lost):
+        assert (await give_up(entry)).status_code == 204
+    assert (await give_up(third)).json()["code"] == (await give_up(opened)).json()["code"] == "entry.not_held"
+    assert (await desk.http.get("/entries/held", headers=desk.clerk())).json() == []
+    assert (await desk.form(opened["case_id"]))["facts.channel"] == "spoken"
+    assert codes(await desk.sync(third, lost)) == ["entry.given_up"] * 2
+    assert len(await desk.rows("SELECT 1 FROM entry WHERE fate = 'refused' AND raw IS NOT NULL")) == 2
 
 
 async def test_fields_that_two_devices_changed_go_to_the_inbox_and_the_rest_is_taken(desk: Any) -> None:

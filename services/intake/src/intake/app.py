@@ -12,6 +12,7 @@ from intake import jobs
 from intake.api.cases import case_routes
 from intake.api.conflicts import conflict_routes
 from intake.api.field import field_routes
+from intake.api.held import held_routes
 from intake.api.numbers import number_routes
 from intake.api.report import report_routes
 from intake.api.till import till_routes
@@ -32,7 +33,15 @@ def build(settings: Settings | None = None) -> Service:
     ground = Ground.lay(NAME, "intake", settings)
     sealer = Sealer(settings.sealing_key)
     book = open_book(settings.catalogue_folder)
-    for routes in (field_routes, case_routes, conflict_routes, number_routes, till_routes, report_routes):
+    for routes in (
+        field_routes,
+        case_routes,
+        conflict_routes,
+        held_routes,
+        number_routes,
+        till_routes,
+        report_routes,
+    ):
         ground.http.include_router(routes(ground.database, sealer, book))
     paper = Lane(
         job=IssueDocument,

@@ -35,6 +35,12 @@ TURN_TAKEN = Refusal(
 ENTRY_HELD = Refusal(
     "entry.held", "Kept until the entries of this case that come before it are here. Send those too.", Ground.CONFLICT
 )
+ENTRY_GIVEN_UP = Refusal(
+    "entry.given_up",
+    "What this entry waited for never came, and the operator gave it up. Capture it anew if it still counts.",
+    Ground.CONFLICT,
+)
+NOT_HELD = Refusal("entry.not_held", "No entry with this id waits for others.", Ground.NOT_FOUND)
 FIELDS_CLASH = Refusal(
     "case.fields_clash",
     "Another device changed the same fields to other values. Nothing is lost: decide in the conflict inbox.",

@@ -22,10 +22,12 @@ from intake.domain.numbers import Block, read_all, read_number, use
 from intake.domain.process.happening import Form, Happening
 from intake.domain.process.intent import Hands, act
 from intake.domain.refusals import (
+    ENTRY_GIVEN_UP,
     ENTRY_HELD,
     ENTRY_ID_REUSED,
     FIELDS_CLASH,
     NOT_ENROLLED,
+    NOT_HELD,
     NUMBER_NOT_IN_BLOCK,
     OTHER_STAND,
     TURN_TAKEN,
@@ -93,6 +95,19 @@ async def release_ready(work: Work, *, sealer: Sealer, book: Book) -> int:
     return len(ready)
 
 
+async def give_up_held(entry_id: EntryId, work: Work, *, sealer: Sealer, book: Book) -> Refusal | None:
+    """Refuses an entry whose turn never comes, so that those after it get theirs. It stays in the ledger, whole."""
+    taken = (await ledger.taken_entries(work, [entry_id])).get(entry_id)
+    if not taken:
+        return NOT_HELD
+    table = await Table.lay(work, sealer, book, case_ids=[taken.case_id], new=())
+    if entry_id not in table.held:
+        return NOT_HELD
+    table.give_up(taken)
+    await table.serve()
+    return None
+
+
 async def _take_readable(sync: Sync, work: Work, sealer: Sealer, book: Book) -> dict[int, Answer]:
     """Answers by the identity of the entry: the same id may stand twice in one request."""
     readable = [entry for entry in sync.entries if not isinstance(entry, UnreadableEntry)]
@@ -155,6 +170,12 @@ class Table:
             self._refuse(entry, TURN_TAKEN)
         else:
             self.queues[line][entry.case_seq] = waiting
+
+    def give_up(self, held: Taken) -> None:
+        """Its place in the order counts as had."""
+        line = held.case_id, held.device_id
+        self._end(self.queues[line].pop(held.case_seq), Outcome(held.entry_id, Fate.REFUSED, ENTRY_GIVEN_UP))
+        self.last[line] = max(self.last[line], held.case_seq)
 
     async def serve(self) -> dict[UUID, Outcome]:
         """Applies all whose turn has come, holds back the others. What became of each, by entry id."""

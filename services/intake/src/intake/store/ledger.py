@@ -1,6 +1,8 @@
 """The ledger of entries: each is taken once, in its turn, and a second sending gets the first answer."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -41,6 +43,22 @@ class Outcome(NamedTuple):
     fate: Fate
     refusal: Refusal | None = None
     raw: Sealed | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An entry that waits. `expected`: the case sequence its device must send next; `opened`: the case is here."""
+
+    entry_id: EntryId
+    case_id: CaseId
+    device_id: DeviceId
+    device_seq: int
+    case_seq: int
+    type: str
+    captured_at: datetime
+    received_at: datetime
+    expected: int
+    opened: bool
 
 
 async def take_entries(work: Work, entries: Sequence[AnyEntry], device_id: DeviceId) -> set[EntryId]:
@@ -94,6 +112,21 @@ async def ready_cases(work: Work, *, limit: int) -> list[CaseId]:
         limit,
     )
     return [CaseId(row["case_id"]) for row in rows]
+
+
+async def held_entries(work: Work, *, limit: int) -> list[Held]:
+    """Those that wait longest first."""
+    rows = await work.db.fetch(
+        """
+        SELECT h.entry_id, h.case_id, h.device_id, h.device_seq, h.case_seq, h.type, h.captured_at, h.received_at,
+               1 + coalesce((SELECT max(e.case_seq) FROM entry e WHERE e.case_id = h.case_id
+                             AND e.device_id = h.device_id AND e.fate <> 'held'), 0) AS expected,
+               EXISTS (SELECT 1 FROM case_file c WHERE c.case_id = h.case_id) AS opened
+        FROM entry h WHERE h.fate = 'held' ORDER BY h.received_at LIMIT $1
+        """,
+        limit,
+    )
+    return [Held(**row) for row in rows]
 
 
 async def save_outcomes(work: Work, outcomes: Sequence[Outcome]) -> None:
