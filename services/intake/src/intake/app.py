@@ -9,6 +9,7 @@ from wanderamt.security.keys import Sealer
 from wanderamt.shell.service import Ground, Service
 
 from intake import jobs
+from intake.api.attachments import attachment_routes
 from intake.api.cases import case_routes
 from intake.api.conflicts import conflict_routes
 from intake.api.field import field_routes
@@ -35,6 +36,7 @@ def build(settings: Settings | None = None) -> Service:
     book = open_book(settings.catalogue_folder)
     for routes in (
         field_routes,
+        attachment_routes,
         case_routes,
         conflict_routes,
         held_routes,

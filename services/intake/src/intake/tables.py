@@ -223,6 +223,34 @@ class Refund(Table, table=True):
     receipt: str | None = Field(unique=True)
 
 
+class Attachment(Table, table=True):
+    """A photo or scan: what its device announced, and how much of it is here."""
+
+    __tablename__ = "attachment"
+    __table_args__ = (
+        Index("ix_attachment_begun", "device_id", postgresql_where=text("completed_at IS NULL")),
+        Index("ix_attachment_case_id", "case_id"),
+    )
+    attachment_id: UUID = Field(primary_key=True)
+    case_id: UUID
+    device_id: UUID
+    kind: str
+    length: int
+    sha256: bytes
+    begun_at: datetime = Field(sa_column=_time())
+    received: int
+    completed_at: datetime | None = Field(sa_column=_time(nullable=True))
+
+
+class AttachmentPiece(Table, table=True):
+    """Sealed under the key of the case."""
+
+    __tablename__ = "attachment_piece"
+    attachment_id: UUID = Field(primary_key=True)
+    start: int = Field(primary_key=True)
+    sealed: bytes
+
+
 class Document(Table, table=True):
     """At most one of a case counts; those that were taken back stay."""
 

@@ -15,7 +15,7 @@ from intake.domain.merge import Turn, merge, seen, turn_of
 from intake.domain.process import desk, office
 from intake.domain.process.case import AT_AN_END, Case, CaseState, after, fold
 from intake.domain.process.desk import Opening
-from intake.domain.process.happening import FieldValue, Filled, Happening, Paid, Payment, ReceiptGiven
+from intake.domain.process.happening import FieldValue, Filled, Happening, Paid, PaperSeen, Payment, ReceiptGiven
 from intake.domain.process.steps import bill_of, papers_of
 from intake.domain.refusals import CASE_EXISTS, UNKNOWN_SERVICE
 from intake.offers.shelf import open_book
@@ -88,7 +88,7 @@ class Desk:
         if self.edition.identification is not Identification.NONE:
             assert self.take(desk.identify(self.case, self.edition, Identification.PHOTO_ID)) is None
         for paper in papers_of(self.case, self.edition)[0]:
-            assert self.take(desk.see_paper(self.case, self.edition, paper.code, paper.handling)) is None
+            assert self.take(desk.see_paper(self.case, self.edition, PaperSeen(paper.code, paper.handling))) is None
 
 
 FACTS: dict[str, FieldValue] = {
@@ -132,7 +132,7 @@ def test_what_was_given_provisionally_is_taken_back_when_the_register_says_no(ve
 def test_steps_in_the_wrong_order_are_refused_and_change_nothing() -> None:
     at = Desk("resident_parking", PERSON | {"facts.vehicle": "own"})
     codes = [
-        at.take(desk.see_paper(at.case, at.edition, "vehicle_papers", Handling.SHOW)),
+        at.take(desk.see_paper(at.case, at.edition, PaperSeen("vehicle_papers", Handling.SHOW))),
         at.take(desk.pay(at.case, at.edition, Paid(7540, Payment.CASH, "BE-2026-0000001-1"))),
         at.take(desk.identify(at.case, at.edition, Identification.KNOWN)),
     ]
@@ -143,8 +143,8 @@ def test_steps_in_the_wrong_order_are_refused_and_change_nothing() -> None:
     ]
     at.take(desk.identify(at.case, at.edition, Identification.PHOTO_ID))
     codes = [
-        at.take(desk.see_paper(at.case, at.edition, "vehicle_papers", Handling.SCAN)),
-        at.take(desk.see_paper(at.case, at.edition, "company_letter", Handling.SCAN)),
+        at.take(desk.see_paper(at.case, at.edition, PaperSeen("vehicle_papers", Handling.SCAN))),
+        at.take(desk.see_paper(at.case, at.edition, PaperSeen("company_letter", Handling.SCAN))),
     ]
     assert [one and one.code for one in codes] == ["case.paper_handling", "case.paper_unknown"]
     assert at.case.version == 3
@@ -276,7 +276,9 @@ class Morning(RuleBasedStateMachine):
     @rule(data=st.data(), handling=st.sampled_from(Handling))
     def paper(self, data: st.DataObject, handling: Handling) -> None:
         codes = [paper.code for paper in self.at.edition.papers] or ["none"]
-        self.at.take(desk.see_paper(self.at.case, self.at.edition, data.draw(st.sampled_from(codes)), handling))
+        self.at.take(
+            desk.see_paper(self.at.case, self.at.edition, PaperSeen(data.draw(st.sampled_from(codes)), handling))
+        )
 
     @rule(payment=st.sampled_from(Payment), right=st.booleans())
     def pay(self, payment: Payment, right: bool) -> None:

@@ -34,8 +34,8 @@ class Sealer:
         self._last = _NOBODY, AESGCM(self._key(_NOBODY))
 
     def seal(self, subject: UUID, plain: bytes) -> Sealed:
-        nonce = os.urandom(NONCE_BYTES)
-        text = self._cipher(subject).encrypt(nonce, plain, subject.bytes)
+        sealed = self.seal_bytes(subject, plain)
+        nonce, text = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
         nonce_text, sealed_text = base64.b64encode(nonce).decode(), base64.b64encode(text).decode()
         return Sealed.model_construct(subject=subject, nonce=nonce_text, text=sealed_text)  # ours: nothing to check
 
@@ -43,9 +43,21 @@ class Sealer:
         """Raises Unreadable."""
         try:
             nonce, text = base64.b64decode(sealed.nonce), base64.b64decode(sealed.text)
-            return self._cipher(sealed.subject).decrypt(nonce, text, sealed.subject.bytes)
+        except ValueError as error:
+            raise Unreadable("a sealed field is not base64") from error
+        return self.open_bytes(sealed.subject, nonce + text)
+
+    def seal_bytes(self, subject: UUID, plain: bytes) -> bytes:
+        """For files, as they lie in a database: the nonce, then the text."""
+        nonce = os.urandom(NONCE_BYTES)
+        return nonce + self._cipher(subject).encrypt(nonce, plain, subject.bytes)
+
+    def open_bytes(self, subject: UUID, sealed: bytes) -> bytes:
+        """Raises Unreadable."""
+        try:
+            return self._cipher(subject).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], subject.bytes)
         except (InvalidTag, ValueError) as error:
-            raise Unreadable("a sealed field cannot be opened with this key") from error
+            raise Unreadable("what was sealed cannot be opened with this key") from error
 
     def _cipher(self, subject: UUID) -> AESGCM:
         """The last one is kept: the fields of a person come one after the other."""

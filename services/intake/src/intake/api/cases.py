@@ -1,5 +1,6 @@
 """Cases and their documents, for the crew and the office."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
@@ -41,6 +42,7 @@ class CaseOut(BaseModel):
     number: str | None
     identified: str
     papers: list[str]
+    missing_attachments: list[UUID] = Field([], description="Scans that are still on a device.")
     paid_cents: int
     provisional_number: str | None
     document_id: UUID | None = None
@@ -68,8 +70,9 @@ def case_routes(database: Database, sealer: Sealer, book: Book) -> APIRouter:
     @router.get("/cases/{case_id}", tags=["cases"])
     async def case(case_id: UUID, _: Caller = only(Role.CLERK, Role.OPERATOR)) -> CaseOut:
         async with database.work() as work:
-            found, document = told(await orders.show_case(CaseId(case_id), work, sealer=sealer))
-        return _case_out(found, document)
+            shown = told(await orders.show_case(CaseId(case_id), work, sealer=sealer))
+        found, document, missing = shown
+        return _case_out(found, document, missing)
 
     @router.post("/cases/{case_id}/hand-over", tags=["cases"])
     async def hand_over(case_id: UUID, order: HandOverIn, caller: Caller = only(Role.CLERK)) -> CaseOut:
@@ -126,7 +129,7 @@ def case_routes(database: Database, sealer: Sealer, book: Book) -> APIRouter:
     return router
 
 
-def _case_out(filed: Filed, document: Document | None = None) -> CaseOut:
+def _case_out(filed: Filed, document: Document | None = None, missing: Iterable[UUID] = ()) -> CaseOut:
     case = filed.case
     made = document if document and document.pdf else None
     return CaseOut(
@@ -145,6 +148,7 @@ def _case_out(filed: Filed, document: Document | None = None) -> CaseOut:
         number=case.number,
         identified=case.identified,
         papers=sorted(case.papers),
+        missing_attachments=sorted(missing),
         paid_cents=case.paid_cents,
         provisional_number=case.receipt.number if case.receipt else None,
         document_id=made.id if made else None,

@@ -61,8 +61,11 @@ class Contact(_Strict):
 
 
 class SeenPaper(_Strict):
+    """`attachment_id`: of the scan, which is sent as an attachment, before or after."""
+
     code: Code
     handling: Handling
+    attachment_id: UUID | None = None
 
 
 class Money(_Strict):

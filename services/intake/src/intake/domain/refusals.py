@@ -128,6 +128,36 @@ NO_REFUND = Refusal("refund.not_found", "Nothing is owed back under this id.", G
 REFUND_PAID = Refusal("refund.paid", "This was paid out already. Do not pay it again.", Ground.CONFLICT)
 REFUND_NOT_WAIVED = Refusal("refund.not_waived", "What is owed back is paid in cash or to the card.")
 
+ATTACHMENT_ANNOUNCED_BADLY = Refusal(
+    "attachment.announcement",
+    "Announce it with Upload-Length and Upload-Metadata: attachment_id, case_id, sha256 (hex) and filetype (PDF, JPEG, "
+    "PNG or WebP), the values in base64.",
+)
+ATTACHMENT_TOO_LARGE = Refusal(
+    "attachment.too_large", "An attachment has at most 20 MiB. Scale the picture down.", Ground.TOO_LARGE
+)
+ATTACHMENT_ID_REUSED = Refusal(
+    "attachment.id_reused", "Another attachment was announced under this id. Make a new one.", Ground.CONFLICT
+)
+ATTACHMENT_COMPLETE = Refusal("attachment.complete", "All of it is here already.", Ground.CONFLICT)
+ATTACHMENT_OVERFULL = Refusal(
+    "attachment.overfull", "More bytes than were announced. Announce it anew under a new id.", Ground.TOO_LARGE
+)
+ATTACHMENT_BROKEN = Refusal(
+    "attachment.hash",
+    "The bytes are not those that were announced. What came was thrown away: send it again from the beginning.",
+)
+ATTACHMENT_LIES = Refusal(
+    "attachment.kind",
+    "The file is not of the kind it was announced as. It was thrown away: announce it as what it is, under a new id.",
+)
+TOO_MANY_ATTACHMENTS = Refusal(
+    "attachment.too_many", "This device has 200 attachments half sent. Finish those first.", Ground.CONFLICT
+)
+NO_ATTACHMENT = Refusal(
+    "attachment.not_found", "There is no such attachment, or not all of it is here.", Ground.NOT_FOUND
+)
+
 STAMP_UNREADABLE = Refusal(
     "stamp.unreadable", "This is no stamp of a Wanderamt document, or a part of it is missing. Scan the code again."
 )
@@ -152,6 +182,10 @@ def fee_fact_missing(fact: str) -> Refusal:
 def field_wrong(what: str) -> Refusal:
     """`what` names the field and what was expected, never the value."""
     return Refusal("case.field_wrong", f"{what}. Correct it and send it again.")
+
+
+def wrong_offset(expected: int) -> Refusal:
+    return Refusal("attachment.offset", f"{expected} bytes are here. Go on from there.", Ground.CONFLICT)
 
 
 def receipts_missing(count: int) -> Refusal:

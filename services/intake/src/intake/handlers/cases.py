@@ -21,7 +21,7 @@ from intake.domain.process.happening import FieldValue
 from intake.domain.process.intent import Act, follow
 from intake.domain.refusals import CONFLICT_DECIDED, NO_CASE, NO_CONFLICT
 from intake.handlers.filing import By, Filing, lock
-from intake.store import cases, conflicts, documents
+from intake.store import attachments, cases, conflicts, documents
 from intake.store.cases import Filed
 from intake.store.conflicts import Conflict
 
@@ -115,11 +115,16 @@ def read_clash(conflict: Conflict, sealer: Sealer) -> dict[str, FieldValue]:
     return values
 
 
-async def show_case(case_id: CaseId, work: Work, *, sealer: Sealer) -> tuple[Filed, Document | None] | Refusal:
+async def show_case(
+    case_id: CaseId, work: Work, *, sealer: Sealer
+) -> tuple[Filed, Document | None, frozenset[UUID]] | Refusal:
+    """The case, its document, and the scans that are still on a device."""
     filed = await cases.find_case(work, case_id, sealer)
     if not filed:
         return NO_CASE
-    return filed, await documents.find_document_of_case(work, case_id)
+    scans = filed.case.attachments
+    missing = scans - await attachments.complete_among(work, scans) if scans else scans
+    return filed, await documents.find_document_of_case(work, case_id), missing
 
 
 async def show_conflicts(stand_id: StandId, work: Work, *, limit: int) -> list[Conflict]:

@@ -110,6 +110,7 @@ def _progress(case: Case) -> str:
     done = {
         "identified": case.identified,
         "papers": sorted(case.papers),
+        "attachments": sorted(map(str, case.attachments)),
         "confirmed": case.confirmed,
         "provisional": [str(case.receipt.document_id), case.receipt.number] if case.receipt else None,
         "receipts": case.receipts,
@@ -142,6 +143,7 @@ def filed_of(row: Any, sealer: Sealer) -> Filed:
         form=open_form(parts, sealer),
         identified=Identification(progress["identified"]),
         papers=frozenset(progress["papers"]),
+        attachments=frozenset(map(UUID, progress.get("attachments", ()))),
         request_id=RequestId(row["request_id"]) if row["request_id"] else None,
         confirmed=progress["confirmed"],
         receipt=Receipt(DocumentId(UUID(given[0])), given[1]) if given else None,

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from functools import reduce
 from typing import Any
+from uuid import UUID
 
 from wanderamt.contracts import Language
 from wanderamt.kernel.ids import CaseId, DeviceId, DocumentId, RequestId, StandId
@@ -58,7 +59,10 @@ class Receipt:
 
 @dataclass(frozen=True)  # without slots: `_with` copies the whole at once
 class Case:
-    """`paid_cents` is what the city holds: refunds are taken off. `confirmed`: the register has said yes."""
+    """`paid_cents` is what the city holds: refunds are taken off. `confirmed`: the register has said yes.
+
+    `attachments`: scans of its papers, here or still on a device.
+    """
 
     id: CaseId
     version: int
@@ -77,6 +81,7 @@ class Case:
     form: Mapping[str, FieldValue] = field(default_factory=dict)
     identified: Identification = Identification.NONE
     papers: frozenset[str] = frozenset()
+    attachments: frozenset[UUID] = frozenset()
     request_id: RequestId | None = None
     confirmed: bool = False
     receipt: Receipt | None = None
@@ -143,8 +148,9 @@ def _changes(case: Case, happening: Happening) -> dict[str, Any]:
             return {"form": _filled(case.form, fields)}
         case Identified(level):
             return {"identified": level}
-        case PaperSeen(code):
-            return {"papers": case.papers | {code}}
+        case PaperSeen(code, _, attachment_id):
+            scanned = {attachment_id} if attachment_id else frozenset()
+            return {"papers": case.papers | {code}, "attachments": case.attachments | scanned}
         case RegisterAsked():
             return {
                 "state": CaseState.PROVISIONAL,

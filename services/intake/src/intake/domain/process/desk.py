@@ -10,7 +10,7 @@ from wanderamt.kernel.refusal import Refusal
 
 from intake.domain.catalogue.book import Book
 from intake.domain.catalogue.due import application_day
-from intake.domain.catalogue.offer import Edition, Handling, Identification, Step, facts_wrong
+from intake.domain.catalogue.offer import Edition, Identification, Step, facts_wrong
 from intake.domain.catalogue.words import FactKind
 from intake.domain.process.case import Case, CaseState
 from intake.domain.process.happening import (
@@ -126,15 +126,16 @@ def identify(case: Case, edition: Edition, level: Identification) -> Happenings 
     return () if case.identified is level else (Identified(level),)
 
 
-def see_paper(case: Case, edition: Edition, code: str, handling: Handling) -> Happenings | Refusal:
+def see_paper(case: Case, edition: Edition, seen: PaperSeen) -> Happenings | Refusal:
     if refusal := _not_now(case, edition, Step.PAPERS):
         return refusal
-    paper = next((one for one in edition.papers if one.code == code), None)
+    paper = next((one for one in edition.papers if one.code == seen.code), None)
     if not paper or paper not in papers_of(case, edition)[0]:
         return PAPER_UNKNOWN
-    if paper.handling is not handling:
+    if paper.handling is not seen.handling:
         return PAPER_HANDLING
-    return () if code in case.papers else (PaperSeen(code, handling),)
+    known = seen.code in case.papers and (not seen.attachment_id or seen.attachment_id in case.attachments)
+    return () if known else (seen,)
 
 
 def pay(case: Case, edition: Edition, paid: Paid) -> Happenings | Refusal:

@@ -50,8 +50,11 @@ class Identified:
 
 @dataclass(frozen=True, slots=True)
 class PaperSeen:
+    """`attachment_id`: of its scan, which may still be on the device."""
+
     code: str
     handling: Handling
+    attachment_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

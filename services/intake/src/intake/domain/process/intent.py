@@ -29,7 +29,7 @@ from intake.domain.merge import Clash, merge
 from intake.domain.process import desk, office
 from intake.domain.process.case import Case, after, then
 from intake.domain.process.desk import Happenings, Opening
-from intake.domain.process.happening import Form, Happening, Paid, ReceiptGiven
+from intake.domain.process.happening import Form, Happening, Paid, PaperSeen, ReceiptGiven
 from intake.domain.refusals import NO_CASE
 
 Act = Callable[[Case, Edition], Happenings | Refusal]
@@ -162,7 +162,8 @@ def _act_of(entry: AnyEntry) -> Act:
 
 
 def _see(paper: SeenPaper) -> Act:
-    return lambda case, edition: desk.see_paper(case, edition, paper.code, paper.handling)
+    seen = PaperSeen(paper.code, paper.handling, paper.attachment_id)
+    return lambda case, edition: desk.see_paper(case, edition, seen)
 
 
 def _take(money: Money) -> Act:

@@ -1,0 +1,96 @@
+"""Attachments and their pieces."""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from wanderamt.backbone.work import Work
+from wanderamt.kernel.ids import CaseId, DeviceId
+from wanderamt.security.keys import Sealer
+
+from intake.domain.attachment import Attachment, Kind
+
+
+async def lock_attachment(work: Work, attachment_id: UUID) -> Attachment | None:
+    row = await work.db.fetchrow("SELECT * FROM attachment WHERE attachment_id = $1 FOR UPDATE", attachment_id)
+    return _attachment(row) if row else None
+
+
+async def count_begun(work: Work, device_id: DeviceId) -> int:
+    count: int = await work.db.fetchval(
+        "SELECT count(*) FROM attachment WHERE device_id = $1 AND completed_at IS NULL", device_id
+    )
+    return count
+
+
+async def save_attachment(work: Work, attachment: Attachment) -> None:
+    await work.db.execute(
+        """
+        INSERT INTO attachment (attachment_id, case_id, device_id, kind, length, sha256, begun_at, received,
+                                completed_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        ON CONFLICT (attachment_id) DO UPDATE
+        SET received = excluded.received, completed_at = excluded.completed_at
+        """,
+        attachment.id,
+        attachment.case_id,
+        attachment.device_id,
+        attachment.kind,
+        attachment.length,
+        attachment.sha256,
+        attachment.begun_at,
+        attachment.offset,
+        attachment.completed_at,
+    )
+
+
+async def add_piece(work: Work, attachment: Attachment, piece: bytes, *, start: int, sealer: Sealer) -> None:
+    await work.db.execute(
+        "INSERT INTO attachment_piece (attachment_id, start, sealed) VALUES ($1, $2, $3)",
+        attachment.id,
+        start,
+        sealer.seal_bytes(attachment.case_id, piece),
+    )
+
+
+async def content_of(work: Work, attachment: Attachment, sealer: Sealer) -> bytes:
+    rows = await work.db.fetch(
+        "SELECT sealed FROM attachment_piece WHERE attachment_id = $1 ORDER BY start", attachment.id
+    )
+    return b"".join(sealer.open_bytes(attachment.case_id, row["sealed"]) for row in rows)
+
+
+async def drop_pieces(work: Work, attachment_id: UUID) -> None:
+    await work.db.execute("DELETE FROM attachment_piece WHERE attachment_id = $1", attachment_id)
+
+
+async def drop_attachment(work: Work, attachment_id: UUID) -> None:
+    await drop_pieces(work, attachment_id)
+    await work.db.execute("DELETE FROM attachment WHERE attachment_id = $1", attachment_id)
+
+
+async def attachments_of(work: Work, case_id: CaseId) -> list[Attachment]:
+    rows = await work.db.fetch("SELECT * FROM attachment WHERE case_id = $1 ORDER BY begun_at", case_id)
+    return [_attachment(row) for row in rows]
+
+
+async def complete_among(work: Work, attachment_ids: Iterable[UUID]) -> set[UUID]:
+    rows = await work.db.fetch(
+        "SELECT attachment_id FROM attachment WHERE attachment_id = ANY($1::uuid[]) AND completed_at IS NOT NULL",
+        list(attachment_ids),
+    )
+    return {row["attachment_id"] for row in rows}
+
+
+def _attachment(row: Any) -> Attachment:
+    return Attachment(
+        id=row["attachment_id"],
+        case_id=CaseId(row["case_id"]),
+        device_id=DeviceId(row["device_id"]),
+        kind=Kind(row["kind"]),
+        length=row["length"],
+        sha256=row["sha256"],
+        begun_at=row["begun_at"],
+        offset=row["received"],
+        completed_at=row["completed_at"],
+    )
