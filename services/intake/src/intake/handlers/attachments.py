@@ -30,8 +30,6 @@ async def announce(wanted: Attachment, work: Work) -> Attachment | Refusal:
 
 async def find(attachment_id: UUID, work: Work, *, device_id: DeviceId) -> Attachment | Refusal:
     """How far it came. Of others' devices nothing is said."""
-    if not await devices.device_enrolled(work, device_id):
-        return NOT_ENROLLED
     known = await attachments.lock_attachment(work, attachment_id)
     return known if known and known.device_id == device_id else NO_ATTACHMENT
 
@@ -43,6 +41,8 @@ async def take_piece(
 
     They are thrown away then, which must last: the refusal is told after the commit.
     """
+    if not await devices.device_enrolled(work, device_id):
+        return NOT_ENROLLED
     known = await find(attachment_id, work, device_id=device_id)
     if isinstance(known, Refusal):
         return known

@@ -1,0 +1,66 @@
+"""A photo over a link that breaks again and again: what arrived before each cut is kept, the rest is sent once."""
+
+import asyncio
+import base64
+import random
+from hashlib import sha256
+from typing import Any
+
+import httpx
+from uuid_utils.compat import uuid7
+
+PHOTO = b"\xff\xd8\xff\xe0" + random.Random(5).randbytes(600_000)  # noqa: S311 -- the same picture in every run
+CUTS = 6
+
+
+async def cut_patch(port: int, path: str, token: str, *, offset: int, arrives: int) -> None:
+    """Promises all that is left, sends `arrives` bytes of it and is gone."""
+    left = PHOTO[offset:]
+    head = (
+        f"PATCH {path} HTTP/1.1\r\nHost: intake\r\nAuthorization: Bearer {token}\r\nUpload-Offset: {offset}\r\n"
+        f"Content-Type: application/offset+octet-stream\r\nContent-Length: {len(left)}\r\n\r\n"
+    )
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(head.encode() + left[:arrives])
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_what_arrived_before_each_cut_is_kept(running_system: Any) -> None:
+    device_id, attachment_id = uuid7(), uuid7()
+    token = await running_system.enrol(device_id, uuid7())
+    said = {
+        "attachment_id": str(attachment_id),
+        "case_id": str(uuid7()),
+        "sha256": sha256(PHOTO).hexdigest(),
+        "filetype": "image/jpeg",
+    }
+    metadata = ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in said.items())
+    path, auth = f"/attachments/{attachment_id}", {"Authorization": f"Bearer {token}"}
+    async with httpx.AsyncClient(base_url=running_system.url("intake"), headers=auth, timeout=20) as http:
+        announced = await http.post(
+            "/attachments", headers={"Upload-Length": str(len(PHOTO)), "Upload-Metadata": metadata}
+        )
+        assert announced.status_code == 201
+
+        async def received() -> int:
+            return int((await http.head(path)).headers["upload-offset"])
+
+        have = 0
+        for _ in range(CUTS):
+            await cut_patch(running_system.ports["intake"], path, token, offset=have, arrives=70_000)
+            async with asyncio.timeout(20):
+                while await received() == have:
+                    await asyncio.sleep(0.05)
+            grown = await received()
+            assert have < grown <= have + 70_000
+            have = grown
+        assert have > CUTS * 30_000
+        last = await http.patch(
+            path,
+            content=PHOTO[have:],
+            headers={"Upload-Offset": str(have), "Content-Type": "application/offset+octet-stream"},
+        )
+        assert last.status_code == 204
+        assert (await http.get(path)).content == PHOTO
