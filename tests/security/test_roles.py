@@ -30,6 +30,7 @@ OPEN_TO = {
     ("intake", "POST", "/numbers/blocks/{block_id}/return"): {Role.CLERK},
     ("intake", "POST", "/numbers/void"): {Role.CLERK},
     ("intake", "GET", "/numbers/{series}/{year}"): set(Role),
+    ("intake", "GET", "/changes"): {Role.CLERK},
     ("intake", "POST", "/attachments"): {Role.CLERK},
     **{("intake", method, "/attachments/{attachment_id}"): {Role.CLERK} for method in ("HEAD", "PATCH", "GET")},
     ("intake", "GET", "/cases/{case_id}/attachments"): {Role.CLERK, Role.OPERATOR},

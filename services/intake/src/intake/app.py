@@ -11,6 +11,7 @@ from wanderamt.shell.service import Ground, Service
 from intake import jobs
 from intake.api.attachments import attachment_routes
 from intake.api.cases import case_routes
+from intake.api.changes import change_routes
 from intake.api.conflicts import conflict_routes
 from intake.api.field import field_routes
 from intake.api.held import held_routes
@@ -36,6 +37,7 @@ def build(settings: Settings | None = None) -> Service:
     book = open_book(settings.catalogue_folder)
     for routes in (
         field_routes,
+        change_routes,
         attachment_routes,
         case_routes,
         conflict_routes,

@@ -38,6 +38,7 @@ class Device(Table, table=True):
     enrolled_by: str
     enrolled_at: datetime = Field(sa_column=_time())
     revoked_at: datetime | None = Field(sa_column=_time(nullable=True))
+    durable_through: int = Field(sa_column=Column(BigInteger, nullable=False, server_default="0"))
 
 
 class Entry(Table, table=True):
@@ -82,13 +83,16 @@ class Case(Table, table=True):
     """Where a case stands now. `applicant`, `contact` and `facts`: its form, sealed. What is JSON is never searched."""
 
     __tablename__ = "case_file"
-    __table_args__ = (Index("ix_case_file_deadline", "deadline", postgresql_where=text("deadline IS NOT NULL")),)
+    __table_args__ = (
+        Index("ix_case_file_deadline", "deadline", postgresql_where=text("deadline IS NOT NULL")),
+        Index("ix_case_file_changed", "stand_id", "changed", "case_id"),
+    )
     case_id: UUID = Field(primary_key=True)
     version: int
     told: int
     service: str
     edition: str
-    stand_id: UUID = Field(index=True)
+    stand_id: UUID
     device_id: UUID
     language: str
     state: str
@@ -105,6 +109,7 @@ class Case(Table, table=True):
     applicant: str | None = Field(sa_column=Column(JSON))
     contact: str | None = Field(sa_column=Column(JSON))
     facts: str | None = Field(sa_column=Column(JSON))
+    changed: int = Field(sa_type=BigInteger)
 
 
 class Chapter(Table, table=True):

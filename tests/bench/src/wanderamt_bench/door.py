@@ -163,10 +163,11 @@ async def _age(stage: Stage, database: str, rows: int) -> None:
         await connection.execute(
             f"""
             INSERT INTO case_file (case_id, version, told, service, edition, stand_id, device_id, language, state,
-                                   captured_at, application_day, opened_at, owner, reason, finished_at, progress)
+                                   captured_at, application_day, opened_at, owner, reason, finished_at, progress,
+                                   changed)
             SELECT gen_random_uuid(), 7, 3, 'dog_registration', 'dog_registration@2024-12-01', gen_random_uuid(),
-                   gen_random_uuid(), 'de', 'final', now(), now()::date, now(), 'intake', '', now(), '{{}}'
-            FROM generate_series(1, {rows})
+                   gen_random_uuid(), 'de', 'final', now(), now()::date, now(), 'intake', '', now(), '{{}}', n
+            FROM generate_series(1, {rows}) n
             """,
             timeout=600,
         )

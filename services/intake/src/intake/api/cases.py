@@ -72,7 +72,7 @@ def case_routes(database: Database, sealer: Sealer, book: Book) -> APIRouter:
         async with database.work() as work:
             shown = told(await orders.show_case(CaseId(case_id), work, sealer=sealer))
         found, document, missing = shown
-        return _case_out(found, document, missing)
+        return case_out(found, document, missing)
 
     @router.post("/cases/{case_id}/hand-over", tags=["cases"])
     async def hand_over(case_id: UUID, order: HandOverIn, caller: Caller = only(Role.CLERK)) -> CaseOut:
@@ -88,21 +88,21 @@ def case_routes(database: Database, sealer: Sealer, book: Book) -> APIRouter:
                 sealer=sealer,
                 book=book,
             )
-            return _case_out(told(filed))
+            return case_out(told(filed))
 
     @router.post("/cases/{case_id}/withdraw", tags=["cases"])
     async def withdraw(case_id: UUID, caller: Caller = only(Role.CLERK)) -> CaseOut:
         """By the citizen's wish. What was paid is owed back, a provisional paper is void."""
         async with database.work() as work:
             filed = await orders.withdraw(CaseId(case_id), work, officer=caller.subject, sealer=sealer, book=book)
-            return _case_out(told(filed))
+            return case_out(told(filed))
 
     @router.post("/cases/{case_id}/close", tags=["cases"])
     async def close(case_id: UUID, caller: Caller = only(Role.CLERK)) -> CaseOut:
         """Nothing is expected any more: its retention begins."""
         async with database.work() as work:
             filed = await orders.close(CaseId(case_id), work, officer=caller.subject, sealer=sealer, book=book)
-            return _case_out(told(filed))
+            return case_out(told(filed))
 
     @router.post("/cases/{case_id}/reopen", tags=["cases"])
     async def reopen(case_id: UUID, order: ReopenIn, caller: Caller = only(Role.CLERK)) -> CaseOut:
@@ -111,14 +111,14 @@ def case_routes(database: Database, sealer: Sealer, book: Book) -> APIRouter:
             filed = await orders.reopen(
                 CaseId(case_id), work, reason=order.reason, officer=caller.subject, sealer=sealer, book=book
             )
-            return _case_out(told(filed))
+            return case_out(told(filed))
 
     @router.get("/stands/{stand_id}/cases", tags=["cases"])
     async def cases(stand_id: UUID, _: Caller = only(Role.CLERK, Role.PLANNER, Role.OPERATOR)) -> list[CaseOut]:
         """The newest 1,000 cases of a stand."""
         async with database.work() as work:
             found = await files.cases_of_stand(work, StandId(stand_id), sealer, limit=MAX_CASES)
-        return [_case_out(one) for one in found]
+        return [case_out(one) for one in found]
 
     @router.get("/documents/{document_id}.pdf", tags=["documents"], response_class=Response)
     async def document(document_id: UUID, _: Caller = only(Role.CLERK)) -> Response:
@@ -129,7 +129,7 @@ def case_routes(database: Database, sealer: Sealer, book: Book) -> APIRouter:
     return router
 
 
-def _case_out(filed: Filed, document: Document | None = None, missing: Iterable[UUID] = ()) -> CaseOut:
+def case_out(filed: Filed, document: Document | None = None, missing: Iterable[UUID] = ()) -> CaseOut:
     case = filed.case
     made = document if document and document.pdf else None
     return CaseOut(

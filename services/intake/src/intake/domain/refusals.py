@@ -65,6 +65,9 @@ NOT_ENROLLED = Refusal(
     "This device is not enrolled or was revoked. Ask the operator; the entries stay on it.",
     Ground.FORBIDDEN,
 )
+CURSOR_UNREADABLE = Refusal(
+    "changes.cursor", "This is no cursor of ours. Send the last one as it was given, or none to get everything."
+)
 NO_DEVICE = Refusal("device.not_found", "There is no such device.", Ground.NOT_FOUND)
 NO_DOCUMENT = Refusal("document.not_found", "There is no such document, or it is still being made.", Ground.NOT_FOUND)
 

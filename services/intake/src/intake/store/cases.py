@@ -68,8 +68,8 @@ async def save_cases(work: Work, files: Sequence[Filed], *, beside: Sequence[Sta
         """
         INSERT INTO case_file (case_id, version, told, service, edition, stand_id, device_id, language, state, number,
                                captured_at, application_day, opened_at, owner, reason, deadline, request_id,
-                               finished_at, progress, applicant, contact, facts)
-        SELECT *
+                               finished_at, progress, applicant, contact, facts, changed)
+        SELECT *, pg_current_xact_id()::text::bigint
         FROM unnest($1::uuid[], $2::int[], $3::int[], $4::text[], $5::text[], $6::uuid[], $7::uuid[], $8::text[],
                     $9::text[], $10::text[], $11::timestamptz[], $12::date[], $13::timestamptz[], $14::text[],
                     $15::text[], $16::timestamptz[], $17::uuid[], $18::timestamptz[], $19::text[]::json[],
@@ -77,7 +77,8 @@ async def save_cases(work: Work, files: Sequence[Filed], *, beside: Sequence[Sta
         ON CONFLICT (case_id) DO UPDATE SET version = excluded.version, told = excluded.told, state = excluded.state,
             owner = excluded.owner, reason = excluded.reason, deadline = excluded.deadline,
             request_id = excluded.request_id, finished_at = excluded.finished_at, progress = excluded.progress,
-            applicant = excluded.applicant, contact = excluded.contact, facts = excluded.facts
+            applicant = excluded.applicant, contact = excluded.contact, facts = excluded.facts,
+            changed = excluded.changed
         """,
         [case.id for case in cases],
         [case.version for case in cases],

@@ -8,6 +8,26 @@ async def device_enrolled(work: Work, device_id: DeviceId) -> bool:
     return bool(await work.db.fetchval("SELECT revoked_at IS NULL FROM device WHERE device_id = $1", device_id))
 
 
+async def advance_durable(work: Work, device_id: DeviceId) -> int:
+    """The sequence up to which every entry of the device is in the ledger, without a gap."""
+    through: int = await work.db.fetchval(
+        """
+        WITH moved AS (
+            UPDATE device d SET durable_through = (
+                SELECT max(device_seq)
+                FROM (SELECT device_seq, row_number() OVER (ORDER BY device_seq) AS place
+                      FROM entry e WHERE e.device_id = d.device_id AND device_seq > d.durable_through) AS later
+                WHERE device_seq = d.durable_through + place)
+            WHERE device_id = $1 AND EXISTS (
+                SELECT 1 FROM entry e WHERE e.device_id = d.device_id AND device_seq = d.durable_through + 1)
+            RETURNING durable_through)
+        SELECT coalesce((SELECT durable_through FROM moved), durable_through) FROM device WHERE device_id = $1
+        """,
+        device_id,
+    )
+    return through
+
+
 async def enrol_device(work: Work, device_id: DeviceId, *, label: str, officer: str) -> None:
     await work.db.execute(
         """

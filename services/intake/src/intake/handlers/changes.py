@@ -1,0 +1,49 @@
+"""What a device has not seen yet."""
+
+from typing import NamedTuple
+
+from wanderamt.backbone.work import Work
+from wanderamt.kernel.ids import DeviceId, StandId
+from wanderamt.kernel.refusal import Refusal
+from wanderamt.security.keys import Sealer
+
+from intake.domain.changes import Cursor, read_cursor
+from intake.domain.refusals import NOT_ENROLLED
+from intake.store import changes, devices
+from intake.store.cases import Filed
+
+PAGE = 200
+
+
+class Changes(NamedTuple):
+    """`reset`: the server is not the one of the cursor; forget what it told and send the last 14 days again.
+
+    `more`: there is another page.
+    """
+
+    cases: list[Filed]
+    cursor: Cursor
+    durable_through: int
+    reset: bool
+    more: bool
+
+
+async def changes_since(
+    text: str, work: Work, *, device_id: DeviceId, stand_id: StandId, sealer: Sealer
+) -> Changes | Refusal:
+    """`text`: the cursor the device was given last; empty, everything of its stand."""
+    if not await devices.device_enrolled(work, device_id):
+        return NOT_ENROLLED
+    epoch = await changes.server_epoch(work)
+    cursor = read_cursor(text) if text else Cursor(epoch)
+    if isinstance(cursor, Refusal):
+        return cursor
+    reset = cursor.epoch != epoch
+    found = await changes.cases_changed_since(work, stand_id, Cursor(epoch) if reset else cursor, sealer, limit=PAGE)
+    return Changes(
+        cases=[filed for filed, _ in found],
+        cursor=found[-1][1] if found else Cursor(epoch) if reset else cursor,
+        durable_through=await devices.advance_durable(work, device_id),
+        reset=reset,
+        more=len(found) == PAGE,
+    )
