@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from uuid_utils.compat import uuid7
 from wanderamt.security.roles import Role
 from wanderamt.shell.http import MAX_BODY_BYTES
 
@@ -84,6 +85,18 @@ async def test_bad_entries_get_a_code_each_and_the_good_ones_of_the_request_are_
     assert [row["code"] for row in kept] == ["entry.too_large", "entry.invalid", "entry.unknown_type", "entry.invalid"]
     assert kept[0]["bytes"] > 2_000_000
     assert kept[1]["raw"]
+
+
+async def test_numbers_texts_and_kinds_that_no_column_takes_are_refused_one_by_one(desk: Any) -> None:
+    control, serial, sequence, kind, good = (desk.entry() for _ in range(5))
+    control["body"]["applicant"]["given_name"] = "Z\u0000oë"
+    serial["device_seq"], sequence["case_seq"], kind["type"] = 2**63, 2**31, {}
+    results = (await desk.sync(control, serial, sequence, kind, good)).json()["results"]
+    codes = [one["problem"] and one["problem"]["code"] for one in results]
+    assert codes == ["entry.invalid"] * 3 + ["entry.unknown_type", None]
+    device = {"device_id": str(uuid7()), "label": "Tablet\u0000"}
+    refused = await desk.http.post("/devices", json=device, headers=desk.bearer(Role.OPERATOR))
+    assert (refused.status_code, refused.json()["code"]) == (422, "request.character")
 
 
 async def test_a_cut_upload_in_lines_loses_the_cut_line_alone(desk: Any) -> None:

@@ -47,6 +47,11 @@ TRANSIENT: tuple[type[Exception], ...] = (
     OSError,
 )
 
+# What no text column takes: NUL, and what the server's encoding lacks.
+UNSTORABLE: tuple[type[Exception], ...] = (
+    asyncpg.CharacterNotInRepertoireError,
+    asyncpg.UntranslatableCharacterError,
+)
 
 log = structlog.get_logger()
 

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from wanderamt.backbone.database import TRANSIENT
+from wanderamt.backbone.database import TRANSIENT, UNSTORABLE
 from wanderamt.kernel.refusal import Ground, Refusal
 
 MEDIA_TYPE = "application/problem+json"
@@ -69,6 +69,11 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
+UNSTORABLE_TEXT = Refusal(
+    "request.character", "A text holds a character that cannot be kept, such as NUL. Remove it and send again."
+)
+
+
 def install_problems(app: FastAPI) -> None:
     @app.exception_handler(Refused)
     async def on_refused(_: Request, error: Refused) -> JSONResponse:
@@ -93,6 +98,12 @@ def install_problems(app: FastAPI) -> None:
 
     for transient in TRANSIENT:
         app.add_exception_handler(transient, on_outage)
+
+    async def on_unstorable(_: Request, __: Exception) -> JSONResponse:
+        return render_problem(UNSTORABLE_TEXT)
+
+    for unstorable in UNSTORABLE:
+        app.add_exception_handler(unstorable, on_unstorable)
 
     @app.exception_handler(Exception)
     async def on_bug(request: Request, error: Exception) -> JSONResponse:

@@ -36,8 +36,11 @@ PHONE_PATTERN = r"^\+[1-9][0-9]{6,14}$"
 TRACE_PATTERN = r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"
 NUMBER_PATTERN = r"^[A-Z]{2}-[0-9]{4}-[0-9]{7}-[0-9]$"
 
-Name = Annotated[str, Field(min_length=1, max_length=200)]
-Answer = StrictBool | StrictInt | Annotated[str, Field(max_length=200)]
+NO_CONTROLS = r"^[^\x00-\x1f\x7f-\x9f]*$"  # no register and no printer takes them
+MAX_SERIAL = 2**31 - 1
+
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=NO_CONTROLS)]
+Answer = StrictBool | StrictInt | Annotated[str, Field(max_length=200, pattern=NO_CONTROLS)]
 ReceiptNumber = Annotated[str, Field(pattern=NUMBER_PATTERN, examples=["BE-2026-0000045-9"])]
 DocumentNumber = Annotated[str, Field(pattern=NUMBER_PATTERN, examples=["UK-2026-0000123-4"])]
 
@@ -122,8 +125,8 @@ class IdentifyBody(_Strict):
 
 
 class HandOverBody(_Strict):
-    to: str = Field(min_length=1, max_length=100)
-    reason: str = Field(min_length=1, max_length=500)
+    to: str = Field(min_length=1, max_length=100, pattern=NO_CONTROLS)
+    reason: str = Field(min_length=1, max_length=500, pattern=NO_CONTROLS)
     deadline: AwareDatetime
 
 
@@ -139,9 +142,9 @@ class Entry(_Strict):
 
     entry_id: UUID
     case_id: UUID
-    device_seq: int = Field(ge=1)
-    case_seq: int = Field(ge=1)
-    base_version: int = Field(0, ge=0)
+    device_seq: int = Field(ge=1, le=2**53)
+    case_seq: int = Field(ge=1, le=MAX_SERIAL)
+    base_version: int = Field(0, ge=0, le=MAX_SERIAL)
     stand_id: UUID
     captured_at: AwareDatetime
     traceparent: str | None = Field(None, pattern=TRACE_PATTERN, description="W3C trace context of the tap")
@@ -263,7 +266,7 @@ def read_value(value: object) -> AnyEntry | UnreadableEntry:
     claimed = _claimed_id(value)
     if len(raw) > MAX_ENTRY_BYTES:
         return UnreadableEntry(claimed, ENTRY_TOO_LARGE, (), raw)
-    if value.get("type") not in TYPES:
+    if not isinstance(value.get("type"), str) or value["type"] not in TYPES:
         return UnreadableEntry(claimed, UNKNOWN_TYPE, (), raw)
     try:
         return ENTRY.validate_json(raw)

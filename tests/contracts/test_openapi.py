@@ -1,0 +1,60 @@
+"""What a service says of its HTTP door holds for whatever comes in: no server error, no answer beside its schema."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from uuid_utils.compat import uuid7
+from wanderamt.backbone.sources import utc_now
+from wanderamt.security.roles import Role
+from wanderamt_local.field import open_case_entry
+from wanderamt_local.system import SERVICES
+
+EXAMPLES = 40
+CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_schema_conformance",
+    "response_headers_conformance",
+)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_whatever_comes_in_is_answered_as_the_openapi_says(
+    running_system: Any, tmp_path: Path, service: str
+) -> None:
+    device_id, stand_id = uuid7(), uuid7()
+    clerk = await running_system.enrol(device_id, stand_id)
+    await _open_a_case(running_system.url("intake"), clerk, stand_id)
+    token = running_system.token("tester", *Role, audience=service, device=device_id, stand=stand_id)
+    process = await asyncio.create_subprocess_exec(
+        str(Path(sys.executable).parent / "schemathesis"),
+        "run",
+        f"{running_system.url(service)}/openapi.json",
+        *("--header", f"Authorization: Bearer {token}"),
+        *("--checks", ",".join(CHECKS)),
+        *("--phases", "examples,coverage,fuzzing"),
+        *("--max-examples", str(EXAMPLES)),
+        *("--generation-deterministic", "--no-color", "--continue-on-failure", "--warnings", "off"),
+        *("--request-timeout", "30", "--suppress-health-check", "all"),
+        cwd=tmp_path,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    async with asyncio.timeout(300):
+        said, _ = await process.communicate()
+    assert process.returncode == 0, said.decode()[-20_000:]
+
+
+async def _open_a_case(url: str, token: str, stand_id: UUID) -> None:
+    """So that there is something to show, and who waits for changes hears one at once."""
+    entry = open_case_entry(
+        uuid7(), uuid7(), stand_id, device_seq=1, captured_at=utc_now(), body={"service": "found_property_report"}
+    )
+    async with httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {token}"}) as http:
+        (await http.post("/sync", json={"entries": [entry]})).raise_for_status()
