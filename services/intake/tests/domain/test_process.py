@@ -179,8 +179,34 @@ def test_fields_nobody_asks_for_or_of_another_kind_are_refused(form: dict[str, F
 
 
 def test_a_birth_year_alone_is_taken_and_never_becomes_a_date() -> None:
-    at = Desk("active_pass", {"applicant.given_name": "नीरज", "applicant.birth_year": 1950})
+    at = Desk("active_pass", {"applicant.given_name": "Nīraj", "applicant.birth_year": 1950})
     assert "applicant.birth_date" not in at.case.form
+
+
+@pytest.mark.parametrize(
+    ("name", "fits"),
+    [
+        ("Ǧamāl ad-Dīn d’Ávila", True),
+        ("O'Brien (geb. Ðorđević)", True),
+        ("m̥ạ̀ŋg̣", True),
+        ("नीरज", False),
+        ("Юлія", False),
+        ("محمد", False),
+        ("李", False),
+        ("Zo😀", False),
+        ("Αθηνά", False),
+    ],
+)
+def test_where_a_register_is_asked_names_are_in_latin_letters_and_elsewhere_in_any(name: str, *, fits: bool) -> None:
+    form: dict[str, FieldValue] = {"applicant.given_name": name}
+    asked = desk.open_case(None, opening("registration_confirmation", form), BOOK, now=NOW)
+    if isinstance(asked, Refusal):
+        assert (asked.code, fits) == ("case.field_wrong", False)
+        assert "passport" in asked.hint
+        assert name not in asked.hint
+    else:
+        assert fits
+    assert not isinstance(desk.open_case(None, opening("found_property_report", form), BOOK, now=NOW), Refusal)
 
 
 @pytest.mark.parametrize(("born", "asks"), [({}, False), ({"applicant.birth_year": 1950}, True)])

@@ -12,6 +12,7 @@ from intake.domain.catalogue.book import Book
 from intake.domain.catalogue.due import application_day
 from intake.domain.catalogue.offer import Edition, Identification, Step, facts_wrong
 from intake.domain.catalogue.words import FactKind
+from intake.domain.names import is_latin
 from intake.domain.process.case import Case, CaseState
 from intake.domain.process.happening import (
     FieldValue,
@@ -55,6 +56,7 @@ FIELDS: dict[str, type] = {
     "contact.phone": str,
     "contact.email": str,
 }
+NAMES = ("applicant.given_name", "applicant.family_name")
 BORN = ("applicant.birth_date", "applicant.birth_year")
 OPEN_FOR = timedelta(days=1)  # by the end of that the owner has acted, or the clock raises it
 
@@ -181,7 +183,7 @@ def proceed(case: Case, edition: Edition, *, request_id: RequestId, now: datetim
 
 def _known(case: Case) -> bool:
     """Whether there is somebody to ask a register about."""
-    named = all(case.form.get(name) for name in ("applicant.given_name", "applicant.family_name"))
+    named = all(case.form.get(name) for name in NAMES)
     return named and any(case.form.get(name) for name in BORN)
 
 
@@ -210,4 +212,6 @@ def _wrong(fields: Mapping[str, FieldValue], edition: Edition) -> Iterator[str]:
             yield f"{name}: there is no such field"
         elif value is not None and type(value) is not FIELDS[name]:
             yield f"{name}: expected {FIELDS[name].__name__}"
+        elif name in NAMES and edition.calls and not is_latin(str(value or "")):
+            yield f"{name}: the register takes Latin letters alone; write it as the passport does"
     yield from facts_wrong(edition, facts)
