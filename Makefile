@@ -52,7 +52,7 @@ faults: $(STATE)/fetched ## Break the running system from three seeds and audit 
 bench: $(STATE)/fetched ## Measure the backbone beside its bare version, write build/bench.json (ARGS="--scene relay")
 	@$(RUN) wanderamt bench run $(ARGS)
 
-docs: $(STATE)/synced ## Write what is derived from the contracts: schema snapshots, docs/events.md, docs/asyncapi
+docs: $(STATE)/synced ## Write what is derived from the models: schema snapshots, docs/events.md, docs/asyncapi, docs/openapi
 	@$(RUN) wanderamt local docs
 
 lint: $(STATE)/synced ## Style, types, import rules

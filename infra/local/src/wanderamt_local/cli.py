@@ -52,7 +52,7 @@ def fetch() -> None:
 
 @commands.command()
 def docs() -> None:
-    """Write schema snapshots, docs/events.md and docs/asyncapi from the contracts; refuse what breaks a promise."""
+    """Write schemas, docs/events.md, docs/asyncapi and docs/openapi from the models; refuse what breaks a promise."""
     complaints = broken()
     for complaint in complaints:
         console.print(f"[red]{complaint}[/]")
@@ -62,7 +62,7 @@ def docs() -> None:
     for path, text in derived().items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    console.print("docs/events.md, docs/asyncapi and the schema snapshots say what the models say")
+    console.print("docs/events.md, docs/asyncapi, docs/openapi and the schema snapshots say what the models say")
 
 
 @commands.command()

@@ -1,11 +1,15 @@
-"""Generates what is derived from the contracts: schema snapshots, the catalogue of events, AsyncAPI per service.
+"""Generates what is derived from the contracts: schema snapshots, the catalogue of events, AsyncAPI and OpenAPI per
+service.
 
 Kept true: a snapshot is only ever written for a new event or a compatible change; an incompatible one is refused.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import intake.handlers
@@ -16,10 +20,22 @@ from wanderamt.backbone.asyncapi import describe
 from wanderamt.backbone.topics import OWNERS, Topics
 from wanderamt.contracts import EVENTS, Event
 from wanderamt.contracts.compatibility import breaks, schema_of, snapshot_of
+from wanderamt.shell.running import build
+
+from wanderamt_local.state import Secrets, State
 
 SCHEMAS = Path("libs/common/src/wanderamt/contracts/schemas")
 CATALOGUE = Path("docs/events.md")
 ASYNCAPI = Path("docs/asyncapi")
+OPENAPI = Path("docs/openapi")
+_NOWHERE = {
+    "database_url": "postgresql://nowhere/nothing",
+    "kafka_bootstrap_servers": "nowhere:9092",
+    "residents_url": "http://nowhere",
+    "sms_url": "http://nowhere",
+    "sms_key": "none",
+    "smtp_host": "nowhere",
+}
 
 HEARS: dict[str, Iterable[type[Event]]] = {
     "intake": intake.handlers.ON,
@@ -46,7 +62,30 @@ def derived() -> dict[Path, str]:
     for service, hears in HEARS.items():
         document = describe(service, hears, Topics(), bootstrap_servers="localhost:9092", group=service)
         files[ASYNCAPI / f"{service}.json"] = _json(document)
+        files[OPENAPI / f"{service}.json"] = _json(_openapi(service))
     return files
+
+
+def _openapi(service: str) -> dict[str, Any]:
+    """Of the service as it is built anywhere; nothing is connected to."""
+    environment = {f"WANDERAMT_{name.upper()}": value for name, value in _NOWHERE.items()}
+    with TemporaryDirectory() as folder, _environment(environment | _keys(State(Path(folder)).secrets)):
+        return build(service).ground.http.openapi()
+
+
+def _keys(secrets: Secrets) -> dict[str, str]:
+    return {"WANDERAMT_TOKEN_PUBLIC_KEY": secrets.token_public_key, "WANDERAMT_SEALING_KEY": secrets.sealing_key}
+
+
+@contextmanager
+def _environment(changed: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(changed)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _json(value: Mapping[str, Any]) -> str:
