@@ -17,6 +17,7 @@ from wanderamt.contracts import Headers
 _SEED, _M, _32_BITS = 0x9747B28C, 0x5BD1E995, 0xFFFFFFFF
 
 
+@lru_cache(maxsize=4096)  # the events of an aggregate come close together
 def partition_of(key: bytes, partitions: int) -> int:
     """Of a key whose length is a multiple of four, as that of a UUID is. Source: MurmurHash2 by Austin Appleby."""
     h = _SEED ^ len(key)

@@ -23,16 +23,24 @@ from intake.domain.process.case import Case
 from intake.domain.process.happening import (
     Closed,
     Compensated,
+    Filled,
     Finished,
     HandedOver,
     Happening,
+    Identified,
     Opened,
     Overdue,
+    Paid,
+    PaperSeen,
+    ReceiptGiven,
     RegisterAsked,
+    RegisterConfirmed,
     Reopened,
     SentToVisit,
     Withdrawn,
 )
+
+UNTOLD = frozenset({Filled, Identified, PaperSeen, RegisterConfirmed, ReceiptGiven, Paid})  # nobody else's business
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +54,7 @@ class Parts:
 
 def told(happened: Iterable[Happening], case: Case, parts: Parts, *, officer: str, now: datetime) -> list[CaseEvent]:
     """`case` and `parts` as they are after all of it; `officer`: in whose name a register is asked."""
-    events = (_told(one, case, parts, officer, now) for one in happened)
+    events = (_told(one, case, parts, officer, now) for one in happened if type(one) not in UNTOLD)
     return [event for event in events if event]
 
 

@@ -1,7 +1,6 @@
 """The field's entries: each once, each case's in its turn, conflicts kept, one answer for each."""
 
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -40,7 +39,6 @@ from intake.store.numbers import Gone
 
 KEPT_RAW_BYTES = 64 * 1024  # an unreadable entry above this is remembered by its hash; the device keeps the original
 READY_AT_ONCE = 50
-Line = tuple[CaseId, DeviceId]  # the entries of one device for one case: they have an order
 
 
 class Answer(NamedTuple):
@@ -134,6 +132,16 @@ async def _take_readable(sync: Sync, work: Work, sealer: Sealer, book: Book) -> 
     return answers | {id(entry): _answer(fates[entry.entry_id]) for entry in fresh.values()}
 
 
+@dataclass(slots=True)
+class Queue:
+    """The entries of one device for one case: they have an order. `last`: the sequence that had its turn last."""
+
+    case_id: CaseId
+    device_id: DeviceId
+    last: int = 0
+    waiting: dict[int, Waiting] = field(default_factory=dict)
+
+
 @dataclass
 class Table:
     """All entries that wait for their turn with some cases, and those cases, locked."""
@@ -142,8 +150,7 @@ class Table:
     sealer: Sealer
     book: Book
     filing: Filing
-    last: dict[Line, int] = field(default_factory=lambda: defaultdict(int))
-    queues: dict[Line, dict[int, Waiting]] = field(default_factory=lambda: defaultdict(dict))
+    queues: dict[tuple[CaseId, DeviceId], Queue] = field(default_factory=dict)
     held: set[UUID] = field(default_factory=set)
     outcomes: dict[UUID, Outcome] = field(default_factory=dict)
     clashes: list[Conflict] = field(default_factory=list)
@@ -165,30 +172,31 @@ class Table:
     def put(self, waiting: Waiting, device_id: DeviceId) -> None:
         """In the queue of its case and device. Refuses an entry whose place in the order is taken."""
         entry = waiting.entry
-        line = CaseId(entry.case_id), device_id
-        if turn_of(entry.case_seq, last=self.last[line]) is Turn.LATE or entry.case_seq in self.queues[line]:
+        queue = self._queue(CaseId(entry.case_id), device_id)
+        if turn_of(entry.case_seq, last=queue.last) is Turn.LATE or entry.case_seq in queue.waiting:
             self._refuse(entry, TURN_TAKEN)
         else:
-            self.queues[line][entry.case_seq] = waiting
+            queue.waiting[entry.case_seq] = waiting
 
     def give_up(self, held: Taken) -> None:
         """Its place in the order counts as had."""
-        line = held.case_id, held.device_id
-        self._end(self.queues[line].pop(held.case_seq), Outcome(held.entry_id, Fate.REFUSED, ENTRY_GIVEN_UP))
-        self.last[line] = max(self.last[line], held.case_seq)
+        queue = self._queue(held.case_id, held.device_id)
+        self._end(queue.waiting.pop(held.case_seq), Outcome(held.entry_id, Fate.REFUSED, ENTRY_GIVEN_UP))
+        queue.last = max(queue.last, held.case_seq)
 
     async def serve(self) -> dict[UUID, Outcome]:
         """Applies all whose turn has come, holds back the others. What became of each, by entry id."""
         await self._read_histories()
         await self._fetch_blocks()
-        moved = True
-        while moved:  # an entry of one device may be what those of another wait for
+        moved, pending = True, list(self.queues.values())
+        while moved and pending:  # an entry of one device may be what those of another wait for
             moved = False
-            for line in list(self.queues):
-                while self._next(line):
+            for queue in pending:
+                while self._next(queue):
                     moved = True
-        for queue in self.queues.values():
-            for waiting in queue.values():
+            pending = [queue for queue in pending if queue.waiting]
+        for queue in pending:
+            for waiting in queue.waiting.values():
                 if waiting.entry.entry_id not in self.held:
                     self._end(waiting, Outcome(_id(waiting), Fate.HELD, ENTRY_HELD))
         noted = [one for one in self.outcomes.values() if one.fate is not Fate.APPLIED or one.entry_id in self.held]
@@ -201,32 +209,42 @@ class Table:
             await numbers.add_gone(self.work, self.spent)
         return self.outcomes
 
+    def _queue(self, case_id: CaseId, device_id: DeviceId) -> Queue:
+        line = case_id, device_id
+        found = self.queues.get(line)
+        if not found:
+            found = self.queues[line] = Queue(case_id, device_id)
+        return found
+
     def _remember(self, taken: Taken) -> None:
-        line = taken.case_id, taken.device_id
+        queue = self._queue(taken.case_id, taken.device_id)
         if taken.fate is not Fate.HELD or not taken.raw:
-            self.last[line] = max(self.last[line], taken.case_seq)
+            queue.last = max(queue.last, taken.case_seq)
             return
         kept = json.loads(self.sealer.open(taken.raw))
         entry = read_line(kept["entry"].encode())
         self.held.add(taken.entry_id)
         if isinstance(entry, UnreadableEntry):  # this version of the server knows less than the one that took it
-            self.last[line] = max(self.last[line], taken.case_seq)
+            queue.last = max(queue.last, taken.case_seq)
             self.outcomes[taken.entry_id] = Outcome(taken.entry_id, Fate.REFUSED, entry.refusal, taken.raw)
         else:
-            self.queues[line][taken.case_seq] = Waiting(entry, kept["officer"])
+            queue.waiting[taken.case_seq] = Waiting(entry, kept["officer"])
 
     async def _read_histories(self) -> None:
         """Of the cases that somebody fills: what its author had seen decides."""
-        wanted = {
-            case_id
-            for (case_id, _), queue in self.queues.items()
-            if case_id in self.filing.files and any(isinstance(one.entry, FillCase) for one in queue.values())
+        filled = {
+            queue.case_id
+            for queue in self.queues.values()
+            if any(isinstance(one.entry, FillCase) for one in queue.waiting.values())
         }
-        self.histories = await history.histories(self.work, wanted, self.sealer) if wanted else {}
+        known = filled & self.filing.files.keys()
+        self.histories = await history.histories(self.work, known, self.sealer) if known else {}
+        for case_id in filled - known:
+            self.histories[case_id] = []
 
     async def _fetch_blocks(self) -> None:
         """Those that the numbers of the entries belong to; an unreadable number is refused with its entry."""
-        waiting = [one.entry for queue in self.queues.values() for one in queue.values()]
+        waiting = [one.entry for queue in self.queues.values() for one in queue.waiting.values()]
         given = [read_number(text) for entry in waiting for text, _ in numbers_of(entry)]
         wanted = [number for number in given if not isinstance(number, Refusal)]
         self.blocks = await numbers.lock_blocks_of(self.work, wanted) if wanted else {}
@@ -250,19 +268,18 @@ class Table:
         self.spent += spent
         return None
 
-    def _next(self, line: Line) -> bool:
+    def _next(self, queue: Queue) -> bool:
         """Whether an entry of this queue had its turn. A case that is not here yet may come from another device."""
-        queue, last = self.queues[line], self.last[line]
-        waiting = queue.get(last + 1) if queue else None
+        waiting = queue.waiting.get(queue.last + 1)
         if not waiting:
             return False
-        opens = last > 0 or isinstance(waiting.entry, OpenCase)
-        if not opens and line[0] not in self.filing.files:
+        opens = queue.last > 0 or isinstance(waiting.entry, OpenCase)
+        if not opens and queue.case_id not in self.filing.files:
             return False
-        del queue[waiting.entry.case_seq]
-        self.last[line] = waiting.entry.case_seq
+        queue.last += 1
+        del queue.waiting[queue.last]
         with traced(f"take {waiting.entry.type}", waiting.entry.traceparent):
-            self._apply(waiting, *line)
+            self._apply(waiting, queue.case_id, queue.device_id)
         return True
 
     def _apply(self, waiting: Waiting, case_id: CaseId, device_id: DeviceId) -> None:
@@ -281,12 +298,13 @@ class Table:
             return
         by = By(waiting.officer, device_id, StandId(entry.stand_id), _id(waiting), entry.traceparent)
         self.filing.turn(done.case, done.happened, by)
-        self.histories.setdefault(case_id, []).extend((one, device_id) for one in done.happened)
-        self.clashes += [self._conflict(clash, entry, device_id) for clash in done.clashes]
-        fate = (
-            Outcome(_id(waiting), Fate.CONFLICT, FIELDS_CLASH) if done.clashes else Outcome(_id(waiting), Fate.APPLIED)
-        )
-        self._end(waiting, fate)
+        if case_id in self.histories:
+            self.histories[case_id].extend((one, device_id) for one in done.happened)
+        if done.clashes:
+            self.clashes += [self._conflict(clash, entry, device_id) for clash in done.clashes]
+            self._end(waiting, Outcome(_id(waiting), Fate.CONFLICT, FIELDS_CLASH))
+        else:
+            self._end(waiting, Outcome(_id(waiting), Fate.APPLIED))
 
     def _seen(self, entry: AnyEntry, case_id: CaseId, device_id: DeviceId) -> Form | None:
         if not isinstance(entry, FillCase) or case_id not in self.histories:
