@@ -16,7 +16,7 @@ from wanderamt.security.keys import Sealer
 from intake.domain.catalogue.offer import Identification
 from intake.domain.process.case import Case, CaseState, Receipt
 from intake.domain.telling import Parts
-from intake.store.forms import NAMES, dump_parts, open_form, read_parts
+from intake.store.forms import NAMES, open_form, read_parts
 
 
 class Filed(NamedTuple):
@@ -62,63 +62,84 @@ async def lock_late_cases(work: Work, sealer: Sealer, *, limit: int) -> list[Fil
 async def save_cases(work: Work, files: Sequence[Filed], *, beside: Sequence[Statement]) -> None:
     """The files with what is written `beside` them, in one statement."""
     ordered = sorted(files, key=lambda filed: filed.case.id)
-    cases = [filed.case for filed in ordered]
-    applicants, contacts, facts = zip(*(dump_parts(filed.parts) for filed in ordered), strict=True)
-    await work.save(
-        """
-        INSERT INTO case_file (case_id, version, told, service, edition, stand_id, device_id, language, state, number,
-                               captured_at, application_day, opened_at, owner, reason, deadline, request_id,
-                               finished_at, progress, applicant, contact, facts, changed)
-        SELECT *, pg_current_xact_id()::text::bigint
-        FROM unnest($1::uuid[], $2::int[], $3::int[], $4::text[], $5::text[], $6::uuid[], $7::uuid[], $8::text[],
-                    $9::text[], $10::text[], $11::timestamptz[], $12::date[], $13::timestamptz[], $14::text[],
-                    $15::text[], $16::timestamptz[], $17::uuid[], $18::timestamptz[], $19::text[]::json[],
-                    $20::text[]::json[], $21::text[]::json[], $22::text[]::json[])
-        ON CONFLICT (case_id) DO UPDATE SET version = excluded.version, told = excluded.told, state = excluded.state,
-            owner = excluded.owner, reason = excluded.reason, deadline = excluded.deadline,
-            request_id = excluded.request_id, finished_at = excluded.finished_at, progress = excluded.progress,
-            applicant = excluded.applicant, contact = excluded.contact, facts = excluded.facts,
-            changed = excluded.changed
-        """,
-        [case.id for case in cases],
-        [case.version for case in cases],
-        [filed.told for filed in ordered],
-        [case.service for case in cases],
-        [case.edition for case in cases],
-        [case.stand_id for case in cases],
-        [case.device_id for case in cases],
-        [case.language for case in cases],
-        [case.state for case in cases],
-        [case.number for case in cases],
-        [case.captured_at for case in cases],
-        [case.application_day for case in cases],
-        [filed.opened_at for filed in ordered],
-        [case.owner for case in cases],
-        [case.reason for case in cases],
-        [case.deadline for case in cases],
-        [case.request_id for case in cases],
-        [filed.finished_at for filed in ordered],
-        [_progress(case) for case in cases],
-        applicants,
-        contacts,
-        facts,
-        beside=beside,
-    )
+    rows = to_json([_written(filed) for filed in ordered]).decode()
+    await work.save(_SAVE, rows, beside=beside)
 
 
-def _progress(case: Case) -> str:
-    """What is done of the steps, as JSON; nothing asks the database for one of these."""
-    done = {
-        "identified": case.identified,
-        "papers": sorted(case.papers),
-        "attachments": sorted(map(str, case.attachments)),
-        "confirmed": case.confirmed,
-        "provisional": [str(case.receipt.document_id), case.receipt.number] if case.receipt else None,
-        "receipts": case.receipts,
-        "paid_cents": case.paid_cents,
-        "settled": case.settled,
+def _written(filed: Filed) -> dict[str, Any]:
+    """As JSON, column by column: the database takes a bunch of cases apart faster than its driver puts them together.
+
+    Nothing asks the database for what is in the last four.
+    """
+    case, parts = filed.case, filed.parts
+    return {
+        "case_id": case.id,
+        "version": case.version,
+        "told": filed.told,
+        "service": case.service,
+        "edition": case.edition,
+        "stand_id": case.stand_id,
+        "device_id": case.device_id,
+        "language": case.language,
+        "state": case.state,
+        "number": case.number,
+        "captured_at": case.captured_at,
+        "application_day": case.application_day,
+        "opened_at": filed.opened_at,
+        "owner": case.owner,
+        "reason": case.reason,
+        "deadline": case.deadline,
+        "request_id": case.request_id,
+        "finished_at": filed.finished_at,
+        "progress": {
+            "identified": case.identified,
+            "papers": sorted(case.papers),
+            "attachments": sorted(case.attachments),
+            "confirmed": case.confirmed,
+            "provisional": [case.receipt.document_id, case.receipt.number] if case.receipt else None,
+            "receipts": case.receipts,
+            "paid_cents": case.paid_cents,
+            "settled": case.settled,
+        },
+        "applicant": parts.applicant,
+        "contact": parts.contact,
+        "facts": parts.facts,
     }
-    return to_json(done).decode()
+
+
+_COLUMNS = {
+    "case_id": "uuid",
+    "version": "int",
+    "told": "int",
+    "service": "text",
+    "edition": "text",
+    "stand_id": "uuid",
+    "device_id": "uuid",
+    "language": "text",
+    "state": "text",
+    "number": "text",
+    "captured_at": "timestamptz",
+    "application_day": "date",
+    "opened_at": "timestamptz",
+    "owner": "text",
+    "reason": "text",
+    "deadline": "timestamptz",
+    "request_id": "uuid",
+    "finished_at": "timestamptz",
+    "progress": "json",
+    "applicant": "json",
+    "contact": "json",
+    "facts": "json",
+}
+_SAVE = f"""
+    INSERT INTO case_file ({", ".join(_COLUMNS)}, changed)
+    SELECT *, pg_current_xact_id()::text::bigint
+    FROM json_to_recordset($1::text::json) AS c({", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())})
+    ON CONFLICT (case_id) DO UPDATE SET version = excluded.version, told = excluded.told, state = excluded.state,
+        owner = excluded.owner, reason = excluded.reason, deadline = excluded.deadline,
+        request_id = excluded.request_id, finished_at = excluded.finished_at, progress = excluded.progress,
+        applicant = excluded.applicant, contact = excluded.contact, facts = excluded.facts, changed = excluded.changed
+"""  # noqa: S608 -- names of ours
 
 
 def filed_of(row: Any, sealer: Sealer) -> Filed:

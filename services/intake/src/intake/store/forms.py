@@ -42,11 +42,6 @@ def open_form(parts: Parts, sealer: Sealer) -> dict[str, FieldValue]:
     return form
 
 
-def dump_parts(parts: Parts) -> list[str | None]:
-    """JSON of each, in the order of NAMES: hot paths hand JSON over as text."""
-    return [to_json(sealed).decode() if sealed else None for sealed in (parts.applicant, parts.contact, parts.facts)]
-
-
 def read_parts(written: Mapping[str, Any]) -> Parts:
     """`written`: what the JSON of each part says."""
     return Parts(*(Sealed.model_validate(written[name]) if written[name] else None for name in NAMES))

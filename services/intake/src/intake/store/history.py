@@ -39,15 +39,18 @@ class Chapter(NamedTuple):
 
 def chapters_added(chapters: Sequence[Chapter], *, now: datetime) -> Statement:
     """To be written beside the case files."""
-    return _ADD, [
-        [one.case_id for one in chapters],
-        [one.version for one in chapters],
-        [_written(one) for one in chapters],
-        [one.officer for one in chapters],
-        [one.device_id for one in chapters],
-        [one.entry_id for one in chapters],
-        now,
+    rows = [
+        {
+            "case_id": one.case_id,
+            "version": one.version,
+            "chapter": _written(one),
+            "officer": one.officer,
+            "device_id": one.device_id,
+            "entry_id": one.entry_id,
+        }
+        for one in chapters
     ]
+    return _ADD, [to_json(rows).decode(), now]
 
 
 async def histories(
@@ -93,6 +96,7 @@ def _read(written: dict[str, Any], fields: dict[str, Any]) -> Happening:
 
 _ADD = """
     INSERT INTO case_history (case_id, version, chapter, officer, device_id, entry_id, happened_at)
-    SELECT *, $7::timestamptz
-    FROM unnest($1::uuid[], $2::int[], $3::text[]::json[], $4::text[], $5::uuid[], $6::uuid[])
+    SELECT case_id, version, chapter::json, officer, device_id, entry_id, $2::timestamptz
+    FROM json_to_recordset($1::text::json)
+         AS h(case_id uuid, version int, chapter text, officer text, device_id uuid, entry_id uuid)
 """

@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from pydantic_core import to_json
 from wanderamt.backbone.work import Work
 from wanderamt.kernel.ids import CaseId, DeviceId, EntryId
 from wanderamt.kernel.refusal import Ground, Refusal
@@ -68,22 +69,29 @@ async def take_entries(work: Work, entries: Sequence[AnyEntry], device_id: Devic
         """
         INSERT INTO entry (entry_id, device_id, device_seq, case_id, case_seq, type, payload_hash, captured_at,
                            received_at, fate)
-        SELECT id, $2, seq, case_id, case_seq, type, hash, at, $9, 'applied'
-        FROM unnest($1::uuid[], $3::bigint[], $4::uuid[], $5::int[], $6::text[], $7::bytea[], $8::timestamptz[])
-             AS e(id, seq, case_id, case_seq, type, hash, at)
+        SELECT entry_id, $2, device_seq, case_id, case_seq, type, decode(hash, 'hex'), captured_at, $3, 'applied'
+        FROM json_to_recordset($1::text::json)
+             AS e(entry_id uuid, device_seq bigint, case_id uuid, case_seq int, type text, hash text,
+                  captured_at timestamptz)
         ON CONFLICT DO NOTHING RETURNING entry_id
         """,
-        [entry.entry_id for entry in ordered],
+        to_json([_row(entry) for entry in ordered]).decode(),
         device_id,
-        [entry.device_seq for entry in ordered],
-        [entry.case_id for entry in ordered],
-        [entry.case_seq for entry in ordered],
-        [entry.type for entry in ordered],
-        [entry.payload_hash for entry in ordered],
-        [entry.captured_at for entry in ordered],
         work.now,
     )
     return {EntryId(row["entry_id"]) for row in rows}
+
+
+def _row(entry: AnyEntry) -> dict[str, Any]:
+    return {
+        "entry_id": entry.entry_id,
+        "device_seq": entry.device_seq,
+        "case_id": entry.case_id,
+        "case_seq": entry.case_seq,
+        "type": entry.type,
+        "hash": entry.payload_hash.hex(),
+        "captured_at": entry.captured_at,
+    }
 
 
 async def taken_entries(work: Work, entry_ids: Iterable[UUID]) -> dict[UUID, Taken]:
