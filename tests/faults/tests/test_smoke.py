@@ -14,4 +14,4 @@ async def test_nothing_is_lost_doubled_reordered_or_stuck_in_a_short_run(tmp_pat
     assert report.entries >= PLAN.entries
     assert report.faults >= PLAN.faults
     assert report.faults_by_kind["replay from 0"] == 8
-    assert report.records > 2 * report.entries  # 3 on average: a case taken step by step has entries without events
+    assert report.records > 3 * report.cases  # opened, finished, document issued; more where a register is asked

@@ -44,6 +44,7 @@ class Report:
     load_s: float
     brokers: int
     entries: int
+    cases: int
     faults: int
     faults_by_kind: dict[str, int]
     lost: int
@@ -92,6 +93,7 @@ async def run(plan: Plan, folder: Path, say: Say) -> Report:
             load_s=round(load_s, 1),
             brokers=plan.brokers,
             entries=crowd.tapped,
+            cases=len({entry.case_id for device in crowd.devices for entry in device.entries}),
             faults=trouble.total,
             faults_by_kind=dict(sorted(trouble.faults.items())),
             lost=findings.lost,
