@@ -23,6 +23,7 @@ from intake.domain.attachment import MAX_BYTES, Attachment, Kind
 from intake.domain.catalogue.book import Book
 from intake.domain.refusals import ATTACHMENT_ANNOUNCED_BADLY, ATTACHMENT_OVERFULL, ATTACHMENT_TOO_LARGE
 from intake.handlers import attachments as files
+from intake.store.attachments import attachments_of
 
 TUS = {"Tus-Resumable": "1.0.0", "Cache-Control": "no-store"}
 HASH = TypeAdapter(Annotated[str, Field(pattern="^[0-9a-f]{64}$")])
@@ -110,7 +111,7 @@ def attachment_routes(database: Database, sealer: Sealer, _book: Book) -> APIRou
     @router.get("/cases/{case_id}/attachments")
     async def of_case(case_id: UUID, _: Caller = only(Role.CLERK, Role.OPERATOR)) -> list[AttachmentOut]:
         async with database.work() as work:
-            return [_attachment_out(one) for one in await files.of_case(CaseId(case_id), work)]
+            return [_attachment_out(one) for one in await attachments_of(work, CaseId(case_id))]
 
     return router
 

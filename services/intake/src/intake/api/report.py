@@ -114,11 +114,7 @@ def report_routes(database: Database, _sealer: Sealer, book: Book) -> APIRouter:
         titles = {name: offer.editions[-1].titles for name, offer in book.offers.items()}
         services = {name: title.de if lang is Language.DE else title.en for name, title in titles.items()}
         html = report_page(found, since=since, until=until, language=lang, services=services)
-        policy = {
-            "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
-            "Cache-Control": "no-store",
-        }
-        return Response(html, media_type="text/html; charset=utf-8", headers=policy)
+        return Response(html, media_type="text/html; charset=utf-8", headers=ALONE)
 
     return router
 

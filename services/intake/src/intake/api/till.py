@@ -89,17 +89,15 @@ def till_routes(database: Database, _sealer: Sealer, _book: Book) -> APIRouter:
         """Opens the till of the device of the token. Fees may name it before it is opened here."""
         device_id, stand_id = at_stand(caller)
         async with database.work() as work:
-            told(
-                await desk.open_till(
-                    order.till_id,
-                    work,
-                    float_cents=order.float_cents,
-                    officer=caller.subject,
-                    device_id=device_id,
-                    stand_id=stand_id,
-                )
+            opened = await desk.open_till(
+                order.till_id,
+                work,
+                float_cents=order.float_cents,
+                officer=caller.subject,
+                device_id=device_id,
+                stand_id=stand_id,
             )
-            return next(_till_out(*one) for one in await desk.show_tills(stand_id, work) if one[0].id == order.till_id)
+            return _till_out(*told(opened))
 
     @router.post("/tills/{till_id}/close")
     async def close_till(till_id: UUID, order: CloseIn, caller: Caller = only(Role.CLERK)) -> TillOut:

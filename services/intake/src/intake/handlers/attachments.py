@@ -5,7 +5,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from wanderamt.backbone.work import Work
-from wanderamt.kernel.ids import CaseId, DeviceId
+from wanderamt.kernel.ids import DeviceId
 from wanderamt.kernel.refusal import Refusal
 from wanderamt.security.keys import Sealer
 
@@ -73,7 +73,3 @@ async def show(attachment_id: UUID, work: Work, *, sealer: Sealer) -> tuple[Atta
     if not found or not found.completed_at:
         return NO_ATTACHMENT
     return found, await attachments.content_of(work, found, sealer)
-
-
-async def of_case(case_id: CaseId, work: Work) -> list[Attachment]:
-    return await attachments.attachments_of(work, case_id)

@@ -17,15 +17,17 @@ from intake.store import devices, money
 
 async def open_till(
     till_id: UUID, work: Work, *, float_cents: int, officer: str, device_id: DeviceId, stand_id: StandId
-) -> Till | Refusal:
+) -> tuple[Till, Reckoning] | Refusal:
     """The same `till_id` again finds it as it is: a lost answer opens no second one."""
     if not await devices.device_enrolled(work, device_id):
         return NOT_ENROLLED
     till = Till(till_id, stand_id, device_id, officer, work.now, float_cents)
-    if await money.add_till(work, till):
-        return till
-    known = await money.lock_till(work, till_id)
-    return known if known and known.device_id == device_id else TILL_OPEN
+    if not await money.add_till(work, till):
+        known = await money.lock_till(work, till_id)
+        if not known or known.device_id != device_id:
+            return TILL_OPEN
+        till = known
+    return till, reckon(till, await money.movements_of(work, till))
 
 
 async def close_till(
