@@ -110,18 +110,35 @@ async def test_an_id_stands_for_one_file_of_one_device(desk: Any) -> None:
     assert (await Upload(desk).announce(length=30 * 1024 * 1024)).json()["code"] == "attachment.too_large"
 
 
-async def test_a_case_says_which_scans_are_still_on_a_device(desk: Any) -> None:
+async def test_wherever_a_case_is_shown_it_says_which_scans_are_still_on_a_device(desk: Any) -> None:
     upload = Upload(desk)
     body = {"service": "dog_registration", "identified": "photo_id", "facts": {}}
     opened = desk.entry(case_id=CASE_ID, body=body)
     paper = {"code": "expertise_proof", "handling": "scan", "attachment_id": upload.said["attachment_id"]}
     seen = desk.more(CASE_ID, "case.see_paper", paper, case_seq=2)
     assert [one["status"] for one in (await desk.sync(opened, seen)).json()["results"]] == ["accepted"] * 2
-    assert (await desk.case(CASE_ID))["missing_attachments"] == [upload.said["attachment_id"]]
+
+    async def changed(cursor: str = "") -> dict[str, Any]:
+        told: dict[str, Any] = (await desk.http.get(f"/changes?cursor={cursor}", headers=desk.clerk())).json()
+        return told
+
+    async def everywhere() -> list[list[str]]:
+        [at_stand] = (await desk.http.get(f"/stands/{desk.stand_id}/cases", headers=desk.clerk())).json()
+        [told] = (await changed())["cases"]
+        return [one["missing_attachments"] for one in (await desk.case(CASE_ID), at_stand, told)]
+
+    missing = [upload.said["attachment_id"]]
+    assert await everywhere() == [missing] * 3
     await upload.announce()
-    assert (await desk.case(CASE_ID))["missing_attachments"] == [upload.said["attachment_id"]]
+    assert await everywhere() == [missing] * 3
+    order = {"to": "office", "reason": "the original must be seen", "deadline": "2099-01-01T00:00:00Z"}
+    handed = await desk.http.post(f"/cases/{CASE_ID}/hand-over", json=order, headers=desk.clerk())
+    assert handed.json()["missing_attachments"] == missing
+    cursor = (await changed())["cursor"]
     await upload.send(0, len(JPEG))
-    assert (await desk.case(CASE_ID))["missing_attachments"] == []
+    assert await everywhere() == [[]] * 3
+    [told_again] = (await changed(cursor))["cases"]  # a device that had heard of the case hears that its scan came
+    assert told_again["missing_attachments"] == []
     [listed] = (await desk.http.get(f"/cases/{CASE_ID}/attachments", headers=desk.clerk())).json()
     assert (listed["kind"], listed["received"], bool(listed["completed_at"])) == ("image/jpeg", len(JPEG), True)
 

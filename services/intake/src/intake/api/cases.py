@@ -1,13 +1,15 @@
 """Cases and their documents, for the crew and the office."""
 
-from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from uuid import UUID
 
 from fastapi import APIRouter, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from wanderamt.backbone.database import Database
+from wanderamt.backbone.work import Work
 from wanderamt.kernel.ids import CaseId, DocumentId, StandId
+from wanderamt.kernel.refusal import Refusal
 from wanderamt.security.keys import Sealer
 from wanderamt.security.roles import Role
 from wanderamt.security.tokens import Caller
@@ -18,7 +20,6 @@ from intake.domain.catalogue.book import Book
 from intake.domain.documents import Document
 from intake.handlers import cases as orders
 from intake.handlers.documents import show_document
-from intake.store import cases as files
 from intake.store.cases import Filed
 
 MAX_CASES = 1000
@@ -70,9 +71,8 @@ def case_routes(database: Database, sealer: Sealer, book: Book) -> APIRouter:
     @router.get("/cases/{case_id}", tags=["cases"])
     async def case(case_id: UUID, _: Caller = only(Role.CLERK, Role.OPERATOR)) -> CaseOut:
         async with database.work() as work:
-            shown = told(await orders.show_case(CaseId(case_id), work, sealer=sealer))
-        found, document, missing = shown
-        return case_out(found, document, missing)
+            found, document = told(await orders.show_case(CaseId(case_id), work, sealer=sealer))
+            return case_out(found, document, missing=await orders.scans_on_devices(work, [found]))
 
     @router.post("/cases/{case_id}/hand-over", tags=["cases"])
     async def hand_over(case_id: UUID, order: HandOverIn, caller: Caller = only(Role.CLERK)) -> CaseOut:
@@ -88,21 +88,21 @@ def case_routes(database: Database, sealer: Sealer, book: Book) -> APIRouter:
                 sealer=sealer,
                 book=book,
             )
-            return case_out(told(filed))
+            return await _ordered(filed, work)
 
     @router.post("/cases/{case_id}/withdraw", tags=["cases"])
     async def withdraw(case_id: UUID, caller: Caller = only(Role.CLERK)) -> CaseOut:
         """By the citizen's wish. What was paid is owed back, a provisional paper is void."""
         async with database.work() as work:
             filed = await orders.withdraw(CaseId(case_id), work, officer=caller.subject, sealer=sealer, book=book)
-            return case_out(told(filed))
+            return await _ordered(filed, work)
 
     @router.post("/cases/{case_id}/close", tags=["cases"])
     async def close(case_id: UUID, caller: Caller = only(Role.CLERK)) -> CaseOut:
         """Nothing is expected any more: its retention begins."""
         async with database.work() as work:
             filed = await orders.close(CaseId(case_id), work, officer=caller.subject, sealer=sealer, book=book)
-            return case_out(told(filed))
+            return await _ordered(filed, work)
 
     @router.post("/cases/{case_id}/reopen", tags=["cases"])
     async def reopen(case_id: UUID, order: ReopenIn, caller: Caller = only(Role.CLERK)) -> CaseOut:
@@ -111,14 +111,15 @@ def case_routes(database: Database, sealer: Sealer, book: Book) -> APIRouter:
             filed = await orders.reopen(
                 CaseId(case_id), work, reason=order.reason, officer=caller.subject, sealer=sealer, book=book
             )
-            return case_out(told(filed))
+            return await _ordered(filed, work)
 
     @router.get("/stands/{stand_id}/cases", tags=["cases"])
     async def cases(stand_id: UUID, _: Caller = only(Role.CLERK, Role.PLANNER, Role.OPERATOR)) -> list[CaseOut]:
         """The newest 1,000 cases of a stand."""
         async with database.work() as work:
-            found = await files.cases_of_stand(work, StandId(stand_id), sealer, limit=MAX_CASES)
-        return [case_out(one) for one in found]
+            found = await orders.show_cases(StandId(stand_id), work, sealer=sealer, limit=MAX_CASES)
+            missing = await orders.scans_on_devices(work, found)
+        return [case_out(one, missing=missing) for one in found]
 
     @router.get("/documents/{document_id}.pdf", tags=["documents"], response_class=Response)
     async def document(document_id: UUID, _: Caller = only(Role.CLERK)) -> Response:
@@ -129,7 +130,13 @@ def case_routes(database: Database, sealer: Sealer, book: Book) -> APIRouter:
     return router
 
 
-def case_out(filed: Filed, document: Document | None = None, missing: Iterable[UUID] = ()) -> CaseOut:
+async def _ordered(filed: Filed | Refusal, work: Work) -> CaseOut:
+    found = told(filed)
+    return case_out(found, missing=await orders.scans_on_devices(work, [found]))
+
+
+def case_out(filed: Filed, document: Document | None = None, *, missing: AbstractSet[UUID]) -> CaseOut:
+    """`missing`: scans that are still on a device, of this case or of others."""
     case = filed.case
     made = document if document and document.pdf else None
     return CaseOut(
@@ -148,7 +155,7 @@ def case_out(filed: Filed, document: Document | None = None, missing: Iterable[U
         number=case.number,
         identified=case.identified,
         papers=sorted(case.papers),
-        missing_attachments=sorted(missing),
+        missing_attachments=sorted(case.attachments & missing),
         paid_cents=case.paid_cents,
         provisional_number=case.receipt.number if case.receipt else None,
         document_id=made.id if made else None,

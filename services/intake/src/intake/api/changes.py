@@ -71,8 +71,9 @@ def change_routes(database: Database, sealer: Sealer, _book: Book) -> APIRouter:
 
 
 def _changes_out(found: Changes, *, now: datetime) -> ChangesOut:
+    cases = [(case_out(filed, missing=found.missing_scans), filed.case.form) for filed in found.cases]
     return ChangesOut(
-        cases=[ChangedCase(**case_out(filed).model_dump(), form=dict(filed.case.form)) for filed in found.cases],
+        cases=[ChangedCase(**case.model_dump(), form=dict(form)) for case, form in cases],
         cursor=str(found.cursor),
         more=found.more,
         reset=found.reset,

@@ -11,7 +11,7 @@ from wanderamt.security.keys import Sealer
 
 from intake.domain.attachment import Attachment, add, begin, complete
 from intake.domain.refusals import ATTACHMENT_LIES, NO_ATTACHMENT, NOT_ENROLLED, TOO_MANY_ATTACHMENTS
-from intake.store import attachments, devices
+from intake.store import attachments, changes, devices
 
 MAX_BEGUN = 200  # of one device: twenty mebibytes each at most
 
@@ -58,6 +58,7 @@ async def take_piece(
     whole = await asyncio.to_thread(complete, grown, content, now=work.now)
     if isinstance(whole, Attachment):
         await attachments.save_attachment(work, whole)
+        await changes.touch_case(work, whole.case_id)
         return whole, None
     empty = replace(grown, offset=0)
     if whole is ATTACHMENT_LIES:

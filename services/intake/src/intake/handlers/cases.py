@@ -1,7 +1,7 @@
 """Cases from behind the stand: the register's answers, the orders of the office, the clock; and what is shown."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -115,16 +115,19 @@ def read_clash(conflict: Conflict, sealer: Sealer) -> dict[str, FieldValue]:
     return values
 
 
-async def show_case(
-    case_id: CaseId, work: Work, *, sealer: Sealer
-) -> tuple[Filed, Document | None, frozenset[UUID]] | Refusal:
-    """The case, its document, and the scans that are still on a device."""
+async def show_case(case_id: CaseId, work: Work, *, sealer: Sealer) -> tuple[Filed, Document | None] | Refusal:
     filed = await cases.find_case(work, case_id, sealer)
-    if not filed:
-        return NO_CASE
-    scans = filed.case.attachments
-    missing = scans - await attachments.complete_among(work, scans) if scans else scans
-    return filed, await documents.find_document_of_case(work, case_id), missing
+    return (filed, await documents.find_document_of_case(work, case_id)) if filed else NO_CASE
+
+
+async def show_cases(stand_id: StandId, work: Work, *, sealer: Sealer, limit: int) -> list[Filed]:
+    """The newest of a stand."""
+    return await cases.cases_of_stand(work, stand_id, sealer, limit=limit)
+
+
+async def scans_on_devices(work: Work, filed: Iterable[Filed]) -> set[UUID]:
+    """Scans of these cases that have not come yet, or not whole."""
+    return await attachments.missing_among(work, {scan for one in filed for scan in one.case.attachments})
 
 
 async def show_conflicts(stand_id: StandId, work: Work, *, limit: int) -> list[Conflict]:

@@ -1,6 +1,7 @@
 """What a device has not seen yet."""
 
 from typing import NamedTuple
+from uuid import UUID
 
 from wanderamt.backbone.work import Work
 from wanderamt.kernel.ids import DeviceId, StandId
@@ -9,6 +10,7 @@ from wanderamt.security.keys import Sealer
 
 from intake.domain.changes import Cursor, read_cursor
 from intake.domain.refusals import NOT_ENROLLED
+from intake.handlers.cases import scans_on_devices
 from intake.store import changes, devices
 from intake.store.cases import Filed
 
@@ -18,10 +20,11 @@ PAGE = 200
 class Changes(NamedTuple):
     """`reset`: the server is not the one of the cursor; forget what it told and send the last 14 days again.
 
-    `more`: there is another page.
+    `more`: there is another page. `missing_scans`: what of these cases is still on a device.
     """
 
     cases: list[Filed]
+    missing_scans: set[UUID]
     cursor: Cursor
     durable_through: int
     reset: bool
@@ -40,8 +43,10 @@ async def changes_since(
         return cursor
     reset = cursor.epoch != epoch
     found = await changes.cases_changed_since(work, stand_id, Cursor(epoch) if reset else cursor, sealer, limit=PAGE)
+    cases = [filed for filed, _ in found]
     return Changes(
-        cases=[filed for filed, _ in found],
+        cases=cases,
+        missing_scans=await scans_on_devices(work, cases),
         cursor=found[-1][1] if found else Cursor(epoch) if reset else cursor,
         durable_through=await devices.advance_durable(work, device_id),
         reset=reset,

@@ -1,6 +1,6 @@
 """Attachments and their pieces."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -74,12 +74,15 @@ async def attachments_of(work: Work, case_id: CaseId) -> list[Attachment]:
     return [_attachment(row) for row in rows]
 
 
-async def complete_among(work: Work, attachment_ids: Iterable[UUID]) -> set[UUID]:
+async def missing_among(work: Work, attachment_ids: Collection[UUID]) -> set[UUID]:
+    """Those that have not come whole."""
+    if not attachment_ids:
+        return set()
     rows = await work.db.fetch(
         "SELECT attachment_id FROM attachment WHERE attachment_id = ANY($1::uuid[]) AND completed_at IS NOT NULL",
         list(attachment_ids),
     )
-    return {row["attachment_id"] for row in rows}
+    return set(attachment_ids) - {row["attachment_id"] for row in rows}
 
 
 def _attachment(row: Any) -> Attachment:

@@ -36,3 +36,10 @@ async def cases_changed_since(
         limit,
     )
     return [(filed_of(row, sealer), Cursor(cursor.epoch, row["changed"], CaseId(row["case_id"]))) for row in rows]
+
+
+async def touch_case(work: Work, case_id: CaseId) -> None:
+    """Something beside the file changed that devices are told with it. Nothing without a case: it may come later."""
+    await work.db.execute(
+        "UPDATE case_file SET changed = pg_current_xact_id()::text::bigint WHERE case_id = $1", case_id
+    )
