@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -233,14 +234,15 @@ def _given(stage: Stage) -> Any:
 
 
 async def _taps(system: System, door: Door, count: int, per_s: float) -> list[float]:
-    """Milliseconds of each, by the phone number: every tap has its own."""
+    """Milliseconds of each, by the phone number: every tap has its own. Not in step with any timer, as people are not."""
+    rng = random.Random(count)  # the same moments for both
     loop = asyncio.get_running_loop()
     tapped: dict[str, float] = {}
     first = int(utc_now().timestamp() * 1000) % 10**9
     begun = loop.time()
     sending: list[asyncio.Task[None]] = []
     for number in range(count):
-        await asyncio.sleep(max(0.0, begun + number / per_s - loop.time()))
+        await asyncio.sleep(max(0.0, begun + (number + rng.uniform(0, 0.5)) / per_s - loop.time()))
         phone = f"+43{first + number:010}"
         tapped[phone] = utc_now().timestamp()
         sending.append(asyncio.create_task(door.sync(door.lines(1, phone=phone, whole=True))))
