@@ -133,6 +133,27 @@ async def test_nothing_is_emitted_when_the_transaction_fails(database: Database)
     assert await count(database, "outbox") == 0
 
 
+async def test_a_commit_wakes_this_process_at_once_and_others_by_a_notification_that_is_not_heard_twice(
+    database: Database,
+) -> None:
+    other = Database(database.url, owner=database.owner)
+    await other.start()
+    try:
+        async with database.listening("c") as (_, here), other.listening("c") as (_, there):
+            database.wake("c")
+            assert here.is_set()
+            here.clear()
+            async with asyncio.timeout(10):
+                await there.wait()
+            await asyncio.sleep(0.2)
+            assert not here.is_set()
+            other.wake("c")
+            async with asyncio.timeout(10):
+                await here.wait()
+    finally:
+        await other.stop()
+
+
 async def test_a_service_cannot_emit_to_a_topic_of_another(database: Database) -> None:
     database.owner = "intake"
     async with database.work() as work:

@@ -7,12 +7,14 @@ relay that woke up late). They are read and written in the transaction of the ef
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 from wanderamt.backbone.arrivals import Item
 from wanderamt.backbone.parked import Arrival
 from wanderamt.backbone.work import Work
+
+Place: TypeAlias = tuple[str, int]
 
 
 class Fact(NamedTuple):
@@ -96,28 +98,40 @@ class Guards:
         """The versions of what was handled, the marks behind what arrived. After it the transaction may commit."""
         last = {item.head.subject: item.head.sequence for item in handled}
         subjects = sorted(last)
-        ends: dict[tuple[str, int], int] = {}
-        for one in arrivals:
-            place = (one.topic, one.partition)
-            ends[place] = max(ends.get(place, 0), one.offset + 1)
-        places = sorted(ends)
-        await work.db.execute(
+        await work.save(
             """
-            WITH versions AS (
-                INSERT INTO inbox_version (consumer, aggregate, version)
-                SELECT $1, * FROM unnest($2::uuid[], $3::int[])
-                ON CONFLICT (consumer, aggregate)
-                DO UPDATE SET version = greatest(inbox_version.version, excluded.version), seen_at = now()
-            )
-            INSERT INTO inbox_mark (consumer, topic, partition, next_offset)
-            SELECT $1, * FROM unnest($4::text[], $5::int[], $6::bigint[])
-            ON CONFLICT (consumer, topic, partition)
-            DO UPDATE SET next_offset = greatest(inbox_mark.next_offset, excluded.next_offset)
+            INSERT INTO inbox_version (consumer, aggregate, version)
+            SELECT $1, * FROM unnest($2::uuid[], $3::int[])
+            ON CONFLICT (consumer, aggregate)
+            DO UPDATE SET version = greatest(inbox_version.version, excluded.version), seen_at = now()
             """,
             self.consumer,
             subjects,
             [last[subject] for subject in subjects],
-            [topic for topic, _ in places],
-            [partition for _, partition in places],
-            [ends[place] for place in places],
+            beside=[(_MARK, self._marks(ends_of(arrivals)))],
         )
+
+    async def pass_by(self, ends: Mapping[Place, int], work: Work) -> None:
+        """Moves the marks where nothing was handled."""
+        await work.db.execute(_MARK, *self._marks(ends))
+
+    def _marks(self, ends: Mapping[Place, int]) -> list[Any]:
+        places = sorted(ends)  # always locked in one order
+        return [self.consumer, *([place[part] for place in places] for part in (0, 1)), [ends[one] for one in places]]
+
+
+def ends_of(arrivals: Iterable[Arrival]) -> dict[Place, int]:
+    """(topic, partition) → the offset behind the last of them."""
+    ends: dict[Place, int] = {}
+    for one in arrivals:
+        place = (one.topic, one.partition)
+        ends[place] = max(ends.get(place, 0), one.offset + 1)
+    return ends
+
+
+_MARK = """
+    INSERT INTO inbox_mark (consumer, topic, partition, next_offset)
+    SELECT $1, * FROM unnest($2::text[], $3::int[], $4::bigint[])
+    ON CONFLICT (consumer, topic, partition)
+    DO UPDATE SET next_offset = greatest(inbox_mark.next_offset, excluded.next_offset)
+"""

@@ -7,6 +7,7 @@ fails, the batch runs again with that aggregate parked, and one by one when that
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -20,7 +21,7 @@ from opentelemetry.trace import SpanKind
 from wanderamt.backbone.arrivals import Item, Reader, arrival_of
 from wanderamt.backbone.database import TRANSIENT, Database
 from wanderamt.backbone.forever import for_ever, pause_s
-from wanderamt.backbone.guards import Fact, Guards
+from wanderamt.backbone.guards import Fact, Guards, Place, ends_of
 from wanderamt.backbone.lanes import Prepared, prepare
 from wanderamt.backbone.parked import BEHIND, Arrival, Cause, ParkedState, cause_of, park, still_waiting
 from wanderamt.backbone.progress import Progress
@@ -82,6 +83,7 @@ class Inbox:
     _broker: KafkaBroker = field(init=False)
     _reader: Reader = field(init=False)
     _taken: dict[TopicPartition, int] = field(default_factory=dict)
+    _passed: dict[Place, int] = field(default_factory=dict)
     _watches: list[asyncio.Task[None]] = field(default_factory=list)
     _commits_failed: int = 0
     _broken: str = ""
@@ -121,7 +123,8 @@ class Inbox:
         for watch in self._watches:
             watch.cancel()
         await asyncio.gather(*self._watches, return_exceptions=True)
-        await self._commit_taken()
+        with suppress(*TRANSIENT):
+            await self._commit_taken()
         await self._broker.stop()
 
     async def take(self, arrivals: Sequence[Arrival]) -> None:
@@ -161,6 +164,13 @@ class Inbox:
             await self.guards.save([item], [], work)
         return bool(items)
 
+    async def settle(self) -> None:
+        """Moves the marks past what was none of our business: a few times a second, not in a transaction a batch."""
+        if passed := dict(self._passed):
+            async with self.database.work(quiet=self.quiet) as work:
+                await self.guards.pass_by(passed, work)
+            self._passed = {place: end for place, end in self._passed.items() if passed.get(place) != end}
+
     async def _on_batch(self, records: Sequence[ConsumerRecord[bytes, bytes]]) -> None:
         await self.take([arrival_of(record) for record in records])
         for record in records:
@@ -174,6 +184,7 @@ class Inbox:
 
     async def _commit_taken(self) -> None:
         taken, self._taken = self._taken, {}
+        await self.settle()
         consumer = self._subscriber.consumer
         if not taken or consumer is None:
             return
@@ -217,8 +228,11 @@ class Inbox:
 
     async def _take_batch(self, arrivals: Sequence[Arrival], poisoned: dict[UUID, tuple[UUID, Cause]]) -> None:
         """`poisoned`: aggregate → the event whose handler failed, and why. It and its successors are parked."""
+        items, unreadable = self._reader.read(arrivals)
+        if not items and not unreadable:
+            self._passed |= ends_of(arrivals)
+            return
         async with self.database.work(quiet=self.quiet) as work:
-            items, unreadable = self._reader.read(arrivals)
             if unreadable:
                 new = set(await self.guards.beyond_marks([arrival for arrival, *_ in unreadable], work))
                 unreadable = [one for one in unreadable if one[0] in new]

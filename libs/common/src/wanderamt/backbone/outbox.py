@@ -97,7 +97,7 @@ def _joined(statements: tuple[str, ...], places: tuple[int, ...]) -> str:
         moved.append(_PLACE.sub(lambda place, by=taken: f"${int(place[1]) + by}", sql))  # type: ignore[misc]
         taken += count
     parts = ", ".join(f"part_{number} AS ({sql})" for number, sql in enumerate(moved[:-1]))
-    return f"WITH {parts} {moved[-1]}"
+    return f"WITH {parts} {moved[-1]}" if parts else moved[-1]
 
 
 _PLACE = re.compile(r"\$(\d+)")

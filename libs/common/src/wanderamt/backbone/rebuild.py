@@ -76,6 +76,7 @@ async def rebuild(inbox: Inbox, target: Database) -> AsyncIterator[Step]:
             await again.take(records)
             done += len(records)
             yield Step(done, total)
+        await again.settle()
     finally:
         await consumer.stop()
 

@@ -3,9 +3,9 @@
 Kept true: nothing emitted or enqueued leaves unless the transaction commits. Whoever has `work` calls nobody outside.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from wanderamt.backbone import outbox
@@ -17,6 +17,8 @@ from wanderamt.contracts import Event
 from wanderamt.kernel.decision import Job
 
 JOB_CHANNEL = "wanderamt_job"
+
+Enqueued: TypeAlias = tuple[UUID, Job, dict[str, str], datetime]
 
 
 class Work:
@@ -34,7 +36,7 @@ class Work:
         self._quiet = quiet
         self._new_id = sources.new_id
         self._outgoing: list[Row] = []
-        self._jobs: list[tuple[UUID, Job, dict[str, str], datetime]] = []
+        self._jobs: list[Enqueued] = []
 
     def new_id(self) -> UUID:
         """A UUIDv7: sortable by time, made without asking the database."""
@@ -61,61 +63,63 @@ class Work:
         self._jobs.extend((self.new_id(), job, trace, run_at) for job in jobs)
 
     async def save(self, sql: str, *args: object, beside: Sequence[Statement] = ()) -> None:
-        """Writes state and whatever was emitted so far in one statement: half the round trips of a hot path.
+        """Writes state, and whatever was emitted and enqueued so far, in one statement: half the round trips.
 
         `sql` is one INSERT, UPDATE or DELETE whose arguments are `args`; `beside` are others, of other tables.
         """
-        rows = [] if self._quiet else self._outgoing
+        writes, rows = self._take()
         values: Sequence[object] = args
-        if beside:
-            sql, values = outbox.together([(sql, args), *beside], rows)
+        if writes or beside:
+            sql, values = outbox.together([(sql, args), *beside, *writes], rows)
         elif rows:
             sql, values = outbox.insertion_with(sql, args, rows)
-        if rows:
-            self._told()
         await self.db.execute(sql, *values)
 
     async def flush(self) -> None:
-        """Writes what was emitted and enqueued: two statements at most. Called before each commit and savepoint."""
-        if self._quiet:
-            self.forget()
-        if self._outgoing:
-            sql, args = outbox.insertion(self._outgoing)
-            self._told()
+        """Writes what was emitted and enqueued, if `save` did not yet. Called before each commit and savepoint."""
+        writes, rows = self._take()
+        if writes or rows:
+            sql, args = outbox.together(writes, rows) if writes else outbox.insertion(rows)
             await self.db.execute(sql, *args)
-        if self._jobs:
-            await self._insert_jobs(self._jobs)
-            self.woken.add(JOB_CHANNEL)
-            self._jobs = []
 
     def forget(self) -> None:
         """Drops what was emitted and enqueued since the last flush: its savepoint was rolled back."""
         self._outgoing, self._jobs = [], []
 
-    def _told(self) -> None:
-        self._outgoing = []
-        self.woken.add(outbox.CHANNEL)
+    def _take(self) -> tuple[list[Statement], list[Row]]:
+        """The statement that enqueues, if there are jobs, and the events: whoever takes them writes them."""
+        if self._quiet:
+            self.forget()
+        rows, jobs = self._outgoing, self._jobs
+        self.forget()
+        if rows:
+            self.woken.add(outbox.CHANNEL)
+        if jobs:
+            self.woken.add(JOB_CHANNEL)
+        return ([_enqueueing(jobs)] if jobs else []), rows
 
     def _trace(self) -> dict[str, str]:
         return dict(self.carried) if self.carried else current_trace()
 
-    async def _insert_jobs(self, jobs: Iterable[tuple[UUID, Job, dict[str, str], datetime]]) -> None:
-        rows = list(jobs)
-        await self.db.execute(
-            """
-            INSERT INTO job (id, queue, key, body, trace, run_at, deadline, behind)
-            SELECT id, queue, key, body, trace, run_at, deadline,
-                   EXISTS (SELECT 1 FROM job d WHERE d.dead AND d.queue = j.queue AND d.key = j.key)
-            FROM unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[], $5::jsonb[], $6::timestamptz[],
-                        $7::timestamptz[])
-                 WITH ORDINALITY AS j(id, queue, key, body, trace, run_at, deadline, place)
-            ORDER BY place
-            """,
-            [id_ for id_, *_ in rows],
-            [job.QUEUE for _, job, *_ in rows],
-            [job.key for _, job, *_ in rows],
-            [job.model_dump(mode="json") for _, job, *_ in rows],
-            [trace for _, _, trace, _ in rows],
-            [run_at for *_, run_at in rows],
-            [run_at + timedelta(seconds=job.DEADLINE_S) for _, job, _, run_at in rows],
-        )
+
+def _enqueueing(jobs: Sequence[Enqueued]) -> Statement:
+    """One INSERT for all of them, with its arguments. A job whose key has a dead one steps behind it."""
+    return _ENQUEUE, (
+        [id_ for id_, *_ in jobs],
+        [job.QUEUE for _, job, *_ in jobs],
+        [job.key for _, job, *_ in jobs],
+        [job.model_dump(mode="json") for _, job, *_ in jobs],
+        [trace for _, _, trace, _ in jobs],
+        [run_at for *_, run_at in jobs],
+        [run_at + timedelta(seconds=job.DEADLINE_S) for _, job, _, run_at in jobs],
+    )
+
+
+_ENQUEUE = """
+    INSERT INTO job (id, queue, key, body, trace, run_at, deadline, behind)
+    SELECT id, queue, key, body, trace, run_at, deadline,
+           EXISTS (SELECT 1 FROM job d WHERE d.dead AND d.queue = j.queue AND d.key = j.key)
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[], $5::jsonb[], $6::timestamptz[], $7::timestamptz[])
+         WITH ORDINALITY AS j(id, queue, key, body, trace, run_at, deadline, place)
+    ORDER BY place
+"""
