@@ -33,8 +33,6 @@ SESSION = {
     "tcp_keepalives_idle": "5",
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "3",
-    # our statements find rows by key: a plan made for the values at hand is the same plan, 0.3 ms later
-    "plan_cache_mode": "force_generic_plan",
 }
 
 # What a database does when it restarts, is overloaded or chose us as the deadlock victim: wait and do it again.
