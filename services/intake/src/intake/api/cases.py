@@ -20,6 +20,7 @@ from intake.domain.catalogue.book import Book
 from intake.domain.documents import Document
 from intake.handlers import cases as orders
 from intake.handlers.documents import show_document
+from intake.store import cases as files
 from intake.store.cases import Filed
 
 MAX_CASES = 1000
@@ -117,7 +118,7 @@ def case_routes(database: Database, sealer: Sealer, book: Book) -> APIRouter:
     async def cases(stand_id: UUID, _: Caller = only(Role.CLERK, Role.PLANNER, Role.OPERATOR)) -> list[CaseOut]:
         """The newest 1,000 cases of a stand."""
         async with database.work() as work:
-            found = await orders.show_cases(StandId(stand_id), work, sealer=sealer, limit=MAX_CASES)
+            found = await files.cases_of_stand(work, StandId(stand_id), sealer, limit=MAX_CASES)
             missing = await orders.scans_on_devices(work, found)
         return [case_out(one, missing=missing) for one in found]
 

@@ -120,11 +120,6 @@ async def show_case(case_id: CaseId, work: Work, *, sealer: Sealer) -> tuple[Fil
     return (filed, await documents.find_document_of_case(work, case_id)) if filed else NO_CASE
 
 
-async def show_cases(stand_id: StandId, work: Work, *, sealer: Sealer, limit: int) -> list[Filed]:
-    """The newest of a stand."""
-    return await cases.cases_of_stand(work, stand_id, sealer, limit=limit)
-
-
 async def scans_on_devices(work: Work, filed: Iterable[Filed]) -> set[UUID]:
     """Scans of these cases that have not come yet, or not whole."""
     return await attachments.missing_among(work, {scan for one in filed for scan in one.case.attachments})
