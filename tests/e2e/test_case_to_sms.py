@@ -73,6 +73,9 @@ async def test_a_case_reaches_the_phone_and_the_mailbox_and_its_trace_covers_the
         text = PdfReader(io.BytesIO(pdf.content)).pages[0].extract_text()
         assert "Öztürk" in text
         assert case["document_number"] in text
+        [stamp] = PdfReader(io.BytesIO(pdf.content)).attachments["stamp.txt"]
+        checked = await http.post(f"{system.url('intake')}/verify", json={"stamp": stamp.decode()})
+        assert (checked.json()["standing"], checked.json()["number"]) == ("valid", case["document_number"])
 
         async def told() -> Any:
             reply = await http.get(

@@ -24,6 +24,7 @@ def morning() -> tuple[list[Tap], dict[str, Any]]:
         "sms": [{"to": "+431", "text": "a"}],
         "mails": {"m": 1},
         "pdfs": {case["case_id"]: b"" for case in cases},
+        "valid_papers": 2,
         "expected_notices": 2,
     }
 
@@ -38,6 +39,7 @@ def test_a_morning_without_faults_has_no_complaint() -> None:
     [
         {"cases": []},
         {"pdfs": {}},
+        {"valid_papers": 1},
         {"mails": {}},
         {"mails": {"m": 2}},
         {"sms": [{"to": "+431", "text": "a"}, {"to": "+431", "text": "a"}]},

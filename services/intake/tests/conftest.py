@@ -9,13 +9,20 @@ import httpx
 import pytest
 import pytest_asyncio
 from intake.app import build
+from intake.domain.documents import IssueDocument
 from intake.handlers.cases import on_register_answered
+from intake.handlers.documents import claim_sheet, record_sheet
+from intake.jobs import make_sheet
 from intake.offers.shelf import open_book
+from intake.paper.press import Press
+from intake.proof.authority import Authority, Trust, new_authority
 from intake.settings import Settings
 from intake.store.cases import lock_cases
 from pydantic import SecretStr
 from uuid_utils.compat import uuid7
+from wanderamt.backbone.sources import utc_now
 from wanderamt.contracts import RegisterAnswered, Verdict
+from wanderamt.kernel.decision import Attempt
 from wanderamt.kernel.ids import CaseId
 from wanderamt.security.keys import Sealer
 from wanderamt.security.roles import Role
@@ -94,6 +101,20 @@ class Desk:
             )
             await on_register_answered(answer, work, sealer=self.sealer, book=BOOK)
 
+    async def issue(self, case_id: str) -> bytes:
+        """The document that was ordered for the case is printed, as the job does it."""
+        [row] = await self.rows(f"SELECT document_id FROM document WHERE case_id = '{case_id}' AND revoked_at IS NULL")
+        job = IssueDocument(case_id=UUID(case_id), document_id=row["document_id"])
+        database, press = self.service.ground.database, self.service.parts["press"]
+        assert isinstance(press, Press)
+        async with database.work() as work:
+            sheet = await claim_sheet(job, Attempt(1, False), work, sealer=self.sealer, book=BOOK)
+        assert sheet
+        made = await make_sheet(sheet, press=press, sealer=self.sealer)
+        async with database.work() as work:
+            await record_sheet(job, made, work, sealer=self.sealer)
+        return made.pdf
+
     def whole(self) -> dict[str, Any]:
         return whole_case(
             "registration_confirmation",
@@ -131,6 +152,8 @@ async def desk(make_database: Any, badge: Any, servers: Any) -> AsyncIterator[De
         kafka_bootstrap_servers=servers.kafka.bootstrap_servers,
         token_public_key=badge.public_key,
         sealing_key=SecretStr(badge.sealing_key),
+        document_key=SecretStr(badge.secrets.document_key),
+        document_certificate=badge.secrets.document_certificate,
     )
     service = build(settings)
     await service.ground.database.start()
@@ -141,7 +164,20 @@ async def desk(make_database: Any, badge: Any, servers: Any) -> AsyncIterator[De
         for series in ("GZ", "BE", "UK"):
             await desk.lease(series)
         yield desk
+    for name in ("press", "readers"):
+        await service.parts[name].stop()
     await service.ground.database.stop()
+
+
+@pytest.fixture(scope="session")
+def authority() -> Authority:
+    key, certificate = new_authority("Stadt Linz", now=utc_now())
+    return Authority.read("at-linz", SecretStr(key), certificate)
+
+
+@pytest.fixture(scope="session")
+def stranger() -> Trust:
+    return Trust.read(new_authority("Stadt Anderswo", now=utc_now())[1])
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from intake.cli import catalogue
+from intake.cli.catalogue import catalogue
 from typer.testing import CliRunner, Result
 
 

@@ -74,7 +74,12 @@ def _openapi(service: str) -> dict[str, Any]:
 
 
 def _keys(secrets: Secrets) -> dict[str, str]:
-    return {"WANDERAMT_TOKEN_PUBLIC_KEY": secrets.token_public_key, "WANDERAMT_SEALING_KEY": secrets.sealing_key}
+    return {
+        "WANDERAMT_TOKEN_PUBLIC_KEY": secrets.token_public_key,
+        "WANDERAMT_SEALING_KEY": secrets.sealing_key,
+        "WANDERAMT_DOCUMENT_KEY": secrets.document_key,
+        "WANDERAMT_DOCUMENT_CERTIFICATE": secrets.document_certificate,
+    }
 
 
 @contextmanager

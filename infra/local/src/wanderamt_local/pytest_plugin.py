@@ -23,14 +23,13 @@ from uuid_utils.compat import uuid7
 from wanderamt.backbone.database import Database, migrate
 from wanderamt.backbone.sources import utc_now
 from wanderamt.backbone.topics import Topics
-from wanderamt.security.keys import new_master_key
 from wanderamt.security.roles import Role
-from wanderamt.security.tokens import Caller, TokenSigner, new_key_pair
+from wanderamt.security.tokens import Caller, TokenSigner
 
 from wanderamt_local.kafka import Kafka, start_kafka
 from wanderamt_local.postgres import Postgres, start_postgres
 from wanderamt_local.processes import Children
-from wanderamt_local.state import State, state_root
+from wanderamt_local.state import Secrets, State, state_root
 from wanderamt_local.system import System
 
 T = TypeVar("T")
@@ -64,9 +63,15 @@ class Servers:
 class Badge:
     """Keys of one run, and tokens made with them."""
 
-    private_key: str
-    public_key: str
-    sealing_key: str
+    secrets: Secrets
+
+    @property
+    def public_key(self) -> str:
+        return self.secrets.token_public_key
+
+    @property
+    def sealing_key(self) -> str:
+        return self.secrets.sealing_key
 
     def token(
         self,
@@ -77,7 +82,9 @@ class Badge:
         lifetime: timedelta = timedelta(minutes=5),
     ) -> str:
         caller = Caller("tester@linz", frozenset(roles), device, stand)
-        return TokenSigner(self.private_key).sign(caller, audience=audience, now=utc_now(), lifetime=lifetime)
+        return TokenSigner(self.secrets.token_private_key).sign(
+            caller, audience=audience, now=utc_now(), lifetime=lifetime
+        )
 
 
 @pytest.fixture(scope="session")
@@ -106,8 +113,7 @@ def servers(loop_thread: LoopThread) -> Iterator[Servers]:
 
 @pytest.fixture(scope="session")
 def badge() -> Badge:
-    private, public = new_key_pair()
-    return Badge(private, public, new_master_key())
+    return Badge(Secrets.make())
 
 
 @pytest.fixture(scope="session")
@@ -126,7 +132,8 @@ def own_state(tmp_path: Path) -> dict[str, str]:
     """Environment for a command that starts a system of its own; Kafka's jars are fetched once, by make."""
     state = tmp_path / "state"
     state.mkdir()
-    (state / "kafka-jars").symlink_to(state_root() / "kafka-jars")
+    for jars in ("kafka-jars", "verapdf-jars"):
+        (state / jars).symlink_to(state_root() / jars)
     return {**os.environ, "WANDERAMT_STATE": str(state)}
 
 

@@ -3,11 +3,13 @@
 import json
 import os
 import socket
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from secrets import token_urlsafe
 
+from intake.proof.authority import new_authority
+from wanderamt.backbone.sources import utc_now
 from wanderamt.security.keys import new_master_key
 from wanderamt.security.tokens import new_key_pair
 
@@ -42,15 +44,24 @@ class Secrets:
     sealing_key: str
     sms_key: str
     postgres_password: str
+    document_key: str
+    document_certificate: str
+
+    @classmethod
+    def make(cls) -> "Secrets":
+        private, public = new_key_pair()
+        key, certificate = new_authority("Stadt Linz", now=utc_now())
+        return cls(private, public, new_master_key(), token_urlsafe(16), token_urlsafe(16), key, certificate)
 
     @classmethod
     def load(cls, path: Path) -> "Secrets":
-        if path.exists():
-            return cls(**json.loads(path.read_text()))
-        private, public = new_key_pair()
-        secrets = cls(private, public, new_master_key(), token_urlsafe(16), token_urlsafe(16))
+        """Those of the folder; what a newer version needs besides is made and kept."""
+        kept = json.loads(path.read_text()) if path.exists() else {}
+        if kept.keys() >= {one.name for one in fields(cls)}:
+            return cls(**kept)
+        secrets = cls(**(asdict(cls.make()) | kept))
         path.touch(mode=0o600)
-        path.write_text(json.dumps(secrets.__dict__))
+        path.write_text(json.dumps(asdict(secrets)))
         return secrets
 
 

@@ -108,6 +108,8 @@ class System:
             "WANDERAMT_PORT": str(self.ports[name]),
             "WANDERAMT_TOKEN_PUBLIC_KEY": secrets.token_public_key,
             "WANDERAMT_SEALING_KEY": secrets.sealing_key,
+            "WANDERAMT_DOCUMENT_KEY": secrets.document_key,
+            "WANDERAMT_DOCUMENT_CERTIFICATE": secrets.document_certificate,
             "WANDERAMT_TRACE_FOLDER": str(self.state.sub("traces")),
             "WANDERAMT_RESIDENTS_URL": f"{self.url('residents')}/soap",
             "WANDERAMT_SMS_URL": f"{self.url('sms')}/messages",

@@ -18,13 +18,16 @@ from intake.api.held import held_routes
 from intake.api.numbers import number_routes
 from intake.api.report import report_routes
 from intake.api.till import till_routes
+from intake.api.verification import verification_routes
 from intake.domain.documents import IssueDocument
 from intake.handlers import ON
 from intake.handlers.cases import on_register_answered, raise_late_cases
 from intake.handlers.documents import claim_sheet, record_sheet
 from intake.handlers.sync import release_ready
 from intake.offers.shelf import open_book
-from intake.paper.render import Press
+from intake.paper.press import Press
+from intake.paper.readers import Readers
+from intake.proof.authority import Authority, trusted_in
 from intake.settings import Settings
 
 NAME = "intake"
@@ -35,6 +38,9 @@ def build(settings: Settings | None = None) -> Service:
     ground = Ground.lay(NAME, "intake", settings)
     sealer = Sealer(settings.sealing_key)
     book = open_book(settings.catalogue_folder)
+    authority = Authority.read(settings.authority_code, settings.document_key, settings.document_certificate)
+    press = Press(authority, workers=settings.printers)
+    readers = Readers([authority.trust, *trusted_in(settings.former_certificates)])
     for routes in (
         field_routes,
         change_routes,
@@ -47,10 +53,11 @@ def build(settings: Settings | None = None) -> Service:
         report_routes,
     ):
         ground.http.include_router(routes(ground.database, sealer, book))
+    ground.http.include_router(verification_routes(ground.database, authority, readers.read))
     paper = Lane(
         job=IssueDocument,
         claim=partial(claim_sheet, sealer=sealer, book=book),
-        call=partial(jobs.make_sheet, press=Press(), sealer=sealer),
+        call=partial(jobs.make_sheet, press=press, sealer=sealer),
         record=partial(record_sheet, sealer=sealer),
         slots=4,
         timeout_s=30,
@@ -59,6 +66,8 @@ def build(settings: Settings | None = None) -> Service:
     return Service(
         ground,
         {
+            "press": press,
+            "readers": readers,
             "relay": ground.relay(),
             "jobs": ground.jobs([paper]),
             "inbox": ground.inbox(on),

@@ -260,7 +260,10 @@ class Document(Table, table=True):
     """At most one of a case counts; those that were taken back stay."""
 
     __tablename__ = "document"
-    __table_args__ = (Index("ix_document_valid", "case_id", unique=True, postgresql_where=text("revoked_at IS NULL")),)
+    __table_args__ = (
+        Index("ix_document_valid", "case_id", unique=True, postgresql_where=text("revoked_at IS NULL")),
+        Index("ix_document_taken_back", "status_index", postgresql_where=text("revoked_at IS NOT NULL")),
+    )
     document_id: UUID = Field(primary_key=True)
     case_id: UUID = Field(index=True)
     number: str = Field(unique=True)
@@ -270,6 +273,7 @@ class Document(Table, table=True):
     revoked_at: datetime | None = Field(sa_column=_time(nullable=True))
     sha256: str | None
     pdf: bytes | None
+    status_index: int = Field(sa_type=BigInteger, unique=True)
 
 
 class Stand(Table, table=True):

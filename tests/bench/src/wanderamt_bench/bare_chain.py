@@ -8,20 +8,19 @@ import json
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import date
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import httpx
 import uvicorn
-from intake.paper.render import Press
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from wanderamt_bench.by_hand import CHANNEL, SCHEMA, consume_for_ever, relay_for_ever, tell, tell_all
+from wanderamt_bench.sheets import a_page, new_press
 
 ENVELOPE = (
     '<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/" xmlns:pvp="http://egov.gv.at/pvp1.xsd">'
@@ -38,7 +37,7 @@ class Chain:
         self.url, self.kafka, self.prefix = url, kafka, prefix
         self.third_parties = third_parties
         self.client = httpx.AsyncClient(timeout=10)
-        self.press = Press()
+        self.press = new_press()
         self.pool: Any = None
 
     def app(self) -> Starlette:
@@ -59,6 +58,7 @@ class Chain:
         yield
         for task in tasks:
             task.cancel()
+        await self.press.stop()
 
     async def ready(self, _: Request) -> Response:
         return JSONResponse({"status": "ready"})
@@ -109,10 +109,7 @@ class Chain:
         return write
 
     async def issue(self, case: dict[str, Any], _: Any) -> Write:
-        applicant, today = case["applicant"], date(2026, 5, 4)
-        values = {"title": "Meldebestätigung", "number": case["case_id"][-12:], "place": "", **applicant}
-        values |= {"issued_on": today.strftime("%d.%m.%Y"), "year": "2026", "month": "5", "day": "4"}
-        pdf = await self.press.print_sheet("confirmation", language="de", values=values)
+        pdf = await self.press.print_page(a_page(case["case_id"][-12:], **case["applicant"]))
 
         async def write(connection: Any) -> None:
             await connection.execute("INSERT INTO document (case_id, pdf) VALUES ($1, $2)", UUID(case["case_id"]), pdf)

@@ -126,7 +126,7 @@ async def bench_takeover(stage: Stage) -> None:
     """Seconds from the kill or the freeze to the first row that the standby sends."""
     for name, number in (("killed", signal.SIGKILL), ("frozen", signal.SIGSTOP)):
         times = [await _takeover(stage, number) for _ in range(stage.rounds)]
-        stage.note_time(f"take-over of a {name} relay", max(times), f"the worst of {len(times)}")
+        stage.note_alone(f"take-over of a {name} relay", max(times), "s", f"the worst of {len(times)}")
 
 
 async def bench_backlog(stage: Stage) -> None:
@@ -140,7 +140,7 @@ async def bench_backlog(stage: Stage) -> None:
         await until(_sent(relay, count))
         spent = perf_counter() - begun
         await relay.stop()
-    stage.note_time("an hour's backlog drained", spent, f"{count} rows of 1 KB")
+    stage.note_alone("an hour's backlog drained", spent, "s", f"{count} rows of 1 KB")
 
 
 def _sent(relay: Relay, count: int) -> Callable[[], Awaitable[bool]]:

@@ -75,9 +75,10 @@ class Stage:
         self.say(f"{name}: bare {number.bare}, ours {number.ours} {unit}, ratio {number.ratio}")
         return number.ours
 
-    def note_time(self, name: str, seconds: float, load: str) -> None:
-        self.numbers.append(Number(name, "s", None, round(seconds, 3), None, load))
-        self.say(f"{name}: {seconds:.2f} s")
+    def note_alone(self, name: str, value: float, unit: str, load: str) -> None:
+        """Where there is no bare version."""
+        self.numbers.append(Number(name, unit, None, round(value, 3), None, load))
+        self.say(f"{name}: {value:.2f} {unit}")
 
     @asynccontextmanager
     async def database(self, package: str = "scheduling", *, connections: int = 20) -> AsyncIterator[Database]:

@@ -17,6 +17,7 @@ class Seen:
     sms: list[dict[str, Any]]
     mails: dict[str, int]
     pdfs: dict[str, bytes]
+    valid_papers: int
     expected_notices: int
 
 
@@ -30,6 +31,7 @@ class Ledger:
     needs_visit: int
     captured_offline: int
     documents: int
+    valid_papers: int
     notices_sent: int
     sms_received: int
     mails_received: int
@@ -68,6 +70,7 @@ def settle(taps: list[Tap], seen: Seen, sms_at: dict[str, float]) -> Ledger:
         needs_visit=states["needs_visit"],
         captured_offline=sum(tap.offline for tap in taps),
         documents=len(seen.pdfs),
+        valid_papers=seen.valid_papers,
         notices_sent=notices,
         sms_received=sms,
         mails_received=mails,
@@ -97,6 +100,9 @@ def _complaints(ledger: Ledger, taps: list[Tap], seen: Seen) -> list[str]:
         f"{ledger.duplicate_effects} effects happened twice": ledger.duplicate_effects == 0,
         f"{ledger.documents} documents for {ledger.finished_on_the_spot} finished cases": (
             ledger.documents == ledger.finished_on_the_spot
+        ),
+        f"{ledger.valid_papers} of {ledger.documents} documents are genuine and valid": (
+            ledger.valid_papers == ledger.documents
         ),
         f"{ledger.notices_sent} notices sent, {ledger.sms_received + ledger.mails_received} received": (
             ledger.notices_sent == ledger.sms_received + ledger.mails_received

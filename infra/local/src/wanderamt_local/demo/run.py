@@ -12,13 +12,14 @@ import httpx
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
-from wanderamt.backbone.sources import Sources
+from wanderamt.backbone.sources import Sources, utc_now
 from wanderamt.security.roles import Role
 from wanderamt.shell.telemetry import start_traces
 
 from wanderamt_local.demo.device import Device, Tap
 from wanderamt_local.demo.ledger import Ledger, Seen, settle
 from wanderamt_local.demo.morning import Morning, Visit, read_morning
+from wanderamt_local.demo.papers import Checker
 from wanderamt_local.demo.waterfall import draw, read_spans
 from wanderamt_local.state import State, state_root
 from wanderamt_local.system import System
@@ -178,13 +179,14 @@ class Demo:
 
     async def _count(self) -> Ledger:
         cases, pdfs = await self._documents()
-        received = await self._received()
+        received, checker = await self._received(), await self.checker()
         seen = Seen(
             cases=cases,
             notices=await self._notices(),
             sms=received["messages"],
             mails=received["mails"],
             pdfs=pdfs,
+            valid_papers=await asyncio.to_thread(checker.count_valid, list(pdfs.values()), now=utc_now()),
             expected_notices=self._expected_notices(cases),
         )
         case_of = {notice["notice_id"]: case for case, notice in await self._sms_notices(cases)}
@@ -239,6 +241,14 @@ class Demo:
         reply.raise_for_status()
         return reply.json()
 
+    async def checker(self) -> Checker:
+        """What everybody may have, without a token."""
+        url = self.system.url("intake")
+        certificate, status_list = [
+            (await self.client.get(f"{url}/{name}")).raise_for_status() for name in ("authority.pem", "status-list")
+        ]
+        return Checker(certificate.text, status_list.content)
+
     async def report(self) -> str:
         """The stand's report, as the office reads it."""
         token = self.system.token("planner@linz", Role.PLANNER, audience="intake")
@@ -278,6 +288,7 @@ async def run_demo(out: Path, *, kill: str, seconds: float, console: Console) ->
         console.print("playing the morning: 40 citizens, a dead spot, a slow register, an SMS error")
         ledger = await demo.play()
         _keep_pdfs(folder, await demo._documents())
+        (await demo.checker()).keep(folder)
         (folder / "report.html").write_text(await demo.report(), encoding="utf-8")
     finally:
         await demo.client.aclose()

@@ -13,6 +13,7 @@ class Ground(StrEnum):
     NOT_FOUND = "not_found"
     CONFLICT = "conflict"
     TOO_LARGE = "too_large"
+    BUSY = "busy"
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,5 +88,9 @@ def sealing() -> None:
 
 def main() -> None:
     for point in entry_points(group="wanderamt.commands"):
-        root.add_typer(point.load(), name=point.name)
+        commands = point.load()
+        if isinstance(commands, typer.Typer):
+            root.add_typer(commands, name=point.name)
+        else:
+            root.command(point.name)(commands)
     root()

@@ -20,6 +20,7 @@ STATUS = {
     Ground.NOT_FOUND: 404,
     Ground.CONFLICT: 409,
     Ground.TOO_LARGE: 413,
+    Ground.BUSY: 503,
 }
 
 log = structlog.get_logger()

@@ -31,7 +31,10 @@ class IssueDocument(Job):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Without `pdf` it is ordered but not made yet. `version`: how many events of it were told."""
+    """Without `pdf` it is ordered but not made yet. `version`: how many events of it were told.
+
+    `status_index`: its place in the status list; given when it is kept for the first time, if not before.
+    """
 
     id: DocumentId
     case_id: CaseId
@@ -42,6 +45,7 @@ class Document:
     pdf: bytes | None = None
     issued_at: datetime | None = None
     revoked_at: datetime | None = None
+    status_index: int | None = None
 
 
 def document_number(year: int, serial: int) -> str:

@@ -1,14 +1,17 @@
-"""Which names a register can write down.
+"""Which names a register can write down and a paper can show.
 
 European registers take the Latin letters of DIN 91379 with their marks, and no other script. The standard lists some
-900 letters and sequences; this takes every letter that Unicode calls Latin, which is a little more.
+900 letters and sequences; this takes every letter of the blocks they are from, which is a little more. All of it has
+glyphs in the fonts that papers are printed with (a test prints it).
 """
 
 import unicodedata
 from functools import lru_cache
+from itertools import chain
 
 BETWEEN = frozenset(" '’ʼ-‐.,/()`´·")
 MARKS = range(0x0300, 0x0370)  # combining diacritical marks
+LETTERS = tuple(chain(range(0x0041, 0x02B0), range(0x1E00, 0x1F00)))
 
 
 def is_latin(name: str) -> bool:
@@ -17,4 +20,5 @@ def is_latin(name: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _fits(letter: str) -> bool:
-    return letter in BETWEEN or ord(letter) in MARKS or unicodedata.name(letter, "").startswith("LATIN ")
+    known = letter in BETWEEN or ord(letter) in MARKS
+    return known or (ord(letter) in LETTERS and unicodedata.name(letter, "").startswith("LATIN "))

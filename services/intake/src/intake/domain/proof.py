@@ -1,7 +1,7 @@
 """What a stamp on a paper says, and what it is worth today.
 
-Kept true: a stamp shows nothing that the paper does not show; it holds the number and a hash of what is printed. A
-paper counts as valid only by a list of taken-back ones that is new enough.
+Kept true: a stamp shows nothing that the paper does not show: number, holder, days, and a hash of all that is printed.
+A paper counts as valid only by a list of taken-back ones that is new enough.
 """
 
 import hashlib
@@ -11,6 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import ClassVar
+
+from pydantic import ConfigDict
 
 from intake.domain.status import StatusList
 
@@ -19,14 +22,19 @@ LIST_GOOD_FOR = timedelta(days=3)  # as long as a device may be without network;
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """`content`: see `content_hash`. `status_index`: the paper's place in the status list of its authority."""
+    """`content`: see `content_hash`. `status_index`: the paper's place in the status list of its authority.
 
+    `holder`: name and birth date as printed, so that a genuine stamp on another's paper is seen without network.
+    """
+
+    __pydantic_config__: ClassVar = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")  # bytes in JSON
     authority: str
     number: str
     content: bytes
     status_index: int
     issued_at: datetime
     valid_until: date | None = None
+    holder: str = ""
 
 
 class Standing(StrEnum):

@@ -169,6 +169,13 @@ STAMP_OF_OTHERS = Refusal(
     "The stamp names a key that is not known here. Get the certificate of the authority that issued the paper.",
 )
 STAMP_FORGED = Refusal("stamp.forged", "The stamp was changed or not made by this authority. Do not accept the paper.")
+STAMP_MISSING = Refusal(
+    "stamp.missing",
+    "There is no code of a Wanderamt document on it. Take the picture nearer, or of the whole page.",
+)
+VERIFICATION_BUSY = Refusal(
+    "verification.busy", "Too many papers are being checked just now. Try again in a minute.", Ground.BUSY
+)
 LIST_UNREADABLE = Refusal("status_list.unreadable", "This is no status list. Download it again.")
 SIGNATURE_MISSING = Refusal("document.unsigned", "The file carries no signature. Ask for the original file.")
 SIGNATURE_BROKEN = Refusal(

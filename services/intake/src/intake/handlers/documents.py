@@ -1,5 +1,7 @@
 """Documents on their way through the printing room."""
 
+from datetime import timedelta
+
 from wanderamt.backbone.work import Work
 from wanderamt.kernel.decision import Attempt, Expired, Retry
 from wanderamt.kernel.ids import CaseId, DocumentId
@@ -7,9 +9,11 @@ from wanderamt.kernel.refusal import Refusal
 from wanderamt.security.keys import Sealer
 
 from intake.domain.catalogue.book import Book
+from intake.domain.catalogue.due import VIENNA
 from intake.domain.documents import Document, IssueDocument, issue
 from intake.domain.refusals import NO_DOCUMENT
 from intake.domain.sheet import MadeSheet, Sheet
+from intake.domain.status import StatusList, status_list
 from intake.store import cases, documents
 
 
@@ -21,12 +25,18 @@ async def claim_sheet(job: IssueDocument, _: Attempt, work: Work, *, sealer: Sea
     pinned = book.pinned(filed.case.edition)
     if isinstance(pinned, Refusal):
         raise LookupError(pinned.hint)
+    output, today = pinned.edition.outputs[0], work.now.astimezone(VIENNA).date()
+    assert document.status_index is not None  # noqa: S101 -- given when it was kept
     return Sheet(
-        title=pinned.edition.outputs[0].titles.said_in(filed.case.language),
+        template=output.template,
+        title=output.titles.said_in(filed.case.language),
         language=filed.case.language,
         number=document.number,
         place=place,
-        issued_on=work.now.date(),
+        issued_at=work.now,
+        issued_on=today,
+        valid_until=today + timedelta(days=output.valid) if output.valid else None,
+        status_index=document.status_index,
         applicant=filed.parts.applicant,
     )
 
@@ -50,3 +60,9 @@ async def record_sheet(job: IssueDocument, outcome: MadeSheet | Expired, work: W
 async def show_document(document_id: DocumentId, work: Work) -> Document | Refusal:
     document = await documents.find_document(work, document_id)
     return document if document and document.pdf else NO_DOCUMENT
+
+
+async def papers_taken_back(work: Work) -> StatusList:
+    """Of all papers there are."""
+    taken_back, papers = await documents.status_of_papers(work)
+    return status_list(taken_back, papers=papers, as_of=work.now)

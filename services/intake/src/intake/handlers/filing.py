@@ -152,8 +152,9 @@ class Filing:
                 document_id = case.receipt.document_id if case.receipt else DocumentId(work.new_id())
                 work.enqueue(IssueDocument(case_id=case.id, document_id=document_id))
             if not case.receipt:
-                number = document_number(work.now.year, next(serials))
-                ordered.append(Document(document_id, case.id, number, work.now))
+                serial = next(serials)
+                number = document_number(work.now.year, serial)
+                ordered.append(Document(document_id, case.id, number, work.now, status_index=serial))
         return ordered
 
 

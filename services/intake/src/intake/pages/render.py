@@ -3,14 +3,23 @@
 from collections.abc import Iterable
 from datetime import datetime
 from importlib import resources
-from typing import Any
+from typing import Any, Protocol
 
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from wanderamt.contracts import Language
+from wanderamt.kernel.refusal import Refusal
 
 from intake.domain.catalogue.due import VIENNA
 from intake.domain.report import Report, Stand, Tally
+
+
+class Checked(Protocol):
+    """What is told of a genuine paper."""
+
+    @property
+    def standing(self) -> str: ...
+
 
 Named = list[tuple[str, Tally]]
 
@@ -38,6 +47,25 @@ def report_page(
     )
 
 
+def verification_page(answer: Checked | Refusal | None, *, language: Language) -> str:
+    """HTML that stands alone: a form, and above it the answer to what it asked last."""
+    words: dict[str, Any] = _words(language)["verification"]
+    about: dict[str, Any] = {"kind": "", "checked": None, "why": ""}
+    if isinstance(answer, Refusal):
+        why = words["why"].get(answer.code.split(".")[-1], words["why"]["other"])
+        about = {"kind": "refused", "checked": None, "why": why}
+    elif answer:
+        about = {"kind": answer.standing, "checked": answer, "why": ""}
+    return _PAGES.get_template("verification.html").render(
+        language=language,
+        words=words,
+        verdict=words.get(about["kind"]),
+        day=_day,
+        short_day=lambda day: day.strftime("%d.%m.%Y"),
+        **about,
+    )
+
+
 def _named(tallies: Iterable[tuple[str, Tally]], names: dict[str, str]) -> Named:
     """The most wanted first."""
     return sorted(((names.get(name, name), tally) for name, tally in tallies), key=lambda one: -one[1].cases)
@@ -56,7 +84,7 @@ def _decimal(english: str, language: Language) -> str:
     return english.translate(str.maketrans(",.", ".,")) if language is Language.DE else english
 
 
-def _words(language: Language) -> dict[str, str]:
+def _words(language: Language) -> dict[str, Any]:
     text = (resources.files("intake.pages") / "words" / f"{language}.yaml").read_text(encoding="utf-8")
     words: dict[str, Any] = yaml.safe_load(text)
     return words

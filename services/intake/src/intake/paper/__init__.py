@@ -1,1 +1,1 @@
-"""The printing room: burns CPU, knows no case."""
+"""The printing room and the reading room: burn CPU in processes of their own, know no case."""

@@ -18,6 +18,7 @@ from pydantic import SecretStr
 
 AUSTRIAN_ADMINISTRATION = x509.ObjectIdentifier("1.2.40.0.10.1.1.1")  # property of an authority's certificate
 KEY_ID_BYTES = 8
+_END = "-----END CERTIFICATE-----"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +74,17 @@ class Authority:
         return cls(code, key, trust)
 
     @property
+    def key_pem(self) -> str:
+        return self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+    @property
     def key_der(self) -> bytes:
         return self.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+
+
+def trusted_in(pem: str) -> list[Trust]:
+    """Of any number of certificates, one after the other. Raises ValueError."""
+    return [Trust.read(part + _END) for part in pem.split(_END)[:-1]]
 
 
 def new_authority(name: str, *, now: datetime, valid_for: timedelta = timedelta(days=5 * 365)) -> tuple[str, str]:
@@ -105,5 +115,5 @@ def new_authority(name: str, *, now: datetime, valid_for: timedelta = timedelta(
         .add_extension(x509.UnrecognizedExtension(AUSTRIAN_ADMINISTRATION, b"\x05\x00"), critical=False)
         .sign(key, hashes.SHA256())
     )
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-    return pem, certificate.public_bytes(Encoding.PEM).decode()
+    made = Authority("", key, Trust(certificate, key.public_key()))
+    return made.key_pem, made.trust.pem

@@ -25,7 +25,7 @@ STAMP, LIST = "application/wanderamt-stamp+cwt", "application/statuslist+cwt"
 # keys of CWT claims; content is private to us
 ISSUER, SUBJECT, EXPIRES, ISSUED = 1, 2, 4, 6
 TYPE = 16  # header of RFC 9596: what kind of token it is, so that none passes for another
-STATUS, STATUS_LIST, CONTENT = 65535, 65533, -65537
+STATUS, STATUS_LIST, CONTENT, HOLDER = 65535, 65533, -65537, -65538
 
 
 def stamp(claims: Claims, authority: Authority) -> str:
@@ -37,6 +37,8 @@ def stamp(claims: Claims, authority: Authority) -> str:
         CONTENT: claims.content,
         STATUS: {"status_list": {"idx": claims.status_index}},
     }
+    if claims.holder:
+        body[HOLDER] = claims.holder
     if claims.valid_until:
         body[EXPIRES] = int(datetime.combine(claims.valid_until, time.max, UTC).timestamp())
     text: bytes = base45.b45encode(_sign(body, STAMP, authority))
@@ -63,6 +65,7 @@ def read_stamp(text: str, trusted: Iterable[Trust]) -> Claims | Refusal:
             status_index=int(body[STATUS]["status_list"]["idx"]),
             issued_at=datetime.fromtimestamp(body[ISSUED], UTC),
             valid_until=_day(body.get(EXPIRES)),
+            holder=str(body.get(HOLDER, "")),
         )
     except (KeyError, TypeError, ValueError, OverflowError):
         return STAMP_UNREADABLE

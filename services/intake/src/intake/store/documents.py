@@ -20,9 +20,13 @@ async def next_serials(work: Work, count: int) -> list[int]:
 async def save_documents(work: Work, documents: Sequence[Document]) -> None:
     await work.save(
         """
-        INSERT INTO document (document_id, case_id, number, version, ordered_at, issued_at, revoked_at, sha256, pdf)
-        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::int[], $5::timestamptz[], $6::timestamptz[],
-                             $7::timestamptz[], $8::text[], $9::bytea[])
+        INSERT INTO document (document_id, case_id, number, version, ordered_at, issued_at, revoked_at, sha256, pdf,
+                              status_index)
+        SELECT document_id, case_id, number, version, ordered_at, issued_at, revoked_at, sha256, pdf,
+               coalesce(status_index, nextval('document_serial'))
+        FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::int[], $5::timestamptz[], $6::timestamptz[],
+                    $7::timestamptz[], $8::text[], $9::bytea[], $10::bigint[])
+             AS d(document_id, case_id, number, version, ordered_at, issued_at, revoked_at, sha256, pdf, status_index)
         ON CONFLICT (document_id) DO UPDATE
         SET version = excluded.version, issued_at = excluded.issued_at, revoked_at = excluded.revoked_at,
             sha256 = excluded.sha256, pdf = excluded.pdf
@@ -36,6 +40,7 @@ async def save_documents(work: Work, documents: Sequence[Document]) -> None:
         [document.revoked_at for document in documents],
         [document.sha256 for document in documents],
         [document.pdf for document in documents],
+        [document.status_index for document in documents],
     )
 
 
@@ -44,7 +49,7 @@ async def find_order(work: Work, document_id: DocumentId, sealer: Sealer) -> tup
     row = await work.db.fetchrow(
         """
         SELECT c.*, d.document_id, d.number AS document_number, d.version AS document_version, d.ordered_at,
-               d.issued_at, d.revoked_at, d.sha256, d.pdf, coalesce(s.place, '') AS place
+               d.issued_at, d.revoked_at, d.sha256, d.pdf, d.status_index, coalesce(s.place, '') AS place
         FROM document d JOIN case_file c USING (case_id) LEFT JOIN stand s USING (stand_id) WHERE document_id = $1
         """,
         document_id,
@@ -84,6 +89,13 @@ async def find_document_of_case(work: Work, case_id: CaseId) -> Document | None:
     return _document(row) if row else None
 
 
+async def status_of_papers(work: Work) -> tuple[list[int], int]:
+    """The places of those that were taken back, and how many places there are."""
+    rows = await work.db.fetch("SELECT status_index FROM document WHERE revoked_at IS NOT NULL")
+    last = await work.db.fetchval("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM document_serial")
+    return [row["status_index"] for row in rows], last + 1
+
+
 def _document(row: Any) -> Document:
     return Document(
         id=DocumentId(row["document_id"]),
@@ -95,4 +107,5 @@ def _document(row: Any) -> Document:
         pdf=row["pdf"],
         issued_at=row["issued_at"],
         revoked_at=row["revoked_at"],
+        status_index=row["status_index"],
     )

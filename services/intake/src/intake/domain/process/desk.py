@@ -212,6 +212,6 @@ def _wrong(fields: Mapping[str, FieldValue], edition: Edition) -> Iterator[str]:
             yield f"{name}: there is no such field"
         elif value is not None and type(value) is not FIELDS[name]:
             yield f"{name}: expected {FIELDS[name].__name__}"
-        elif name in NAMES and edition.calls and not is_latin(str(value or "")):
-            yield f"{name}: the register takes Latin letters alone; write it as the passport does"
+        elif name in NAMES and (edition.calls or edition.outputs) and not is_latin(str(value or "")):
+            yield f"{name}: registers and papers take Latin letters alone; write it as the passport does"
     yield from facts_wrong(edition, facts)

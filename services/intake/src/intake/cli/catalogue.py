@@ -1,28 +1,18 @@
-"""Commands for the operators of intake, and for the domain experts who write its catalogue."""
+"""For the domain experts who write the catalogue."""
 
 import json
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
-from uuid import UUID
 
 import typer
 from rich.console import Console
 from rich.table import Table
-from wanderamt.kernel.ids import DeviceId
-from wanderamt.kernel.refusal import Refusal
-from wanderamt.shell.running import with_service
-from wanderamt.shell.service import Service
 
 from intake.domain.catalogue.difference import differences
 from intake.domain.catalogue.offer import Edition, Offer
-from intake.handlers.ground import enrol_device, revoke_device
 from intake.offers.reading import schema
 from intake.offers.shelf import Shelf, read_shelf
-
-NAME = "intake"
-
-commands = typer.Typer(help="Field intake: devices and their entries.", no_args_is_help=True)
 
 catalogue = typer.Typer(
     help="The services on offer: what finishing each of them takes and costs. One YAML file a service; see "
@@ -32,34 +22,6 @@ catalogue = typer.Typer(
 
 Folder = Annotated[Path | None, typer.Option("--folder", help="The city's own folder; without it, the one shipped.")]
 Offered = Annotated[str, typer.Argument(metavar="SERVICE", help="Code of the service, such as dog_registration.")]
-Device = Annotated[UUID, typer.Argument(help="Id of the device.")]
-
-
-@commands.command("enrol")
-def enrol(device_id: Device, label: Annotated[str, typer.Option(help="What is written on the device.")]) -> None:
-    """Enrol a field device, or enrol it again after a revocation."""
-
-    async def use(service: Service) -> None:
-        async with service.ground.database.work() as work:
-            await enrol_device(DeviceId(device_id), work, label=label, officer="command line")
-
-    with_service(NAME, use)
-    typer.echo(f"device {device_id} is enrolled")
-
-
-@commands.command("revoke")
-def revoke(device_id: Device) -> None:
-    """Take nothing from this device any more: for a lost or stolen one."""
-
-    async def use(service: Service) -> Refusal | None:
-        async with service.ground.database.work() as work:
-            return await revoke_device(DeviceId(device_id), work)
-
-    refusal = with_service(NAME, use)
-    if refusal:
-        typer.echo(refusal.hint, err=True)
-        raise typer.Exit(1)
-    typer.echo(f"device {device_id} is revoked")
 
 
 @catalogue.command("check")
