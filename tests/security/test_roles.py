@@ -16,6 +16,8 @@ ANY_ID = UUID("01900000-0000-7000-8000-000000000000")
 OPEN_TO = {
     ("intake", "POST", "/sync"): {Role.CLERK},
     ("intake", "POST", "/devices"): {Role.OPERATOR},
+    ("intake", "GET", "/devices"): {Role.OPERATOR},
+    ("intake", "POST", "/persons/cases"): {Role.CLERK},
     ("intake", "POST", "/devices/{device_id}/revoke"): {Role.OPERATOR},
     ("intake", "GET", "/cases/{case_id}"): {Role.CLERK, Role.OPERATOR},
     **{

@@ -7,6 +7,7 @@ import pytest
 from intake.domain.process.case import fold
 from intake.handlers.cases import raise_late_cases
 from intake.store import cases, history
+from wanderamt.security.bpk import derive_bpk
 from wanderamt.security.roles import Role
 
 PAPER_ID = "0197c1c0-0000-7000-8000-000000000001"
@@ -147,3 +148,25 @@ async def test_a_case_without_a_register_can_be_opened_again_and_gets_another_do
     assert reopened.json()["state"] == "final"
     rows = await desk.rows("SELECT revoked_at IS NULL AS valid FROM document ORDER BY revoked_at")
     assert [row["valid"] for row in rows] == [False, True]
+
+
+async def test_a_person_is_found_by_the_bpk_of_the_sector_and_by_nothing_else(desk: Any) -> None:
+    source = "Qq03dPrgcHsx3G0lKSH6SQ=="
+    here, elsewhere = derive_bpk(source, "ZP"), derive_bpk(source, "SA")
+    body = desk.whole()
+    body["applicant"]["bpk"] = here
+    entry = desk.entry(body=body)
+    await desk.sync(entry, desk.entry(body=desk.whole()))
+
+    async def of(bpk: str) -> list[str]:
+        found = (await desk.http.post("/persons/cases", json={"bpk": bpk}, headers=desk.clerk())).json()
+        return [one["case_id"] for one in found]
+
+    assert await of(here) == [entry["case_id"]]
+    assert await of(elsewhere) == []
+    refused = desk.entry(body=desk.whole())
+    refused["body"]["applicant"]["bpk"] = source  # the source number is nobody's business
+    [result] = (await desk.sync(refused)).json()["results"]
+    assert (result["status"], result["problem"]["code"]) == ("refused", "entry.invalid")
+    for table in ("case_file", "case_history", "entry", "refused_entry", "outbox"):
+        assert source not in str([tuple(row) for row in await desk.rows(f"SELECT t::text FROM {table} t")])

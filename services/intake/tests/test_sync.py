@@ -1,5 +1,6 @@
 """Entries of several devices: each once, in its turn; what two changed is a conflict; nothing is dropped."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -202,3 +203,15 @@ async def test_an_opening_of_which_one_step_cannot_be_taken_saves_nothing(desk: 
     assert "330" in reply.json()["results"][0]["problem"]["hint"]
     for table in ("case_file", "case_history", "outbox", "job", "document"):
         assert await desk.rows(f"SELECT 1 FROM {table}") == [], table
+
+
+async def test_how_far_a_clock_is_off_is_written_down_and_orders_nothing(desk: Any) -> None:
+    fast = (desk.service.ground.database.sources.clock() + timedelta(hours=3)).isoformat()
+    entry = desk.entry()
+    reply = await desk.sync(entry, headers=desk.clerk() | {"Device-Time": fast})
+    assert reply.json()["results"][0]["status"] == "accepted"
+    listed = (await desk.http.get("/devices", headers=desk.bearer(Role.OPERATOR))).json()
+    [device] = [one for one in listed if one["device_id"] == str(desk.device_id)]
+    assert abs(device["clock_off_s"] - 3 * 3600) <= 5
+    wrong = await desk.sync(entry, headers=desk.clerk() | {"Device-Time": "noon"})
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "request.invalid")

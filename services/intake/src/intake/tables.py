@@ -39,6 +39,8 @@ class Device(Table, table=True):
     enrolled_at: datetime = Field(sa_column=_time())
     revoked_at: datetime | None = Field(sa_column=_time(nullable=True))
     durable_through: int = Field(sa_column=Column(BigInteger, nullable=False, server_default="0"))
+    clock_off_s: int | None
+    heard_at: datetime | None = Field(sa_column=_time(nullable=True))
 
 
 class Entry(Table, table=True):
@@ -86,6 +88,7 @@ class Case(Table, table=True):
     __table_args__ = (
         Index("ix_case_file_deadline", "deadline", postgresql_where=text("deadline IS NOT NULL")),
         Index("ix_case_file_changed", "stand_id", "changed", "case_id"),
+        Index("ix_case_file_bpk", "bpk", postgresql_where=text("bpk IS NOT NULL")),
     )
     case_id: UUID = Field(primary_key=True)
     version: int
@@ -110,6 +113,7 @@ class Case(Table, table=True):
     contact: str | None = Field(sa_column=Column(JSON))
     facts: str | None = Field(sa_column=Column(JSON))
     changed: int = Field(sa_type=BigInteger)
+    bpk: str | None
 
 
 class Chapter(Table, table=True):

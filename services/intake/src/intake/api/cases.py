@@ -10,6 +10,7 @@ from wanderamt.backbone.database import Database
 from wanderamt.backbone.work import Work
 from wanderamt.kernel.ids import CaseId, DocumentId, StandId
 from wanderamt.kernel.refusal import Refusal
+from wanderamt.security.bpk import Bpk
 from wanderamt.security.keys import Sealer
 from wanderamt.security.roles import Role
 from wanderamt.security.tokens import Caller
@@ -18,6 +19,7 @@ from wanderamt.shell.http import only
 from intake.api.outcome import told
 from intake.domain.catalogue.book import Book
 from intake.domain.documents import Document
+from intake.domain.entry import BpkText
 from intake.handlers import cases as orders
 from intake.handlers.documents import show_document
 from intake.store import cases as files
@@ -64,6 +66,12 @@ class ReopenIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reason: str = Field(min_length=1, max_length=500, examples=["the register was wrong"])
+
+
+class PersonIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    bpk: BpkText
 
 
 def case_routes(database: Database, sealer: Sealer, book: Book) -> APIRouter:
@@ -119,6 +127,14 @@ def case_routes(database: Database, sealer: Sealer, book: Book) -> APIRouter:
         """The newest 1,000 cases of a stand."""
         async with database.work() as work:
             found = await files.cases_of_stand(work, StandId(stand_id), sealer, limit=MAX_CASES)
+            missing = await orders.scans_on_devices(work, found)
+        return [case_out(one, missing=missing) for one in found]
+
+    @router.post("/persons/cases", tags=["cases"])
+    async def cases_of_person(person: PersonIn, _: Caller = only(Role.CLERK)) -> list[CaseOut]:
+        """The newest 1,000 cases of a person in the sector of the bPK. It is asked by body: addresses end in logs."""
+        async with database.work() as work:
+            found = await files.cases_of_person(work, Bpk(person.bpk), sealer, limit=MAX_CASES)
             missing = await orders.scans_on_devices(work, found)
         return [case_out(one, missing=missing) for one in found]
 

@@ -3,11 +3,11 @@
 import json
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Header, Request, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from wanderamt.backbone.database import Database
 from wanderamt.kernel.ids import DeviceId
 from wanderamt.security.keys import Sealer
@@ -22,10 +22,15 @@ from intake.domain.entry import ENTRY, AnyEntry, UnreadableEntry, read_line, rea
 from intake.domain.refusals import MALFORMED_BODY, NO_ENTRIES, NOT_ENROLLED, TOO_MANY_ENTRIES
 from intake.handlers.ground import enrol_device, revoke_device
 from intake.handlers.sync import Answer, Sync, take
+from intake.store import devices as device_list
 from intake.store import stands as stand_copies
 from intake.store.ledger import Fate
 
 MAX_ENTRIES = 500
+DeviceTime = Annotated[
+    AwareDatetime | None,
+    Header(description="What the device's clock says. Recorded to help its owner; nothing is ever ordered by it."),
+]
 LINES = "application/x-ndjson"
 
 
@@ -55,6 +60,18 @@ class DeviceIn(BaseModel):
 
     device_id: UUID
     label: str = Field(min_length=1, max_length=100, examples=["Tablet 3"])
+
+
+class DeviceOut(BaseModel):
+    """`clock_off_s`: seconds its clock was ahead when it was heard last; null when it never said."""
+
+    device_id: UUID
+    label: str
+    enrolled_at: datetime
+    revoked_at: datetime | None
+    durable_through: int
+    clock_off_s: int | None
+    heard_at: datetime | None
 
 
 class StandOut(BaseModel):
@@ -124,12 +141,12 @@ def field_routes(database: Database, sealer: Sealer, book: Book) -> APIRouter:
     router = APIRouter()
 
     @router.post("/sync", tags=["field"], openapi_extra=SYNC_BODY, response_model=SyncAnswer)
-    async def sync(request: Request, caller: Caller = only(Role.CLERK)) -> Response:
+    async def sync(request: Request, device_time: DeviceTime = None, caller: Caller = only(Role.CLERK)) -> Response:
         """Takes what the crew captured, online or not: one answer per entry, bad ones never hold up good ones."""
         if not caller.device_id:
             raise Refused(NOT_ENROLLED)
         entries = _read_entries(await read_body(request), lines=_media_type(request) == LINES)
-        message = Sync(caller, DeviceId(caller.device_id), entries)
+        message = Sync(caller, DeviceId(caller.device_id), entries, device_time)
         async with database.work() as work:
             answers = await take(message, work, sealer=sealer, book=book)
         answer = SyncAnswer(results=[_result(one) for one in told(answers)], server_time=work.now)
@@ -141,6 +158,13 @@ def field_routes(database: Database, sealer: Sealer, book: Book) -> APIRouter:
         async with database.work() as work:
             await enrol_device(DeviceId(device.device_id), work, label=device.label, officer=caller.subject)
         return device
+
+    @router.get("/devices", tags=["devices"])
+    async def devices(_: Caller = only(Role.OPERATOR)) -> list[DeviceOut]:
+        """All devices: how far each is heard, and how far its clock is off."""
+        async with database.work() as work:
+            found = await device_list.all_devices(work)
+        return [DeviceOut(**one._asdict() | {"device_id": one.id}) for one in found]
 
     @router.post("/devices/{device_id}/revoke", tags=["devices"], status_code=204)
     async def revoke(device_id: UUID, _: Caller = only(Role.OPERATOR)) -> None:

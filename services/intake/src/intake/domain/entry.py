@@ -36,12 +36,21 @@ PHONE_PATTERN = r"^\+[1-9][0-9]{6,14}$"
 TRACE_PATTERN = r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"
 NUMBER_PATTERN = r"^[A-Z]{2}-[0-9]{4}-[0-9]{7}-[0-9]$"
 
+BPK_PATTERN = r"^[A-Za-z0-9+/]{27}=$"  # 20 bytes in base64
 NO_CONTROLS = r"^[^\x00-\x1f\x7f-\x9f]*$"  # no register and no printer takes them
 MAX_SERIAL = 2**31 - 1
 
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=NO_CONTROLS)]
 Answer = StrictBool | StrictInt | Annotated[str, Field(max_length=200, pattern=NO_CONTROLS)]
 ReceiptNumber = Annotated[str, Field(pattern=NUMBER_PATTERN, examples=["BE-2026-0000045-9"])]
+BpkText = Annotated[
+    str,
+    Field(
+        pattern=BPK_PATTERN,
+        description="Of the person in the sector of the service, as the eID told it. Never the source number.",
+        examples=["MswQO/UhO5RG+nR+klaOTsVY+CU="],
+    ),
+]
 DocumentNumber = Annotated[str, Field(pattern=NUMBER_PATTERN, examples=["UK-2026-0000123-4"])]
 
 
@@ -56,6 +65,7 @@ class Applicant(_Strict):
     family_name: Name
     birth_date: date | None = None
     birth_year: int | None = Field(None, ge=1850, le=2200)
+    bpk: BpkText | None = None
 
 
 class Contact(_Strict):
@@ -110,6 +120,7 @@ class ApplicantFields(_Strict):
     family_name: Name = ""
     birth_date: date | None = None
     birth_year: int | None = Field(None, ge=1850, le=2200)
+    bpk: BpkText | None = None
 
 
 class FillBody(_Strict):

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -53,9 +54,12 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Sync:
+    """`clock`: what the device's clock said when it sent this, if it said so."""
+
     caller: Caller
     device_id: DeviceId
     entries: tuple[AnyEntry | UnreadableEntry, ...]
+    clock: datetime | None = None
 
 
 class Waiting(NamedTuple):
@@ -67,6 +71,8 @@ async def take(sync: Sync, work: Work, *, sealer: Sealer, book: Book) -> list[An
     """One transaction for the whole request; one answer per entry, in the order they came."""
     if not await devices.device_enrolled(work, sync.device_id):
         return NOT_ENROLLED
+    if sync.clock:
+        await devices.note_clock(work, sync.device_id, round((sync.clock - work.now).total_seconds()))
     unreadable = [entry for entry in sync.entries if isinstance(entry, UnreadableEntry)]
     if unreadable:
         await ledger.keep_unreadable(

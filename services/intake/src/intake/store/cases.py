@@ -11,6 +11,7 @@ from wanderamt.backbone.outbox import Statement
 from wanderamt.backbone.work import Work
 from wanderamt.contracts import Language
 from wanderamt.kernel.ids import CaseId, DeviceId, DocumentId, RequestId, StandId
+from wanderamt.security.bpk import Bpk
 from wanderamt.security.keys import Sealer
 
 from intake.domain.catalogue.offer import Identification
@@ -46,6 +47,11 @@ async def cases_of_stand(work: Work, stand_id: StandId, sealer: Sealer, *, limit
     rows = await work.db.fetch(
         "SELECT * FROM case_file WHERE stand_id = $1 ORDER BY opened_at DESC LIMIT $2", stand_id, limit
     )
+    return [filed_of(row, sealer) for row in rows]
+
+
+async def cases_of_person(work: Work, bpk: Bpk, sealer: Sealer, *, limit: int) -> list[Filed]:
+    rows = await work.db.fetch("SELECT * FROM case_file WHERE bpk = $1 ORDER BY opened_at DESC LIMIT $2", bpk, limit)
     return [filed_of(row, sealer) for row in rows]
 
 
@@ -91,6 +97,7 @@ def _written(filed: Filed) -> dict[str, Any]:
         "deadline": case.deadline,
         "request_id": case.request_id,
         "finished_at": filed.finished_at,
+        "bpk": case.bpk,
         "progress": {
             "identified": case.identified,
             "papers": sorted(case.papers),
@@ -126,6 +133,7 @@ _COLUMNS = {
     "deadline": "timestamptz",
     "request_id": "uuid",
     "finished_at": "timestamptz",
+    "bpk": "text",
     "progress": "json",
     "applicant": "json",
     "contact": "json",
@@ -137,8 +145,9 @@ _SAVE = f"""
     FROM json_to_recordset($1::text::json) AS c({", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())})
     ON CONFLICT (case_id) DO UPDATE SET version = excluded.version, told = excluded.told, state = excluded.state,
         owner = excluded.owner, reason = excluded.reason, deadline = excluded.deadline,
-        request_id = excluded.request_id, finished_at = excluded.finished_at, progress = excluded.progress,
-        applicant = excluded.applicant, contact = excluded.contact, facts = excluded.facts, changed = excluded.changed
+        request_id = excluded.request_id, finished_at = excluded.finished_at, bpk = excluded.bpk,
+        progress = excluded.progress, applicant = excluded.applicant, contact = excluded.contact,
+        facts = excluded.facts, changed = excluded.changed
 """  # noqa: S608 -- names of ours
 
 

@@ -1,11 +1,53 @@
 """Field devices that may send entries."""
 
+from datetime import datetime
+from typing import NamedTuple
+
 from wanderamt.backbone.work import Work
 from wanderamt.kernel.ids import DeviceId
+
+CLOCK_MOVED_S = 2
 
 
 async def device_enrolled(work: Work, device_id: DeviceId) -> bool:
     return bool(await work.db.fetchval("SELECT revoked_at IS NULL FROM device WHERE device_id = $1", device_id))
+
+
+class Device(NamedTuple):
+    """`clock_off_s`: how far its clock was ahead when it was heard last, None when it never said. Orders nothing."""
+
+    id: DeviceId
+    label: str
+    enrolled_at: datetime
+    revoked_at: datetime | None
+    durable_through: int
+    clock_off_s: int | None
+    heard_at: datetime | None
+
+
+async def all_devices(work: Work) -> list[Device]:
+    rows = await work.db.fetch(
+        """
+        SELECT device_id, label, enrolled_at, revoked_at, durable_through, clock_off_s, heard_at
+        FROM device ORDER BY label, device_id
+        """
+    )
+    return [Device(*row) for row in rows]
+
+
+async def note_clock(work: Work, device_id: DeviceId, off_s: int) -> None:
+    """Writes only what is news: a clock that moved, or a device that was not heard for an hour."""
+    await work.db.execute(
+        """
+        UPDATE device SET clock_off_s = $2, heard_at = $3
+        WHERE device_id = $1
+          AND (abs(clock_off_s - $2::int) > $4 OR heard_at < $3::timestamptz - interval '1 hour' OR heard_at IS NULL)
+        """,
+        device_id,
+        off_s,
+        work.now,
+        CLOCK_MOVED_S,
+    )
 
 
 async def advance_durable(work: Work, device_id: DeviceId) -> int:

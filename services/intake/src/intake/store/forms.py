@@ -1,6 +1,7 @@
 """The form of a case as it lies: sealed in three parts, each under the key of the case.
 
-Kept true: no value of a form stands in a database in clear; what was sealed opens to equal values of the same types.
+Kept true: no value of a form stands in a database in clear, but for the bPK by which the cases of a person are found;
+what was sealed opens to equal values of the same types.
 """
 
 import json

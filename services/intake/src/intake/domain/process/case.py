@@ -14,6 +14,7 @@ from uuid import UUID
 
 from wanderamt.contracts import Language
 from wanderamt.kernel.ids import CaseId, DeviceId, DocumentId, RequestId, StandId
+from wanderamt.security.bpk import Bpk
 
 from intake.domain.catalogue.offer import Identification
 from intake.domain.process.happening import (
@@ -48,6 +49,7 @@ class CaseState(StrEnum):
     CLOSED = "closed"
 
 
+BPK = "applicant.bpk"
 AT_AN_END = frozenset({CaseState.FINAL, CaseState.COMPENSATED, CaseState.WITHDRAWN, CaseState.CLOSED})
 
 
@@ -88,6 +90,12 @@ class Case:
     receipts: tuple[str, ...] = ()
     paid_cents: int = 0
     settled: bool = False
+
+    @property
+    def bpk(self) -> Bpk | None:
+        """Who it is for, in the sector of the service."""
+        found = self.form.get(BPK)
+        return Bpk(str(found)) if found else None
 
     @property
     def ended(self) -> bool:

@@ -13,7 +13,7 @@ from intake.domain.catalogue.due import application_day
 from intake.domain.catalogue.offer import Edition, Identification, Step, facts_wrong
 from intake.domain.catalogue.words import FactKind
 from intake.domain.names import is_latin
-from intake.domain.process.case import Case, CaseState
+from intake.domain.process.case import BPK, Case, CaseState
 from intake.domain.process.happening import (
     FieldValue,
     Filled,
@@ -53,6 +53,7 @@ FIELDS: dict[str, type] = {
     "applicant.family_name": str,
     "applicant.birth_date": date,
     "applicant.birth_year": int,  # where the day or month is not known: never invented
+    BPK: str,
     "contact.phone": str,
     "contact.email": str,
 }
