@@ -1,6 +1,7 @@
 """What a service says of its HTTP door holds for whatever comes in: no server error, no answer beside its schema."""
 
 import asyncio
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,14 @@ from uuid import UUID
 
 import httpx
 import pytest
+from jsonschema import Draft202012Validator, FormatChecker
 from uuid_utils.compat import uuid7
 from wanderamt.backbone.sources import utc_now
 from wanderamt.security.roles import Role
 from wanderamt_local.field import open_case_entry
 from wanderamt_local.system import SERVICES
 
+ROOT = Path(__file__).parents[2]
 EXAMPLES = 40
 CHECKS = (
     "not_a_server_error",
@@ -49,6 +52,23 @@ async def test_whatever_comes_in_is_answered_as_the_openapi_says(
     async with asyncio.timeout(300):
         said, _ = await process.communicate()
     assert process.returncode == 0, said.decode()[-20_000:]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_request_and_every_answer_has_an_example_that_fits(service: str) -> None:
+    document = json.loads((ROOT / "docs" / "openapi" / f"{service}.json").read_text())
+    shown = 0
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            for place in operation.get("parameters", ()):
+                assert "example" in place or "examples" in place, (path, method, place["name"])
+            for body in [operation.get("requestBody", {}), *operation["responses"].values()]:
+                content = body.get("content", {}).get("application/json")
+                if content and content["schema"]:
+                    schema = content["schema"] | {"components": document["components"]}
+                    Draft202012Validator(schema, format_checker=FormatChecker()).validate(content["example"])
+                    shown += 1
+    assert shown >= len(document["paths"])
 
 
 async def _open_a_case(url: str, token: str, stand_id: UUID) -> None:

@@ -4,8 +4,10 @@ import base64
 import random
 from hashlib import sha256
 from typing import Any
+from uuid import UUID
 
 import pytest
+from intake.handlers.attachments import throw_away_abandoned
 from uuid_utils.compat import uuid7
 from wanderamt.security.roles import Role
 
@@ -152,3 +154,20 @@ async def test_attachments_are_for_clerks_on_an_enrolled_device(desk: Any, role:
     await upload.announce()
     await desk.http.post(f"/devices/{desk.device_id}/revoke", headers=desk.bearer(Role.OPERATOR))
     assert (await upload.send(0, 1000)).json()["code"] == "device.not_enrolled"
+
+
+async def test_what_was_never_sent_to_its_end_is_thrown_away_after_a_month(desk: Any) -> None:
+    whole, half, young = Upload(desk), Upload(desk), Upload(desk)
+    for upload in (whole, half, young):
+        await upload.announce()
+    await whole.send(0, len(JPEG))
+    await half.send(0, 1000)
+    old = (whole.said["attachment_id"], half.said["attachment_id"])
+    await desk.rows(f"UPDATE attachment SET begun_at = begun_at - interval '31 days' WHERE attachment_id IN {old}")
+    async with desk.service.ground.database.work() as work:
+        assert await throw_away_abandoned(work) == 1
+    assert (await desk.http.head(half.url, headers=desk.clerk())).status_code == 404
+    assert await young.received() == 0
+    assert [row["attachment_id"] for row in await desk.rows("SELECT DISTINCT attachment_id FROM attachment_piece")] == [
+        UUID(whole.said["attachment_id"])
+    ]

@@ -21,6 +21,7 @@ from intake.api.till import till_routes
 from intake.api.verification import verification_routes
 from intake.domain.documents import IssueDocument
 from intake.handlers import ON
+from intake.handlers.attachments import throw_away_abandoned
 from intake.handlers.cases import on_register_answered, raise_late_cases
 from intake.handlers.documents import claim_sheet, record_sheet
 from intake.handlers.sync import release_ready
@@ -75,6 +76,7 @@ def build(settings: Settings | None = None) -> Service:
                 ground.database, "late cases", partial(raise_late_cases, to=settings.late_cases_to, sealer=sealer)
             ),
             "held entries": Clock(ground.database, "held entries", partial(release_ready, sealer=sealer, book=book)),
+            "abandoned scans": Clock(ground.database, "abandoned scans", throw_away_abandoned, every_s=600),
         },
         projections=("stand",),
     )

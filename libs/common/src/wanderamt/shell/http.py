@@ -19,6 +19,7 @@ from wanderamt.backbone.sources import Sources
 from wanderamt.kernel.refusal import Ground, Refusal
 from wanderamt.security.roles import Role
 from wanderamt.security.tokens import MISSING, WRONG_ROLE, Caller, TokenReader
+from wanderamt.shell.examples import complete
 from wanderamt.shell.problems import RESPONSES, Refused, install_problems, render_problem
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
@@ -76,6 +77,8 @@ def create_http(title: str, *, tokens: TokenReader, sources: Sources) -> FastAPI
     app = FastAPI(title=f"Wanderamt {title}", version="1", responses=RESPONSES)
     app.state.tokens = tokens
     app.state.sources = sources
+    described = app.openapi
+    app.openapi = lambda: complete(described())  # type: ignore[method-assign]
     install_problems(app)
     app.add_middleware(Bounded)
     app.add_middleware(Traced)

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
 from wanderamt.backbone.work import Work
@@ -13,6 +14,8 @@ from intake.domain.attachment import Attachment, add, begin, complete
 from intake.domain.refusals import ATTACHMENT_LIES, NO_ATTACHMENT, NOT_ENROLLED, TOO_MANY_ATTACHMENTS
 from intake.store import attachments, changes, devices
 
+ABANDONED_AFTER = timedelta(days=30)  # as long as a device may be without network
+ABANDONED_AT_ONCE = 20
 MAX_BEGUN = 200  # of one device: twenty mebibytes each at most
 
 
@@ -67,6 +70,14 @@ async def take_piece(
         await attachments.drop_pieces(work, attachment_id)
         await attachments.save_attachment(work, empty)
     return empty, whole
+
+
+async def throw_away_abandoned(work: Work) -> int:
+    """What a device never sent to its end. How many; call again while there are."""
+    abandoned = await attachments.lock_abandoned(work, before=work.now - ABANDONED_AFTER, limit=ABANDONED_AT_ONCE)
+    for attachment_id in abandoned:
+        await attachments.drop_attachment(work, attachment_id)
+    return len(abandoned)
 
 
 async def show(attachment_id: UUID, work: Work, *, sealer: Sealer) -> tuple[Attachment, bytes] | Refusal:

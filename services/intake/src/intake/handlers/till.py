@@ -47,8 +47,8 @@ async def close_till(
 
 
 async def show_tills(stand_id: StandId, work: Work) -> list[tuple[Till, Reckoning]]:
-    found = await money.tills_of_stand(work, stand_id)
-    return [(till, reckon(till, await money.movements_of(work, till))) for till in found]
+    moved = await money.movements_at_stand(work, stand_id)
+    return [(till, reckon(till, moved[till.id])) for till in await money.tills_of_stand(work, stand_id)]
 
 
 async def pay_out(

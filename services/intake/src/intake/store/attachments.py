@@ -1,6 +1,7 @@
 """Attachments and their pieces."""
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -67,6 +68,19 @@ async def drop_pieces(work: Work, attachment_id: UUID) -> None:
 async def drop_attachment(work: Work, attachment_id: UUID) -> None:
     await drop_pieces(work, attachment_id)
     await work.db.execute("DELETE FROM attachment WHERE attachment_id = $1", attachment_id)
+
+
+async def lock_abandoned(work: Work, *, before: datetime, limit: int) -> list[UUID]:
+    """Begun before then and not whole yet. One that grows at this moment is left alone."""
+    rows = await work.db.fetch(
+        """
+        SELECT attachment_id FROM attachment WHERE completed_at IS NULL AND begun_at < $1
+        ORDER BY begun_at LIMIT $2 FOR UPDATE SKIP LOCKED
+        """,
+        before,
+        limit,
+    )
+    return [row["attachment_id"] for row in rows]
 
 
 async def attachments_of(work: Work, case_id: CaseId) -> list[Attachment]:

@@ -1,5 +1,6 @@
 """Money: tills, every receipt with what it stands for, and what is owed back."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -41,6 +42,21 @@ async def movements_of(work: Work, till: Till) -> list[Movement]:
         till.device_id,
     )
     return [_movement(row) for row in rows]
+
+
+async def movements_at_stand(work: Work, stand_id: StandId) -> dict[UUID, list[Movement]]:
+    """Of each till of the stand, by its id."""
+    rows = await work.db.fetch(
+        """
+        SELECT movement.* FROM movement JOIN till USING (till_id, device_id) WHERE till.stand_id = $1
+        ORDER BY noted_at, receipt
+        """,
+        stand_id,
+    )
+    found: dict[UUID, list[Movement]] = defaultdict(list)
+    for row in rows:
+        found[row["till_id"]].append(_movement(row))
+    return found
 
 
 async def add_till(work: Work, till: Till) -> bool:
