@@ -20,6 +20,7 @@ from wanderamt_bench.emit import bench_emit
 from wanderamt_bench.growth import bench_growth
 from wanderamt_bench.jobs import bench_jobs
 from wanderamt_bench.latency import bench_backlog, bench_latency, bench_takeover
+from wanderamt_bench.paper import bench_paper
 from wanderamt_bench.relay import bench_relay
 from wanderamt_bench.stage import Number, Stage, stage
 
@@ -38,6 +39,7 @@ SCENES: dict[str, Callable[[Stage], Awaitable[object]]] = {
     "sync": bench_sync,
     "growth": bench_growth,
     "tap": bench_tap,
+    "paper": bench_paper,
 }
 
 
