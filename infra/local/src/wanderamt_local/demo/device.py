@@ -85,7 +85,11 @@ class Device:
                 return
             sent = list(self._waiting)
             lines = "\n".join(json.dumps(tap.entry) for tap in sent)
-            headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/x-ndjson"}
+            headers = {
+                "Authorization": f"Bearer {self.token}",
+                "Content-Type": "application/x-ndjson",
+                "Device-Time": self.sources.clock().isoformat(),
+            }
             async with httpx.AsyncClient(timeout=TIMEOUT_S) as client:
                 try:
                     reply = await client.post(f"{self.url}/sync", content=lines, headers=headers)
