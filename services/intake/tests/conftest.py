@@ -146,7 +146,7 @@ class Desk:
 
 
 @pytest_asyncio.fixture
-async def desk(make_database: Any, badge: Any, servers: Any) -> AsyncIterator[Desk]:
+async def desk(make_database: Any, badge: Any, servers: Any, former: Authority) -> AsyncIterator[Desk]:
     settings = Settings(
         database_url=SecretStr(await make_database("intake")),
         kafka_bootstrap_servers=servers.kafka.bootstrap_servers,
@@ -154,6 +154,7 @@ async def desk(make_database: Any, badge: Any, servers: Any) -> AsyncIterator[De
         sealing_key=SecretStr(badge.sealing_key),
         document_key=SecretStr(badge.secrets.document_key),
         document_certificate=badge.secrets.document_certificate,
+        former_certificates=former.trust.pem,
     )
     service = build(settings)
     await service.ground.database.start()
@@ -171,6 +172,13 @@ async def desk(make_database: Any, badge: Any, servers: Any) -> AsyncIterator[De
 
 @pytest.fixture(scope="session")
 def authority() -> Authority:
+    key, certificate = new_authority("Stadt Linz", now=utc_now())
+    return Authority.read("at-linz", SecretStr(key), certificate)
+
+
+@pytest.fixture(scope="session")
+def former() -> Authority:
+    """The city with the key it had before."""
     key, certificate = new_authority("Stadt Linz", now=utc_now())
     return Authority.read("at-linz", SecretStr(key), certificate)
 

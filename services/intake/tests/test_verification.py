@@ -11,11 +11,15 @@ import pytest
 from intake.api.verification import ANSWER_S, MAX_FILE_BYTES
 from intake.cli.papers import paper, verify
 from intake.domain.process.case import CaseState
+from intake.domain.proof import Claims
 from intake.paper.readers import MAX_WAITING
+from intake.proof.authority import Authority
 from intake.proof.paper import STAMP_FILE
+from intake.proof.stamp import stamp as make_stamp
 from pypdf import PdfReader
 from typer import Typer
 from typer.testing import CliRunner, Result
+from wanderamt.backbone.sources import utc_now
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +54,15 @@ async def test_a_paper_is_valid_until_it_is_taken_back(desk: Any) -> None:
     assert answer["holder"] == "Zoë Hadžić 01.04.1990"
     await desk.http.post(f"/cases/{case_id}/reopen", json={"reason": "the register was wrong"}, headers=desk.clerk())
     assert (await ask(desk, stamp_of(pdf)))["standing"] == "revoked"
+
+
+async def test_papers_of_the_former_key_stay_valid(desk: Any, badge: Any, former: Authority) -> None:
+    await issued(desk)
+    [known] = await desk.rows("SELECT status_index FROM document")
+    claims = Claims("at-linz", "MB-1", bytes(32), known["status_index"], issued_at=utc_now())
+    assert (await ask(desk, make_stamp(claims, former)))["standing"] == "valid"
+    certificates = (await desk.http.get("/authority.pem")).text
+    assert certificates == badge.secrets.document_certificate + former.trust.pem
 
 
 async def test_what_is_not_ours_is_refused_with_a_code(desk: Any) -> None:

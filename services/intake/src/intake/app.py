@@ -41,7 +41,8 @@ def build(settings: Settings | None = None) -> Service:
     book = open_book(settings.catalogue_folder)
     authority = Authority.read(settings.authority_code, settings.document_key, settings.document_certificate)
     press = Press(authority, workers=settings.printers)
-    readers = Readers([authority.trust, *trusted_in(settings.former_certificates)])
+    trusted = [authority.trust, *trusted_in(settings.former_certificates)]
+    readers = Readers(trusted)
     for routes in (
         field_routes,
         change_routes,
@@ -54,7 +55,7 @@ def build(settings: Settings | None = None) -> Service:
         report_routes,
     ):
         ground.http.include_router(routes(ground.database, sealer, book))
-    ground.http.include_router(verification_routes(ground.database, authority, readers.read))
+    ground.http.include_router(verification_routes(ground.database, authority, trusted, readers.read))
     paper = Lane(
         job=IssueDocument,
         claim=partial(claim_sheet, sealer=sealer, book=book),

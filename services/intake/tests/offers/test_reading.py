@@ -83,6 +83,9 @@ def test_a_service_does_not_start_with_half_a_catalogue(tmp_path: Path) -> None:
         open_book(tmp_path)
     (tmp_path / "sun_chair.yaml").write_text(GOOD.replace("beach_chair", "sun_chair").replace("at-linz", "at-wels"))
     assert "another file belongs to at-linz" in read_shelf(tmp_path).faults["sun_chair.yaml"][0].text
+    (tmp_path / "sun_chair.yaml").write_text(GOOD.replace("beach_chair", "sun_chair").replace("confirmation", "poem"))
+    with pytest.raises(BrokenCatalogue, match=r"0\.outputs\.0\.template: there is no template poem; .* confirmation"):
+        open_book(tmp_path)
 
 
 def test_the_shipped_offers_fit_the_schema_for_editors() -> None:

@@ -20,7 +20,7 @@ from intake.domain.proof import Claims, Standing, standing
 from intake.domain.status import StatusList
 from intake.handlers.documents import papers_taken_back
 from intake.pages.render import verification_page
-from intake.proof.authority import Authority
+from intake.proof.authority import Authority, Trust
 from intake.proof.stamp import MAX_TEXT, sign_list
 
 ANSWER_S = 0.5  # every answer comes so long after its question
@@ -84,8 +84,8 @@ class Taken:
 Read = Callable[[bytes], Awaitable[Claims | Refusal]]
 
 
-def verification_routes(database: Database, authority: Authority, read: Read) -> APIRouter:
-    """`read`: what a file, a picture or the text of a code claims, or why it is not accepted."""
+def verification_routes(database: Database, authority: Authority, trusted: list[Trust], read: Read) -> APIRouter:
+    """`trusted`: certificates that count. `read`: what a file, a picture or the text of a code claims, or why not."""
     router = APIRouter(tags=["verification"])
     taken = Taken(database, authority)
 
@@ -111,8 +111,8 @@ def verification_routes(database: Database, authority: Authority, read: Read) ->
 
     @router.get("/authority.pem", response_class=Response)
     async def certificate() -> Response:
-        """The certificate that papers are signed with. Compare its fingerprint with one you got by another way."""
-        return Response(authority.trust.pem, media_type="application/x-pem-file")
+        """The certificates of papers that count, the present one first. Compare fingerprints got by another way."""
+        return Response("".join(trust.pem for trust in trusted), media_type="application/x-pem-file")
 
     @router.post("/verify")
     async def verify(asked: StampIn) -> StandingOut:

@@ -1,5 +1,6 @@
 """Reads the offers of an authority from its folder: the one shipped here, or one of the city's own."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -36,11 +37,11 @@ def read_shelf(folder: Path | None = None) -> Shelf:
     for file in sorted(place.glob("*.yaml")):
         read = read_offer(file.read_text("utf-8"))
         if isinstance(read, Offer):
-            wrong = _misplaced(read, file, shelf)
+            wrong = [*_misplaced(read, file, shelf), *_unprintable(read)]
             if not wrong:
                 shelf.offers.append(read)
                 continue
-            read = [wrong]
+            read = wrong
         shelf.faults[file.name] = read
     return shelf
 
@@ -55,8 +56,18 @@ def open_book(folder: Path | None = None) -> Book:
     return Book(shelf.offers)
 
 
-def _misplaced(offer: Offer, file: Path, shelf: Shelf) -> Fault | None:
+def _misplaced(offer: Offer, file: Path, shelf: Shelf) -> Iterator[Fault]:
     if offer.service != file.stem:
-        return Fault(1, "service", f"the file must be called {offer.service}.yaml")
-    authorities = {one.authority for one in shelf.offers} - {offer.authority}
-    return Fault(1, "authority", f"another file belongs to {authorities.pop()}") if authorities else None
+        yield Fault(1, "service", f"the file must be called {offer.service}.yaml")
+    for other in {one.authority for one in shelf.offers} - {offer.authority}:
+        yield Fault(1, "authority", f"another file belongs to {other}")
+
+
+def _unprintable(offer: Offer) -> Iterator[Fault]:
+    """A paper without a template would fail when the citizen stands there."""
+    templates = sorted(Path(file.name).stem for file in files("intake.paper").joinpath("templates").iterdir())
+    for number, edition in enumerate(offer.editions):
+        for place, output in enumerate(edition.outputs):
+            if output.template not in templates:
+                name = f"editions.{number}.outputs.{place}.template"
+                yield Fault(1, name, f"there is no template {output.template}; there are: {', '.join(templates)}")
