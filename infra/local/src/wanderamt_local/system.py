@@ -51,7 +51,7 @@ class System:
         names = (*SERVICES, "residents", "sms", "smtp")
         self.ports = {name: free_port() for name in names}
         for name in SERVICES:
-            await postgres.create_database(database_of(name))
+            await postgres.create_database(self.database(name))
         await asyncio.gather(self._start_residents(), self._start_messengers(), *map(self._start_service, SERVICES))
         (self.state.folder / "urls.json").write_text(json.dumps(self.urls(), indent=2))
         self.say("all services are ready")
@@ -64,6 +64,10 @@ class System:
         for server in (self.kafka, self.postgres):
             if server:
                 server.stop()
+
+    def database(self, name: str) -> str:
+        """The name of a service's database."""
+        return database_of(name)
 
     def url(self, name: str) -> str:
         return f"http://127.0.0.1:{self.ports[name]}"
@@ -103,7 +107,7 @@ class System:
         assert self.kafka and self.postgres  # noqa: S101, PT018
         secrets = self.state.secrets
         return {
-            "WANDERAMT_DATABASE_URL": self.postgres.database_url(database_of(name)),
+            "WANDERAMT_DATABASE_URL": self.postgres.database_url(self.database(name)),
             "WANDERAMT_KAFKA_BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers,
             "WANDERAMT_PORT": str(self.ports[name]),
             "WANDERAMT_TOKEN_PUBLIC_KEY": secrets.token_public_key,

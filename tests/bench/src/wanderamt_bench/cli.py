@@ -15,7 +15,6 @@ from wanderamt.shell.telemetry import start_logs
 from wanderamt_local.state import state_root
 
 from wanderamt_bench.consume import bench_inbox, bench_lanes
-from wanderamt_bench.door import bench_sync, bench_tap
 from wanderamt_bench.emit import bench_emit
 from wanderamt_bench.growth import bench_growth
 from wanderamt_bench.jobs import bench_jobs
@@ -23,6 +22,8 @@ from wanderamt_bench.latency import bench_backlog, bench_latency, bench_takeover
 from wanderamt_bench.paper import bench_paper
 from wanderamt_bench.relay import bench_relay
 from wanderamt_bench.stage import Number, Stage, stage
+from wanderamt_bench.sync import bench_sync
+from wanderamt_bench.tap import bench_tap
 
 commands = typer.Typer(help="The backbone beside its bare version and a rival, in one run.", no_args_is_help=True)
 console = Console()

@@ -5,7 +5,8 @@ as a decision does; one of them tells it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -69,43 +70,52 @@ async def bench_emit(stage: Stage) -> None:
     load = f"{WRITERS} writers, one transaction each"
     sql: list[tuple[float, float]] = []
     async with stage.database("intake") as database:
-        await _all(count // 10, lambda: _sql(database, told=True))
+        await _all(count // 10, lambda: file_case(database, told=True))
         for _ in range(stage.rounds):
-            await _emptied(database, "case_file, case_history, outbox")
-            sql.append(await _in_turns(count, lambda: _sql(database, told=False), lambda: _sql(database, told=True)))
+            await emptied(database, "case_file, case_history, outbox")
+            sql.append(
+                await in_turns(count, lambda: file_case(database, told=False), lambda: file_case(database, told=True))
+            )
     stage.note("emit in SQL: case and event / case alone", "commits/s", sql, f"{count} commits, {load}")
     mapped: list[tuple[float, float]] = []
-    async with stage.database() as database:
-        async with database.work() as work:
-            await work.db.execute(TABLE)
-        engine = create_async_engine(
-            database.url.replace("postgresql://", "postgresql+asyncpg://", 1), pool_size=WRITERS, max_overflow=0
-        )
+    async with stage.database() as database, mapping(database) as engine:
         for _ in range(stage.rounds):
-            await _emptied(database, "filed, outbox")
+            await emptied(database, "filed, outbox")
             mapped.append(
-                await _in_turns(count // 4, lambda: _mapped(engine, told=False), lambda: _mapped(engine, told=True))
+                await in_turns(count // 4, lambda: add_case(engine, told=False), lambda: add_case(engine, told=True))
             )
-        await engine.dispose()
     stage.note(
         "emit through SQLModel: case and event / case alone", "commits/s", mapped, f"{count // 4} commits, 1 KB, {load}"
     )
 
 
-async def _emptied(database: Database, tables: str) -> None:
+@asynccontextmanager
+async def mapping(database: Database) -> AsyncIterator[AsyncEngine]:
+    async with database.work() as work:
+        await work.db.execute(TABLE)
+    engine = create_async_engine(
+        database.url.replace("postgresql://", "postgresql+asyncpg://", 1), pool_size=WRITERS, max_overflow=0
+    )
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+async def emptied(database: Database, tables: str) -> None:
     """As a relay keeps the outbox: the scene has none, which would share the cores with one side only."""
     async with database.work() as work:
         await work.db.execute(f"TRUNCATE {tables}")
 
 
-async def _in_turns(
-    count: int, alone: Callable[[], Awaitable[object]], told: Callable[[], Awaitable[object]]
+async def in_turns(
+    count: int, this: Callable[[], Awaitable[object]], that: Callable[[], Awaitable[object]]
 ) -> tuple[float, float]:
     """Both rates, measured in short turns: what else the machine does hits both."""
     spent = [0.0, 0.0]
     part = count // TURNS
     for _ in range(TURNS):
-        for place, once in enumerate((alone, told)):
+        for place, once in enumerate((this, that)):
             spent[place] += part / await _all(part, once)
     return TURNS * part / spent[0], TURNS * part / spent[1]
 
@@ -122,7 +132,8 @@ async def _all(count: int, once: Callable[[], Awaitable[object]]) -> float:
     return await rate(count, lambda: asyncio.gather(*(writer() for _ in range(WRITERS))))
 
 
-async def _sql(database: Database, *, told: bool) -> None:
+async def file_case(database: Database, *, told: bool) -> None:
+    """In SQL, as intake does."""
     async with database.work() as work:
         case = after(None, OPENED, CaseId(work.new_id()))
         fact = CaseOpened(
@@ -139,7 +150,8 @@ async def _sql(database: Database, *, told: bool) -> None:
         await save_cases(work, [Filed(case, PARTS, 1, work.now)], beside=[chapters_added([chapter], now=work.now)])
 
 
-async def _mapped(engine: AsyncEngine, *, told: bool) -> None:
+async def add_case(engine: AsyncEngine, *, told: bool) -> None:
+    """Through SQLModel."""
     async with AsyncSession(engine) as session:
         case_id = uuid7()
         fact = event(case_id)

@@ -1,4 +1,4 @@
-"""Intake as it is, that keeps so many certificates in its press while a file is there.
+"""Intake as it is, that prints so many certificates at once while a file is there: as often as it says, in seconds.
 
 python -m wanderamt_bench.printing_intake FILE COUNT
 """
@@ -17,11 +17,23 @@ LOOK_EVERY_S = 0.05
 
 
 async def keep_printing(press: Press, wanted: Path) -> None:
+    """All begin together; at 0 each begins the next when its last is done."""
+    loop = asyncio.get_running_loop()
     while True:
-        if wanted.exists():  # noqa: ASYNC240 -- a look at a local file
-            await press.print_page(a_page("MB-1", given_name="Zoë", family_name="Hadžić", birth_date="1990-04-01"))
-        else:
+        every_s = _every_s(wanted)
+        if every_s is None:
             await asyncio.sleep(LOOK_EVERY_S)
+            continue
+        if every_s:
+            await asyncio.sleep(every_s - loop.time() % every_s)
+        await press.print_page(a_page("MB-1", given_name="Zoë", family_name="Hadžić", birth_date="1990-04-01"))
+
+
+def _every_s(wanted: Path) -> float | None:
+    try:
+        return float(wanted.read_text())
+    except (FileNotFoundError, ValueError):  # not there, or not written yet
+        return None
 
 
 async def main(wanted: Path, count: int) -> None:

@@ -27,11 +27,11 @@ async def bench_relay(stage: Stage) -> None:
     rival: list[tuple[float, float]] = []
     async with stage.database() as database:
         topics = await stage.topics()
-        await _ours(stage, database, topics, stage.rows(10_000))  # warms the broker's JVM
+        await relay_all(stage, database, topics, stage.rows(10_000))  # warms the broker's JVM
         for _ in range(stage.rounds):
             produced = await _raw(stage, database, topics, count)
             by_hand = await _bare(stage, database, topics, count)
-            ours = await _ours(stage, database, topics, count)
+            ours = await relay_all(stage, database, topics, count)
             library = await _rival(stage, topics, count // RIVAL_SHARE)
             raw.append((produced, ours))
             bare.append((by_hand, ours))
@@ -81,7 +81,8 @@ async def _bare(stage: Stage, database: Database, topics: Topics, count: int) ->
         await connection.close()
 
 
-async def _ours(stage: Stage, database: Database, topics: Topics, count: int) -> float:
+async def relay_all(stage: Stage, database: Database, topics: Topics, count: int) -> float:
+    """Messages per second of ours."""
     await fill_outbox(database, count)
     relay = Relay(database, stage.kafka.bootstrap_servers, topics)
 

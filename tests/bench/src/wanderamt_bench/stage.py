@@ -20,6 +20,8 @@ from wanderamt_local.postgres import Postgres, start_postgres
 from wanderamt_local.processes import Children
 from wanderamt_local.state import State
 
+from wanderamt_bench.aged import age
+
 ROUNDS = 3
 PAYLOAD = "x" * 900  # with its head some 1 KB, as the published figures of others
 
@@ -81,10 +83,14 @@ class Stage:
         self.say(f"{name}: {value:.2f} {unit}")
 
     @asynccontextmanager
-    async def database(self, package: str = "scheduling", *, connections: int = 20) -> AsyncIterator[Database]:
+    async def database(
+        self, package: str = "scheduling", *, connections: int = 20, old_rows: int = 0
+    ) -> AsyncIterator[Database]:
         name = f"bench_{uuid7().hex[-12:]}"
         url = await self.postgres.create_database(name)
         await asyncio.to_thread(migrate, url, package)
+        if old_rows:
+            await age(url, package, old_rows)
         database = Database(url, owner=package.replace("_", "-"), max_connections=connections)
         await database.start()
         try:

@@ -1,0 +1,69 @@
+"""What years of work leave in the tables of a service. Ids are UUIDv7 there too, of the past five years."""
+
+import asyncpg
+
+AGO = "-random() * interval '5 years'"
+GUARDS = (
+    "INSERT INTO inbox (consumer, event_id) SELECT 'old', uuidv7({ago}) FROM generate_series(1, {rows})",
+    "INSERT INTO inbox_version (consumer, aggregate, version) SELECT 'old', uuidv7({ago}), 1 FROM generate_series(1, {rows})",
+)
+LEFT = {
+    "intake": (
+        """
+        INSERT INTO case_file (case_id, version, told, service, edition, stand_id, device_id, language, state,
+                               captured_at, application_day, opened_at, owner, reason, finished_at, progress, changed)
+        SELECT uuidv7({ago}), 7, 3, 'dog_registration', 'dog_registration@2024-12-01', uuidv7({ago}), uuidv7({ago}),
+               'de', 'final', now(), now()::date, now(), 'intake', '', now(), '{{}}', n
+        FROM generate_series(1, {rows}) n
+        """,
+        """
+        INSERT INTO entry (entry_id, device_id, device_seq, case_id, case_seq, type, payload_hash, captured_at,
+                           received_at, fate)
+        SELECT uuidv7({ago}), uuidv7({ago}), n, uuidv7({ago}), 1, 'case.open', '', now(), now(), 'applied'
+        FROM generate_series(1, {rows}) n
+        """,
+        """
+        INSERT INTO case_history (case_id, version, chapter, officer, happened_at)
+        SELECT uuidv7({ago}), 7, '{{}}', 'clerk', now() FROM generate_series(1, {rows})
+        """,
+        """
+        INSERT INTO document (document_id, case_id, number, version, ordered_at, issued_at, pdf, status_index)
+        SELECT uuidv7({ago}), uuidv7({ago}), 'OLD-' || n, 2, now(), now(), '', 1000000000 + n
+        FROM generate_series(1, {rows}) n
+        """,
+        """
+        INSERT INTO movement (receipt, case_id, stand_id, device_id, officer, payment, cents, noted_at)
+        SELECT 'OLD-' || n, uuidv7({ago}), uuidv7({ago}), uuidv7({ago}), 'clerk', 'cash', 100, now()
+        FROM generate_series(1, {rows}) n
+        """,
+    ),
+    "registry_bridge": (
+        """
+        INSERT INTO request (request_id, case_id, register_name, operation, question, purpose, officer, state, verdict,
+                             asked_at, answered_at)
+        SELECT uuidv7({ago}), uuidv7({ago}), 'residents', 'confirm', '{{}}', 'old', 'clerk', 'answered', 'yes', now(), now()
+        FROM generate_series(1, {rows})
+        """,
+    ),
+    "notifications": (
+        """
+        INSERT INTO notice (notice_id, version, case_id, kind, channel, language, reference, contact, state, reason,
+                            decided_at, valid_until, ended_at)
+        SELECT uuidv7({ago}), 2, uuidv7({ago}), 'case_final', 'sms', 'de', 'OLD-' || n, '{{}}', 'sent', '', now(), now(),
+               now()
+        FROM generate_series(1, {rows}) n
+        """,
+    ),
+}
+
+
+async def age(url: str, package: str, rows: int) -> None:
+    """So many old rows in each table that grows, at rest: analysed, and written to disk."""
+    connection = await asyncpg.connect(url)
+    try:
+        for statement in (*GUARDS, *LEFT.get(package, ())):
+            await connection.execute(statement.format(ago=AGO, rows=rows), timeout=600)
+        await connection.execute("VACUUM ANALYZE", timeout=600)
+        await connection.execute("CHECKPOINT", timeout=600)
+    finally:
+        await connection.close()
