@@ -3,8 +3,9 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from itertools import cycle
 from time import perf_counter
 from uuid import UUID
 
@@ -32,7 +33,7 @@ async def bench_latency(stage: Stage) -> None:
     for _ in range(stage.rounds):
         bare = await _bare(stage, count)
         async with stage.database() as database:
-            ours = await insert_to_consumer(stage, database, count)
+            [ours] = await insert_to_consumer(stage, [database], count)
         p50.append((quantile(bare, 0.5), quantile(ours, 0.5)))
         p99.append((quantile(bare, 0.99), quantile(ours, 0.99)))
     load = f"{count} events of 1 KB, {RATE}/s open loop"
@@ -40,11 +41,31 @@ async def bench_latency(stage: Stage) -> None:
     stage.note("insert to consumer p99", "ms", p99, load)
 
 
-async def insert_to_consumer(stage: Stage, database: Database, count: int) -> list[float]:
-    """Milliseconds of each, ours."""
+async def insert_to_consumer(stage: Stage, databases: Sequence[Database], count: int) -> list[list[float]]:
+    """Milliseconds of each event of ours, by database: they take turns, so that a hiccup hits all of them."""
     begun: dict[UUID, float] = {}
-    took: list[float] = []
+    took: list[list[float]] = [[] for _ in databases]
+    turn = cycle(databases)
 
+    async def insert() -> None:
+        stand_id = uuid7()
+        begun[stand_id] = perf_counter()
+        async with next(turn).work() as work:
+            work.emit(event(stand_id), version=1)
+
+    async with AsyncExitStack() as running:
+        for database, times in zip(databases, took, strict=True):
+            await running.enter_async_context(_consuming(stage, database, begun, times))
+        total = (count + WARM) * len(databases)
+        await _open_loop(total, insert)
+        await asyncio.gather(*(until(_reached(times, count + WARM)) for times in took))
+    return [times[WARM:] for times in took]
+
+
+@asynccontextmanager
+async def _consuming(
+    stage: Stage, database: Database, begun: dict[UUID, float], took: list[float]
+) -> AsyncIterator[None]:
     async def on_cancelled(heard: StandCancelled, _: Work) -> None:
         took.append((perf_counter() - begun[heard.stand_id]) * 1000)
 
@@ -53,18 +74,9 @@ async def insert_to_consumer(stage: Stage, database: Database, count: int) -> li
     inbox = Inbox("bench", {StandCancelled: on_cancelled}, database, stage.kafka.bootstrap_servers, topics)
     await relay.start()
     await inbox.start()
-
-    async def insert() -> None:
-        stand_id = uuid7()
-        begun[stand_id] = perf_counter()
-        async with database.work() as work:
-            work.emit(event(stand_id), version=1)
-
-    await _open_loop(count + WARM, insert)
-    await until(_reached(took, count + WARM))
+    yield
     await inbox.stop()
     await relay.stop()
-    return took[WARM:]
 
 
 async def _bare(stage: Stage, count: int) -> list[float]:

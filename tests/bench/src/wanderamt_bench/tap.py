@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Sequence
 
 import httpx
 from wanderamt.backbone.sources import utc_now
@@ -17,14 +18,15 @@ async def bench_tap(stage: Stage) -> None:
         third_parties = f"{system.url('residents')}/soap", f"{system.url('sms')}/messages", system.state.secrets.sms_key
         async with bare_door(stage, *third_parties) as bare:
             for _ in range(2):
-                await taps(system, bare, 20, 4.0)
-                await taps(system, ours, 20, 4.0)
+                await taps([(system, bare)], 20, 4.0)
+                await taps([(system, ours)], 20, 4.0)
             for load, per_s in TAPS_PER_S.items():
                 count = stage.rows(200 if per_s > 1 else 60)
-                rounds = [
-                    (await taps(system, bare, count, per_s), await taps(system, ours, count, per_s))
-                    for _ in range(stage.rounds)
-                ]
+                rounds = []
+                for _ in range(stage.rounds):
+                    [bare_ms] = await taps([(system, bare)], count, per_s)
+                    [ours_ms] = await taps([(system, ours)], count, per_s)
+                    rounds.append((bare_ms, ours_ms))
                 for share, name in ((0.5, "p50"), (0.99, "p99")):
                     pairs = [(quantile(one, share), quantile(two, share)) for one, two in rounds]
                     stage.note(
@@ -32,24 +34,33 @@ async def bench_tap(stage: Stage) -> None:
                     )
 
 
-async def taps(system: Untraced, door: Door, count: int, per_s: float) -> list[float]:
-    """Milliseconds of each, by the phone number: every tap has its own. Not in step with any timer, as people are not."""
-    rng = random.Random(count)  # the same moments for both
+async def taps(ways: Sequence[tuple[Untraced, Door]], count: int, per_s: float) -> list[list[float]]:
+    """Milliseconds of each tap, by way: they take turns. Not in step with any timer, as people are not.
+
+    `per_s`: of all together; `count`: of each.
+    """
+    rng = random.Random(count)  # the same moments for both of a pair
     loop = asyncio.get_running_loop()
-    tapped: dict[str, float] = {}
+    tapped: list[dict[str, float]] = [{} for _ in ways]  # by the phone number: every tap has its own
     first = int(utc_now().timestamp() * 1000) % 10**9
     begun = loop.time()
     sending: list[asyncio.Task[None]] = []
-    for number in range(count):
+    for number in range(count * len(ways)):
         await asyncio.sleep(max(0.0, begun + (number + rng.uniform(0, 0.5)) / per_s - loop.time()))
+        way = number % len(ways)
         phone = f"+43{first + number:010}"
-        tapped[phone] = utc_now().timestamp()
+        tapped[way][phone] = utc_now().timestamp()
+        door = ways[way][1]
         sending.append(asyncio.create_task(door.sync(door.lines(1, phone=phone, whole=True))))
     await asyncio.gather(*sending)
+    return [await _arrived(system, phones) for (system, _), phones in zip(ways, tapped, strict=True)]
+
+
+async def _arrived(system: Untraced, tapped: dict[str, float]) -> list[float]:
     async with asyncio.timeout(120), httpx.AsyncClient(timeout=10) as client:
         while True:
             seen = (await client.get(f"{system.url('sms')}/_simulator")).json()["messages"]
             arrived = {one["to"]: one["at"] for one in seen if one["to"] in tapped}
-            if len(arrived) == count:
+            if len(arrived) == len(tapped):
                 return [(arrived[phone] - at) * 1000 for phone, at in tapped.items()]
             await asyncio.sleep(0.3)

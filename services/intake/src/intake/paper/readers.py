@@ -14,7 +14,7 @@ from intake.paper.workers import WorkerFailed, Workers
 from intake.proof.authority import Trust
 
 MODULE: Final = "intake.paper.reading"
-MAX_WAITING = 32  # who comes later is asked to come again, before memory is full of files
+MAX_WAITING = 8  # who comes later is asked to come again: each may hold a file of 10 MiB
 
 
 @dataclass(frozen=True, slots=True)
