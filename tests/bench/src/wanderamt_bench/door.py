@@ -46,11 +46,11 @@ class Untraced(System):
     async def lay(self, *services: str, old_rows: int) -> None:
         """Databases of these services, with so many old rows."""
         assert self.postgres
-        for name in services:
-            url = await self.postgres.create_database(self.database(name))
+        urls = {name: await self.postgres.create_database(self.database(name)) for name in services}
+        for name, url in urls.items():
             await asyncio.to_thread(migrate, url, database_of(name))
-            if old_rows:
-                await age(url, database_of(name), old_rows)
+        if old_rows:
+            await asyncio.gather(*(age(url, database_of(name), old_rows) for name, url in urls.items()))
 
     async def stop(self) -> None:
         """Its processes and its databases; the stage's servers stay."""
