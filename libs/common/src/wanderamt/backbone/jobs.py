@@ -23,7 +23,7 @@ from wanderamt.backbone.database import TRANSIENT, Database
 from wanderamt.backbone.forever import for_ever, until_woken
 from wanderamt.backbone.tracing import recorded, span_under
 from wanderamt.backbone.work import JOB_CHANNEL, Work
-from wanderamt.kernel.decision import Attempt, Expired, Job, Pause, Retry, Unknown
+from wanderamt.kernel.decision import Attempt, Expired, Job, Park, Pause, Retry, Unknown
 
 LEASE_S = 6.0
 RENEW_EVERY_S = 2.0
@@ -43,13 +43,14 @@ class Lane:
     claim:  (job, attempt, work) → the task for `call`; a Retry to put it off; None when there is nothing left to do.
     call:   task → outcome, outside any transaction, within `timeout_s`. A Retry: it surely had no effect. An Unknown,
             an exception or a time-out: nobody knows, and the next claim is told so by `attempt.interrupted`.
-    record: (job, outcome, work) → None when done, or a Retry. The outcome is Expired when the deadline has passed.
+    record: (job, outcome, work) → None when done; a Retry or an Unknown, as if the call had said so; a Park when only a
+            human can go on. The outcome is Expired when the deadline has passed.
     """
 
     job: type[Job]
     claim: Callable[[Any, Attempt, Work], Awaitable[object]]
     call: Callable[[Any], Awaitable[object]]
-    record: Callable[[Any, Any, Work], Awaitable[Retry | None]]
+    record: Callable[[Any, Any, Work], Awaitable[Retry | Unknown | Park | None]]
     slots: int = 8
     timeout_s: float = 30.0
     gate: Callable[[int, Work], Awaitable[int | Pause]] | None = None
@@ -239,7 +240,8 @@ class Jobs:
                 await asyncio.sleep(0.5)
             except Exception as error:
                 log.exception("jobs.record_failed", queue=lane.job.QUEUE, job_id=str(claimed.id))
-                await self._bury(claimed, f"{type(error).__name__} in record")
+                async with self.database.work() as work:
+                    await _bury(claimed, f"{type(error).__name__} in record", work)
                 return
 
     async def _record_once(self, lane: Lane, claimed: Claimed, outcome: object, work: Work) -> None:
@@ -247,8 +249,14 @@ class Jobs:
         with _span(claimed, "record", work):
             unfinished = isinstance(outcome, Retry | Unknown)
             again = outcome if unfinished else await lane.record(claimed.job, outcome, work)
-        put = self._put_off(claimed, again, work) if isinstance(again, Retry | Unknown) else _finish(claimed, work)
-        if not await put:
+        match again:
+            case Retry() | Unknown():
+                mine = await self._put_off(claimed, again, work)
+            case Park(reason):
+                mine = await _bury(claimed, reason, work)
+            case _:
+                mine = await _finish(claimed, work)
+        if not mine:
             raise LeaseLost
 
     async def _put_off(self, claimed: Claimed, again: Retry | Unknown, work: Work) -> bool:
@@ -265,22 +273,6 @@ class Jobs:
             isinstance(again, Unknown),
         )
         return bool(status == "UPDATE 1")
-
-    async def _bury(self, claimed: Claimed, reason: str) -> None:
-        """The job is dead; its successors step out of the way, so that claiming stays cheap however many they are."""
-        async with self.database.work() as work:
-            buried = await work.db.fetchval(
-                "UPDATE job SET dead = true, reason = $3, lease = NULL WHERE id = $1 AND lease = $2 RETURNING seq",
-                claimed.id,
-                claimed.lease,
-                reason,
-            )
-            await work.db.execute(
-                "UPDATE job SET behind = true WHERE queue = $1 AND key = $2 AND seq > $3 AND NOT behind",
-                claimed.job.QUEUE,
-                claimed.job.key,
-                buried,
-            )
 
     def _ended(self, lane: Lane, job_id: UUID, woken: asyncio.Event, _: asyncio.Task[None]) -> None:
         self._running.pop(job_id, None)
@@ -319,6 +311,23 @@ async def _finish(claimed: Claimed, work: Work) -> bool:
     if followed:
         work.woken.add(JOB_CHANNEL)
     return followed is not None
+
+
+async def _bury(claimed: Claimed, reason: str, work: Work) -> bool:
+    """The job is dead; its successors step out of the way, so that claiming stays cheap however many they are."""
+    buried = await work.db.fetchval(
+        "UPDATE job SET dead = true, reason = $3, lease = NULL WHERE id = $1 AND lease = $2 RETURNING seq",
+        claimed.id,
+        claimed.lease,
+        reason,
+    )
+    await work.db.execute(
+        "UPDATE job SET behind = true WHERE queue = $1 AND key = $2 AND seq > $3 AND NOT behind",
+        claimed.job.QUEUE,
+        claimed.job.key,
+        buried,
+    )
+    return buried is not None
 
 
 def _backoff(attempt: Attempt) -> float:

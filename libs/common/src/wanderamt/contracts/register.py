@@ -20,7 +20,10 @@ class Verdict(StrEnum):
 
 
 class RegisterAnswered(Event):
-    """The register gave an answer, or none before the deadline (`unavailable`)."""
+    """The register gave an answer, or none before the deadline (`unavailable`).
+
+    `code`: the register's own word for why not, or ours; never a text.
+    """
 
     TYPE: ClassVar[str] = "at.wanderamt.register.answered.v1"
     TOPIC: ClassVar[str] = "register.v1"
@@ -31,4 +34,5 @@ class RegisterAnswered(Event):
     register_name: str
     verdict: Verdict
     answer: Sealed | None = None
+    code: str | None = None
     as_of: AwareDatetime

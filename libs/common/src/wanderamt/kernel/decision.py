@@ -86,6 +86,13 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
+class Park:
+    """Nobody but a human can say how it goes on: the job stays, dead, and its key waits."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Expired:
     """The deadline passed before any try succeeded. `reason` is that of the last try."""
 

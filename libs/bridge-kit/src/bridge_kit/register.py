@@ -1,0 +1,83 @@
+"""A register as we know it at this moment: one value that stands in one row, changed under the row's lock.
+
+Kept true: looking costs nothing (`may_go_now` changes nothing), only what is really called takes a moment, a place in
+the quota or the probe; whatever a call teaches is learned once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Final
+
+from pydantic import TypeAdapter
+from wanderamt.kernel.decision import Pause
+
+from bridge_kit.breaker import Breaker, after_call, may_go
+from bridge_kit.manifest import Manifest
+from bridge_kit.pacing import Pace, held, moments
+from bridge_kit.verdict import AuthFailed, Malformed, RetryLater, Throttled, Unknown, Verdict
+
+PROBE_ALLOWANCE_S: Final = 5.0  # to a call's timeout: waiting for its moment and writing its outcome
+THROTTLED_S: Final = 1.0
+LEARNS: Final = 0.1  # how much the newest call counts in what a call typically takes
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterState:
+    """`paused`: why nothing goes until an operator has looked. `typical_s`: what a call takes these days."""
+
+    breaker: Breaker = field(default_factory=Breaker)
+    pace: Pace = field(default_factory=Pace)
+    paused: str = ""
+    typical_s: float = 0.0
+
+
+STATE: Final = TypeAdapter(RegisterState)
+
+
+def may_go_now(state: RegisterState, wanted: int, manifest: Manifest, *, now: datetime) -> int | Pause:
+    """How many of `wanted` calls could go. Takes nothing."""
+    _, given = reserve(state, wanted, manifest, now=now)
+    return given if isinstance(given, Pause) else len(given)
+
+
+def reserve(
+    state: RegisterState, wanted: int, manifest: Manifest, *, now: datetime
+) -> tuple[RegisterState, Sequence[datetime] | Pause]:
+    """A moment for each of up to `wanted` calls, which are then taken; or why none may go, and nothing is.
+
+    A pause may change the state too: a probe that never ended is given up by whoever looks next, and must be kept.
+    """
+    if state.paused:
+        return state, Pause(state.paused, look_again_s=5.0)
+    breaker, may = may_go(state.breaker, wanted, manifest.breaker, now=now, probe_s=_probe_s(manifest))
+    if isinstance(may, Pause):
+        return replace(state, breaker=breaker), may
+    pace, given = moments(state.pace, may, manifest.limits, manifest.maintenance, zone=manifest.zone, now=now)
+    if isinstance(given, Pause):
+        return state, given
+    return replace(state, breaker=breaker, pace=pace), given
+
+
+def learned(
+    state: RegisterState, manifest: Manifest, verdict: Verdict, *, took_s: float, now: datetime
+) -> RegisterState:
+    """What a call that ended so teaches about the register."""
+    pace = state.pace
+    if isinstance(verdict, Throttled):
+        pace = held(pace, THROTTLED_S if verdict.after_s is None else verdict.after_s, now=now)
+    return RegisterState(
+        breaker=after_call(state.breaker, manifest.breaker, failed=failed(verdict), took_s=took_s, now=now),
+        pace=pace,
+        paused=f"not let in ({verdict.code})" if isinstance(verdict, AuthFailed) else state.paused,
+        typical_s=took_s if not state.typical_s else state.typical_s + LEARNS * (took_s - state.typical_s),
+    )
+
+
+def failed(verdict: Verdict) -> bool:
+    """Whether it says something against the register's health. A wrong question or our own haste does not."""
+    return isinstance(verdict, RetryLater | Unknown | Malformed)
+
+
+def _probe_s(manifest: Manifest) -> float:
+    return max(one.timeout_s for one in manifest.operations.values()) + PROBE_ALLOWANCE_S

@@ -1,0 +1,139 @@
+"""A register to test against: its protocol on a real socket, with knobs to turn while it runs.
+
+Kept true: it counts what it was asked and what it did, by the caller's own id and with the moment, so that doubled
+effects and a broken pace are seen where they would hurt. Chance comes from a seed.
+"""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+Act = Callable[[], Awaitable[Response]]
+
+
+class Knobs(BaseModel):
+    """Shares are of 1. `apply_then_timeout`: does what it is told and then says nothing for `hang_s`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    latency_s: float = Field(0.05, ge=0)
+    jitter_s: float = Field(0.0, ge=0)
+    error_share: float = Field(0.0, ge=0, le=1)
+    html_share: float = Field(0.0, ge=0, le=1, description="HTTP 200 with a page of some proxy.")
+    cut_share: float = Field(0.0, ge=0, le=1, description="An answer that ends in its middle.")
+    apply_then_timeout_share: float = Field(0.0, ge=0, le=1)
+    hang_s: float = Field(30.0, ge=0)
+    per_s: float = Field(0.0, ge=0, description="More calls than this in a second are answered 429; 0: any number.")
+    fail_next: int = Field(0, ge=0)
+    down: bool = False
+
+
+@dataclass
+class Seen:
+    """What the register saw: `calls` and `effects` by the caller's id, `at` the moment of each call, in seconds."""
+
+    calls: Counter[str] = field(default_factory=Counter)
+    effects: Counter[str] = field(default_factory=Counter)
+    at: list[float] = field(default_factory=list)
+    together: int = 0
+    most_together: int = 0
+
+    def most_in_a_second(self) -> int:
+        """The most calls in any second, however it is laid."""
+        most = first = 0
+        for last, moment in enumerate(self.at):
+            while moment - self.at[first] >= 1.0:
+                first += 1
+            most = max(most, last - first + 1)
+        return most
+
+
+K = TypeVar("K", bound=Knobs)
+
+
+class HttpRegister(Generic[K]):
+    """Behaves by its knobs around what a register does. `/_simulator` shows and turns them."""
+
+    def __init__(self, routes: list[BaseRoute], *, knobs: K, seed: int = 1) -> None:
+        self.knobs = knobs
+        self.seen = Seen()
+        self._rng = random.Random(seed)  # noqa: S311 -- faults on command, not a secret
+        self.app = Starlette(
+            routes=[
+                *routes,
+                Route("/_simulator", self.show, methods=["GET"]),
+                Route("/_simulator", self.turn, methods=["POST"]),
+            ]
+        )
+
+    async def behave(self, call_id: str, act: Act, *, broken: Callable[[], Response]) -> Response:
+        """`act` has the effect and makes the answer; `broken` is how this protocol says that something went wrong."""
+        self.seen.calls[call_id] += 1
+        self.seen.at.append(time.monotonic())
+        self.seen.together += 1
+        self.seen.most_together = max(self.seen.most_together, self.seen.together)
+        try:
+            return await self._behave(act, broken)
+        finally:
+            self.seen.together -= 1
+
+    async def _behave(self, act: Act, broken: Callable[[], Response]) -> Response:
+        knobs = self.knobs
+        if knobs.down:
+            return Response("<html><body>maintenance</body></html>", 503, media_type="text/html")
+        if knobs.per_s and self._in_last_second() > knobs.per_s:
+            return Response(status_code=429, headers={"Retry-After": "1"})
+        await asyncio.sleep(max(0.0, knobs.latency_s + self._rng.uniform(-1, 1) * knobs.jitter_s))
+        if knobs.fail_next:
+            knobs.fail_next -= 1
+            return broken()
+        if self._chance(knobs.error_share):
+            return broken()
+        if self._chance(knobs.html_share):
+            return Response("<html><body>Please log in</body></html>", 200, media_type="text/html")
+        answer = await act()
+        if self._chance(knobs.apply_then_timeout_share):
+            await asyncio.sleep(knobs.hang_s)
+        if self._chance(knobs.cut_share):
+            half = bytes(answer.body)[: len(answer.body) // 2]
+            return Response(half, answer.status_code, media_type=answer.media_type)
+        return answer
+
+    def _chance(self, share: float) -> bool:
+        return share > 0 and self._rng.random() < share
+
+    def _in_last_second(self) -> int:
+        now = time.monotonic()
+        return sum(1 for moment in self.seen.at[-1000:] if now - moment < 1.0)
+
+    async def show(self, _: Request) -> Response:
+        seen = self.seen
+        return JSONResponse(
+            {
+                "calls": seen.calls.total(),
+                "requests": len(seen.calls),
+                "effects": seen.effects.total(),
+                "doubled": sorted(one for one, count in seen.effects.items() if count > 1)[:100],
+                "most_together": seen.most_together,
+                "most_in_a_second": seen.most_in_a_second(),
+                "knobs": self.knobs.model_dump(),
+            }
+        )
+
+    async def turn(self, request: Request) -> Response:
+        changed: dict[str, Any] = await request.json()
+        try:
+            self.knobs = type(self.knobs).model_validate({**self.knobs.model_dump(), **changed})
+        except ValueError as error:
+            return JSONResponse({"wrong": str(error)}, 422)
+        return JSONResponse(self.knobs.model_dump())
