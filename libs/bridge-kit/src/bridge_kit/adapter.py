@@ -6,12 +6,22 @@ Kept true: an adapter does no I/O, no retry and no SQL, so that it is tested wit
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from bridge_kit.verdict import RetryLater, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What `open_adapter` gets: its folder (for a WSDL), the manifest's settings and secrets with their values."""
+
+    folder: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, SecretStr] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +88,47 @@ class Probing(Adapter, Protocol):
     def encode_probe(self, operation: str, question: BaseModel, stamp: Stamp) -> HttpCall: ...
 
     def classify_probe(self, operation: str, reply: HttpReply) -> Probed: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of an answer file: how the order with this id ended."""
+
+    call_id: UUID
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Trailer:
+    """The last line: how many rows there were."""
+
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A line that says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoRow:
+    """A line nobody can read. It goes back to the register by its number and this word."""
+
+    code: str
+
+
+Read = Row | Trailer | Heading | NoRow
+
+
+class BatchAdapter(Protocol):
+    """One class a register that is told and answers in files of lines."""
+
+    def encode_row(self, operation: str, question: BaseModel, stamp: Stamp) -> str:
+        """One line, without its end. Raises ValueError for what the register's charset or format cannot hold."""
+        ...
+
+    def encode_trailer(self, rows: int) -> str:
+        """The last line of an order file; empty: it has none."""
+        ...
+
+    def read_row(self, text: str) -> Read: ...

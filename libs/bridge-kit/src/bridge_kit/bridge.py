@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from bridge_kit.adapter import Adapter, Happened, HttpCall, HttpReply, NotHappened, Probing, Stamp
 from bridge_kit.manifest import Effect, Manifest
 from bridge_kit.policy import Beat
+from bridge_kit.seen_calls import seen_call
 from bridge_kit.transport import Trouble
 from bridge_kit.verdict import (
     AuthFailed,
@@ -59,6 +60,12 @@ class Bridge:
 
     async def call(self, operation: str, question: bytes, stamp: Stamp, *, beat: Beat = Beat.CALL) -> Verdict:
         """`question`: JSON of the operation's model. A question that is none was made wrong: it is rejected."""
+        with seen_call(self.manifest.id, operation) as ending:
+            verdict = await self._call(operation, question, stamp, beat)
+            ending.verdict = type(verdict).__name__
+            return verdict
+
+    async def _call(self, operation: str, question: bytes, stamp: Stamp, beat: Beat) -> Verdict:
         rules = self.manifest.operations.get(operation)
         if not rules:
             return Rejected("no_such_operation")
@@ -78,6 +85,15 @@ class Bridge:
             return read(operation, reply)
         except Exception as error:
             return self._failed("classify", error)
+
+    def canonical(self, operation: str, question: bytes) -> bytes:
+        """The same bytes for the same question, however it was written; empty for none."""
+        rules = self.manifest.operations.get(operation)
+        try:
+            asked = self.models[rules.question].model_validate_json(question) if rules else None
+        except ValidationError:
+            return b""
+        return f"{self.manifest.id} {operation} {asked.model_dump_json()}".encode() if asked else b""
 
     def _way(
         self, beat: Beat

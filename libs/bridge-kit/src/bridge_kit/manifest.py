@@ -15,6 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
 Purpose = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{1,39}$")]
 SCHEMA_VERSION: Final = 1
+MAX_DEADLINE_S: Final = 90 * 86400
+
+
+class BrokenManifest(Exception):
+    """A bridge.toml that does not fit what is wanted of it; says what."""
 
 
 class Part(BaseModel):
@@ -91,10 +96,13 @@ class Operation(Part):
     answer: str | None = Field(None, description="Name of the model that is answered; none for an order.")
     ordering_key: Name = "case_id"
     timeout_s: float = Field(gt=0, le=300, description="Of one call.")
-    deadline_s: float = Field(gt=0, description="After it the answer is that there is none. Tries are not counted.")
+    deadline_s: float = Field(
+        gt=0, le=MAX_DEADLINE_S, description="After it the answer is that there is none. Tries are not counted."
+    )
     on_dead: OnDead = OnDead.PARK
     purposes: tuple[Purpose, ...] = Field(min_length=1, description="What an officer may ask it for.")
     data_class: DataClass = DataClass.PERSONAL
+    delivers: tuple[Name, ...] = Field((), description="Fields of the answer that name a record: logged at each read.")
     cache: Cache | None = None
 
     @model_validator(mode="after")
@@ -150,6 +158,30 @@ class Maintenance(Part):
         return self
 
 
+class Nightly(Part):
+    """A file of every day: `name` by the day, as strftime writes it; `at`: when it goes, or must be there."""
+
+    folder: str = Field(min_length=1)
+    name: str = Field(min_length=1)
+    at: time
+
+
+class Files(Part):
+    """How files travel. `apart_s`: so long a file must not have grown, where no `marker` says that it is whole.
+
+    `trailer`: the last line says how many rows there are; a file without it is one half.
+    """
+
+    charset: str = "utf-8"
+    orders: Nightly
+    answers: Nightly
+    rejects: str = Field(min_length=1, description="Folder for what we could not read of an answer.")
+    marker: str = ""
+    trailer: bool = False
+    apart_s: float = Field(60, ge=1)
+    look_every_s: float = Field(300, gt=0)
+
+
 class Manifest(Part):
     version: int = Field(ge=1, le=SCHEMA_VERSION, description="Of this format.")
     id: Name
@@ -158,7 +190,10 @@ class Manifest(Part):
     time_zone: str = "Europe/Vienna"
     connect_timeout_s: float = Field(3, gt=0, le=60)
     secrets: tuple[Name, ...] = Field((), description="Names of settings that hold them; never their values.")
+    bearer: Name | None = Field(None, description="Which of the secrets goes as bearer token with every HTTP call.")
+    settings: dict[Name, str] = Field({}, description="What differs from city to city, with its usual value.")
     limits: Limits
+    files: Files | None = None
     breaker: Breaking = Breaking()
     maintenance: tuple[Maintenance, ...] = ()
     operations: dict[Name, Operation] = Field(min_length=1)
@@ -172,6 +207,10 @@ class Manifest(Part):
         batches = [name for name, one in self.operations.items() if one.kind is Kind.BATCH]
         if batches and self.transport is not Transport.SFTP:
             raise ValueError(f"operation {batches[0]}: files travel by sftp")
+        if (self.transport is Transport.SFTP) != (self.files is not None):
+            raise ValueError("files says how files travel: give it for sftp, and for sftp alone")
+        if self.bearer and self.bearer not in self.secrets:
+            raise ValueError(f"the bearer {self.bearer} is not among the secrets")
         return self
 
     @property
@@ -187,6 +226,12 @@ def read_manifest(text: str) -> Manifest | list[str]:
         return [f"not TOML: {error}"]
     except ValidationError as error:
         return [_sentence(one) for one in error.errors(include_url=False, include_input=False)]
+
+
+def files_of(manifest: Manifest) -> Files:
+    if not manifest.files:
+        raise BrokenManifest(f"{manifest.id}: bridge.toml has no [files]")
+    return manifest.files
 
 
 def schema() -> dict[str, Any]:

@@ -51,6 +51,10 @@ def moments(
     return replace(pace, free_at=free_at, day=today, used=used + len(given)), given
 
 
+def quota_left(pace: Pace, limits: Limits, *, zone: ZoneInfo, now: datetime) -> bool:
+    return limits.daily_quota is None or pace.day != now.astimezone(zone).date() or pace.used < limits.daily_quota
+
+
 def held(pace: Pace, after_s: float, *, now: datetime) -> Pace:
     """The register said that we are too many: nothing goes for so long."""
     until = now + timedelta(seconds=after_s)

@@ -69,16 +69,19 @@ def next_beat(operation: Operation, attempt: Attempt) -> Beat | ForHuman:
 
 
 def after(operation: Operation, verdict: Verdict, attempt: Attempt, *, beat: Beat = Beat.CALL) -> Step:
-    """A probe that got no answer leaves things as they were: the order may have happened."""
+    """A probe that got no answer leaves things as they were: the order may have happened.
+
+    A register that says when is believed, but for an hour at most: it may say "next year".
+    """
     match verdict:
         case Done() | NotFound() | Rejected() | Ambiguous():
             return Ended(verdict)
         case NotDone():
             return Retry(0.0, "not_done")
         case RetryLater(code, after_s):
-            wait_s = later(attempt) if after_s is None else after_s
+            wait_s = later(attempt) if after_s is None else min(after_s, SCHEDULE_S[-1])
         case Throttled(after_s):
-            code, wait_s = "throttled", THROTTLED_S if after_s is None else after_s
+            code, wait_s = "throttled", THROTTLED_S if after_s is None else min(after_s, SCHEDULE_S[-1])
         case AuthFailed(code):
             code, wait_s = f"not let in: {code}", later(attempt)
         case Unknown(code) | Malformed(code):

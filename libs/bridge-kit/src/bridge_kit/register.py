@@ -24,12 +24,17 @@ LEARNS: Final = 0.1  # how much the newest call counts in what a call typically 
 
 @dataclass(frozen=True, slots=True)
 class RegisterState:
-    """`paused`: why nothing goes until an operator has looked. `typical_s`: what a call takes these days."""
+    """`paused`: why nothing goes until an operator has looked. `typical_s`: what a call takes these days.
+
+    `told`: the sky that was told last; `version`: how often one was.
+    """
 
     breaker: Breaker = field(default_factory=Breaker)
     pace: Pace = field(default_factory=Pace)
     paused: str = ""
     typical_s: float = 0.0
+    told: str = "fair"
+    version: int = 0
 
 
 STATE: Final = TypeAdapter(RegisterState)
@@ -66,7 +71,8 @@ def learned(
     pace = state.pace
     if isinstance(verdict, Throttled):
         pace = held(pace, THROTTLED_S if verdict.after_s is None else verdict.after_s, now=now)
-    return RegisterState(
+    return replace(
+        state,
         breaker=after_call(state.breaker, manifest.breaker, failed=failed(verdict), took_s=took_s, now=now),
         pace=pace,
         paused=f"not let in ({verdict.code})" if isinstance(verdict, AuthFailed) else state.paused,

@@ -6,17 +6,24 @@ effects and a broken pace are seen where they would hurt. Chance comes from a se
 
 import asyncio
 import random
-import time
+import re
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
+from urllib.parse import quote
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
+
+from bridge_kit.adapter import HttpReply, Stamp
+from bridge_kit.folder import BridgeFolder
+from bridge_kit.manifest import Effect, Kind
+from bridge_kit.scenarios import Scenario
 
 Act = Callable[[], Awaitable[Response]]
 
@@ -35,6 +42,8 @@ class Knobs(BaseModel):
     hang_s: float = Field(30.0, ge=0)
     per_s: float = Field(0.0, ge=0, description="More calls than this in a second are answered 429; 0: any number.")
     fail_next: int = Field(0, ge=0)
+    fail_ids: list[str] = Field([], description="Calls with these ids go wrong, each time.")
+    not_let_in: bool = Field(default=False, description="Answers 401, as a portal does that does not know us.")
     down: bool = False
 
 
@@ -62,9 +71,14 @@ K = TypeVar("K", bound=Knobs)
 
 
 class HttpRegister(Generic[K]):
-    """Behaves by its knobs around what a register does. `/_simulator` shows and turns them."""
+    """Behaves by its knobs around what a register does. `/_simulator` shows and turns them.
 
-    def __init__(self, routes: list[BaseRoute], *, knobs: K, seed: int = 1) -> None:
+    `base_path`: what the register's address ends in.
+    """
+
+    base_path = ""
+
+    def __init__(self, routes: Sequence[BaseRoute], *, knobs: K, seed: int = 1) -> None:
         self.knobs = knobs
         self.seen = Seen()
         self._rng = random.Random(seed)  # noqa: S311 -- faults on command, not a secret
@@ -79,21 +93,25 @@ class HttpRegister(Generic[K]):
     async def behave(self, call_id: str, act: Act, *, broken: Callable[[], Response]) -> Response:
         """`act` has the effect and makes the answer; `broken` is how this protocol says that something went wrong."""
         self.seen.calls[call_id] += 1
-        self.seen.at.append(time.monotonic())
+        self.seen.at.append(_now())
         self.seen.together += 1
         self.seen.most_together = max(self.seen.most_together, self.seen.together)
         try:
-            return await self._behave(act, broken)
+            return await self._behave(call_id, act, broken)
         finally:
             self.seen.together -= 1
 
-    async def _behave(self, act: Act, broken: Callable[[], Response]) -> Response:
+    async def _behave(self, call_id: str, act: Act, broken: Callable[[], Response]) -> Response:
         knobs = self.knobs
         if knobs.down:
             return Response("<html><body>maintenance</body></html>", 503, media_type="text/html")
+        if knobs.not_let_in:
+            return Response("<html><body>who are you</body></html>", 401, media_type="text/html")
         if knobs.per_s and self._in_last_second() > knobs.per_s:
             return Response(status_code=429, headers={"Retry-After": "1"})
         await asyncio.sleep(max(0.0, knobs.latency_s + self._rng.uniform(-1, 1) * knobs.jitter_s))
+        if call_id in knobs.fail_ids:
+            return broken()
         if knobs.fail_next:
             knobs.fail_next -= 1
             return broken()
@@ -113,7 +131,7 @@ class HttpRegister(Generic[K]):
         return share > 0 and self._rng.random() < share
 
     def _in_last_second(self) -> int:
-        now = time.monotonic()
+        now = _now()
         return sum(1 for moment in self.seen.at[-1000:] if now - moment < 1.0)
 
     async def show(self, _: Request) -> Response:
@@ -137,3 +155,73 @@ class HttpRegister(Generic[K]):
         except ValueError as error:
             return JSONResponse({"wrong": str(error)}, 422)
         return JSONResponse(self.knobs.model_dump())
+
+
+UUID_TEXT = re.compile(rb"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+
+
+def call_id_in(headers: Iterable[bytes], query: bytes, body: bytes) -> str:
+    """The caller's own id, wherever it stands: registers differ in that, ids do not look like anything else."""
+    for text in (*headers, query, body):
+        if found := UUID_TEXT.search(text.lower()):
+            return found.group().decode()
+    return ""
+
+
+class ScenarioRegister(HttpRegister[Knobs]):
+    """A register made of its bridge's scenarios, where nobody wrote one: each operation answers as in its first
+    scenario that ends in `done`, whatever is asked. An order that comes again under its id has no second effect where
+    the manifest says that the register knows it again."""
+
+    def __init__(self, folder: BridgeFolder, *, knobs: Knobs | None = None, seed: int = 1) -> None:
+        methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+        super().__init__([Route("/{path:path}", self.answer, methods=methods)], knobs=knobs or Knobs(), seed=seed)
+        self._known: dict[str, Response] = {}
+        self._replies = [
+            (_way_of(folder, one), folder.manifest.operations[one.operation], one.reply.native())
+            for one in folder.scenarios
+            if one.reply and one.expect.verdict == "done"
+        ]
+
+    async def answer(self, request: Request) -> Response:
+        body = await request.body()
+        call_id = call_id_in((value for _, value in request.headers.raw), request.url.query.encode(), body)
+
+        async def act() -> Response:
+            return self._act(request, call_id)
+
+        return await self.behave(call_id, act, broken=lambda: Response(status_code=503))
+
+    def _act(self, request: Request, call_id: str) -> Response:
+        for (method, path), operation, reply in self._replies:
+            if method != request.method or not path.fullmatch(request.url.path):
+                continue
+            if operation.kind is Kind.LOOKUP:
+                return _native(reply)
+            if operation.effect is not Effect.KEY or call_id not in self._known:
+                self.seen.effects[call_id] += 1
+                self._known[call_id] = _native(reply)
+            return self._known[call_id]
+        return Response(status_code=404)
+
+
+def _now() -> float:
+    """The loop's own time: real on a socket, and as fast as the checks want it in them."""
+    return asyncio.get_running_loop().time()
+
+
+def _native(reply: HttpReply) -> Response:
+    return Response(reply.body, reply.status, {**reply.headers})
+
+
+def _way_of(folder: BridgeFolder, scenario: Scenario) -> tuple[str, re.Pattern[str]]:
+    """Method and path of a call; what of the path comes from the question may be anything."""
+    operation = folder.manifest.operations[scenario.operation]
+    question = folder.models[operation.question].model_validate(scenario.question)
+    stamp = Stamp(UUID(int=1), "officer", operation.purposes[0])
+    call = folder.adapter().encode(scenario.operation, question, stamp)
+    path = re.escape(call.path)
+    for value in sorted(map(str, scenario.question.values()), key=len, reverse=True):
+        for written in {re.escape(quote(value, safe="")), re.escape(value)}:
+            path = path.replace(written, "[^/]+") if value else path
+    return call.method, re.compile(path)

@@ -5,6 +5,7 @@ nor a billion laughs come in by an answer; a fault is told by its code alone, fo
 """
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +14,14 @@ from typing import Any, Final
 import zeep
 from lxml import etree
 from zeep.exceptions import Error, ExternalReferenceForbidden, Fault
+from zeep.helpers import serialize_object
 
 from bridge_kit.adapter import HttpCall, HttpReply
 from bridge_kit.verdict import code_of
 
 CONTENT_TYPE: Final = "text/xml; charset=utf-8"
 SETTINGS: Final = {"strict": True, "forbid_dtd": True, "forbid_entities": True, "forbid_external": True}
+logging.getLogger("zeep").setLevel(logging.CRITICAL + 1)  # noqa: TID251 -- it logs values it cannot read: persons' data
 UNREADABLE = (Error, etree.LxmlError, ValueError, TypeError, LookupError, AttributeError)
 
 
@@ -88,15 +91,44 @@ class Port:
             read = self._binding.process_reply(self._client, self._binding.get(operation), seen)
             return Unreadable(missing) if (missing := self._missing(operation, read)) else read
         except Fault as fault:
+            if isinstance(fault.detail, bytes):  # what zeep makes of any XML that comes with an error
+                return Unreadable(code_of(f"http_{reply.status}_no_envelope"))
             return SoapFault(code_of(fault.code), _names(fault.detail))
         except UNREADABLE as error:
             return Unreadable(code_of(f"http_{reply.status}_{type(error).__name__}"))
 
+    def operations(self) -> list[str]:
+        return list(self._binding.all())
+
+    def parts(self, operation: str) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
+        """Elements that go in and come out, by name."""
+        bound = self._binding.get(operation)
+        return list(bound.input.body.type.elements), list(bound.output.body.type.elements)
+
+    def answer(self, operation: str, parts: Mapping[str, object]) -> str:
+        """An envelope as the register would send it: for first scenarios."""
+        envelope = self._binding.get(operation).output.serialize(**dict(parts)).content
+        return str(etree.tostring(envelope, encoding="unicode"))
+
     def _missing(self, operation: str, read: Any) -> str:
         """zeep leaves empty what it cannot read or does not find, even where the schema wants it."""
         parts = self._binding.get(operation).output.body.type.elements
+        if len(parts) > 1 and not all(hasattr(read, name) for name, _ in parts):
+            return "no_answer_of_this_operation"
         missing = [name for name, part in parts if part.min_occurs and getattr(read, name, read) is None]
         return code_of(f"without_{missing[0]}") if missing else ""
+
+
+def plain(answer: Any) -> Any:
+    """What a Port decoded, as dicts, lists and values; parts that are not there are left out."""
+    as_dicts: Any = serialize_object  # zeep has no types
+    return _without_none(as_dicts(answer, dict))
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_none(one) for name, one in value.items() if one is not None}
+    return [_without_none(one) for one in value] if isinstance(value, list) else value
 
 
 async def open_port(wsdl: Path) -> Port:

@@ -55,7 +55,9 @@ class HttpWire:
         identity: Identity | None = None,
         headers: dict[str, str] | None = None,
         max_bytes: int = MAX_REPLY_BYTES,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
+        """`transport`: for checks that reach a simulator without a network."""
         self._url = url.rstrip("/")
         self._max_bytes = max_bytes
         self._connect_s = manifest.connect_timeout_s
@@ -64,6 +66,7 @@ class HttpWire:
             verify=identity.context() if identity else True,
             limits=httpx.Limits(max_connections=slots, max_keepalive_connections=slots),
             headers=headers,
+            transport=transport,
             follow_redirects=False,  # another address is another register
             trust_env=False,
         )

@@ -4,14 +4,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from wanderamt.kernel.decision import Pause
-
-from bridge_kit.breaker import Breaker, Phase
+from bridge_kit.breaker import Phase
 from bridge_kit.manifest import Manifest
-from bridge_kit.pacing import Pace, closed_until
+from bridge_kit.pacing import closed_until, quota_left
+from bridge_kit.register import RegisterState
 
 
 class Sky(StrEnum):
+    """full: the register wants no more of us for now."""
+
     FAIR = "fair"
     SLOW = "slow"
     DOWN = "down"
@@ -21,11 +22,17 @@ class Sky(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """`typical_s`: what a call takes these days."""
+    requests: int = 0
+    oldest: datetime | None = None
 
-    requests: int
-    oldest: datetime | None
-    typical_s: float
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """`until`: when it may be another, where that is known."""
+
+    sky: Sky
+    reason: str = ""
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,25 +46,26 @@ class Weather:
     reason: str = ""
 
 
-def weather(
-    manifest: Manifest, breaker: Breaker, pace: Pace, waiting: Waiting, *, paused: Pause | None, now: datetime
-) -> Weather:
-    """`paused`: why nothing goes at this moment, as the gate said last."""
-    closed = closed_until(manifest.maintenance, zone=manifest.zone, now=now)
-    until = closed or (breaker.until if breaker.phase is not Phase.CLOSED else None) or pace.held_until
-    before_s = max(0.0, until.timestamp() - now.timestamp()) if until else 0.0
-    wait_s = before_s + waiting.requests / _per_s(manifest, waiting.typical_s) + waiting.typical_s
-    if closed:
-        sky = Sky.CLOSED
-    elif breaker.phase is not Phase.CLOSED:
-        sky = Sky.DOWN
-    elif paused:
-        sky = Sky.FULL
-    elif waiting.typical_s >= manifest.breaker.slow_after_s:
-        sky = Sky.SLOW
-    else:
-        sky = Sky.FAIR
-    return Weather(sky, waiting.requests, waiting.oldest, round(wait_s, 1), paused.reason if paused else "")
+def outlook(manifest: Manifest, state: RegisterState, *, now: datetime) -> Outlook:
+    if closed := closed_until(manifest.maintenance, zone=manifest.zone, now=now):
+        return Outlook(Sky.CLOSED, "closed for maintenance", closed)
+    if state.paused:
+        return Outlook(Sky.DOWN, state.paused)
+    if state.breaker.phase is not Phase.CLOSED:
+        return Outlook(Sky.DOWN, "too many calls fail or are slow", state.breaker.until)
+    if state.pace.held_until and now < state.pace.held_until:
+        return Outlook(Sky.FULL, "it asked us to wait", state.pace.held_until)
+    if not quota_left(state.pace, manifest.limits, zone=manifest.zone, now=now):
+        return Outlook(Sky.FULL, "the quota of the day is used up")
+    slow = state.typical_s >= manifest.breaker.slow_after_s
+    return Outlook(Sky.SLOW if slow else Sky.FAIR)
+
+
+def weather(manifest: Manifest, state: RegisterState, waiting: Waiting, *, now: datetime) -> Weather:
+    seen = outlook(manifest, state, now=now)
+    before_s = max(0.0, seen.until.timestamp() - now.timestamp()) if seen.until else 0.0
+    wait_s = before_s + waiting.requests / _per_s(manifest, state.typical_s) + state.typical_s
+    return Weather(seen.sky, waiting.requests, waiting.oldest, round(wait_s, 1), seen.reason)
 
 
 def _per_s(manifest: Manifest, typical_s: float) -> float:

@@ -1,0 +1,1 @@
+"""Two small bridges that pass every check, for mutants to bend."""

@@ -1,0 +1,1 @@
+"""An archive: a register of files."""

@@ -1,0 +1,1 @@
+"""Library cards: a REST register with an operation of each effect."""

@@ -1,0 +1,16 @@
+"""What a library is asked and answers."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Reader(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=1)
+
+
+class Card(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    number: str
+    holder: str = ""

@@ -1,0 +1,1 @@
+"""Makes the folder of a new bridge from what describes its register."""
