@@ -21,7 +21,7 @@ MUTANTS = {
     "One floor plan for every service": ("intake/store/stands.py", "import intake.handlers"),
     "The domain is pure": ("scheduling/domain/stand.py", "import random"),
     "SQL in store and tables alone": ("notifications/handlers.py", "import asyncpg"),
-    "Whoever holds a transaction calls nobody": ("registry_bridge/store.py", "import httpx"),
+    "Whoever holds a transaction calls nobody": ("registry_bridge/store/requests.py", "import httpx"),
     "Whoever calls the world holds no transaction": ("intake/jobs.py", "import wanderamt.backbone.work"),
     "Settings are read at the door: intake": ("intake/api/cases.py", "import intake.settings"),
     "The common house stands on its kernel": ("wanderamt/kernel/ids.py", "import wanderamt.contracts"),

@@ -1,109 +1,108 @@
 """The residents bridge: SOAP on a real socket, and whatever bytes a register may send back."""
 
-import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import date
+from typing import Any
 
 import pytest
 import pytest_asyncio
-import uvicorn
-from registry_bridge.bridges.residents.adapter import ResidentsAdapter
-from registry_bridge.bridges.residents.bridge import ResidentsRegister
+from bridge_kit.adapter import HttpReply, Stamp
+from bridge_kit.bridge import Bridge
+from bridge_kit.verdict import Ambiguous, AuthFailed, Done, Malformed, NotFound, Rejected, RetryLater, Unknown, Verdict
 from registry_bridge.bridges.residents.models import Person
-from registry_bridge.bridges.residents.simulator import Knobs, Simulator
-from registry_bridge.domain.request import Answer, Question
+from registry_bridge.bridges.residents.simulator import ResidentsKnobs, Simulator
 from uuid_utils.compat import uuid7
-from wanderamt.contracts import Verdict
-from wanderamt.kernel.decision import Retry
-from wanderamt.kernel.ids import RequestId
-from wanderamt.kernel.sealed import Sealed
-from wanderamt_local.state import free_port
 
 KNOWN = Person(given_name="Šemsa", family_name="Öztürk", birth_date=date(1971, 12, 31))
 YEAR_ALONE = Person(given_name="Šemsa", family_name="Öztürk", birth_year=1971)
 UNKNOWN = KNOWN.model_copy(update={"family_name": "Niemand"})
-FAULT = '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><s:Fault><faultcode>{code}</faultcode><faultstring>x</faultstring></s:Fault></s:Body></s:Envelope>'
-EMPTY = '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body/></s:Envelope>'
+SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
+FAULT = f'<s:Envelope xmlns:s="{SOAP}"><s:Body><s:Fault><faultcode>{{code}}</faultcode><faultstring>x</faultstring>{{detail}}</s:Fault></s:Body></s:Envelope>'
+EMPTY = f'<s:Envelope xmlns:s="{SOAP}"><s:Body/></s:Envelope>'
 BOMB = '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]><x>&b;</x>'
+PORTAL = '<detail><l7:policyResult xmlns:l7="http://www.layer7tech.com/ws/policy/fault" status="refused"/></detail>'
+QUIET = ResidentsKnobs(latency_s=0.05, jitter_s=0)
 
 
-@pytest.fixture(scope="module")
-def adapter() -> ResidentsAdapter:
-    return ResidentsAdapter("AT:L6:40101")
+@pytest.fixture
+def bridge(connect: Callable[[str, str], Bridge]) -> Bridge:
+    return connect("residents", "http://residents.invalid")
 
 
 @pytest_asyncio.fixture
-async def simulator() -> AsyncIterator[tuple[Simulator, ResidentsRegister]]:
-    people = frozenset({(KNOWN.family_name, KNOWN.given_name, KNOWN.birth_date.isoformat())})
-    simulator = Simulator(people, Knobs(latency_s=0.05, jitter_s=0))
-    port = free_port()
-    server = uvicorn.Server(uvicorn.Config(simulator.app, host="127.0.0.1", port=port, log_level="warning"))
-    serving = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    register = ResidentsRegister(
-        f"http://127.0.0.1:{port}/soap", participant="AT:L6:40101", secret="", timeout_s=1, slots=4
-    )
-    yield simulator, register
-    await register.close()
-    server.should_exit = True
-    await serving
+async def simulator(serve: Any, connect: Callable[[str, str], Bridge]) -> AsyncIterator[tuple[Simulator, Bridge]]:
+    people = frozenset({(KNOWN.family_name, KNOWN.given_name, str(KNOWN.birth_date))})
+    register = Simulator(people, QUIET)
+    bridge = connect("residents", await serve(register))
+    yield register, bridge
+    await bridge.wire.close()
 
 
-def question() -> Question:
-    sealed = Sealed(subject=uuid7(), nonce="", text="")
-    return Question(RequestId(uuid7()), "residents", "confirm_residence", sealed, "MeldeG-19", "clerk@linz")
-
-
-async def ask(register: ResidentsRegister, person: Person) -> Answer | Retry:
-    return await register.ask(question(), person.model_dump_json().encode())
+async def ask(bridge: Bridge, person: Person) -> Verdict:
+    stamp = Stamp(uuid7(), "clerk@linz", "MeldeG-19")
+    return await bridge.call("confirm_residence", person.model_dump_json().encode(), stamp)
 
 
 async def test_the_register_confirms_whom_it_knows_and_has_no_data_on_others(
-    simulator: tuple[Simulator, ResidentsRegister],
+    simulator: tuple[Simulator, Bridge],
 ) -> None:
-    _, register = simulator
-    confirmed = await ask(register, KNOWN)
-    assert isinstance(confirmed, Answer)
-    assert (confirmed.verdict, b"Linz" in (confirmed.details or b"")) == (Verdict.CONFIRMED, True)
-    assert await ask(register, UNKNOWN) == Answer(Verdict.NOT_FOUND)
-    by_year = await ask(register, YEAR_ALONE)
-    assert isinstance(by_year, Answer)
-    assert by_year.verdict is Verdict.CONFIRMED
-    assert await ask(register, YEAR_ALONE.model_copy(update={"birth_year": 1970})) == Answer(Verdict.NOT_FOUND)
+    _, bridge = simulator
+    confirmed = await ask(bridge, KNOWN)
+    assert isinstance(confirmed, Done)
+    assert confirmed.result.model_dump()["municipality"] == "Linz"
+    assert await ask(bridge, UNKNOWN) == NotFound()
+    assert isinstance(await ask(bridge, YEAR_ALONE), Done)
+    assert await ask(bridge, YEAR_ALONE.model_copy(update={"birth_year": 1970})) == NotFound()
 
 
-async def test_a_busy_a_closed_and_a_silent_register_are_asked_again_later(
-    simulator: tuple[Simulator, ResidentsRegister],
+@pytest.mark.parametrize(
+    ("knobs", "verdict"),
+    [
+        ({"fail_next": 1}, RetryLater("f501")),
+        ({"down": True}, RetryLater("http_503")),
+        ({"html_share": 1.0}, Malformed("http_200_text_html")),
+        ({"cut_share": 1.0}, Malformed("http_200_transporterror")),
+        ({"knows_nobody": True}, NotFound()),
+    ],
+)
+async def test_a_register_in_trouble_ends_in_the_right_verdict(
+    simulator: tuple[Simulator, Bridge], knobs: dict[str, object], verdict: Verdict
 ) -> None:
-    knobs, register = simulator
-    for trouble in (Knobs(latency_s=0, fail_next=1), Knobs(down=True), Knobs(latency_s=5, jitter_s=0)):
-        knobs.knobs = trouble
-        assert isinstance(await ask(register, KNOWN), Retry)
+    register, bridge = simulator
+    register.knobs = QUIET.model_copy(update=knobs)
+    told = await ask(bridge, KNOWN)
+    assert type(told) is type(verdict)
+    if not isinstance(verdict, Malformed):
+        assert told == verdict
 
 
 @pytest.mark.parametrize(
     ("status", "content", "expected"),
     [
-        (500, FAULT.format(code="F501"), Retry),
-        (200, FAULT.format(code="F490"), Answer(Verdict.REFUSED)),
-        (200, EMPTY, Retry),
-        (200, "<html>proxy</html>", Retry),
-        (200, "", Retry),
-        (200, BOMB, Retry),
-        (503, "maintenance", Retry),
-        (200, "\x00\x01", Retry),
+        (500, FAULT.format(code="F501", detail=""), RetryLater("f501")),
+        (500, FAULT.format(code="F401", detail=""), RetryLater("f401", 0.0)),
+        (200, FAULT.format(code="F490", detail=""), AuthFailed("f490")),
+        (500, FAULT.format(code="F233", detail=""), Ambiguous()),
+        (500, FAULT.format(code="F430", detail=""), Rejected("f430")),
+        (500, FAULT.format(code="soapenv:Server", detail=PORTAL), AuthFailed("portal")),
+        (200, EMPTY, Malformed),
+        (200, "<html>proxy</html>", Malformed),
+        (200, "", Malformed),
+        (200, BOMB, Malformed),
+        (503, "maintenance", RetryLater("http_503")),
+        (500, "oops", Unknown("http_500")),
+        (401, "who are you", AuthFailed("http_401")),
+        (200, "\x00\x01", Malformed),
     ],
 )
-def test_whatever_comes_back_ends_in_an_answer_or_a_retry(
-    adapter: ResidentsAdapter, status: int, content: str, expected: object
-) -> None:
-    outcome = adapter.decode(status, content.encode())
-    assert outcome == expected or (expected is Retry and isinstance(outcome, Retry))
+def test_whatever_comes_back_ends_in_a_verdict(bridge: Bridge, status: int, content: str, expected: object) -> None:
+    reply = HttpReply(status, {"content-type": "text/xml"}, content.encode())
+    told = bridge.adapter.classify("confirm_residence", reply)
+    assert told == expected or (expected is Malformed and isinstance(told, Malformed))
 
 
-def test_the_question_carries_the_officer_and_the_role_for_the_portal(adapter: ResidentsAdapter) -> None:
-    envelope = adapter.encode(KNOWN, request_id="r1", purpose="MeldeG-19", officer="clerk@linz").decode()
-    assert "clerk@linz" in envelope
-    assert "ZMR-Behoerdenanfrage" in envelope
-    assert "Öztürk" in envelope
+def test_the_question_carries_the_officer_and_the_role_for_the_portal(bridge: Bridge) -> None:
+    call = bridge.adapter.encode("confirm_residence", KNOWN, Stamp(uuid7(), "clerk@linz", "MeldeG-19"))
+    envelope = call.body.decode()
+    for part in ("clerk@linz", "ZMR-Behoerdenanfrage", "Öztürk", "MeldeG-19"):
+        assert part in envelope

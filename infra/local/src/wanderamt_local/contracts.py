@@ -31,7 +31,7 @@ OPENAPI = Path("docs/openapi")
 _NOWHERE = {
     "database_url": "postgresql://nowhere/nothing",
     "kafka_bootstrap_servers": "nowhere:9092",
-    "residents_url": "http://nowhere",
+    "bridges": "{}",
     "sms_url": "http://nowhere",
     "sms_key": "none",
     "smtp_host": "nowhere",
@@ -78,6 +78,8 @@ def _keys(secrets: Secrets) -> dict[str, str]:
         "WANDERAMT_TOKEN_PUBLIC_KEY": secrets.token_public_key,
         "WANDERAMT_SEALING_KEY": secrets.sealing_key,
         "WANDERAMT_DOCUMENT_KEY": secrets.document_key,
+        "WANDERAMT_ASSERTION_KEY": secrets.assertion_key,
+        "WANDERAMT_ASSERTION_PUBLIC_KEY": secrets.assertion_public_key,
         "WANDERAMT_DOCUMENT_CERTIFICATE": secrets.document_certificate,
     }
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from secrets import token_urlsafe
 
+import asyncssh
 from intake.proof.authority import new_authority
 from wanderamt.backbone.sources import utc_now
 from wanderamt.security.keys import new_master_key
@@ -46,12 +47,29 @@ class Secrets:
     postgres_password: str
     document_key: str
     document_certificate: str
+    assertion_key: str
+    assertion_public_key: str
+    sftp_key: str
+    sftp_key_public: str
+    sftp_host_key: str
+    sftp_host_key_public: str
 
     @classmethod
     def make(cls) -> "Secrets":
         private, public = new_key_pair()
         key, certificate = new_authority("Stadt Linz", now=utc_now())
-        return cls(private, public, new_master_key(), token_urlsafe(16), token_urlsafe(16), key, certificate)
+        return cls(
+            token_private_key=private,
+            token_public_key=public,
+            sealing_key=new_master_key(),
+            sms_key=token_urlsafe(16),
+            postgres_password=token_urlsafe(16),
+            document_key=key,
+            document_certificate=certificate,
+            **dict(zip(("sftp_key", "sftp_key_public"), _ssh_keys(), strict=True)),
+            **dict(zip(("sftp_host_key", "sftp_host_key_public"), _ssh_keys(), strict=True)),
+            **dict(zip(("assertion_key", "assertion_public_key"), new_key_pair(), strict=True)),
+        )
 
     @classmethod
     def load(cls, path: Path) -> "Secrets":
@@ -63,6 +81,12 @@ class Secrets:
         path.touch(mode=0o600)
         path.write_text(json.dumps(asdict(secrets)))
         return secrets
+
+
+def _ssh_keys() -> tuple[str, str]:
+    """(private in OpenSSH's form, public in one line)."""
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    return key.export_private_key().decode(), key.export_public_key().decode().strip()
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from wanderamt_local.processes import Children, Command, answers
 from wanderamt_local.state import State, free_port
 
 SERVICES = ("intake", "registry-bridge", "scheduling", "notifications")
+REGISTERS = ("residents", "parking", "dogs")
 Say = Callable[[str], None]
 
 
@@ -48,11 +49,13 @@ class System:
         kafka, postgres = await self.start_servers()
         self.kafka, self.postgres = kafka, postgres
         self.say(f"Kafka is up ({kafka.how}), PostgreSQL is up ({postgres.how})")
-        names = (*SERVICES, "residents", "sms", "smtp")
+        names = (*SERVICES, *REGISTERS, "dogs-sftp", "sms", "smtp")
         self.ports = {name: free_port() for name in names}
         for name in SERVICES:
             await postgres.create_database(self.database(name))
-        await asyncio.gather(self._start_residents(), self._start_messengers(), *map(self._start_service, SERVICES))
+        await asyncio.gather(
+            *map(self._start_register, REGISTERS), self._start_messengers(), *map(self._start_service, SERVICES)
+        )
         (self.state.folder / "urls.json").write_text(json.dumps(self.urls(), indent=2))
         self.say("all services are ready")
 
@@ -76,7 +79,7 @@ class System:
         assert self.kafka and self.postgres  # noqa: S101, PT018 -- asked for after start alone
         return {
             **{name: self.url(name) for name in SERVICES},
-            "residents simulator": f"{self.url('residents')}/_simulator",
+            **{f"{name} simulator": f"{self.url(name)}/_simulator" for name in REGISTERS},
             "sms and mail simulator": f"{self.url('sms')}/_simulator",
             "kafka": self.kafka.bootstrap_servers,
             "postgres": f"127.0.0.1:{self.postgres.url.rsplit(':', 1)[1].split('/')[0]}",
@@ -98,7 +101,7 @@ class System:
         return self.token("clerk.one@linz", Role.CLERK, audience="intake", device=device_id, stand=stand_id)
 
     async def turn(self, simulator: str, knobs: dict[str, float | bool]) -> None:
-        """Turns the knobs of a simulator: residents, or sms."""
+        """Turns the knobs of a simulator: residents, parking, dogs, or sms."""
         async with httpx.AsyncClient(timeout=10) as client:
             (await client.post(f"{self.url(simulator)}/_simulator", json=knobs)).raise_for_status()
 
@@ -115,12 +118,26 @@ class System:
             "WANDERAMT_DOCUMENT_KEY": secrets.document_key,
             "WANDERAMT_DOCUMENT_CERTIFICATE": secrets.document_certificate,
             "WANDERAMT_TRACE_FOLDER": str(self.state.sub("traces")),
-            "WANDERAMT_RESIDENTS_URL": f"{self.url('residents')}/soap",
+            "WANDERAMT_ASSERTION_KEY": secrets.assertion_key,
+            "WANDERAMT_ASSERTION_PUBLIC_KEY": secrets.assertion_public_key,
+            "WANDERAMT_BRIDGES": json.dumps(self.bridges()),
             "WANDERAMT_SMS_URL": f"{self.url('sms')}/messages",
             "WANDERAMT_SMS_KEY": secrets.sms_key,
             "WANDERAMT_SMTP_HOST": "127.0.0.1",
             "WANDERAMT_SMTP_PORT": str(self.ports["smtp"]),
             "WANDERAMT_SMTP_START_TLS": "false",
+        }
+
+    def bridges(self) -> dict[str, object]:
+        """Where the registers' simulators are, as the registry bridge wants it."""
+        return {
+            "residents": {"url": f"{self.url('residents')}/soap", "secrets": {"portal_token": "none"}},
+            "parking": {"url": self.url("parking"), "secrets": {"parking_token": "none"}},
+            "dogs": {
+                "url": f"sftp://city@127.0.0.1:{self.ports['dogs-sftp']}",
+                "secrets": {"dogs_key": self.state.secrets.sftp_key},
+                "settings": {"host_key": self.state.secrets.sftp_host_key_public},
+            },
         }
 
     def command(self, name: str) -> Command:
@@ -146,22 +163,30 @@ class System:
         path.touch(mode=0o600)
         path.write_text("".join(f"{key}='{value}'\n" for key, value in env.items()))
 
-    async def _start_residents(self) -> None:
-        port = self.ports["residents"]
-        known = ["--people", str(self.people)] if self.people else []
+    async def _start_register(self, name: str) -> None:
+        port, sftp = self.ports[name], self.ports["dogs-sftp"]
+        command = [sys.executable, *("-m", "wanderamt.shell", "bridge", "sim", name), "--port", str(port)]
+        if name == "residents" and self.people:
+            command += ["--set", f"people={self.people}"]
+        if name == "dogs":
+            command += ["--sftp-port", str(sftp), "--keys", str(self._write_sftp_keys())]
         await self.children.start(
             Command(
-                name="residents-simulator",
-                argv=[
-                    sys.executable,
-                    *("-m", "registry_bridge.bridges.residents.simulator", "--port", str(port)),
-                    *known,
-                ],
+                name=f"{name}-simulator",
+                argv=command,
                 env={},
-                log=self._log("residents-simulator"),
+                log=self._log(f"{name}-simulator"),
                 ready=lambda: says_ok(f"http://127.0.0.1:{port}/_simulator"),
             )
         )
+
+    def _write_sftp_keys(self) -> Path:
+        """A folder with the server's private key and the public one of ours."""
+        secrets, folder = self.state.secrets, self.state.sub("sftp-keys")
+        for file, text in (("host_key", secrets.sftp_host_key), ("client_key.pub", secrets.sftp_key_public)):
+            (folder / file).touch(mode=0o600)
+            (folder / file).write_text(text)
+        return folder
 
     async def _start_messengers(self) -> None:
         sms, smtp = self.ports["sms"], self.ports["smtp"]

@@ -5,6 +5,7 @@ from functools import partial
 from wanderamt.backbone.clock import Clock
 from wanderamt.backbone.jobs import Lane
 from wanderamt.contracts import RegisterAnswered
+from wanderamt.security.assertions import Voucher
 from wanderamt.security.keys import Sealer
 from wanderamt.shell.service import Ground, Service
 
@@ -37,7 +38,7 @@ NAME = "intake"
 def build(settings: Settings | None = None) -> Service:
     settings = settings or Settings()
     ground = Ground.lay(NAME, "intake", settings)
-    sealer = Sealer(settings.sealing_key)
+    sealer = Sealer(settings.sealing_key, voucher=Voucher(settings.assertion_key))
     book = open_book(settings.catalogue_folder)
     authority = Authority.read(settings.authority_code, settings.document_key, settings.document_certificate)
     press = Press(authority, workers=settings.printers)

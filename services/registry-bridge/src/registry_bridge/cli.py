@@ -1,31 +1,87 @@
 """Commands for the operators of the registry bridge."""
 
+import getpass
+from collections.abc import Mapping
+from typing import Annotated
+from uuid import UUID
+
 import typer
+from bridge_kit.manifest import Manifest
+from bridge_kit.weather import Weather
+from wanderamt.kernel.ids import RequestId
+from wanderamt.kernel.refusal import Refusal
 from wanderamt.shell.running import with_service
 from wanderamt.shell.service import Service
 
-from registry_bridge import store
+from registry_bridge.handlers.requests import settle_request
+from registry_bridge.handlers.weather import resume_register, show_weather
+from registry_bridge.jobs.counter import Counter
 
 NAME = "registry-bridge"
 
-commands = typer.Typer(help="Registers: what waits for them.", no_args_is_help=True)
+commands = typer.Typer(help="Registers: how they are, and what only a human can settle.", no_args_is_help=True)
 
 
 @commands.callback()
 def bridge() -> None:
-    """Registers: what waits for them."""
+    """Registers: how they are, and what only a human can settle."""
 
 
-@commands.command("waiting")
-def waiting() -> None:
-    """Per register: how many requests wait, and since when the oldest does."""
+def _manifests(service: Service) -> Mapping[str, Manifest]:
+    """Of the registers that are connected."""
+    counter = service.parts["counter"]
+    assert isinstance(counter, Counter)  # noqa: S101 -- as app.build makes it
+    return counter.manifests
 
-    async def use(service: Service) -> list[store.Waiting]:
+
+@commands.command("weather")
+def show() -> None:
+    """Per register: how it is, what waits for it, and how long an answer would take."""
+
+    async def use(service: Service) -> dict[str, Weather]:
         async with service.ground.database.work() as work:
-            return await store.waiting(work)
+            return await show_weather(work, manifests=_manifests(service))
 
-    found = with_service(NAME, use)
-    if not found:
-        typer.echo("nothing waits for any register")
-    for one in found:
-        typer.echo(f"{one.register}: {one.requests} waiting, the oldest since {one.since:%Y-%m-%d %H:%M:%S %Z}")
+    for name, one in with_service(NAME, use).items():
+        since = f", the oldest since {one.oldest:%Y-%m-%d %H:%M:%S %Z}" if one.oldest else ""
+        why = f" ({one.reason})" if one.reason else ""
+        typer.echo(f"{name}: {one.sky}{why}; {one.waiting} waiting{since}; an answer in {one.wait_s:g} s")
+
+
+@commands.command("resume")
+def resume(register: Annotated[str, typer.Argument(help="Name of the register, such as residents.")]) -> None:
+    """Let calls go again after somebody mended why we were not let in."""
+
+    async def use(service: Service) -> str:
+        async with service.ground.database.work() as work:
+            return await resume_register(register, work, manifests=_manifests(service))
+
+    typer.echo(with_service(NAME, use))
+
+
+@commands.command("settle")
+def settle(
+    request: Annotated[UUID, typer.Argument(help="Id of the request, from 'wanderamt parked show'.")],
+    done: Annotated[
+        bool, typer.Option("--done/--not-done", help="What the register's owner says: it has the order, or has not.")
+    ],
+    who: Annotated[str, typer.Option(help="Who asked there; it is written down.", default_factory=getpass.getuser)],
+) -> None:
+    """End an order of which nobody knew whether it happened, after somebody has asked at the register."""
+
+    async def use(service: Service) -> str | Refusal:
+        async with service.ground.database.work() as work:
+            return await settle_request(
+                RequestId(request),
+                work,
+                happened=done,
+                manifests=_manifests(service),
+                who=who,
+                consumer=service.ground.name,
+            )
+
+    told = with_service(NAME, use)
+    if isinstance(told, Refusal):
+        typer.echo(told.hint, err=True)
+        raise typer.Exit(1)
+    typer.echo(told)

@@ -1,12 +1,30 @@
 """Settings of the registry bridge."""
 
-from pydantic import Field, SecretStr
+from pathlib import Path
+
+from pydantic import BaseModel, Field, SecretStr
 from wanderamt.shell.settings import ServiceSettings
 
 
+class BridgeSettings(BaseModel):
+    """Of one register. `settings` override those of its bridge.toml; `certificate`, `key`: ours, for mutual TLS."""
+
+    url: str = Field(description="https://… or sftp://user@host:port")
+    secrets: dict[str, SecretStr] = {}
+    settings: dict[str, str] = {}
+    certificate: Path | None = None
+    key: Path | None = None
+    authorities: Path | None = None
+
+
 class Settings(ServiceSettings):
-    residents_url: str = Field(description="SOAP endpoint of the residents register, behind the authority's portal")
-    residents_participant: str = Field("AT:L6:40101", description="the authority's id in the portal network")
-    residents_secret: SecretStr = Field(SecretStr(""), description="bearer secret of the portal, empty: none is sent")
-    residents_timeout_s: float = Field(20.0, gt=0, description="of one call, in seconds")
-    residents_slots: int = Field(8, ge=1, description="calls at the same time")
+    bridges: dict[str, BridgeSettings] = Field(
+        description='registers that are connected, as JSON by name: {"residents": {"url": "https://…", "secrets": {}}}'
+    )
+    bridge_folders: list[Path] = Field([], description="folders of the city's own bridges, as a JSON list")
+    assertion_public_key: str = Field(
+        description="PEM of the key by which intake says in whose name a register is asked"
+    )
+    lookups_an_hour: int = Field(
+        30, ge=1, description="at the counter, of one officer; more are refused and written down"
+    )

@@ -20,6 +20,7 @@ from uuid import UUID
 import structlog
 
 from wanderamt.backbone.database import TRANSIENT, Database
+from wanderamt.backbone.dead import bury
 from wanderamt.backbone.forever import for_ever, until_woken
 from wanderamt.backbone.tracing import recorded, span_under
 from wanderamt.backbone.work import JOB_CHANNEL, Work
@@ -241,7 +242,7 @@ class Jobs:
             except Exception as error:
                 log.exception("jobs.record_failed", queue=lane.job.QUEUE, job_id=str(claimed.id))
                 async with self.database.work() as work:
-                    await _bury(claimed, f"{type(error).__name__} in record", work)
+                    await self._bury(claimed, f"{type(error).__name__} in record", work)
                 return
 
     async def _record_once(self, lane: Lane, claimed: Claimed, outcome: object, work: Work) -> None:
@@ -253,11 +254,14 @@ class Jobs:
             case Retry() | Unknown():
                 mine = await self._put_off(claimed, again, work)
             case Park(reason):
-                mine = await _bury(claimed, reason, work)
+                mine = await self._bury(claimed, reason, work)
             case _:
                 mine = await _finish(claimed, work)
         if not mine:
             raise LeaseLost
+
+    async def _bury(self, claimed: Claimed, reason: str, work: Work) -> bool:
+        return await bury(work, claimed.id, claimed.lease, claimed.job, reason, consumer=self.database.owner)
 
     async def _put_off(self, claimed: Claimed, again: Retry | Unknown, work: Work) -> bool:
         after_s = again.after_s * (1 + JITTER * self.rng.uniform(-1, 1))
@@ -311,23 +315,6 @@ async def _finish(claimed: Claimed, work: Work) -> bool:
     if followed:
         work.woken.add(JOB_CHANNEL)
     return followed is not None
-
-
-async def _bury(claimed: Claimed, reason: str, work: Work) -> bool:
-    """The job is dead; its successors step out of the way, so that claiming stays cheap however many they are."""
-    buried = await work.db.fetchval(
-        "UPDATE job SET dead = true, reason = $3, lease = NULL WHERE id = $1 AND lease = $2 RETURNING seq",
-        claimed.id,
-        claimed.lease,
-        reason,
-    )
-    await work.db.execute(
-        "UPDATE job SET behind = true WHERE queue = $1 AND key = $2 AND seq > $3 AND NOT behind",
-        claimed.job.QUEUE,
-        claimed.job.key,
-        buried,
-    )
-    return buried is not None
 
 
 def _backoff(attempt: Attempt) -> float:

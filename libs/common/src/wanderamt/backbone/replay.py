@@ -1,4 +1,4 @@
-"""Parked rows again through their handlers, in order per aggregate.
+"""Parked rows again through their handlers, in order per aggregate; dead jobs stand among them and are set going again.
 
 Kept true: one transaction takes one aggregate: its lock, its handlers' effects and the removal of its rows commit
 together, so a kill at any moment leaves a row either parked or replayed, and two replays at once share the work without
@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from wanderamt.backbone.dead import is_job, revive, throw_away
 from wanderamt.backbone.inbox import HandlerFailed, Inbox
 from wanderamt.backbone.parked import LOCK, Arrival, ParkedState, cause_of, thaw
 from wanderamt.backbone.work import Work
@@ -135,13 +136,16 @@ async def discard(work: Work, consumer: str, chosen: Selection, *, who: str, why
         """
         DELETE FROM parked WHERE consumer = $1 AND parked_at < $2 AND ($3::text IS NULL OR fingerprint = $3)
           AND ($4::uuid IS NULL OR aggregate = $4)
-        RETURNING topic, partition, "offset"
+        RETURNING topic, partition, "offset", aggregate
         """,
         consumer,
         chosen.cutoff,
         chosen.fingerprint,
         chosen.aggregate,
     )
+    for row in rows:
+        if is_job(row["topic"]):
+            await throw_away(work, row["aggregate"])
     gone = [f"{row['topic']}/{row['partition']}@{row['offset']}" for row in rows]
     await write_down(work, who, "discard", consumer, chosen.as_details() | {"why": why, "rows": gone})
     return len(rows)
@@ -212,6 +216,10 @@ async def _lock_rows(work: Work, consumer: str, row_id: int, aggregate: UUID | N
 
 async def _again(inbox: Inbox, row: Any, work: Work, tally: Tally) -> bool:
     """Whether the row is done, so that the next of its aggregate may follow."""
+    if is_job(row["topic"]):
+        tally.replayed += await revive(work, row["aggregate"])
+        await work.db.execute("DELETE FROM parked WHERE id = $1", row["id"])
+        return True
     arrival = Arrival(row["topic"], row["partition"], row["offset"], row["key"], row["value"], thaw(row["headers"]))
     try:
         async with work.db.transaction():

@@ -17,7 +17,7 @@ from wanderamt.contracts.case import (
 from wanderamt.contracts.document import DocumentEvent, DocumentIssued, DocumentRevoked
 from wanderamt.contracts.envelope import Head, Headers, Undecodable, decode_event, decode_head, encode, headers_of
 from wanderamt.contracts.notice import Channel, NoticeEvent, NoticeFailed, NoticeKind, NoticeSent, NoticeUnknown
-from wanderamt.contracts.register import RegisterAnswered, Verdict
+from wanderamt.contracts.register import RegisterAnswered, RegisterWeatherChanged, Verdict
 from wanderamt.contracts.stand import StandCancelled, StandEvent, StandScheduled
 from wanderamt.kernel.decision import Event
 
@@ -32,6 +32,7 @@ EVENTS: tuple[type[Event], ...] = (
     CaseReopened,
     CaseClosed,
     RegisterAnswered,
+    RegisterWeatherChanged,
     DocumentIssued,
     DocumentRevoked,
     NoticeSent,
@@ -67,6 +68,7 @@ __all__ = [
     "NoticeUnknown",
     "RegisterAnswered",
     "RegisterRequested",
+    "RegisterWeatherChanged",
     "StandCancelled",
     "StandEvent",
     "StandScheduled",

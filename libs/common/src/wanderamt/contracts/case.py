@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from wanderamt.kernel.decision import Event
 from wanderamt.kernel.sealed import Sealed
@@ -47,6 +47,7 @@ class RegisterRequested(CaseEvent):
     purpose: str
     officer: str
     deadline: AwareDatetime
+    assertion: str | None = Field(None, description="Signed by intake: that this officer asks this, for this case.")
 
 
 class CaseFinished(CaseEvent):

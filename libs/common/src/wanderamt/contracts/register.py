@@ -36,3 +36,23 @@ class RegisterAnswered(Event):
     answer: Sealed | None = None
     code: str | None = None
     as_of: AwareDatetime
+
+
+class RegisterWeatherChanged(Event):
+    """A register is another than it was: crews look before they promise something.
+
+    `sky`: fair, slow, down, closed or full. `wait_s`: seconds until what is asked now would be answered.
+    """
+
+    TYPE: ClassVar[str] = "at.wanderamt.register.weather-changed.v1"
+    TOPIC: ClassVar[str] = "register.v1"
+    AGGREGATE: ClassVar[str] = "register_id"
+
+    register_id: UUID
+    register_name: str
+    sky: str
+    waiting: int
+    oldest: AwareDatetime | None = None
+    wait_s: float
+    reason: str = ""
+    since: AwareDatetime

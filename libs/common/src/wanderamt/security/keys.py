@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import SecretStr
 
 from wanderamt.kernel.sealed import Sealed
+from wanderamt.security.assertions import Voucher
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -25,13 +26,16 @@ class Unreadable(Exception):
 
 
 class Sealer:
-    def __init__(self, master_key: SecretStr) -> None:
+    """`voucher`: where this service also says in whose name registers are asked."""
+
+    def __init__(self, master_key: SecretStr, *, voucher: Voucher | None = None) -> None:
         """`master_key`: 32 bytes, base64. Raises ValueError otherwise."""
         master = base64.b64decode(master_key.get_secret_value(), validate=True)
         if len(master) != KEY_BYTES:
             raise ValueError("the sealing key must be 32 bytes in base64: set WANDERAMT_SEALING_KEY")
         self._extracted = hmac.digest(bytes(KEY_BYTES), master, "sha256")  # first half of HKDF, the same for everybody
         self._last = _NOBODY, AESGCM(self._key(_NOBODY))
+        self.voucher = voucher
 
     def seal(self, subject: UUID, plain: bytes) -> Sealed:
         sealed = self.seal_bytes(subject, plain)
@@ -58,6 +62,10 @@ class Sealer:
             return self._cipher(subject).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], subject.bytes)
         except (InvalidTag, ValueError) as error:
             raise Unreadable("what was sealed cannot be opened with this key") from error
+
+    def fingerprint(self, plain: bytes) -> bytes:
+        """The same for the same text, and nobody without the key can find the text by trying (HMAC-SHA-256)."""
+        return hmac.digest(self._extracted, b"wanderamt.fingerprint." + plain, "sha256")
 
     def _cipher(self, subject: UUID) -> AESGCM:
         """The last one is kept: the fields of a person come one after the other."""

@@ -9,7 +9,10 @@ from typing import NamedTuple
 
 from wanderamt.backbone.tracing import traced
 from wanderamt.backbone.work import Work
+from wanderamt.contracts import RegisterRequested
+from wanderamt.contracts.case import CaseEvent
 from wanderamt.kernel.ids import CaseId, DeviceId, DocumentId, EntryId, StandId
+from wanderamt.security.assertions import Assertion
 from wanderamt.security.keys import Sealer
 
 from intake.domain.documents import Document, IssueDocument, document_number, given_provisionally, revoke
@@ -66,7 +69,9 @@ class Filing:
         work, before = self.work, self.files.get(case.id)
         changed = [name for one in happened if isinstance(one, Filled) for name in one.fields]
         parts = reseal(before.parts if before else Parts(), case.form, changed, case_id=case.id, sealer=self.sealer)
-        events = told(happened, case, parts, officer=by.officer, now=work.now)
+        events = [
+            vouched(event, self.sealer) for event in told(happened, case, parts, officer=by.officer, now=work.now)
+        ]
         number = (before.told if before else 0) + len(events)
         work.emit(*events, version=number)
         ended = work.now if case.state is CaseState.FINAL else None
@@ -156,6 +161,21 @@ class Filing:
                 number = document_number(work.now.year, serial)
                 ordered.append(Document(document_id, case.id, number, work.now, status_index=serial))
         return ordered
+
+
+def vouched(event: CaseEvent, sealer: Sealer) -> CaseEvent:
+    """A request to a register says in whose name it is asked, and by our signature that it is so."""
+    if not isinstance(event, RegisterRequested) or not sealer.voucher:
+        return event
+    assertion = Assertion(
+        officer=event.officer,
+        case_id=event.case_id,
+        request_id=event.request_id,
+        register=event.register_name,
+        operation=event.operation,
+        purpose=event.purpose,
+    )
+    return event.model_copy(update={"assertion": sealer.voucher.sign(assertion, until=event.deadline)})
 
 
 async def lock(case_ids: Iterable[CaseId], work: Work, *, sealer: Sealer) -> Filing:

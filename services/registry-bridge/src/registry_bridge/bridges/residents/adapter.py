@@ -1,89 +1,60 @@
-"""Pure: a question to a SOAP envelope, a SOAP answer to an Answer. No network, no retry, no clock.
+"""Pure: a question to a SOAP envelope, a SOAP answer to a verdict.
 
-Kept true: whatever bytes come back, `decode` ends in an Answer or a Retry; nothing of the answer's text leaves in a
-reason. A locked person and an unknown one are one and the same NO_DATA.
+Kept true: whatever bytes come back, `classify` ends in a verdict; a locked person and an unknown one are one and the
+same `NotFound`.
 """
 
-from dataclasses import dataclass
-from importlib.resources import as_file, files
 from typing import Any
 
-import zeep
+from bridge_kit.adapter import HttpCall, HttpReply, Setup, Stamp
+from bridge_kit.bridge import by_status
+from bridge_kit.soap import Port, SoapFault, Unreadable
+from bridge_kit.verdict import Ambiguous, AuthFailed, Done, Malformed, NotFound, Rejected, RetryLater, Verdict
 from lxml import etree
-from wanderamt.contracts import Verdict
-from wanderamt.kernel.decision import Retry
-from zeep.exceptions import Error, Fault
-from zeep.transports import Transport
+from pydantic import BaseModel
 
 from registry_bridge.bridges.residents.models import Person, Residence
-from registry_bridge.domain.request import Answer
 
-OPERATION = "ConfirmResidence"
-SOAP_ACTION = '"urn:wanderamt:residents:1:ConfirmResidence"'
+ACTIONS = {"confirm_residence": "ConfirmResidence"}
 PVP = "http://egov.gv.at/pvp1.xsd"
 SECURITY = "http://schemas.xmlsoap.org/ws/2002/04/secext"
 ROLE = "ZMR-Behoerdenanfrage"
 
-# Faults that say "not you" rather than "not now": asking again changes nothing until someone mends the rights.
-REFUSING_FAULTS = frozenset({"F490", "F411", "F430", "F438"})
-RETRY_AFTER_S = 5.0
+NOT_LET_IN = frozenset({"f490"})
+WRONG_QUESTION = frozenset({"f411", "f430", "f438"})
+MORE_THAN_ONE = frozenset({"f231", "f233"})
+SESSION_OVER = frozenset({"f401", "f402", "f403"})
+PORTAL_SAYS_NO = "policyresult"  # the portal's own fault, not the register's
 
 
-@dataclass(frozen=True, slots=True)
-class _Reply:
-    """What zeep wants to see of an HTTP response."""
-
-    status_code: int
-    content: bytes
-    headers: dict[str, str]
-    encoding: str = "utf-8"
-
-
-class NoTransport(Transport):
-    """zeep may read the vendored WSDL and nothing else: any download is a bug."""
-
-    def _load_remote_data(self, url: str) -> bytes:
-        raise RuntimeError(f"the WSDL is vendored, nothing may be loaded from {url}")
+def open_adapter(setup: Setup) -> "ResidentsAdapter":
+    return ResidentsAdapter(Port(setup.folder / "residents.wsdl"), participant=setup.settings["participant"])
 
 
 class ResidentsAdapter:
-    def __init__(self, participant: str) -> None:
+    def __init__(self, port: Port, *, participant: str) -> None:
+        self._port = port
         self._participant = participant
-        client: Any = zeep.Client  # zeep has no types
-        transport: Any = NoTransport
-        with as_file(files("registry_bridge.bridges.residents") / "residents.wsdl") as wsdl:
-            self._client: Any = client(str(wsdl), transport=transport())
 
-    def encode(self, person: Person, *, request_id: str, purpose: str, officer: str) -> bytes:
-        envelope = self._client.create_message(
-            self._client.service,
-            OPERATION,
-            RequestId=request_id,
-            Purpose=purpose,
-            FamilyName=person.family_name,
-            GivenName=person.given_name,
-            BirthDate=person.born,
-            _soapheaders=[self._security(officer)],
-        )
-        return bytes(etree.tostring(envelope, xml_declaration=True, encoding="utf-8"))
+    def encode(self, operation: str, question: BaseModel, stamp: Stamp) -> HttpCall:
+        assert isinstance(question, Person)  # noqa: S101 -- as the manifest says
+        fields = {
+            "RequestId": str(stamp.call_id),
+            "Purpose": stamp.purpose,
+            "FamilyName": question.family_name,
+            "GivenName": question.given_name,
+            "BirthDate": question.born,
+        }
+        return self._port.encode(ACTIONS[operation], fields, headers=[self._security(stamp.officer)])
 
-    def decode(self, status: int, content: bytes) -> Answer | Retry:
-        binding: Any = self._client.service._binding
-        try:
-            reply = binding.process_reply(
-                self._client, binding.get(OPERATION), _Reply(status, content, {"Content-Type": "text/xml"})
-            )
-        except Fault as fault:
-            return _classify_fault(str(fault.code or ""))
-        except (Error, etree.LxmlError, ValueError, TypeError, LookupError, AttributeError):
-            return Retry(RETRY_AFTER_S, f"HTTP {status} without a readable answer")
-        match getattr(reply, "Status", None):
-            case "CONFIRMED" if reply.RegisteredSince:
-                found = Residence(municipality=reply.Municipality or "", registered_since=reply.RegisteredSince)
-                return Answer(Verdict.CONFIRMED, found.model_dump_json().encode())
-            case "NO_DATA":
-                return Answer(Verdict.NOT_FOUND)
-        return Retry(RETRY_AFTER_S, f"HTTP {status} with an empty answer")
+    def classify(self, operation: str, reply: HttpReply) -> Verdict:
+        match self._port.decode(ACTIONS[operation], reply):
+            case SoapFault(code, detail):
+                return AuthFailed("portal") if PORTAL_SAYS_NO in detail else _of_fault(code)
+            case Unreadable(code):
+                return by_status(reply) or Malformed(code)
+            case answer:
+                return _of_answer(answer)
 
     def _security(self, officer: str) -> Any:
         security = etree.Element(f"{{{SECURITY}}}Security", nsmap={"wsse": SECURITY, "pvp": PVP})
@@ -97,8 +68,20 @@ class ResidentsAdapter:
         return security
 
 
-def _classify_fault(code: str) -> Answer | Retry:
-    name = code.rsplit(":", maxsplit=1)[-1]
-    if name in REFUSING_FAULTS:
-        return Answer(Verdict.REFUSED)
-    return Retry(RETRY_AFTER_S, f"fault {name[:40] or 'without code'}")
+def _of_answer(answer: Any) -> Verdict:
+    match answer.Status:
+        case "CONFIRMED" if answer.RegisteredSince:
+            return Done(Residence(municipality=answer.Municipality or "", registered_since=answer.RegisteredSince))
+        case "NO_DATA":
+            return NotFound()
+    return Malformed("status")
+
+
+def _of_fault(code: str) -> Verdict:
+    if code in NOT_LET_IN:
+        return AuthFailed(code)
+    if code in WRONG_QUESTION:
+        return Rejected(code)
+    if code in MORE_THAN_ONE:
+        return Ambiguous()
+    return RetryLater(code, 0.0 if code in SESSION_OVER else None)

@@ -1,0 +1,21 @@
+"""What the tax office is told of a dog and what it answers."""
+
+from datetime import date
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Dog(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    given_name: str = Field(min_length=1, max_length=80, description="Of the holder.")
+    family_name: str = Field(min_length=1, max_length=80, description="Of the holder.")
+    chip: str = Field(pattern=r"^[0-9]{15}$", description="ISO 11784.")
+    breed: str = Field(min_length=1, max_length=60)
+    born: date
+
+
+class Tag(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    number: str

@@ -1,0 +1,66 @@
+"""Registers as we know them: what is told of them, and how an operator lets them go on."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from uuid import NAMESPACE_OID, UUID, uuid5
+
+from bridge_kit.exchange import late
+from bridge_kit.manifest import Manifest
+from bridge_kit.register import RegisterState
+from bridge_kit.weather import Waiting, Weather, outlook, weather
+from wanderamt.backbone.work import Work
+from wanderamt.contracts import RegisterWeatherChanged
+
+from registry_bridge.store import registers, requests
+
+Manifests = Mapping[str, Manifest]
+
+
+def register_id(name: str) -> UUID:
+    """Registers have names; an event's aggregate has an id."""
+    return uuid5(NAMESPACE_OID, f"wanderamt register {name}")
+
+
+async def remember(work: Work, manifest: Manifest, state: RegisterState) -> None:
+    """Keeps what was learned, and tells when the register is another than it was. The caller has locked it."""
+    seen = outlook(manifest, state, now=work.now)
+    if seen.sky != state.told:
+        state = replace(state, told=seen.sky.value, version=state.version + 1)
+        found = weather(manifest, state, await requests.waiting_for(work, manifest.id), now=work.now)
+        work.emit(
+            RegisterWeatherChanged(
+                register_id=register_id(manifest.id),
+                register_name=manifest.id,
+                sky=found.sky,
+                waiting=found.waiting,
+                oldest=found.oldest,
+                wait_s=found.wait_s,
+                reason=found.reason,
+                since=work.now,
+            ),
+            version=state.version,
+        )
+    await registers.save_state(work, manifest.id, state)
+
+
+async def show_weather(work: Work, *, manifests: Manifests) -> dict[str, Weather]:
+    waiting = await requests.waiting(work)
+    found = {}
+    for name, manifest in manifests.items():
+        state, exchange = await registers.find_register(work, name)
+        now = weather(manifest, state, waiting.get(name, Waiting()), now=work.now)
+        overdue = late(exchange, manifest, now=work.now) if manifest.files and now.waiting else []
+        found[name] = replace(now, reason=f"{overdue[0]} should be here and is not") if overdue else now
+    return found
+
+
+async def resume_register(name: str, work: Work, *, manifests: Manifests) -> str:
+    """What became of it, as a sentence."""
+    manifest = manifests.get(name)
+    if not manifest:
+        return f"no register {name} is connected; there are: {', '.join(sorted(manifests)) or 'none'}"
+    state, _ = await registers.lock_register(work, name)
+    if not state.paused:
+        return f"{name} was not paused"
+    await remember(work, manifest, replace(state, paused=""))
+    return f"{name} is asked again; it was paused: {state.paused}"

@@ -1,0 +1,1 @@
+"""Slow work of the registry bridge, outside any transaction."""

@@ -1,0 +1,1 @@
+"""All SQL of the registry bridge: returns and takes domain values."""
