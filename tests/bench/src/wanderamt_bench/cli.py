@@ -19,6 +19,7 @@ from wanderamt_bench.emit import bench_emit
 from wanderamt_bench.growth import bench_growth
 from wanderamt_bench.jobs import bench_jobs
 from wanderamt_bench.latency import bench_backlog, bench_latency, bench_takeover
+from wanderamt_bench.neighbours import bench_neighbours
 from wanderamt_bench.paper import bench_paper
 from wanderamt_bench.relay import bench_relay
 from wanderamt_bench.stage import Number, Stage, stage
@@ -41,6 +42,7 @@ SCENES: dict[str, Callable[[Stage], Awaitable[object]]] = {
     "growth": bench_growth,
     "tap": bench_tap,
     "paper": bench_paper,
+    "neighbours": bench_neighbours,
 }
 
 

@@ -18,7 +18,7 @@ from wanderamt_local.kafka import Kafka
 from wanderamt_local.postgres import Postgres
 from wanderamt_local.processes import Command
 from wanderamt_local.state import State, free_port
-from wanderamt_local.system import SERVICES, System, database_of, says_ok
+from wanderamt_local.system import REGISTERS, SERVICES, System, database_of, says_ok
 
 from wanderamt_bench.aged import age
 from wanderamt_bench.stage import Stage
@@ -133,7 +133,7 @@ async def intake_alone(
 ) -> AsyncIterator[tuple[Untraced, Door]]:
     """One process with its database and relay. `argv`: another command than its usual one."""
     system = _new_system(stage)
-    system.ports = {name: free_port() for name in ("intake", "residents", "sms", "smtp")}
+    system.ports = {name: free_port() for name in ("intake", *REGISTERS, "dogs-sftp", "sms", "smtp")}
     try:
         await system.lay("intake", old_rows=old_rows)
         usual = system.command("intake")
