@@ -6,7 +6,7 @@ bare code; the blotted answer ends in the same verdict as the real one, or nothi
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
@@ -18,9 +18,10 @@ from bridge_kit.scenarios import name_of
 from bridge_kit.transport import Trouble
 from bridge_kit.verdict import Verdict
 
+NUMBER = re.compile(r"-?\d[\d.]*")
 CODE = re.compile(r"^[A-Z0-9_:.-]{1,24}$")
 WORDS = re.compile(
-    r'(?<=>)[^<>]*[^<>\s][^<>]*(?=<)|(?<=")(?:[^"\\]|\\.)+(?="\s*[,}\]])|(?<=[:\[,])\s*-?\d[\d.]*(?=\s*[,}\]])'
+    r'(?<=>)[^<>]*[^<>\s][^<>]*(?=<)|(?<=")(?:[^"\\]|\\.)+(?="\s*[,}\]])|(?<=[:\[,\s])-?\d[\d.]*(?=\s*[,}\]])'
 )
 
 
@@ -78,7 +79,7 @@ def blotted(folder: BridgeFolder, operation: str, reply: HttpReply, verdict: Ver
         if word in keep:
             at = found.end()
             continue
-        for blot in (_blot(word), _like(word)):
+        for blot in _blots(word):
             changed = text[: found.start()] + blot + text[found.end() :]
             if same(changed):
                 text, at = changed, found.start() + len(blot)
@@ -90,13 +91,14 @@ def blotted(folder: BridgeFolder, operation: str, reply: HttpReply, verdict: Ver
     return text
 
 
-def _blot(word: str) -> str:
-    return re.sub(r"\w", lambda sign: "0" if sign.group().isdigit() else "x", word)
-
-
-def _like(word: str) -> str:
-    """A date stays one."""
-    return re.sub(r"\d{4}-\d\d-\d\d", "2000-01-01", word)
+def _blots(word: str) -> Iterator[str]:
+    """What may stand there instead, the least telling first: a number stays one, and so does a date."""
+    for blot in (
+        "0" if NUMBER.fullmatch(word) else re.sub(r"\w", lambda sign: "0" if sign.group().isdigit() else "x", word),
+        re.sub(r"\d{4}-\d\d-\d\d", "2000-01-01", word),
+    ):
+        if blot != word:
+            yield blot
 
 
 def _headers(reply: HttpReply) -> dict[str, str]:

@@ -193,8 +193,9 @@ class ScenarioRegister(HttpRegister[Knobs]):
         return await self.behave(call_id, act, broken=lambda: Response(status_code=503))
 
     def _act(self, request: Request, call_id: str) -> Response:
-        for (method, path), operation, reply in self._replies:
-            if method != request.method or not path.fullmatch(request.url.path):
+        action = request.headers.get("soapaction", "")
+        for way, operation, reply in self._replies:
+            if (request.method, action) != (way.method, way.action) or not way.path.fullmatch(request.url.path):
                 continue
             if operation.kind is Kind.LOOKUP:
                 return _native(reply)
@@ -214,14 +215,22 @@ def _native(reply: HttpReply) -> Response:
     return Response(reply.body, reply.status, {**reply.headers})
 
 
-def _way_of(folder: BridgeFolder, scenario: Scenario) -> tuple[str, re.Pattern[str]]:
-    """Method and path of a call; what of the path comes from the question may be anything."""
+@dataclass(frozen=True)
+class _Way:
+    """How a call is known again. What of the path comes from the question may be anything."""
+
+    method: str
+    path: re.Pattern[str]
+    action: str
+
+
+def _way_of(folder: BridgeFolder, scenario: Scenario) -> _Way:
     operation = folder.manifest.operations[scenario.operation]
     question = folder.models[operation.question].model_validate(scenario.question)
     stamp = Stamp(UUID(int=1), "officer", operation.purposes[0])
     call = folder.adapter().encode(scenario.operation, question, stamp)
-    path = re.escape(call.path)
+    path = re.escape(call.path or "/")
     for value in sorted(map(str, scenario.question.values()), key=len, reverse=True):
         for written in {re.escape(quote(value, safe="")), re.escape(value)}:
             path = path.replace(written, "[^/]+") if value else path
-    return call.method, re.compile(path)
+    return _Way(call.method, re.compile(path), call.headers.get("SOAPAction", ""))

@@ -1,5 +1,6 @@
 """Builds the registry bridge: settings, bridges, handlers, jobs, api."""
 
+from datetime import datetime
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -38,7 +39,11 @@ def build(settings: Settings | None = None) -> Service:
     settings = settings or Settings()
     ground = Ground.lay(NAME, "registry_bridge", settings)
     sealer = Sealer(settings.sealing_key)
-    desk = Desk(sealer, VoucherReader(settings.assertion_public_key), ground.database.sources.clock)
+
+    def now() -> datetime:
+        return ground.database.sources.clock()
+
+    desk = Desk(sealer, VoucherReader(settings.assertion_public_key), now)
     called, filed = _connected(settings)
     manifests = {name: one.manifest for name, one in called.items()}
     manifests |= {name: one.manifest for name, one in filed.items()}
@@ -49,7 +54,7 @@ def build(settings: Settings | None = None) -> Service:
 
     counter = Counter(manifests, called, sealer, ground.database.sources.new_id, record)
     add_routes(ground.http, ground.database, counter, sealer, an_hour=settings.lookups_an_hour)
-    lanes = [_calls(one, desk) for one in called.values()] + [_files(one, desk) for one in filed.values()]
+    lanes = [calls_lane(one, desk) for one in called.values()] + [files_lane(one, desk) for one in filed.values()]
     return Service(
         ground,
         {
@@ -99,7 +104,7 @@ def _file_bridge(folder: BridgeFolder, told: BridgeSettings) -> FileBridge:
     return FileBridge(manifest, adapter, partial(open_session, door, manifest, timeout_s=timeout_s), folder.models)
 
 
-def _calls(bridge: Bridge, desk: Desk) -> Lane:
+def calls_lane(bridge: Bridge, desk: Desk) -> Lane:
     """A queue and slots of its own for each register: a slow one takes nothing from another."""
     manifest = bridge.manifest
     operations = manifest.operations.values()
@@ -114,7 +119,7 @@ def _calls(bridge: Bridge, desk: Desk) -> Lane:
     )
 
 
-def _files(bridge: FileBridge, desk: Desk) -> Lane:
+def files_lane(bridge: FileBridge, desk: Desk) -> Lane:
     manifest = bridge.manifest
     return Lane(
         job=files_job_of(manifest.id),

@@ -1,7 +1,7 @@
 """A WSDL, and what a bridge needs of it: the operations, models of what goes in and out, a first answer."""
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,16 @@ from bridge_kit.soap import NotVendored, Port
 TYPES: dict[str, tuple[str, Any]] = {
     "date": ("date", date(2026, 1, 31)),
     "dateTime": ("datetime", datetime(2026, 1, 31, 10, 0)),  # noqa: DTZ001 -- an example as registers write it
+    "time": ("time", time(10, 0)),
     "boolean": ("bool", True),
     "decimal": ("Decimal", Decimal("1.5")),
     "double": ("float", 1.5),
     "float": ("float", 1.5),
     **dict.fromkeys(("int", "integer", "long", "short", "nonNegativeInteger", "positiveInteger"), ("int", 1)),
 }
+
+
+HEAD = "from datetime import date, datetime, time\nfrom decimal import Decimal\n\nfrom pydantic import BaseModel\n\n\n"
 
 
 @dataclass
@@ -84,7 +88,9 @@ def of_wsdl(id_: str, owner: str, wsdl: Path, beside: tuple[Path, ...] = ()) -> 
         scenarios[f"{name}-done"] = {**about, "reply": reply, "expect": {"verdict": "done"}}
         page = {"status": 502, "headers": {"Content-Type": "text/html"}, "body": "<html></html>"}
         scenarios[f"{name}-gateway"] = {**about, "reply": page, "expect": {"verdict": "retry_later"}}
-    head = "from datetime import date, datetime\nfrom decimal import Decimal\n\nfrom pydantic import BaseModel\n\n\n"
+    head = (
+        "from datetime import date, datetime, time\nfrom decimal import Decimal\n\nfrom pydantic import BaseModel\n\n\n"
+    )
     source = head + "\n\n".join(models.sources.values())
     return Plan(id_, wsdl.stem, owner, "soap", operations, source, scenarios, wsdl=wsdl.name, beside=(wsdl, *beside))
 

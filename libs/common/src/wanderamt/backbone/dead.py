@@ -53,8 +53,8 @@ async def revive(work: Work, job_id: UUID, *, unsure: bool = True) -> bool:
     """Sets it going again, and lets what is behind it follow. False where it is not dead."""
     row = await work.db.fetchrow(
         """
-        UPDATE job SET dead = false, run_at = $2, unsure = $3,
-                       deadline = greatest(deadline, $2 + make_interval(secs => $4))
+        UPDATE job SET dead = false, run_at = $2::timestamptz, unsure = $3,
+                       deadline = greatest(deadline, $2::timestamptz + make_interval(secs => $4))
         WHERE id = $1 AND dead RETURNING queue, key
         """,
         job_id,
