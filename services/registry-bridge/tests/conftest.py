@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from registry_bridge.app import build
 from registry_bridge.bridges import HERE
 from registry_bridge.handlers.requests import on_register_requested
+from registry_bridge.jobs.counter import Counter
 from registry_bridge.settings import BridgeSettings, Settings
 from uuid_utils.compat import uuid7
 from wanderamt.backbone.sources import Sources, utc_now
@@ -81,7 +82,9 @@ class House:
         self.sealer = Sealer(SecretStr(secrets.sealing_key), voucher=Voucher(SecretStr(secrets.assertion_key)))
         self.database = service.ground.database
         self.database.sources = Sources(clock=self.now)
-        self.manifests = service.parts["counter"].manifests  # type: ignore[attr-defined]
+        counter = service.parts["counter"]
+        assert isinstance(counter, Counter)
+        self.manifests, self.bridges = counter.manifests, counter.bridges
         self.inbox = service.parts["inbox"]
 
     def now(self) -> datetime:

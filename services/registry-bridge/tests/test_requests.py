@@ -8,13 +8,23 @@ from uuid import UUID
 
 import pytest
 import pytest_asyncio
+from bridge_kit.conformance.mutants import REFERENCE
+from bridge_kit.conformance.reference.library.simulator import open_simulator as open_library
+from bridge_kit.folder import read_folder
+from bridge_kit.manifest import Portal
 from bridge_kit.simulator import Knobs
+from bridge_kit.verdict import Done, Malformed, Raw
+from pydantic import SecretStr
+from registry_bridge.bridges.parking.models import Booked
 from registry_bridge.bridges.parking.simulator import Simulator
-from registry_bridge.handlers.requests import settle_request
+from registry_bridge.handlers.requests import find_raw, settle_request, take_reading
+from registry_bridge.handlers.weather import take_moment
+from registry_bridge.settings import BridgeSettings
 from uuid_utils.compat import uuid7
 from wanderamt.backbone import replay
 from wanderamt.backbone.replay import Selection
 from wanderamt.contracts import RegisterAnswered, RegisterWeatherChanged
+from wanderamt.kernel.decision import Pause
 from wanderamt.kernel.ids import RequestId
 from wanderamt.security.assertions import Assertion
 
@@ -160,6 +170,64 @@ async def test_a_register_that_goes_and_comes_back_is_told_of(office: tuple[Simu
     assert told[0]["register_name"] == "parking"
     assert told[0]["waiting"] == 15
     assert not {"L 00001A"} & set(str(told))
+
+
+async def test_an_answer_nobody_can_read_is_kept_sealed_and_read_again_by_a_mended_adapter(
+    office: tuple[Simulator, Any], caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    simulator, house = office
+    simulator.knobs = QUIET.model_copy(update={"cut_share": 1.0})
+    fee = await house.ask("parking", "book_fee", FEE)
+    row = await house.until(fee, "for_human")
+    assert row["code"] == "no_answer_of_ours"
+    assert b"R-0000" not in row["raw"]
+    found = await read_raw(house, fee)
+    assert found.body.startswith(b'{"receipt"')
+    said = capsys.readouterr()
+    assert "R-0000" not in said.out + said.err + caplog.text
+    assert isinstance(house.bridges["parking"].read_again("book_fee", found), Malformed)
+    async with house.database.work() as work:  # what a mended adapter makes of it
+        told = await take_reading(
+            RequestId(fee),
+            Done(Booked(receipt="R-000001")),
+            work,
+            manifests=house.manifests,
+            sealer=house.sealer,
+            who="operator",
+            consumer="registry-bridge",
+        )
+    assert told == f"{fee}: answered from what was kept"
+    assert (await house.row(fee))["verdict"] == "confirmed"
+    assert not await house.rows("SELECT 1 FROM job")
+    assert not await house.rows("SELECT 1 FROM parked")
+
+
+async def test_a_citys_own_bridge_is_a_folder_that_settings_name(serve: Any, open_house: Any) -> None:
+    own = REFERENCE / "library"
+    register = open_library(read_folder(own), knobs={"latency_s": 0.01})
+    connection = BridgeSettings(url=await serve(register), secrets={"library_token": SecretStr("x")})
+    async with open_house({"library": ""}, library=connection, bridge_folders=[own]) as house:
+        assert (await house.until(await house.ask("library", "make_card", {"name": "Ana"})))["verdict"] == "confirmed"
+
+
+async def test_registers_behind_one_portal_keep_its_pace_together(office: tuple[Simulator, Any]) -> None:
+    _, house = office
+    manifest = house.manifests["parking"]
+    behind = manifest.model_copy(update={"portal": Portal(id="city", rate_per_s=2)})
+    other = behind.model_copy(update={"id": "other"})
+    waits = []
+    async with house.database.work() as work:
+        for one in (behind, other, behind, other):
+            waits.append(await take_moment(work, one))
+    assert waits[:3] == [0.0, 0.5, 1.0]
+    assert isinstance(waits[3], Pause)  # more than a second ahead nothing is given out
+
+
+async def read_raw(house: Any, request_id: UUID) -> Raw:
+    async with house.database.work() as work:
+        found = await find_raw(RequestId(request_id), work, sealer=house.sealer)
+    assert isinstance(found, tuple)
+    return found[1]
 
 
 async def settle(house: Any, request_id: UUID, *, happened: bool) -> None:

@@ -5,8 +5,8 @@ such and holds up nobody; an order whose answer cannot be read is one that may h
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
 
 import structlog
 from pydantic import BaseModel, ValidationError
@@ -20,6 +20,7 @@ from bridge_kit.verdict import (
     AuthFailed,
     Malformed,
     NotDone,
+    Raw,
     Rejected,
     RetryLater,
     Throttled,
@@ -27,6 +28,8 @@ from bridge_kit.verdict import (
     Verdict,
     code_of,
 )
+
+MAX_RAW_BYTES: Final = 256 * 1024
 
 log = structlog.get_logger()
 
@@ -82,7 +85,18 @@ class Bridge:
         if isinstance(reply, Trouble):
             return _of_trouble(reply)
         try:
-            return read(operation, reply)
+            verdict = read(operation, reply)
+        except Exception as error:
+            verdict = self._failed("classify", error)
+        if isinstance(verdict, Malformed):
+            kind = reply.headers.get("content-type", "")
+            return replace(verdict, raw=Raw(reply.status, kind, reply.body[:MAX_RAW_BYTES]))
+        return verdict
+
+    def read_again(self, operation: str, raw: Raw) -> Verdict:
+        """What the adapter makes of an answer that was kept because nobody could read it."""
+        try:
+            return self.adapter.classify(operation, HttpReply(raw.status, {"content-type": raw.content_type}, raw.body))
         except Exception as error:
             return self._failed("classify", error)
 

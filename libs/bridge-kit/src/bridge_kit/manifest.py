@@ -132,6 +132,13 @@ class Limits(Part):
         return min(self.concurrency - 1, -int(-self.concurrency * self.counter_share // 1)) if self.counter_share else 0
 
 
+class Portal(Part):
+    """Several registers behind one door: what it bears of all of them together."""
+
+    id: Name
+    rate_per_s: float = Field(gt=0, le=1000)
+
+
 class Breaking(Part):
     """When we stop asking: too many failures, or too many slow answers, among at least `min_calls` in `window_s`."""
 
@@ -193,6 +200,7 @@ class Manifest(Part):
     bearer: Name | None = Field(None, description="Which of the secrets goes as bearer token with every HTTP call.")
     settings: dict[Name, str] = Field({}, description="What differs from city to city, with its usual value.")
     limits: Limits
+    portal: Portal | None = None
     files: Files | None = None
     breaker: Breaking = Breaking()
     maintenance: tuple[Maintenance, ...] = ()

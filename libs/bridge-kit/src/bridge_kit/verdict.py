@@ -5,7 +5,7 @@ faults is often the question, with the person's name in it.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Generic, TypeAlias, TypeVar
 
 from pydantic import BaseModel
@@ -23,6 +23,25 @@ def code_of(text: object) -> str:
     if not told or len(told) > _MAX_CODE or any(sign.isspace() for sign in told):
         return NO_CODE
     return _NO_WORD.sub("_", told.rsplit(":", maxsplit=1)[-1].lower()).strip("_") or NO_CODE
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """An answer as it came."""
+
+    status: int
+    content_type: str
+    body: bytes = field(repr=False)
+
+    def frozen(self) -> bytes:
+        """To be sealed and kept."""
+        return f"{self.status} {self.content_type}\n".encode() + self.body
+
+    @classmethod
+    def thawed(cls, frozen: bytes) -> "Raw":
+        head, _, body = frozen.partition(b"\n")
+        status, _, content_type = head.decode().partition(" ")
+        return cls(int(status), content_type, body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +106,13 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """An answer nobody can read. A lookup may be asked again; after an order nobody knows what happened."""
+    """An answer nobody can read. A lookup may be asked again; after an order nobody knows what happened.
+
+    `raw`: the answer itself, for whoever mends the adapter; it is in no log and no comparison.
+    """
 
     code: str
+    raw: Raw | None = field(default=None, repr=False, compare=False)
 
 
 Verdict: TypeAlias = (

@@ -13,7 +13,7 @@ from wanderamt.kernel.refusal import Refusal
 from wanderamt.shell.running import with_service
 from wanderamt.shell.service import Service
 
-from registry_bridge.handlers.requests import settle_request
+from registry_bridge.handlers.requests import find_raw, settle_request, take_reading
 from registry_bridge.handlers.weather import resume_register, show_weather
 from registry_bridge.jobs.counter import Counter
 
@@ -27,11 +27,15 @@ def bridge() -> None:
     """Registers: how they are, and what only a human can settle."""
 
 
-def _manifests(service: Service) -> Mapping[str, Manifest]:
-    """Of the registers that are connected."""
+def _counter(service: Service) -> Counter:
     counter = service.parts["counter"]
     assert isinstance(counter, Counter)  # noqa: S101 -- as app.build makes it
-    return counter.manifests
+    return counter
+
+
+def _manifests(service: Service) -> Mapping[str, Manifest]:
+    """Of the registers that are connected."""
+    return _counter(service).manifests
 
 
 @commands.command("weather")
@@ -59,6 +63,35 @@ def resume(register: Annotated[str, typer.Argument(help="Name of the register, s
     typer.echo(with_service(NAME, use))
 
 
+@commands.command("reread")
+def reread(
+    request: Annotated[UUID, typer.Argument(help="Id of the request, from 'wanderamt parked show'.")],
+    who: Annotated[str, typer.Option(help="Who does this; it is written down.", default_factory=getpass.getuser)],
+) -> None:
+    """After an adapter was mended: read the answer again that nobody could read, which was kept sealed."""
+
+    async def use(service: Service) -> str | Refusal:
+        counter = _counter(service)
+        async with service.ground.database.work() as work:
+            found = await find_raw(RequestId(request), work, sealer=counter.sealer)
+        if isinstance(found, Refusal):
+            return found
+        asked, raw = found
+        verdict = counter.bridges[asked.register].read_again(asked.operation, raw)
+        async with service.ground.database.work() as work:
+            return await take_reading(
+                RequestId(request),
+                verdict,
+                work,
+                manifests=counter.manifests,
+                sealer=counter.sealer,
+                who=who,
+                consumer=service.ground.name,
+            )
+
+    _say(with_service(NAME, use))
+
+
 @commands.command("settle")
 def settle(
     request: Annotated[UUID, typer.Argument(help="Id of the request, from 'wanderamt parked show'.")],
@@ -80,7 +113,10 @@ def settle(
                 consumer=service.ground.name,
             )
 
-    told = with_service(NAME, use)
+    _say(with_service(NAME, use))
+
+
+def _say(told: str | Refusal) -> None:
     if isinstance(told, Refusal):
         typer.echo(told.hint, err=True)
         raise typer.Exit(1)

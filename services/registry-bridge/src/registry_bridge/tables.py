@@ -36,6 +36,7 @@ class Request(Table, table=True):
     code: str = Field(sa_column=Column(String, nullable=False, server_default=""))
     assertion: str | None
     file: str | None
+    raw: bytes | None
 
 
 class Register(Table, table=True):

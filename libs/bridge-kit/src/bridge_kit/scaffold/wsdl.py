@@ -88,10 +88,7 @@ def of_wsdl(id_: str, owner: str, wsdl: Path, beside: tuple[Path, ...] = ()) -> 
         scenarios[f"{name}-done"] = {**about, "reply": reply, "expect": {"verdict": "done"}}
         page = {"status": 502, "headers": {"Content-Type": "text/html"}, "body": "<html></html>"}
         scenarios[f"{name}-gateway"] = {**about, "reply": page, "expect": {"verdict": "retry_later"}}
-    head = (
-        "from datetime import date, datetime, time\nfrom decimal import Decimal\n\nfrom pydantic import BaseModel\n\n\n"
-    )
-    source = head + "\n\n".join(models.sources.values())
+    source = HEAD + "\n\n".join(models.sources.values())
     return Plan(id_, wsdl.stem, owner, "soap", operations, source, scenarios, wsdl=wsdl.name, beside=(wsdl, *beside))
 
 

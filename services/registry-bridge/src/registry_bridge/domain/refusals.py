@@ -3,6 +3,7 @@
 from wanderamt.kernel.refusal import Ground, Refusal
 
 NO_REQUEST = Refusal("request.not_found", "There is no such register request.", Ground.NOT_FOUND)
+NO_RAW = Refusal("request.no_raw", "No unreadable answer was kept for this request.", Ground.NOT_FOUND)
 NO_BRIDGE = Refusal(
     "register.unknown", "No such register is connected here. See GET /weather for those that are.", Ground.NOT_FOUND
 )

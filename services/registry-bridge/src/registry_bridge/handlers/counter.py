@@ -7,7 +7,7 @@ from datetime import timedelta
 from bridge_kit.cache import Kept, good_now
 from bridge_kit.manifest import Manifest
 from bridge_kit.policy import Ended, after
-from bridge_kit.register import learned, reserve
+from bridge_kit.register import learned
 from bridge_kit.weather import weather
 from wanderamt.backbone.work import Work
 from wanderamt.kernel.decision import Pause
@@ -19,7 +19,7 @@ from registry_bridge.domain.reading import Reading, Source, delivered
 from registry_bridge.domain.refusals import TOO_MANY_LOOKUPS
 from registry_bridge.domain.request import Answer, Called, answer_of
 from registry_bridge.handlers.requests import DELIVERS, keeping
-from registry_bridge.handlers.weather import Manifests, remember
+from registry_bridge.handlers.weather import Manifests, remember, take_moment
 from registry_bridge.store import readings, registers, requests
 
 
@@ -49,7 +49,7 @@ async def begin_lookup(
         return TOO_MANY_LOOKUPS
     rules = manifest.operations[lookup.operation].cache
     kept = await readings.find_kept(work, lookup.register, lookup.operation, fingerprint)
-    state, _ = await registers.lock_register(work, manifest.id)
+    state, _ = await registers.find_register(work, manifest.id)
     waits = await requests.waiting_for(work, manifest.id)
     down = Found(Freshness.DOWN, wait_s=weather(manifest, state, waits, now=work.now).wait_s)
     stale = good_now(kept, rules, down=True, now=work.now)
@@ -57,10 +57,8 @@ async def begin_lookup(
         return Begun(fresh, None, down)
     if not room:
         return Begun(None, None, down, stale)
-    state, given = reserve(state, 1, manifest, now=work.now)
-    await remember(work, manifest, state)
-    wait_s = None if isinstance(given, Pause) else max(0.0, (given[0] - work.now).total_seconds())
-    return Begun(None, wait_s, down, stale)
+    wait_s = await take_moment(work, manifest)
+    return Begun(None, None if isinstance(wait_s, Pause) else wait_s, down, stale)
 
 
 async def end_lookup(lookup: Lookup, called: Called, work: Work, *, manifest: Manifest, sealer: Sealer) -> None:

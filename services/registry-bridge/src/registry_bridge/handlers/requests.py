@@ -2,8 +2,10 @@
 
 from bridge_kit.cache import Kept
 from bridge_kit.manifest import Kind, Manifest
-from bridge_kit.policy import ForHuman, next_beat
+from bridge_kit.policy import Ended, ForHuman, after, next_beat
 from bridge_kit.register import learned, reserve
+from bridge_kit.verdict import Malformed, Raw
+from bridge_kit.verdict import Verdict as Told
 from wanderamt.backbone.dead import find_dead, revive, throw_away, unpark
 from wanderamt.backbone.outbox import Statement
 from wanderamt.backbone.replay import write_down
@@ -16,7 +18,7 @@ from wanderamt.security.keys import Sealer
 
 from registry_bridge.domain.lookup import KeptAnswer, kept_under
 from registry_bridge.domain.reading import Reading, Source, delivered, is_read
-from registry_bridge.domain.refusals import NO_REQUEST, NOT_FOR_HUMAN
+from registry_bridge.domain.refusals import NO_RAW, NO_REQUEST, NOT_FOR_HUMAN
 from registry_bridge.domain.request import (
     Answer,
     AskRegister,
@@ -25,6 +27,7 @@ from registry_bridge.domain.request import (
     Request,
     RequestState,
     Task,
+    answer_of,
     answer_request,
     ask_again,
     expire,
@@ -34,8 +37,10 @@ from registry_bridge.domain.request import (
     request_of,
     take_request,
 )
-from registry_bridge.handlers.weather import Manifests, remember
+from registry_bridge.handlers.weather import Manifests, remember, take_moment
 from registry_bridge.store import readings, registers, requests
+
+DELIVERS = frozenset({Verdict.CONFIRMED, Verdict.NOT_FOUND})
 
 
 async def on_register_requested(event: RegisterRequested, work: Work, *, manifests: Manifests) -> None:
@@ -78,12 +83,9 @@ async def claim_question(
         return beat
     if attempt.interrupted and not request.maybe:
         await requests.note_maybe(work, request.id)
-    state, _ = await registers.lock_register(work, manifest.id)
-    state, given = reserve(state, 1, manifest, now=work.now)
-    await remember(work, manifest, state)
-    if isinstance(given, Pause):
-        return Retry(given.look_again_s, given.reason)
-    wait_s = max(0.0, (given[0] - work.now).total_seconds())
+    wait_s = await take_moment(work, manifest)
+    if isinstance(wait_s, Pause):
+        return Retry(wait_s.look_again_s, wait_s.reason)
     return Task(request=request, beat=beat, attempt=attempt, wait_s=wait_s)
 
 
@@ -105,6 +107,9 @@ async def record_outcome(
             state = learned(state, manifest, outcome.verdict, took_s=outcome.took_s, now=work.now)
             await remember(work, manifest, state)
             request, step = learn(request, outcome, manifest)
+            if isinstance(outcome.verdict, Malformed) and outcome.verdict.raw:
+                raw = sealer.seal_bytes(request.case_id, outcome.verdict.raw.frozen())
+                await requests.keep_raw(work, request.id, raw)
         case NotAllowed(code):
             step = Answer(Verdict.REFUSED, code)
         case Expired(reason):
@@ -121,6 +126,48 @@ async def record_outcome(
             return Park(code)
     await requests.save_request(work, request)
     return step
+
+
+async def find_raw(request_id: RequestId, work: Work, *, sealer: Sealer) -> tuple[Request, Raw] | Refusal:
+    """The answer nobody could read, for an adapter that was mended since."""
+    request = await requests.find_request(work, request_id)
+    raw = await requests.find_raw(work, request_id) if request else None
+    if not request or not raw:
+        return NO_RAW if request else NO_REQUEST
+    return request, Raw.thawed(sealer.open_bytes(request.case_id, raw))
+
+
+async def take_reading(
+    request_id: RequestId,
+    verdict: Told,
+    work: Work,
+    *,
+    manifests: Manifests,
+    sealer: Sealer,
+    who: str,
+    consumer: str,
+) -> str | Refusal:
+    """What a mended adapter makes of the kept answer is the answer, if it is one."""
+    request = await requests.find_request(work, request_id, lock=True)
+    manifest = manifests.get(request.register) if request else None
+    if not request or not manifest:
+        return NO_REQUEST
+    if request.state is RequestState.ANSWERED:
+        return NOT_FOR_HUMAN
+    step = after(manifest.operations[request.operation], verdict, Attempt(1, interrupted=False))
+    if not isinstance(step, Ended):
+        return f"{request_id}: still nobody can read it"
+    await write_down(work, who, "read again", consumer, {"request_id": str(request_id)})
+    await answer(request, answer_of(step), work, sealer=sealer, manifest=manifest)
+    await _end_dead_job(request, work, consumer=consumer)
+    return f"{request_id}: answered from what was kept"
+
+
+async def _end_dead_job(request: Request, work: Work, *, consumer: str) -> None:
+    job_id = await find_dead(work, f"ask-{request.register}", "request_id", str(request.id))
+    if job_id:
+        await throw_away(work, job_id)
+        await unpark(work, consumer, job_id)
 
 
 async def show_request(request_id: RequestId, work: Work) -> Request | Refusal:
@@ -143,16 +190,17 @@ async def settle_request(
     manifest = manifests.get(request.register)
     if request.state is not RequestState.FOR_HUMAN or not manifest:
         return NOT_FOR_HUMAN
-    job_id = await find_dead(work, f"ask-{request.register}", "request_id", str(request_id))
     await write_down(work, who, "settle", consumer, {"request_id": str(request_id), "happened": happened})
     if happened:
         await answer(request, Answer(Verdict.CONFIRMED, "settled"), work, sealer=None, manifest=manifest)
-    else:
-        await requests.save_request(work, ask_again(request))
+        await _end_dead_job(request, work, consumer=consumer)
+        return f"{request_id}: it is done, the case goes on"
+    await requests.save_request(work, ask_again(request))
+    job_id = await find_dead(work, f"ask-{request.register}", "request_id", str(request_id))
     if job_id:
-        await (throw_away(work, job_id) if happened else revive(work, job_id, unsure=False))
+        await revive(work, job_id, unsure=False)
         await unpark(work, consumer, job_id)
-    return f"{request_id}: {'it is done, the case goes on' if happened else 'it is given again'}"
+    return f"{request_id}: it is given again"
 
 
 async def answer(
@@ -176,9 +224,6 @@ async def answer(
         if sealer and fingerprint and manifest.operations[request.operation].cache:
             beside.append(keeping(manifest.id, request.operation, fingerprint, given, work, sealer))
     await requests.save_request(work, decision.state, beside=beside)
-
-
-DELIVERS = frozenset({Verdict.CONFIRMED, Verdict.NOT_FOUND})
 
 
 def reading_of(request: Request, given: Answer, manifest: Manifest, work: Work) -> Reading:

@@ -5,11 +5,13 @@ from dataclasses import replace
 from uuid import NAMESPACE_OID, UUID, uuid5
 
 from bridge_kit.exchange import late
-from bridge_kit.manifest import Manifest
-from bridge_kit.register import RegisterState
+from bridge_kit.manifest import Limits, Manifest
+from bridge_kit.pacing import moments
+from bridge_kit.register import RegisterState, reserve
 from bridge_kit.weather import Waiting, Weather, outlook, weather
 from wanderamt.backbone.work import Work
 from wanderamt.contracts import RegisterWeatherChanged
+from wanderamt.kernel.decision import Pause
 
 from registry_bridge.store import registers, requests
 
@@ -41,6 +43,26 @@ async def remember(work: Work, manifest: Manifest, state: RegisterState) -> None
             version=state.version,
         )
     await registers.save_state(work, manifest.id, state)
+
+
+async def take_moment(work: Work, manifest: Manifest) -> float | Pause:
+    """Seconds until a call to this register may go, which is then taken: of its pace, and of its portal's."""
+    state, _ = await registers.lock_register(work, manifest.id)  # before its portal, as everybody does
+    portal_s = 0.0
+    if portal := manifest.portal:
+        name = f"portal {portal.id}"
+        seen, _ = await registers.lock_register(work, name)
+        bears = Limits(rate_per_s=portal.rate_per_s, concurrency=manifest.limits.concurrency)
+        pace, moment = moments(seen.pace, 1, bears, (), zone=manifest.zone, now=work.now)
+        if isinstance(moment, Pause):
+            return moment
+        portal_s = (moment[0] - work.now).total_seconds()
+        await registers.save_state(work, name, replace(seen, pace=pace))
+    state, given = reserve(state, 1, manifest, now=work.now)
+    await remember(work, manifest, state)
+    if isinstance(given, Pause):
+        return given
+    return max(portal_s, (given[0] - work.now).total_seconds(), 0.0)
 
 
 async def show_weather(work: Work, *, manifests: Manifests) -> dict[str, Weather]:

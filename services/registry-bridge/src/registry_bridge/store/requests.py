@@ -53,6 +53,16 @@ async def save_request(work: Work, request: Request, *, beside: Sequence[Stateme
     )
 
 
+async def keep_raw(work: Work, request_id: RequestId, raw: bytes) -> None:
+    """An answer nobody could read, sealed: the newest."""
+    await work.db.execute("UPDATE request SET raw = $2 WHERE request_id = $1", request_id, raw)
+
+
+async def find_raw(work: Work, request_id: RequestId) -> bytes | None:
+    found: bytes | None = await work.db.fetchval("SELECT raw FROM request WHERE request_id = $1", request_id)
+    return found
+
+
 async def note_maybe(work: Work, request_id: RequestId) -> None:
     """A process ended in the middle of a call: it may have happened."""
     await work.db.execute("UPDATE request SET maybe = true WHERE request_id = $1", request_id)

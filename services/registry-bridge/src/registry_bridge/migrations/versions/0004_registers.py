@@ -23,7 +23,8 @@ def upgrade() -> None:
             ADD maybe boolean NOT NULL DEFAULT false,
             ADD code text NOT NULL DEFAULT '',
             ADD assertion text,
-            ADD file text
+            ADD file text,
+            ADD raw bytea
         """
     )
     op.execute("CREATE INDEX ix_request_file ON request (register_name, file) WHERE state = 'waiting'")
