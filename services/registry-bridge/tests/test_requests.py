@@ -22,6 +22,7 @@ from registry_bridge.handlers.weather import take_moment
 from registry_bridge.settings import BridgeSettings
 from uuid_utils.compat import uuid7
 from wanderamt.backbone import replay
+from wanderamt.backbone.jobs import Jobs
 from wanderamt.backbone.replay import Selection
 from wanderamt.contracts import RegisterAnswered, RegisterWeatherChanged
 from wanderamt.kernel.decision import Pause
@@ -210,6 +211,22 @@ async def test_a_citys_own_bridge_is_a_folder_that_settings_name(serve: Any, ope
         assert (await house.until(await house.ask("library", "make_card", {"name": "Ana"})))["verdict"] == "confirmed"
 
 
+async def test_two_processes_together_make_no_more_calls_at_once_than_the_register_bears(
+    office: tuple[Simulator, Any],
+) -> None:
+    simulator, house = office
+    simulator.knobs = QUIET.model_copy(update={"latency_s": 0.4})
+    second = Jobs(house.database, house.service.parts["jobs"].lanes)
+    await second.start()
+    try:
+        asked = [await house.ask("parking", "find_permit", {"plate": f"L {number:05}A"}) for number in range(12)]
+        for one in asked:
+            await house.until(one)
+    finally:
+        await second.stop()
+    assert simulator.seen.most_together == house.manifests["parking"].limits.for_cases == 3
+
+
 async def test_registers_behind_one_portal_keep_its_pace_together(office: tuple[Simulator, Any]) -> None:
     _, house = office
     manifest = house.manifests["parking"]
@@ -218,7 +235,7 @@ async def test_registers_behind_one_portal_keep_its_pace_together(office: tuple[
     waits = []
     async with house.database.work() as work:
         for one in (behind, other, behind, other):
-            waits.append(await take_moment(work, one))
+            waits.append(await take_moment(work, one, str(uuid7())))
     assert waits[:3] == [0.0, 0.5, 1.0]
     assert isinstance(waits[3], Pause)  # more than a second ahead nothing is given out
 

@@ -131,6 +131,11 @@ class Limits(Part):
         """Calls at the same time that only the counter may make."""
         return min(self.concurrency - 1, -int(-self.concurrency * self.counter_share // 1)) if self.counter_share else 0
 
+    @property
+    def for_cases(self) -> int:
+        """Calls at the same time of which nobody waits for the answer."""
+        return self.concurrency - self.for_counter
+
 
 class Portal(Part):
     """Several registers behind one door: what it bears of all of them together."""

@@ -6,7 +6,7 @@ the quota or the probe; whatever a call teaches is learned once.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from pydantic import TypeAdapter
@@ -23,6 +23,15 @@ LEARNS: Final = 0.1  # how much the newest call counts in what a call typically 
 
 
 @dataclass(frozen=True, slots=True)
+class Running:
+    """A call under way in some process; after `until` that process is gone. `counter`: somebody waits for it."""
+
+    id: str
+    until: datetime
+    counter: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class RegisterState:
     """`paused`: why nothing goes until an operator has looked. `typical_s`: what a call takes these days.
 
@@ -33,6 +42,7 @@ class RegisterState:
     pace: Pace = field(default_factory=Pace)
     paused: str = ""
     typical_s: float = 0.0
+    running: tuple[Running, ...] = ()
     told: str = "fair"
     version: int = 0
 
@@ -62,6 +72,23 @@ def reserve(
     if isinstance(given, Pause):
         return state, given
     return replace(state, breaker=breaker, pace=pace), given
+
+
+def room(state: RegisterState, manifest: Manifest, *, counter: bool, now: datetime) -> int:
+    """How many more calls may be under way at the same time, in all processes together."""
+    limits = manifest.limits
+    under_way = sum(one.until > now and one.counter is counter for one in state.running)
+    return (limits.for_counter if counter else limits.for_cases) - under_way
+
+
+def begun(state: RegisterState, manifest: Manifest, id_: str, *, counter: bool, now: datetime) -> RegisterState:
+    running = Running(id_, now + timedelta(seconds=_probe_s(manifest)), counter)
+    others = tuple(one for one in state.running if one.until > now and one.id != id_)
+    return replace(state, running=(*others, running))
+
+
+def ended(state: RegisterState, id_: str) -> RegisterState:
+    return replace(state, running=tuple(one for one in state.running if one.id != id_))
 
 
 def learned(

@@ -102,10 +102,8 @@ def add_routes(
         )
         fingerprint = counter.fingerprint(lookup)
         async with database.work() as work:
-            room = counter.has_room(lookup.register)
-            ready = await begin_lookup(
-                lookup, fingerprint, work, manifests=manifests, an_hour=an_hour, room=room and bool(fingerprint)
-            )
+            call_id = work.new_id()
+            ready = await begin_lookup(lookup, fingerprint, call_id, work, manifests=manifests, an_hour=an_hour)
         if isinstance(ready, Refusal):
             raise Refused(ready)
         if not fingerprint:
@@ -114,7 +112,7 @@ def add_routes(
         found: Called | Kept[KeptAnswer] | None = ready.kept
         if ready.wait_s is not None:
             left_s = WITHIN_S - FOR_US_S - (perf_counter() - begun)
-            found = await counter.ask(lookup, fingerprint, wait_s=ready.wait_s, within_s=max(0.0, left_s))
+            found = await counter.ask(lookup, fingerprint, call_id, wait_s=ready.wait_s, within_s=max(0.0, left_s))
         shown = None
         async with database.work() as work:
             for one in (found, ready.stale):

@@ -3,6 +3,7 @@
 from datetime import datetime
 from functools import partial
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from bridge_kit.batch import FileBridge
 from bridge_kit.bridge import Bridge, BrokenBridge
@@ -48,11 +49,11 @@ def build(settings: Settings | None = None) -> Service:
     manifests = {name: one.manifest for name, one in called.items()}
     manifests |= {name: one.manifest for name, one in filed.items()}
 
-    async def record(lookup: Lookup, call: Called) -> None:
+    async def record(lookup: Lookup, call_id: UUID, call: Called) -> None:
         async with ground.database.work() as work:
-            await end_lookup(lookup, call, work, manifest=manifests[lookup.register], sealer=sealer)
+            await end_lookup(lookup, call_id, call, work, manifest=manifests[lookup.register], sealer=sealer)
 
-    counter = Counter(manifests, called, sealer, ground.database.sources.new_id, record)
+    counter = Counter(manifests, called, sealer, record)
     add_routes(ground.http, ground.database, counter, sealer, an_hour=settings.lookups_an_hour)
     lanes = [calls_lane(one, desk) for one in called.values()] + [files_lane(one, desk) for one in filed.values()]
     return Service(
@@ -114,7 +115,7 @@ def calls_lane(bridge: Bridge, desk: Desk) -> Lane:
         call=partial(ask, bridge=bridge, desk=desk),
         record=partial(record_outcome, manifest=manifest, sealer=desk.sealer),
         gate=partial(may_go, manifest=manifest),
-        slots=manifest.limits.concurrency - manifest.limits.for_counter,
+        slots=manifest.limits.for_cases,
         timeout_s=_longest(manifest) + BEFORE_AND_AFTER_S,
     )
 

@@ -3,11 +3,12 @@
 import json
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 from bridge_kit.cache import Kept, good_now
 from bridge_kit.manifest import Manifest
 from bridge_kit.policy import Ended, after
-from bridge_kit.register import learned
+from bridge_kit.register import ended, learned
 from bridge_kit.weather import weather
 from wanderamt.backbone.work import Work
 from wanderamt.kernel.decision import Pause
@@ -37,9 +38,9 @@ class Begun:
 
 
 async def begin_lookup(
-    lookup: Lookup, fingerprint: bytes, work: Work, *, manifests: Manifests, an_hour: int, room: bool
+    lookup: Lookup, fingerprint: bytes, call_id: UUID, work: Work, *, manifests: Manifests, an_hour: int
 ) -> Begun | Refusal:
-    """`room`: a slot of the counter is free. Takes a moment of the register's pace when a call shall go."""
+    """Takes a moment of the register's pace, and a place of the counter's, when a call shall go."""
     manifest = manifests.get(lookup.register)
     if not manifest:
         return may_look(lookup, manifest) or TOO_MANY_LOOKUPS
@@ -55,15 +56,16 @@ async def begin_lookup(
     stale = good_now(kept, rules, down=True, now=work.now)
     if fresh := good_now(kept, rules, down=False, now=work.now):
         return Begun(fresh, None, down)
-    if not room:
-        return Begun(None, None, down, stale)
-    wait_s = await take_moment(work, manifest)
+    wait_s = await take_moment(work, manifest, str(call_id), counter=True) if fingerprint else None
     return Begun(None, None if isinstance(wait_s, Pause) else wait_s, down, stale)
 
 
-async def end_lookup(lookup: Lookup, called: Called, work: Work, *, manifest: Manifest, sealer: Sealer) -> None:
+async def end_lookup(
+    lookup: Lookup, call_id: UUID, called: Called, work: Work, *, manifest: Manifest, sealer: Sealer
+) -> None:
     """Also of calls for which nobody waits any more: the next who asks finds the answer."""
     state, _ = await registers.lock_register(work, manifest.id)
+    state = ended(state, str(call_id))
     await remember(work, manifest, learned(state, manifest, called.verdict, took_s=called.took_s, now=work.now))
     given = answer_in(called, manifest, lookup.operation)
     if given and given.verdict in DELIVERS and manifest.operations[lookup.operation].cache:

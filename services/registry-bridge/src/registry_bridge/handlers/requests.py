@@ -3,7 +3,7 @@
 from bridge_kit.cache import Kept
 from bridge_kit.manifest import Kind, Manifest
 from bridge_kit.policy import Ended, ForHuman, after, next_beat
-from bridge_kit.register import learned, reserve
+from bridge_kit.register import ended, learned, reserve, room
 from bridge_kit.verdict import Malformed, Raw
 from bridge_kit.verdict import Verdict as Told
 from wanderamt.backbone.dead import find_dead, revive, throw_away, unpark
@@ -62,8 +62,12 @@ async def on_register_requested(event: RegisterRequested, work: Work, *, manifes
 
 
 async def may_go(free: int, work: Work, *, manifest: Manifest) -> int | Pause:
-    """How many calls this register bears now. Takes none of them: `claim_question` does, under the same lock."""
+    """How many calls this register bears now, whichever process makes them. Takes none: `claim_question` does, under
+    the same lock."""
     state, _ = await registers.lock_register(work, manifest.id)
+    free = min(free, room(state, manifest, counter=False, now=work.now))
+    if free <= 0:
+        return 0
     seen, given = reserve(state, free, manifest, now=work.now)
     if not isinstance(given, Pause):
         return len(given)
@@ -83,7 +87,7 @@ async def claim_question(
         return beat
     if attempt.interrupted and not request.maybe:
         await requests.note_maybe(work, request.id)
-    wait_s = await take_moment(work, manifest)
+    wait_s = await take_moment(work, manifest, str(request.id))
     if isinstance(wait_s, Pause):
         return Retry(wait_s.look_again_s, wait_s.reason)
     return Task(request=request, beat=beat, attempt=attempt, wait_s=wait_s)
@@ -104,6 +108,7 @@ async def record_outcome(
     match outcome:
         case Called():
             state, _ = await registers.lock_register(work, manifest.id)
+            state = ended(state, str(request.id))
             state = learned(state, manifest, outcome.verdict, took_s=outcome.took_s, now=work.now)
             await remember(work, manifest, state)
             request, step = learn(request, outcome, manifest)

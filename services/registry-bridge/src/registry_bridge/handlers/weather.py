@@ -7,7 +7,7 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 from bridge_kit.exchange import late
 from bridge_kit.manifest import Limits, Manifest
 from bridge_kit.pacing import moments
-from bridge_kit.register import RegisterState, reserve
+from bridge_kit.register import RegisterState, begun, reserve, room
 from bridge_kit.weather import Waiting, Weather, outlook, weather
 from wanderamt.backbone.work import Work
 from wanderamt.contracts import RegisterWeatherChanged
@@ -45,7 +45,7 @@ async def remember(work: Work, manifest: Manifest, state: RegisterState) -> None
     await registers.save_state(work, manifest.id, state)
 
 
-async def take_moment(work: Work, manifest: Manifest) -> float | Pause:
+async def take_moment(work: Work, manifest: Manifest, call_id: str, *, counter: bool = False) -> float | Pause:
     """Seconds until a call to this register may go, which is then taken: of its pace, and of its portal's."""
     state, _ = await registers.lock_register(work, manifest.id)  # before its portal, as everybody does
     portal_s = 0.0
@@ -58,10 +58,13 @@ async def take_moment(work: Work, manifest: Manifest) -> float | Pause:
             return moment
         portal_s = (moment[0] - work.now).total_seconds()
         await registers.save_state(work, name, replace(seen, pace=pace))
+    if room(state, manifest, counter=counter, now=work.now) <= 0:
+        return Pause("as many calls as it bears are under way")
     state, given = reserve(state, 1, manifest, now=work.now)
-    await remember(work, manifest, state)
     if isinstance(given, Pause):
+        await remember(work, manifest, state)
         return given
+    await remember(work, manifest, begun(state, manifest, call_id, counter=counter, now=work.now))
     return max(portal_s, (given[0] - work.now).total_seconds(), 0.0)
 
 
