@@ -154,6 +154,7 @@ async def desk(make_database: Any, badge: Any, servers: Any, former: Authority) 
         sealing_key=SecretStr(badge.sealing_key),
         document_key=SecretStr(badge.secrets.document_key),
         document_certificate=badge.secrets.document_certificate,
+        assertion_key=SecretStr(badge.secrets.assertion_key),
         former_certificates=former.trust.pem,
     )
     service = build(settings)
