@@ -1,11 +1,15 @@
 """Intake's door: good entries are taken, bad ones are told why, nothing is lost."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from uuid_utils.compat import uuid7
+from wanderamt.backbone.sources import utc_now
+from wanderamt.contracts import RegisterRequested
+from wanderamt.security.assertions import EXPIRED, OF_ANOTHER, Assertion, VoucherReader
 from wanderamt.security.roles import Role
 from wanderamt.shell.http import MAX_BODY_BYTES
 
@@ -22,6 +26,20 @@ async def test_an_entry_opens_a_case_and_writes_its_events_in_the_same_transacti
     rows = await desk.rows("SELECT version, type FROM outbox ORDER BY id")
     assert [row["version"] for row in rows] == [1, 2]
     assert rows[1]["type"] == "at.wanderamt.case.register-requested.v1"
+
+
+async def test_a_request_to_a_register_is_signed_for_its_officer_case_and_purpose(desk: Any, badge: Any) -> None:
+    await desk.sync(desk.entry())
+    [row] = await desk.rows("SELECT value FROM outbox WHERE type = 'at.wanderamt.case.register-requested.v1'")
+    asked = RegisterRequested.model_validate_json(row["value"])
+    mine = Assertion(
+        "tester@linz", asked.case_id, asked.request_id, asked.register_name, asked.operation, asked.purpose
+    )
+    reader = VoucherReader(badge.secrets.assertion_public_key)
+    assert reader.why_not(asked.assertion, mine, now=utc_now()) == ""
+    assert reader.why_not(asked.assertion, mine, now=asked.deadline + timedelta(seconds=1)) == EXPIRED
+    assert reader.why_not(asked.assertion, replace(mine, officer="other@linz"), now=utc_now()) == OF_ANOTHER
+    assert reader.why_not(asked.assertion, replace(mine, case_id=uuid7()), now=utc_now()) == OF_ANOTHER
 
 
 async def test_a_service_without_a_register_is_final_at_once_and_its_document_is_ordered(desk: Any) -> None:

@@ -10,11 +10,19 @@ from bridge_kit.adapter import HttpReply, Stamp
 from bridge_kit.bridge import Bridge
 from bridge_kit.verdict import Ambiguous, AuthFailed, Done, Malformed, NotFound, Rejected, RetryLater, Unknown, Verdict
 from registry_bridge.bridges.residents.models import Person
-from registry_bridge.bridges.residents.simulator import ResidentsKnobs, Simulator
+from registry_bridge.bridges.residents.simulator import Known, ResidentsKnobs, Simulator
 from uuid_utils.compat import uuid7
 
 KNOWN = Person(given_name="Šemsa", family_name="Öztürk", birth_date=date(1971, 12, 31))
 YEAR_ALONE = Person(given_name="Šemsa", family_name="Öztürk", birth_year=1971)
+LOCKED = Person(given_name="Ana", family_name="Gruber", birth_date=date(1980, 1, 1))
+TWINS = Person(given_name="Jan", family_name="Novák", birth_year=1990)
+PEOPLE = [
+    Known("Öztürk", "Šemsa", "1971-12-31"),
+    Known("Gruber", "Ana", "1980-01-01", locked=True),
+    Known("Novák", "Jan", "1990-02-01"),
+    Known("Novák", "Jan", "1990-03-01"),
+]
 UNKNOWN = KNOWN.model_copy(update={"family_name": "Niemand"})
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 FAULT = f'<s:Envelope xmlns:s="{SOAP}"><s:Body><s:Fault><faultcode>{{code}}</faultcode><faultstring>x</faultstring>{{detail}}</s:Fault></s:Body></s:Envelope>'
@@ -31,8 +39,7 @@ def bridge(connect: Callable[[str, str], Bridge]) -> Bridge:
 
 @pytest_asyncio.fixture
 async def simulator(serve: Any, connect: Callable[[str, str], Bridge]) -> AsyncIterator[tuple[Simulator, Bridge]]:
-    people = frozenset({(KNOWN.family_name, KNOWN.given_name, str(KNOWN.birth_date))})
-    register = Simulator(people, QUIET)
+    register = Simulator(PEOPLE, QUIET)
     bridge = connect("residents", await serve(register))
     yield register, bridge
     await bridge.wire.close()
@@ -50,7 +57,10 @@ async def test_the_register_confirms_whom_it_knows_and_has_no_data_on_others(
     confirmed = await ask(bridge, KNOWN)
     assert isinstance(confirmed, Done)
     assert confirmed.result.model_dump()["municipality"] == "Linz"
+    assert confirmed.result.model_dump()["record_number"]
     assert await ask(bridge, UNKNOWN) == NotFound()
+    assert await ask(bridge, LOCKED) == NotFound()
+    assert await ask(bridge, TWINS) == Ambiguous()
     assert isinstance(await ask(bridge, YEAR_ALONE), Done)
     assert await ask(bridge, YEAR_ALONE.model_copy(update={"birth_year": 1970})) == NotFound()
 
@@ -63,6 +73,8 @@ async def test_the_register_confirms_whom_it_knows_and_has_no_data_on_others(
         ({"html_share": 1.0}, Malformed("http_200_text_html")),
         ({"cut_share": 1.0}, Malformed("http_200_transporterror")),
         ({"knows_nobody": True}, NotFound()),
+        ({"fail_next": 1, "fault_with_200_share": 1.0}, RetryLater("f501")),
+        ({"portal_refuses": True}, AuthFailed("portal")),
     ],
 )
 async def test_a_register_in_trouble_ends_in_the_right_verdict(

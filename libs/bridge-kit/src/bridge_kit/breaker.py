@@ -92,6 +92,11 @@ def after_call(breaker: Breaker, rules: Breaking, *, failed: bool, took_s: float
     return counted
 
 
+def probe_given_back(breaker: Breaker) -> Breaker:
+    """The call that was to be the probe did not go: the next may be it."""
+    return replace(breaker, phase=Phase.OPEN, until=None) if breaker.phase is Phase.PROBING else breaker
+
+
 def in_window(breaker: Breaker, rules: Breaking, *, now: datetime) -> Share:
     moved = _moved(breaker, rules, now=now)
     if not moved.half_from:

@@ -12,7 +12,7 @@ from typing import Final
 from pydantic import TypeAdapter
 from wanderamt.kernel.decision import Pause
 
-from bridge_kit.breaker import Breaker, after_call, may_go
+from bridge_kit.breaker import Breaker, after_call, may_go, probe_given_back
 from bridge_kit.manifest import Manifest
 from bridge_kit.pacing import Pace, held, moments
 from bridge_kit.verdict import AuthFailed, Malformed, RetryLater, Throttled, Unknown, Verdict
@@ -89,6 +89,11 @@ def begun(state: RegisterState, manifest: Manifest, id_: str, *, counter: bool, 
 
 def ended(state: RegisterState, id_: str) -> RegisterState:
     return replace(state, running=tuple(one for one in state.running if one.id != id_))
+
+
+def not_called(state: RegisterState, id_: str) -> RegisterState:
+    """What was taken for a call that then did not go: its place, and the probe if it was one."""
+    return replace(ended(state, id_), breaker=probe_given_back(state.breaker))
 
 
 def learned(

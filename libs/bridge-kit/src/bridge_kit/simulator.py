@@ -35,6 +35,10 @@ class Knobs(BaseModel):
 
     latency_s: float = Field(0.05, ge=0)
     jitter_s: float = Field(0.0, ge=0)
+    latency_curve: list[tuple[float, float]] = Field(
+        [],
+        description="(share, seconds): that share of the calls takes at most so long; instead of latency and jitter.",
+    )
     error_share: float = Field(0.0, ge=0, le=1)
     html_share: float = Field(0.0, ge=0, le=1, description="HTTP 200 with a page of some proxy.")
     cut_share: float = Field(0.0, ge=0, le=1, description="An answer that ends in its middle.")
@@ -109,7 +113,7 @@ class HttpRegister(Generic[K]):
             return Response("<html><body>who are you</body></html>", 401, media_type="text/html")
         if knobs.per_s and self._in_last_second() > knobs.per_s:
             return Response(status_code=429, headers={"Retry-After": "1"})
-        await asyncio.sleep(max(0.0, knobs.latency_s + self._rng.uniform(-1, 1) * knobs.jitter_s))
+        await asyncio.sleep(self._latency_s())
         if call_id in knobs.fail_ids:
             return broken()
         if knobs.fail_next:
@@ -126,6 +130,17 @@ class HttpRegister(Generic[K]):
             half = bytes(answer.body)[: len(answer.body) // 2]
             return Response(half, answer.status_code, media_type=answer.media_type)
         return answer
+
+    def _latency_s(self) -> float:
+        knobs = self.knobs
+        if not knobs.latency_curve:
+            return max(0.0, knobs.latency_s + self._rng.uniform(-1, 1) * knobs.jitter_s)
+        drawn, (before, least_s) = self._rng.random(), (0.0, 0.0)
+        for share, most_s in sorted(knobs.latency_curve):
+            if drawn <= share and share > before:
+                return least_s + (most_s - least_s) * (drawn - before) / (share - before)
+            before, least_s = share, most_s
+        return least_s
 
     def _chance(self, share: float) -> bool:
         return share > 0 and self._rng.random() < share

@@ -4,7 +4,6 @@ Kept true: nothing is ever downloaded; no entity is resolved and no DTD is read,
 nor a billion laughs come in by an answer; a fault is told by its code alone, for its text may name the person.
 """
 
-import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -71,7 +70,7 @@ class _Reply:
 
 
 class Port:
-    """One port of a WSDL. Building it takes seconds for a large one: see `open_port`."""
+    """One port of a WSDL. Building it takes seconds for a large one: before the loop runs, or in a thread."""
 
     def __init__(self, wsdl: Path) -> None:
         try:
@@ -155,11 +154,6 @@ def _without_none(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _without_none(one) for name, one in value.items() if one is not None}
     return [_without_none(one) for one in value] if isinstance(value, list) else value
-
-
-async def open_port(wsdl: Path) -> Port:
-    """In a thread: a register's WSDL of a megabyte takes more than a second, and the loop serves others meanwhile."""
-    return await asyncio.to_thread(Port, wsdl)
 
 
 def _names(detail: Any) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from wanderamt.kernel.ids import CaseId
 from wanderamt.kernel.refusal import Refusal
 from wanderamt.kernel.sealed import Sealed
 
-from registry_bridge.domain.refusals import NO_BRIDGE, NO_LOOKUP, WRONG_PURPOSE
+from registry_bridge.domain.refusals import NO_LOOKUP, WRONG_PURPOSE
 
 WITHIN_S: Final = 2.0
 FOR_US_S: Final = 0.3  # of it, for the database and the way back
@@ -63,10 +63,8 @@ def kept_under(fingerprint: bytes) -> UUID:
     return UUID(bytes=fingerprint[:16])
 
 
-def may_look(lookup: Lookup, manifest: Manifest | None) -> Refusal | None:
-    operation = manifest.operations.get(lookup.operation) if manifest else None
-    if not manifest:
-        return NO_BRIDGE
+def may_look(lookup: Lookup, manifest: Manifest) -> Refusal | None:
+    operation = manifest.operations.get(lookup.operation)
     if not operation or operation.kind is not Kind.LOOKUP:
         return NO_LOOKUP
     return None if lookup.purpose in operation.purposes else WRONG_PURPOSE

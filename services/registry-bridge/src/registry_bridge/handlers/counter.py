@@ -17,7 +17,7 @@ from wanderamt.security.keys import Sealer
 
 from registry_bridge.domain.lookup import Found, Freshness, KeptAnswer, Lookup, may_look
 from registry_bridge.domain.reading import Reading, Source, delivered
-from registry_bridge.domain.refusals import TOO_MANY_LOOKUPS
+from registry_bridge.domain.refusals import NO_BRIDGE, TOO_MANY_LOOKUPS
 from registry_bridge.domain.request import Answer, Called, answer_of
 from registry_bridge.handlers.requests import DELIVERS, keeping
 from registry_bridge.handlers.weather import Manifests, remember, take_moment
@@ -43,7 +43,7 @@ async def begin_lookup(
     """Takes a moment of the register's pace, and a place of the counter's, when a call shall go."""
     manifest = manifests.get(lookup.register)
     if not manifest:
-        return may_look(lookup, manifest) or TOO_MANY_LOOKUPS
+        return NO_BRIDGE
     if refusal := may_look(lookup, manifest):
         return refusal
     if await readings.count_readings(work, lookup.officer, since=work.now - timedelta(hours=1)) >= an_hour:

@@ -3,7 +3,7 @@
 from bridge_kit.cache import Kept
 from bridge_kit.manifest import Kind, Manifest
 from bridge_kit.policy import Ended, ForHuman, after, next_beat
-from bridge_kit.register import ended, learned, reserve, room
+from bridge_kit.register import ended, learned, not_called, reserve, room
 from bridge_kit.verdict import Malformed, Raw
 from bridge_kit.verdict import Verdict as Told
 from wanderamt.backbone.dead import find_dead, revive, throw_away, unpark
@@ -116,6 +116,8 @@ async def record_outcome(
                 raw = sealer.seal_bytes(request.case_id, outcome.verdict.raw.frozen())
                 await requests.keep_raw(work, request.id, raw)
         case NotAllowed(code):
+            state, _ = await registers.lock_register(work, manifest.id)
+            await remember(work, manifest, not_called(state, str(request.id)))
             step = Answer(Verdict.REFUSED, code)
         case Expired(reason):
             step = expire(request, manifest, reason)

@@ -40,9 +40,13 @@ async def add_request(work: Work, request: Request) -> bool:
 
 
 async def save_request(work: Work, request: Request, *, beside: Sequence[Statement] = ()) -> None:
-    """`beside`: what is written with it, in the same statement."""
+    """An answer nobody could read is thrown away once there is one. `beside`: what is written in the same statement."""
     await work.save(
-        "UPDATE request SET state = $2, verdict = $3, answered_at = $4, maybe = $5, code = $6 WHERE request_id = $1",
+        """
+        UPDATE request SET state = $2, verdict = $3, answered_at = $4, maybe = $5, code = $6,
+                           raw = CASE WHEN $4::timestamptz IS NULL THEN raw END
+        WHERE request_id = $1
+        """,
         request.id,
         request.state,
         request.verdict,

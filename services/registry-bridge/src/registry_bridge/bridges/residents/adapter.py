@@ -71,7 +71,13 @@ class ResidentsAdapter:
 def _of_answer(answer: Any) -> Verdict:
     match answer.Status:
         case "CONFIRMED" if answer.RegisteredSince:
-            return Done(Residence(municipality=answer.Municipality or "", registered_since=answer.RegisteredSince))
+            return Done(
+                Residence(
+                    municipality=answer.Municipality or "",
+                    registered_since=answer.RegisteredSince,
+                    record_number=answer.RecordNumber,
+                )
+            )
         case "NO_DATA":
             return NotFound()
     return Malformed("status")

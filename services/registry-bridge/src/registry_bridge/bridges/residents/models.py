@@ -32,3 +32,4 @@ class Residence(BaseModel):
 
     municipality: str
     registered_since: date
+    record_number: str | None = None
