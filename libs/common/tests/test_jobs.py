@@ -6,10 +6,16 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest_asyncio
+from wanderamt.backbone import replay
 from wanderamt.backbone.database import Database
+from wanderamt.backbone.inbox import Inbox
 from wanderamt.backbone.jobs import LEASE_S, Jobs, Lane
+from wanderamt.backbone.replay import Selection
+from wanderamt.backbone.sources import utc_now
+from wanderamt.backbone.topics import Topics
 from wanderamt.backbone.work import Work
-from wanderamt.kernel.decision import Attempt, Job, Pause, Retry, Unknown
+from wanderamt.contracts import StandCancelled
+from wanderamt.kernel.decision import Attempt, Job, Park, Pause, Retry, Unknown
 
 
 class Call(Job):
@@ -135,6 +141,59 @@ async def test_a_dead_job_parks_its_key_and_nothing_else(desk: Desk) -> None:
     assert [who for who, _ in desk.done] == ["well"] * 3
     await desk.run(lambda: True)
     assert len(desk.done) == 3
+
+
+async def dead_one(desk: Desk) -> Inbox:
+    """A dead job of the key `dead` with two behind it, and what replays it."""
+    desk.poison = {"dead"}
+    async with desk.database.work() as work:
+        work.enqueue(*(Call(who="dead", number=number) for number in range(3)))
+    await desk.run(lambda: bool(desk.attempts))
+    async with asyncio.timeout(5):
+        while not await desk.sql("SELECT 1 FROM job WHERE dead"):
+            await asyncio.sleep(0.02)
+    desk.poison, desk.attempts = set(), []
+    return Inbox("scheduling", {StandCancelled: _nothing}, desk.database, "nowhere:9092", Topics())
+
+
+async def _nothing(_: StandCancelled, __: Work) -> None:
+    return None
+
+
+async def test_a_dead_job_stands_among_the_parked_rows_and_is_set_going_again_by_a_replay(desk: Desk) -> None:
+    inbox = await dead_one(desk)
+    async with desk.database.work() as work:
+        [group] = await replay.groups(work, "scheduling")
+        assert (group.type, group.reason, group.rows) == ("call", "ValueError in record", 1)
+        assert await replay.count(work, "scheduling", Selection(work.now)) == (1, 1)
+    tallies = [tally async for tally in replay.replay(inbox, Selection(utc_now()), who="operator", rate=None)]
+    assert (tallies[-1].replayed, tallies[-1].failed) == (1, 0)
+    await desk.run(lambda: len(desk.done) == 3)
+    assert desk.done == [("dead", 0), ("dead", 1), ("dead", 2)]
+    assert desk.attempts[0].interrupted  # it may have had its effect: whoever claims it is told
+    assert not await desk.sql("SELECT 1 FROM parked")
+
+
+async def test_a_dead_job_thrown_away_lets_what_is_behind_it_go_on(desk: Desk) -> None:
+    inbox = await dead_one(desk)
+    async with desk.database.work() as work:
+        [group] = await replay.groups(work, inbox.consumer)
+        chosen = Selection(work.now, fingerprint=group.fingerprint)
+        assert await replay.discard(work, inbox.consumer, chosen, who="operator", why="asked at the register") == 1
+    await desk.run(lambda: len(desk.done) == 2)
+    assert desk.done == [("dead", 1), ("dead", 2)]
+
+
+async def test_a_dead_job_that_does_not_hold_its_key_lets_the_next_go_on(desk: Desk) -> None:
+    async def record(job: Call, outcome: object, work: Work) -> Park | Retry | None:
+        return Park("a human", holds_key=False) if job.number == 0 else await desk.record(job, outcome, work)
+
+    async with desk.database.work() as work:
+        work.enqueue(*(Call(who="one", number=number) for number in range(3)))
+    await desk.run(lambda: len(desk.done) == 2, replace(desk.lane, record=record))
+    assert desk.done == [("one", 1), ("one", 2)]
+    [row] = await desk.sql("SELECT dead, reason FROM job")
+    assert (row["dead"], row["reason"]) == (True, "a human")
 
 
 async def test_a_claim_that_fails_is_put_off_alone(desk: Desk) -> None:

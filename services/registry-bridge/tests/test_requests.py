@@ -11,7 +11,7 @@ import pytest_asyncio
 from bridge_kit.conformance.mutants import REFERENCE
 from bridge_kit.conformance.reference.library.simulator import open_simulator as open_library
 from bridge_kit.folder import read_folder
-from bridge_kit.manifest import Portal
+from bridge_kit.manifest import OnDead, Portal
 from bridge_kit.simulator import Knobs
 from bridge_kit.verdict import Done, Malformed, Raw
 from pydantic import SecretStr
@@ -153,6 +153,27 @@ async def test_an_order_of_which_somebody_says_that_it_did_not_happen_is_given_a
     assert (await house.until(fee))["verdict"] == "confirmed"
     actions = await house.rows("SELECT who, action, details FROM operator_action WHERE action = 'settle'")
     assert [(one["who"], one["details"]["happened"]) for one in actions] == [("operator", False)]
+
+
+async def test_where_the_manifest_says_so_what_comes_later_of_a_case_goes_on(
+    office: tuple[Simulator, Any],
+) -> None:
+    simulator, house = office
+    manifest = house.manifests["parking"]
+    skipping = manifest.operations["book_fee"].model_copy(update={"on_dead": OnDead.SKIP})
+    [lane] = [one for one in house.service.parts["jobs"].lanes if one.job.QUEUE == "ask-parking"]
+    lane.record.keywords["manifest"] = manifest.model_copy(
+        update={"operations": {**manifest.operations, "book_fee": skipping}}
+    )
+    simulator.knobs = HANGS
+    case_id = uuid7()
+    fee = await house.ask("parking", "book_fee", FEE, case_id=case_id)
+    await house.until(fee, "for_human")
+    simulator.knobs = QUIET
+    later = await house.ask("parking", "find_permit", {"plate": "L 123AB"}, case_id=case_id)
+    assert (await house.until(later))["verdict"] == "not_found"
+    await settle(house, fee, happened=True)
+    assert not await house.rows("SELECT 1 FROM job")
 
 
 async def test_a_register_that_goes_and_comes_back_is_told_of(office: tuple[Simulator, Any]) -> None:

@@ -1,7 +1,7 @@
 """Three registers on the real stack: one hangs and fails, one is dead for good; what the third and the crews notice."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from time import perf_counter
@@ -20,10 +20,10 @@ from wanderamt_bench.stage import Stage, quantile, until
 Knobs = dict[str, float | bool]
 
 THIRD: Knobs = {"latency_s": 0.2, "jitter_s": 0.1}
-WEATHERS: dict[str, dict[str, Knobs]] = {
-    "fair": {"parking": {"latency_s": 0.2, "error_share": 0.0}, "dogs": {"down": False}},
-    "foul": {"parking": {"latency_s": 30.0, "error_share": 0.2}, "dogs": {"down": True}},
-}
+WEATHERS: tuple[dict[str, Knobs], ...] = (
+    {"parking": {"latency_s": 0.2, "error_share": 0.0}, "dogs": {"down": False}},
+    {"parking": {"latency_s": 30.0, "error_share": 0.2}, "dogs": {"down": True}},
+)
 CASES_PER_S = 20.0
 NEIGHBOURS_PER_S = 5.0  # requests to each of the other two
 ASKED = {
@@ -38,50 +38,50 @@ ASKED = {
 
 
 async def bench_neighbours(stage: Stage) -> None:
-    """Each kind of weather in systems of its own, in turns, under the same load; the quantile is of all turns together,
-    for the slowest hundredth of one is a handful."""
-    count = stage.rows(1500)
-    answers: dict[str, list[float]] = {"fair": [], "foul": []}
-    syncs: dict[str, list[float]] = {"fair": [], "foul": []}
-    for turn in range(stage.rounds):
-        order = WEATHERS if turn % 2 == 0 else dict(reversed(WEATHERS.items()))
-        for name, knobs in order.items():
-            answered, synced = await _under(stage, knobs, count)
-            answers[name] += answered
-            syncs[name] += synced
+    """Two systems side by side under the same load, case by case in turns, so that what the machine does hits both:
+    beside the third register all are healthy in one; in the other one hangs and one is dead."""
+    count = stage.rows(1000)
+    async with whole_system(stage) as fair, whole_system(stage) as foul:
+        ways = (fair, foul)
+        for (system, _), knobs in zip(ways, WEATHERS, strict=True):
+            await system.turn("residents", THIRD)
+            for name, turned in knobs.items():
+                await system.turn(name, turned)
+        async with _asked_besides(fair[0]), _asked_besides(foul[0]):
+            await _cases(ways, count // 5)
+            answers: list[list[float]] = [[], []]
+            syncs: list[list[float]] = [[], []]
+            for _ in range(stage.rounds):
+                for place, (answered, synced) in enumerate(await _cases(ways, count)):
+                    answers[place] += answered
+                    syncs[place] += synced
     load = (
-        f"{count} cases at {CASES_PER_S:.0f}/s, {NEIGHBOURS_PER_S:.0f}/s to each neighbour; parking at 30 s with a fifth"
-        f" of errors, dogs dead; {stage.rounds} turns together"
+        f"{count * stage.rounds} cases each at {CASES_PER_S / 2:.0f}/s, {NEIGHBOURS_PER_S:.0f}/s to each neighbour;"
+        " parking at 30 s with a fifth of errors, dogs dead"
     )
-    for what, seen in (("third register's p99", answers), ("/sync p99", syncs)):
-        fair, foul = (quantile(seen[name], 0.99) * 1000 for name in ("fair", "foul"))
-        stage.note(f"{what} beside a register at 30 s and a dead one / beside healthy ones", "ms", [(fair, foul)], load)
+    for what, (well, ill) in (("third register's p99", answers), ("/sync p99", syncs)):
+        pair = (quantile(well, 0.99) * 1000, quantile(ill, 0.99) * 1000)
+        stage.note(f"{what} beside a register at 30 s and a dead one / beside healthy ones", "ms", [pair], load)
 
 
-async def _under(stage: Stage, knobs: dict[str, Knobs], count: int) -> tuple[list[float], list[float]]:
-    async with whole_system(stage) as (system, door):
-        await system.turn("residents", THIRD)
-        for name, turned in knobs.items():
-            await system.turn(name, turned)
-        await _cases(system, door, count // 5)
-        return await _cases(system, door, count)
-
-
-async def _cases(system: Untraced, door: Door, count: int) -> tuple[list[float], list[float]]:
-    """Seconds from request to answer of the third register, and of each /sync."""
+async def _cases(ways: Sequence[tuple[Untraced, Door]], count: int) -> list[tuple[list[float], list[float]]]:
+    """Of each way: seconds from request to answer of the third register, and of each /sync."""
     begun_at, loop = utc_now(), asyncio.get_running_loop()
-    begun, syncs = loop.time(), []
+    begun = loop.time()
+    syncs: list[list[float]] = [[] for _ in ways]
 
-    async def one() -> None:
+    async def one(place: int, door: Door) -> None:
         sent = perf_counter()
         await door.sync(door.lines(1))
-        syncs.append(perf_counter() - sent)
+        syncs[place].append(perf_counter() - sent)
 
-    async with _asked_besides(system), asyncio.TaskGroup() as group:
-        for number in range(count):
+    async with asyncio.TaskGroup() as group:
+        for number in range(count * len(ways)):
             await asyncio.sleep(max(0.0, begun + number / CASES_PER_S - loop.time()))
-            group.create_task(one())
-    return await _answered(system, begun_at, count), syncs
+            place = number % len(ways)
+            group.create_task(one(place, ways[place][1]))
+    answers = [await _answered(system, begun_at, count) for system, _ in ways]
+    return list(zip(answers, syncs, strict=True))
 
 
 async def _answered(system: Untraced, since: datetime, count: int) -> list[float]:

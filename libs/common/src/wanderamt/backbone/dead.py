@@ -16,22 +16,31 @@ TOPIC = "job "  # then the queue: no Kafka topic has a space
 AT_LEAST_S = 3600.0  # a job set going again has so long, whatever its deadline was
 
 
-async def bury(work: Work, job_id: UUID, lease: UUID, job: Job, reason: str, *, consumer: str) -> bool:
-    """False when the lease is another's by now."""
+async def bury(
+    work: Work, job_id: UUID, lease: UUID, job: Job, reason: str, *, consumer: str, holds_key: bool = True
+) -> bool:
+    """False when the lease is another's by now. A job that does not hold its key gets one of its own."""
     seq = await work.db.fetchval(
-        "UPDATE job SET dead = true, reason = $3, lease = NULL WHERE id = $1 AND lease = $2 RETURNING seq",
+        """
+        UPDATE job SET dead = true, reason = $3, lease = NULL, key = key || CASE WHEN $4 THEN '' ELSE ' ' || id END
+        WHERE id = $1 AND lease = $2 RETURNING seq
+        """,
         job_id,
         lease,
         reason,
-    )
-    await work.db.execute(
-        "UPDATE job SET behind = true WHERE queue = $1 AND key = $2 AND seq > $3 AND NOT behind",
-        job.QUEUE,
-        job.key,
-        seq,
+        holds_key,
     )
     if seq is None:
         return False
+    if holds_key:
+        await work.db.execute(
+            "UPDATE job SET behind = true WHERE queue = $1 AND key = $2 AND seq > $3 AND NOT behind",
+            job.QUEUE,
+            job.key,
+            seq,
+        )
+    else:
+        work.woken.add(JOB_CHANNEL)
     body = json.dumps(job.model_dump(mode="json")).encode()
     await park(
         work.db,

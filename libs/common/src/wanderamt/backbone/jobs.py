@@ -253,15 +253,16 @@ class Jobs:
         match again:
             case Retry() | Unknown():
                 mine = await self._put_off(claimed, again, work)
-            case Park(reason):
-                mine = await self._bury(claimed, reason, work)
+            case Park(reason, holds_key):
+                mine = await self._bury(claimed, reason, work, holds_key=holds_key)
             case _:
                 mine = await _finish(claimed, work)
         if not mine:
             raise LeaseLost
 
-    async def _bury(self, claimed: Claimed, reason: str, work: Work) -> bool:
-        return await bury(work, claimed.id, claimed.lease, claimed.job, reason, consumer=self.database.owner)
+    async def _bury(self, claimed: Claimed, reason: str, work: Work, *, holds_key: bool = True) -> bool:
+        consumer = self.database.owner
+        return await bury(work, claimed.id, claimed.lease, claimed.job, reason, consumer=consumer, holds_key=holds_key)
 
     async def _put_off(self, claimed: Claimed, again: Retry | Unknown, work: Work) -> bool:
         after_s = again.after_s * (1 + JITTER * self.rng.uniform(-1, 1))

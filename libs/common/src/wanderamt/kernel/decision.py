@@ -87,9 +87,10 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Park:
-    """Nobody but a human can say how it goes on: the job stays, dead, and its key waits."""
+    """Only a human can say how it goes on: the job stays, dead. `holds_key`: what comes later of its key waits."""
 
     reason: str
+    holds_key: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from bridge_kit.files import Look
 from bridge_kit.manifest import Manifest, files_of
 from bridge_kit.policy import Ended, after, later
 from bridge_kit.register import learned, reserve
-from bridge_kit.verdict import AuthFailed, NotFound, Rejected, RetryLater
+from bridge_kit.verdict import AuthFailed, NotFound, RetryLater
 from bridge_kit.verdict import Verdict as Told
 from structlog import get_logger
 from wanderamt.backbone.work import Work
@@ -110,8 +110,6 @@ def _answers(rows: Iterable[Row], manifest: Manifest) -> dict[RequestId, Answer]
         step = after(operation, row.verdict, Attempt(1, interrupted=False))
         if isinstance(step, Ended):
             answers[RequestId(row.call_id)] = answer_of(step)
-        elif isinstance(row.verdict, Rejected):
-            answers[RequestId(row.call_id)] = Answer(Verdict.REFUSED, row.verdict.code)
     return answers
 
 

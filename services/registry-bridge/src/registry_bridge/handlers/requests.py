@@ -1,7 +1,7 @@
 """Requests from cases, and how their calls ended."""
 
 from bridge_kit.cache import Kept
-from bridge_kit.manifest import Kind, Manifest
+from bridge_kit.manifest import Kind, Manifest, OnDead
 from bridge_kit.policy import Ended, ForHuman, after, next_beat
 from bridge_kit.register import ended, learned, not_called, reserve, room
 from bridge_kit.verdict import Malformed, Raw
@@ -130,7 +130,7 @@ async def record_outcome(
             return None
         case ForHuman(code):
             await requests.save_request(work, leave_to_human(request, step))
-            return Park(code)
+            return Park(code, holds_key=manifest.operations[request.operation].on_dead is OnDead.PARK)
     await requests.save_request(work, request)
     return step
 
