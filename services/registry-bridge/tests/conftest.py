@@ -165,7 +165,7 @@ def open_house(make_database: Any) -> Callable[..., AbstractAsyncContextManager[
                 kafka_bootstrap_servers="nowhere:9092",
                 token_public_key=secrets.token_public_key,
                 sealing_key=SecretStr(secrets.sealing_key),
-                assertion_public_key=secrets.assertion_public_key,
+                assertion_key=SecretStr(secrets.assertion_key),
                 bridges={name: settings.get(name) or _connected(name, url) for name, url in urls.items()},
                 **{name: value for name, value in settings.items() if name not in urls},
             )

@@ -84,7 +84,7 @@ def dies(chance: random.Random) -> Any:
     return at
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 async def test_the_service_killed_at_any_moment_loses_and_doubles_nothing(
     serve: Any, open_house: Any, seed: int
 ) -> None:

@@ -79,7 +79,6 @@ def _keys(secrets: Secrets) -> dict[str, str]:
         "WANDERAMT_SEALING_KEY": secrets.sealing_key,
         "WANDERAMT_DOCUMENT_KEY": secrets.document_key,
         "WANDERAMT_ASSERTION_KEY": secrets.assertion_key,
-        "WANDERAMT_ASSERTION_PUBLIC_KEY": secrets.assertion_public_key,
         "WANDERAMT_DOCUMENT_CERTIFICATE": secrets.document_certificate,
     }
 

@@ -48,7 +48,6 @@ class Secrets:
     document_key: str
     document_certificate: str
     assertion_key: str
-    assertion_public_key: str
     sftp_key: str
     sftp_key_public: str
     sftp_host_key: str
@@ -68,7 +67,7 @@ class Secrets:
             document_certificate=certificate,
             **dict(zip(("sftp_key", "sftp_key_public"), _ssh_keys(), strict=True)),
             **dict(zip(("sftp_host_key", "sftp_host_key_public"), _ssh_keys(), strict=True)),
-            **dict(zip(("assertion_key", "assertion_public_key"), new_key_pair(), strict=True)),
+            assertion_key=new_master_key(),
         )
 
     @classmethod

@@ -119,7 +119,6 @@ class System:
             "WANDERAMT_DOCUMENT_CERTIFICATE": secrets.document_certificate,
             "WANDERAMT_TRACE_FOLDER": str(self.state.sub("traces")),
             "WANDERAMT_ASSERTION_KEY": secrets.assertion_key,
-            "WANDERAMT_ASSERTION_PUBLIC_KEY": secrets.assertion_public_key,
             "WANDERAMT_BRIDGES": json.dumps(self.bridges()),
             "WANDERAMT_SMS_URL": f"{self.url('sms')}/messages",
             "WANDERAMT_SMS_KEY": secrets.sms_key,

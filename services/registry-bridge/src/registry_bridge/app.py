@@ -14,7 +14,7 @@ from bridge_kit.transport import Identity
 from pydantic import SecretStr
 from wanderamt.backbone.clock import Clock
 from wanderamt.backbone.jobs import Lane
-from wanderamt.security.assertions import VoucherReader
+from wanderamt.security.assertions import Voucher
 from wanderamt.security.keys import Sealer
 from wanderamt.shell.service import Ground, Service
 
@@ -44,7 +44,7 @@ def build(settings: Settings | None = None) -> Service:
     def now() -> datetime:
         return ground.database.sources.clock()
 
-    desk = Desk(sealer, VoucherReader(settings.assertion_public_key), now)
+    desk = Desk(sealer, Voucher(settings.assertion_key), now)
     called, filed = _connected(settings)
     manifests = {name: one.manifest for name, one in called.items()}
     manifests |= {name: one.manifest for name, one in filed.items()}

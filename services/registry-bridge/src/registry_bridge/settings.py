@@ -22,9 +22,7 @@ class Settings(ServiceSettings):
         description='registers that are connected, as JSON by name: {"residents": {"url": "https://…", "secrets": {}}}'
     )
     bridge_folders: list[Path] = Field([], description="folders of the city's own bridges, as a JSON list")
-    assertion_public_key: str = Field(
-        description="PEM of the key by which intake says in whose name a register is asked"
-    )
+    assertion_key: SecretStr = Field(description="32 bytes in base64, shared with intake alone")
     lookups_an_hour: int = Field(
         30, ge=1, description="at the counter, of one officer; more are refused and written down"
     )

@@ -61,7 +61,7 @@ async def _garbled(candidate: Candidate, root: Path) -> None:
 
 
 async def _resumed(candidate: Candidate, root: Path) -> None:
-    """A process dies at each step; rows that were kept are not taken again."""
+    """What was read is written down, its content and how far: check 6 kills the process between two portions."""
     folder = root / "resumed"
     folder.mkdir()
     rig = FileRig(candidate, folder)

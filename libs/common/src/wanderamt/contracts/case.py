@@ -47,7 +47,7 @@ class RegisterRequested(CaseEvent):
     purpose: str
     officer: str
     deadline: AwareDatetime
-    assertion: str | None = Field(None, description="Signed by intake: that this officer asks this, for this case.")
+    assertion: str | None = Field(None, description="By intake: that this officer asks this, for this case.")
 
 
 class CaseFinished(CaseEvent):

@@ -80,6 +80,12 @@ def signing(private_key: Annotated[Path, typer.Argument(help="File to write the 
     typer.echo(public)
 
 
+@key.command("assertion")
+def assertion() -> None:
+    """Make a new key by which intake tells the registry bridge in whose name a register is asked. Both hold it."""
+    typer.echo(new_master_key())
+
+
 @key.command("sealing")
 def sealing() -> None:
     """Make a new master key for sealed data. Losing it loses the data it sealed: keep a copy in two places."""

@@ -15,7 +15,7 @@ from bridge_kit.bridge import Bridge
 from bridge_kit.exchange import Laid, Lay, LookThere, Portion, ReadOn, SendBack, Trouble
 from bridge_kit.files import Look
 from bridge_kit.policy import ForHuman
-from wanderamt.security.assertions import VoucherReader
+from wanderamt.security.assertions import Voucher
 from wanderamt.security.keys import Sealer
 
 from registry_bridge.domain.request import Called, FilesDone, FilesTask, NotAllowed, Request, Task
@@ -26,11 +26,11 @@ class Desk:
     """What every call needs: keys, and the time."""
 
     sealer: Sealer
-    vouchers: VoucherReader
+    voucher: Voucher
     clock: Callable[[], datetime]
 
     def why_not(self, request: Request) -> str:
-        return self.vouchers.why_not(request.assertion, request.asserted(), now=self.clock())
+        return self.voucher.why_not(request.assertion, request.asserted(), now=self.clock())
 
 
 async def ask(task: Task | ForHuman, *, bridge: Bridge, desk: Desk) -> Called | ForHuman | NotAllowed:
