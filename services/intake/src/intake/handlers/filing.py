@@ -10,7 +10,6 @@ from typing import NamedTuple
 from wanderamt.backbone.tracing import traced
 from wanderamt.backbone.work import Work
 from wanderamt.contracts import RegisterRequested
-from wanderamt.contracts.case import CaseEvent
 from wanderamt.kernel.ids import CaseId, DeviceId, DocumentId, EntryId, StandId
 from wanderamt.security.assertions import Assertion
 from wanderamt.security.keys import Sealer
@@ -69,9 +68,8 @@ class Filing:
         work, before = self.work, self.files.get(case.id)
         changed = [name for one in happened if isinstance(one, Filled) for name in one.fields]
         parts = reseal(before.parts if before else Parts(), case.form, changed, case_id=case.id, sealer=self.sealer)
-        events = [
-            vouched(event, self.sealer) for event in told(happened, case, parts, officer=by.officer, now=work.now)
-        ]
+        events = told(happened, case, parts, officer=by.officer, now=work.now)
+        events = [vouched(one, self.sealer) if type(one) is RegisterRequested else one for one in events]
         number = (before.told if before else 0) + len(events)
         work.emit(*events, version=number)
         ended = work.now if case.state is CaseState.FINAL else None
@@ -163,9 +161,9 @@ class Filing:
         return ordered
 
 
-def vouched(event: CaseEvent, sealer: Sealer) -> CaseEvent:
-    """A request to a register says in whose name it is asked, and by our signature that it is so."""
-    if not isinstance(event, RegisterRequested) or not sealer.voucher:
+def vouched(event: RegisterRequested, sealer: Sealer) -> RegisterRequested:
+    """A request to a register says in whose name it is asked, and by our key that it is so."""
+    if not sealer.voucher:
         return event
     assertion = Assertion(
         officer=event.officer,
