@@ -40,7 +40,7 @@ ASKED = {
 async def bench_neighbours(stage: Stage) -> None:
     """Two systems side by side under the same load, case by case in turns, so that what the machine does hits both:
     beside the third register all are healthy in one; in the other one hangs and one is dead."""
-    count = stage.rows(1000)
+    count = stage.rows(1500)
     async with whole_system(stage) as fair, whole_system(stage) as foul:
         ways = (fair, foul)
         for (system, _), knobs in zip(ways, WEATHERS, strict=True):
