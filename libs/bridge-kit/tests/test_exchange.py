@@ -7,7 +7,9 @@ import pytest
 from bridge_kit.adapter import Row
 from bridge_kit.conformance.mutants import archive
 from bridge_kit.exchange import (
+    AND_MORE,
     EXCHANGE,
+    MAX_REJECTS,
     Exchange,
     Known,
     Lay,
@@ -107,6 +109,22 @@ def test_a_file_that_should_be_there_is_missed(manifest: Manifest) -> None:
     exchange = laid(exchange, "orders-20261123.csv")
     assert late(exchange, manifest, now=EVENING + timedelta(hours=8)) == []
     assert late(exchange, manifest, now=EVENING + timedelta(hours=9)) == ["answers-20261124.csv"]
+
+
+def test_orders_of_a_second_evening_do_not_silence_the_alarm_for_the_first(manifest: Manifest) -> None:
+    exchange = Exchange()
+    for evening in (EVENING, EVENING + timedelta(days=1)):
+        exchange, _ = next_step(exchange, manifest, waiting=1, outstanding=0, now=evening)
+        exchange = laid(exchange, exchange.outgoing[-1].name)
+    assert late(exchange, manifest, now=EVENING + timedelta(days=1, hours=1)) == ["answers-20261124.csv"]
+
+
+def test_a_file_with_more_unreadable_rows_than_are_told_says_that_there_are_more(manifest: Manifest) -> None:
+    exchange = with_file(manifest)
+    many = tuple((number, "fields") for number in range(1, MAX_REJECTS + 500))
+    exchange, _ = took(exchange, exchange.incoming[0], Portion((), many, ends_at=10, line=1, ended=True, sha256="s"))
+    assert len(exchange.incoming[0].rejects) == MAX_REJECTS
+    assert exchange.incoming[0].rejects[-1] == (MAX_REJECTS, AND_MORE)
 
 
 def test_all_of_it_survives_its_row(manifest: Manifest) -> None:

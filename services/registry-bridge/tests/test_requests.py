@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,13 +11,13 @@ import pytest_asyncio
 from bridge_kit.conformance.mutants import REFERENCE
 from bridge_kit.conformance.reference.library.simulator import open_simulator as open_library
 from bridge_kit.folder import read_folder
-from bridge_kit.manifest import OnDead, Portal
+from bridge_kit.manifest import Day, Maintenance, OnDead, Portal
 from bridge_kit.simulator import Knobs
 from bridge_kit.verdict import Done, Malformed, Raw
 from pydantic import SecretStr
 from registry_bridge.bridges.parking.models import Booked
 from registry_bridge.bridges.parking.simulator import Simulator
-from registry_bridge.handlers.requests import find_raw, settle_request, take_reading
+from registry_bridge.handlers.requests import find_raw, may_go, settle_request, take_reading
 from registry_bridge.handlers.weather import take_moment
 from registry_bridge.settings import BridgeSettings
 from uuid_utils.compat import uuid7
@@ -192,6 +192,16 @@ async def test_a_register_that_goes_and_comes_back_is_told_of(office: tuple[Simu
     assert told[0]["register_name"] == "parking"
     assert told[0]["waiting"] == 15
     assert not {"L 00001A"} & set(str(told))
+
+
+async def test_a_maintenance_that_begins_while_nothing_is_under_way_is_told(office: tuple[Simulator, Any]) -> None:
+    _, house = office
+    all_day = [Maintenance(days=tuple(Day), begins=time(hour), ends=time((hour + 13) % 24)) for hour in (0, 12)]
+    closed = house.manifests["parking"].model_copy(update={"maintenance": tuple(all_day)})
+    for _ in range(2):
+        async with house.database.work() as work:
+            assert isinstance(await may_go(1, work, manifest=closed), Pause)
+    assert [one["sky"] for one in await house.told(RegisterWeatherChanged)] == ["closed"]
 
 
 async def test_an_answer_nobody_can_read_is_kept_sealed_and_read_again_by_a_mended_adapter(

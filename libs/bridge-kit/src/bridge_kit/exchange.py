@@ -20,6 +20,7 @@ from bridge_kit.verdict import AuthFailed, RetryLater
 
 KEPT_DAYS: Final = 90
 MAX_REJECTS: Final = 1_000
+AND_MORE: Final = "and_more"  # the last that is told of a file with more than so many
 
 
 Trouble = RetryLater | AuthFailed
@@ -157,7 +158,9 @@ def took(exchange: Exchange, file: Incoming, portion: Portion) -> tuple[Exchange
     sha256 = file.sha256 or portion.sha256
     if any(one.sha256 == sha256 and one.lying.name != file.lying.name for one in exchange.incoming):
         return _known(exchange, replace(file, known=Known.DUPLICATE, sha256=sha256)), ()
-    rejects = (*file.rejects, *portion.rejects)[:MAX_REJECTS]
+    rejects = (*file.rejects, *portion.rejects)
+    if len(rejects) > MAX_REJECTS:
+        rejects = (*rejects[: MAX_REJECTS - 1], (rejects[MAX_REJECTS - 1][0], AND_MORE))
     ended = Known.REJECTING if rejects else Known.READ
     read = Incoming(
         lying=file.lying,
@@ -181,12 +184,14 @@ def sent_back(exchange: Exchange, name: str) -> Exchange:
 def late(exchange: Exchange, manifest: Manifest, *, now: datetime) -> list[str]:
     """Answer files that should be here by now, since the first order file whose answer may still come."""
     answers = files_of(manifest).answers
-    days = [one.day for one in exchange.outgoing if one.laid]
+    longest = timedelta(seconds=max(one.deadline_s for one in manifest.operations.values()))
+    waited_since = (now - longest).astimezone(manifest.zone).date()
+    days = [one.day for one in exchange.outgoing if one.laid and one.day >= waited_since]
     if not days:
         return []
     read = [one.lying.name for one in exchange.incoming if one.known in {Known.READ, Known.REJECTING, Known.READING}]
     expected = Expected(answers.name, answers.at, manifest.zone)
-    return missing(expected, read, since=max(days) + timedelta(days=1), now=now)
+    return missing(expected, read, since=min(days) + timedelta(days=1), now=now)
 
 
 def _known(exchange: Exchange, file: Incoming) -> Exchange:

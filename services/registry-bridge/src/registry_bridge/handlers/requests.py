@@ -6,6 +6,7 @@ from bridge_kit.policy import Ended, ForHuman, after, next_beat
 from bridge_kit.register import ended, learned, not_called, reserve, room
 from bridge_kit.verdict import Malformed, Raw
 from bridge_kit.verdict import Verdict as Told
+from bridge_kit.weather import outlook
 from wanderamt.backbone.dead import find_dead, revive, throw_away, unpark
 from wanderamt.backbone.outbox import Statement
 from wanderamt.backbone.replay import write_down
@@ -71,7 +72,7 @@ async def may_go(free: int, work: Work, *, manifest: Manifest) -> int | Pause:
     seen, given = reserve(state, free, manifest, now=work.now)
     if not isinstance(given, Pause):
         return len(given)
-    if seen != state:
+    if seen != state or outlook(manifest, seen, now=work.now).sky != state.told:
         await remember(work, manifest, seen)
     return given
 

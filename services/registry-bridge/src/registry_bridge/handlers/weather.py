@@ -48,6 +48,12 @@ async def remember(work: Work, manifest: Manifest, state: RegisterState) -> None
 async def take_moment(work: Work, manifest: Manifest, call_id: str, *, counter: bool = False) -> float | Pause:
     """Seconds until a call to this register may go, which is then taken: of its pace, and of its portal's."""
     state, _ = await registers.lock_register(work, manifest.id)  # before its portal, as everybody does
+    if room(state, manifest, counter=counter, now=work.now) <= 0:
+        return Pause("as many calls as it bears are under way")
+    reserved, given = reserve(state, 1, manifest, now=work.now)
+    if isinstance(given, Pause):
+        await remember(work, manifest, reserved)
+        return given
     portal_s = 0.0
     if portal := manifest.portal:
         name = f"portal {portal.id}"
@@ -58,13 +64,7 @@ async def take_moment(work: Work, manifest: Manifest, call_id: str, *, counter: 
             return moment
         portal_s = (moment[0] - work.now).total_seconds()
         await registers.save_state(work, name, replace(seen, pace=pace))
-    if room(state, manifest, counter=counter, now=work.now) <= 0:
-        return Pause("as many calls as it bears are under way")
-    state, given = reserve(state, 1, manifest, now=work.now)
-    if isinstance(given, Pause):
-        await remember(work, manifest, state)
-        return given
-    await remember(work, manifest, begun(state, manifest, call_id, counter=counter, now=work.now))
+    await remember(work, manifest, begun(reserved, manifest, call_id, counter=counter, now=work.now))
     return max(portal_s, (given[0] - work.now).total_seconds(), 0.0)
 
 
