@@ -9,7 +9,8 @@ import pytest_asyncio
 from wanderamt.backbone import replay
 from wanderamt.backbone.database import Database
 from wanderamt.backbone.inbox import Inbox
-from wanderamt.backbone.jobs import LEASE_S, Jobs, Lane
+from wanderamt.backbone.job_rows import LEASE_S
+from wanderamt.backbone.jobs import Jobs, Lane
 from wanderamt.backbone.replay import Selection
 from wanderamt.backbone.sources import utc_now
 from wanderamt.backbone.topics import Topics

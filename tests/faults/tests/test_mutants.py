@@ -11,7 +11,8 @@ from aiokafka.errors import KafkaConnectionError
 from faststream.kafka import KafkaBroker
 from wanderamt.backbone.guards import Fact, Guards
 from wanderamt.backbone.inbox import HandlerFailed, Inbox
-from wanderamt.backbone.jobs import Claimed, Jobs, Lane
+from wanderamt.backbone.job_rows import Claimed
+from wanderamt.backbone.jobs import Jobs, Lane
 from wanderamt.backbone.outbox import SHARDS, head_of
 from wanderamt.backbone.relay import TOPIC_OF, Relay
 from wanderamt.backbone.replay import Selection, replay

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
+from wanderamt.backbone.bulk import Bulk
 from wanderamt.backbone.inbox import Inbox
-from wanderamt.backbone.jobs import Claimed, Jobs, Lane
+from wanderamt.backbone.job_rows import Claimed
+from wanderamt.backbone.jobs import Jobs, Lane
 from wanderamt.backbone.parked import Arrival
 from wanderamt.backbone.relay import Relay
 from wanderamt.backbone.work import Work
@@ -59,12 +61,12 @@ class FragileInbox(Inbox):
 class FragileJobs(Jobs):
     passing: Pass
 
-    async def _do(self, lane: Lane, claimed: Claimed, task: object) -> None:
+    async def _do(self, lane: Lane | Bulk, claimed: Claimed, task: object) -> None:
         self.passing("job.claimed")
         await super()._do(lane, claimed, task)
         self.passing("job.recorded")
 
-    async def _call(self, lane: Lane, claimed: Claimed, task: object) -> object:
+    async def _call(self, lane: Lane | Bulk, claimed: Claimed, task: object) -> object:
         outcome = await super()._call(lane, claimed, task)
         self.passing("job.called")
         return outcome

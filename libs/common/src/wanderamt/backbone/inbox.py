@@ -45,9 +45,14 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Many:
-    """A handler that takes a batch's events as one list, in order: for projections that write in bulk."""
+    """A handler that takes a batch's events as one list, in order: for projections that write in bulk.
+
+    Events of several types that share one Many come in one list, in the order they came. `whole`: each as an Item, with
+    its head; the handler sets `work.carried` to the trace of what it tells or enqueues for it.
+    """
 
     handler: Callable[[list[Any], Work], Awaitable[object]]
+    whole: bool = False
 
 
 class HandlerFailed(Exception):
@@ -311,7 +316,8 @@ class Inbox:
 
     async def _handle_many(self, many: Many, items: Sequence[Item], work: Work) -> None:
         try:
-            await many.handler([item.event for item in items], work)
+            await many.handler(list(items) if many.whole else [item.event for item in items], work)
+            work.carried = None
         except TRANSIENT:
             raise
         except Exception as error:

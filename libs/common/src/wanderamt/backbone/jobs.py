@@ -12,26 +12,34 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 import structlog
 
+from wanderamt.backbone.bulk import Asked, Bulk, Recorder
 from wanderamt.backbone.database import TRANSIENT, Database
 from wanderamt.backbone.dead import bury
 from wanderamt.backbone.forever import for_ever, until_woken
+from wanderamt.backbone.job_rows import (
+    Claimed,
+    backoff,
+    finish,
+    finish_many,
+    jittered,
+    lease_heads,
+    put_off,
+    put_off_many,
+    renew,
+)
 from wanderamt.backbone.tracing import recorded, span_under
 from wanderamt.backbone.work import JOB_CHANNEL, Work
 from wanderamt.kernel.decision import Attempt, Expired, Job, Park, Pause, Retry, Unknown
 
-LEASE_S = 6.0
 RENEW_EVERY_S = 2.0
 POLL_S = 1.0
 DRAIN_S = 15.0
-BACKOFF_S = (1.0, 5.0, 15.0, 60.0, 300.0)
-JITTER = 0.2  # of each delay: many jobs that failed together do not come back together
 
 log = structlog.get_logger()
 
@@ -57,17 +65,6 @@ class Lane:
     gate: Callable[[int, Work], Awaitable[int | Pause]] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    id: UUID
-    lease: UUID
-    job: Job
-    attempt: Attempt
-    trace: dict[str, str]
-    reason: str
-    expired: bool
-
-
 class LeaseLost(Exception):
     """This process was silent for longer than its lease: the outcome is another's to write."""
 
@@ -77,30 +74,34 @@ class Jobs:
     """Runs the lanes of one service. Start as many processes as you like: leases keep them apart."""
 
     database: Database
-    lanes: Sequence[Lane]
+    lanes: Sequence[Lane | Bulk]
     trouble: str = "not started"
     done: int = 0
     rng: random.Random = field(default_factory=random.Random)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _beside: list[asyncio.Task[None]] = field(default_factory=list)  # what running jobs need until they have ended
     _running: dict[UUID, asyncio.Task[None]] = field(default_factory=dict)
     _leases: dict[UUID, UUID] = field(default_factory=dict)
     _more_waits: dict[str, bool] = field(default_factory=dict)  # by queue: the last claim left some behind
+    _recorders: dict[str, Recorder] = field(default_factory=dict)
 
     async def start(self) -> None:
         for lane in self.lanes:
             what = f"jobs-{lane.job.QUEUE}"
             self._tasks.append(asyncio.create_task(for_ever(what, partial(self._run, lane), self._tell), name=what))
-        self._tasks.append(asyncio.create_task(for_ever("jobs-renew", self._renew, self._tell), name="jobs-renew"))
+            if isinstance(lane, Bulk):
+                recorder = self._recorders[lane.job.QUEUE] = Recorder(self.database, lane, self.rng)
+                self._beside.append(asyncio.create_task(for_ever(f"{what}-record", recorder.run, self._tell)))
+        self._beside.append(asyncio.create_task(for_ever("jobs-renew", self._renew, self._tell), name="jobs-renew"))
 
     async def stop(self) -> None:
         """Claims nothing more, lets running calls end within the drain budget, then leaves the rest to their leases."""
-        *lanes, renew = self._tasks
-        await _cancel(lanes)
+        await _cancel(self._tasks)
         if self._running:
             await asyncio.wait(self._running.values(), timeout=DRAIN_S)
-        await _cancel([*self._running.values(), renew])
+        await _cancel([*self._running.values(), *self._beside])
 
-    async def _run(self, lane: Lane) -> None:
+    async def _run(self, lane: Lane | Bulk) -> None:
         async with self.database.listening(JOB_CHANNEL) as (_, woken):
             self.trouble = ""
             await self._claim_for_ever(lane, woken)
@@ -108,7 +109,7 @@ class Jobs:
     def _tell(self, trouble: str) -> None:
         self.trouble = trouble
 
-    async def _claim_for_ever(self, lane: Lane, woken: asyncio.Event) -> None:
+    async def _claim_for_ever(self, lane: Lane | Bulk, woken: asyncio.Event) -> None:
         mine: set[asyncio.Task[None]] = set()
         while True:
             woken.clear()
@@ -120,103 +121,77 @@ class Jobs:
                 running.add_done_callback(partial(self._ended, lane, claimed.id, woken))
             await until_woken(woken, POLL_S)
 
-    async def _claim(self, lane: Lane, free: int) -> list[tuple[Claimed, object]]:
+    async def _claim(self, lane: Lane | Bulk, free: int) -> list[tuple[Claimed, object]]:
         """All in one transaction; when a claim fails, again with each under a savepoint, so that it fails alone."""
         self._more_waits[lane.job.QUEUE] = True
         if free <= 0:
             return []
         try:
-            return await self._claim_all(lane, free, self._ask_claim)
+            return await self._claim_all(lane, free, self._ask_claims)
         except TRANSIENT:
             raise
         except Exception:
-            return await self._claim_all(lane, free, self._ask_claim_alone)
+            return await self._claim_all(lane, free, self._ask_claims_alone)
 
     async def _claim_all(
-        self, lane: Lane, free: int, ask: Callable[[Lane, Claimed, Work], Awaitable[object]]
+        self,
+        lane: Lane | Bulk,
+        free: int,
+        ask: Callable[[Lane | Bulk, list[Claimed], Work], Awaitable[Sequence[object]]],
     ) -> list[tuple[Claimed, object]]:
         async with self.database.work() as work:
             allowed = await lane.gate(free, work) if lane.gate else free
             self._say_pause(lane, allowed)
             if isinstance(allowed, Pause) or allowed <= 0:
                 return []
-            ready = []
             limit = min(free, allowed)
-            heads = await self._lease_heads(lane, limit, work)
+            heads = await lease_heads(work, lane.job, limit)
             self._more_waits[lane.job.QUEUE] = len(heads) == limit
-            for claimed in heads:
-                with _span(claimed, "claim", work):
-                    task = await ask(lane, claimed, work)
-                if isinstance(task, Retry):
-                    await self._put_off(claimed, task, work)
-                elif task is None:
-                    await _finish(claimed, work)
-                else:
-                    ready.append((claimed, task))
-            return ready
+            asked = list(zip(heads, await ask(lane, heads, work), strict=True))
+            later = [(claimed, task, task.after_s) for claimed, task in asked if isinstance(task, Retry)]
+            await put_off_many(work, [(one, task, jittered(after_s, self.rng)) for one, task, after_s in later])
+            await finish_many(work, [claimed for claimed, task in asked if task is None])
+            return [(claimed, task) for claimed, task in asked if task is not None and not isinstance(task, Retry)]
 
-    def _say_pause(self, lane: Lane, allowed: int | Pause) -> None:
+    def _say_pause(self, lane: Lane | Bulk, allowed: int | Pause) -> None:
         if isinstance(allowed, Pause):
             self.trouble = f"{lane.job.QUEUE} is paused: {allowed.reason}"
         elif self.trouble.startswith(f"{lane.job.QUEUE} is paused"):
             self.trouble = ""
 
-    async def _lease_heads(self, lane: Lane, free: int, work: Work) -> list[Claimed]:
-        lease = work.new_id()
-        rows = await work.db.fetch(
-            """
-            WITH head AS (
-                SELECT id, unsure OR lease IS NOT NULL AS interrupted FROM job j
-                WHERE queue = $1 AND NOT dead AND NOT behind AND run_at <= $2 AND (lease IS NULL OR leased_until < $2)
-                  AND NOT EXISTS (SELECT 1 FROM job e WHERE e.queue = j.queue AND e.key = j.key AND e.seq < j.seq)
-                ORDER BY run_at, seq LIMIT $3 FOR UPDATE SKIP LOCKED
-            )
-            UPDATE job SET lease = $4, leased_until = $2 + make_interval(secs => $5), attempts = attempts + 1,
-                           unsure = false
-            FROM head WHERE job.id = head.id
-            RETURNING job.id, body, trace, attempts, interrupted, reason, deadline <= $2 AS expired
-            """,
-            lane.job.QUEUE,
-            work.now,
-            free,
-            lease,
-            LEASE_S,
-        )
-        return [
-            Claimed(
-                id=row["id"],
-                lease=lease,
-                job=lane.job.model_validate(row["body"]),
-                attempt=Attempt(row["attempts"], row["interrupted"]),
-                trace=row["trace"],
-                reason=row["reason"],
-                expired=row["expired"],
-            )
-            for row in rows
-        ]
+    async def _ask_claims(self, lane: Lane | Bulk, heads: Sequence[Claimed], work: Work) -> Sequence[object]:
+        if not isinstance(lane, Bulk):
+            return [await self._ask_claim(lane, claimed, work) for claimed in heads]
+        asked = [Asked(one.job, one.attempt, one.expired, one.trace) for one in heads]
+        tasks = await lane.claim(asked, work) if asked else ()
+        work.carried = None
+        return tasks
 
     async def _ask_claim(self, lane: Lane, claimed: Claimed, work: Work) -> object:
-        return Expired(claimed.reason) if claimed.expired else await lane.claim(claimed.job, claimed.attempt, work)
+        with _span(claimed, "claim", work):
+            return Expired(claimed.reason) if claimed.expired else await lane.claim(claimed.job, claimed.attempt, work)
 
-    async def _ask_claim_alone(self, lane: Lane, claimed: Claimed, work: Work) -> object:
-        try:
-            async with work.db.transaction():
-                task = await self._ask_claim(lane, claimed, work)
-                await work.flush()
-                return task
-        except TRANSIENT:
-            raise
-        except Exception as error:
-            work.forget()
-            log.exception("jobs.claim_failed", queue=lane.job.QUEUE, job_id=str(claimed.id))
-            return Retry(_backoff(claimed.attempt), f"{type(error).__name__} in claim")
+    async def _ask_claims_alone(self, lane: Lane | Bulk, heads: Sequence[Claimed], work: Work) -> Sequence[object]:
+        tasks: list[object] = []
+        for claimed in heads:
+            try:
+                async with work.db.transaction():
+                    tasks += await self._ask_claims(lane, [claimed], work)
+                    await work.flush()
+            except TRANSIENT:
+                raise
+            except Exception as error:
+                work.forget()
+                log.exception("jobs.claim_failed", queue=lane.job.QUEUE, job_id=str(claimed.id))
+                tasks.append(Retry(backoff(claimed.attempt), f"{type(error).__name__} in claim"))
+        return tasks
 
-    async def _do(self, lane: Lane, claimed: Claimed, task: object) -> None:
+    async def _do(self, lane: Lane | Bulk, claimed: Claimed, task: object) -> None:
         with _span(claimed, "call"):
             outcome = await self._call(lane, claimed, task)
         await self._record(lane, claimed, outcome)
 
-    async def _call(self, lane: Lane, claimed: Claimed, task: object) -> object:
+    async def _call(self, lane: Lane | Bulk, claimed: Claimed, task: object) -> object:
         if isinstance(task, Expired):
             return task
         try:
@@ -224,9 +199,15 @@ class Jobs:
                 return await lane.call(task)
         except Exception as error:
             log.exception("jobs.call_failed", queue=lane.job.QUEUE, job_id=str(claimed.id))
-            return Unknown(_backoff(claimed.attempt), f"{type(error).__name__} in the call")
+            return Unknown(backoff(claimed.attempt), f"{type(error).__name__} in the call")
 
-    async def _record(self, lane: Lane, claimed: Claimed, outcome: object) -> None:
+    async def _record(self, lane: Lane | Bulk, claimed: Claimed, outcome: object) -> None:
+        if isinstance(lane, Bulk):
+            if await self._recorders[lane.job.QUEUE].add(claimed, outcome):
+                self.done += 1
+            else:
+                log.warning("jobs.lease_lost", job_id=str(claimed.id))
+            return
         while True:
             try:
                 async with self.database.work() as work:
@@ -256,7 +237,7 @@ class Jobs:
             case Park(reason, holds_key):
                 mine = await self._bury(claimed, reason, work, holds_key=holds_key)
             case _:
-                mine = await _finish(claimed, work)
+                mine = await finish(work, claimed)
         if not mine:
             raise LeaseLost
 
@@ -265,21 +246,9 @@ class Jobs:
         return await bury(work, claimed.id, claimed.lease, claimed.job, reason, consumer=consumer, holds_key=holds_key)
 
     async def _put_off(self, claimed: Claimed, again: Retry | Unknown, work: Work) -> bool:
-        after_s = again.after_s * (1 + JITTER * self.rng.uniform(-1, 1))
-        status = await work.db.execute(
-            """
-            UPDATE job SET lease = NULL, leased_until = NULL, run_at = $3, reason = $4, unsure = $5
-            WHERE id = $1 AND lease = $2
-            """,
-            claimed.id,
-            claimed.lease,
-            work.now + timedelta(seconds=after_s),
-            again.reason,
-            isinstance(again, Unknown),
-        )
-        return bool(status == "UPDATE 1")
+        return await put_off(work, claimed, again, after_s=jittered(again.after_s, self.rng))
 
-    def _ended(self, lane: Lane, job_id: UUID, woken: asyncio.Event, _: asyncio.Task[None]) -> None:
+    def _ended(self, lane: Lane | Bulk, job_id: UUID, woken: asyncio.Event, _: asyncio.Task[None]) -> None:
         self._running.pop(job_id, None)
         self._leases.pop(job_id, None)
         if self._more_waits[lane.job.QUEUE]:
@@ -290,36 +259,7 @@ class Jobs:
         with suppress(*TRANSIENT):  # the next beat is soon enough: a lease lives for three of them
             if leases := dict(self._leases):
                 async with self.database.work() as work:
-                    await work.db.execute(
-                        """
-                        UPDATE job SET leased_until = $3::timestamptz + make_interval(secs => $4)
-                        FROM unnest($1::uuid[], $2::uuid[]) AS held(id, lease)
-                        WHERE job.id = held.id AND job.lease = held.lease
-                        """,
-                        list(leases),
-                        list(leases.values()),
-                        work.now,
-                        LEASE_S,
-                    )
-
-
-async def _finish(claimed: Claimed, work: Work) -> bool:
-    """Wakes the runners when the next of this key waits: they would look in vain after every other job."""
-    followed = await work.db.fetchval(
-        """
-        DELETE FROM job j WHERE id = $1 AND lease = $2
-        RETURNING EXISTS (SELECT 1 FROM job n WHERE n.queue = j.queue AND n.key = j.key AND n.id <> j.id)
-        """,
-        claimed.id,
-        claimed.lease,
-    )
-    if followed:
-        work.woken.add(JOB_CHANNEL)
-    return followed is not None
-
-
-def _backoff(attempt: Attempt) -> float:
-    return BACKOFF_S[min(attempt.number - 1, len(BACKOFF_S) - 1)]
+                    await renew(work, leases)
 
 
 def _span(claimed: Claimed, beat: str, work: Work | None = None) -> Any:
