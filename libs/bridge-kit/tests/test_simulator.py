@@ -9,14 +9,14 @@ def register(**knobs: object) -> HttpRegister[Knobs]:
 
 def test_a_latency_curve_holds_its_shares() -> None:
     slow = register(latency_curve=[(0.5, 0.2), (0.9, 1.0), (1.0, 10.0)])
-    drawn = [slow._latency_s() for _ in range(4000)]
+    drawn = [slow.latency_s() for _ in range(4000)]
     for share, seconds in ((0.5, 0.2), (0.9, 1.0), (1.0, 10.0)):
         assert abs(sum(one <= seconds for one in drawn) / 4000 - share) < 0.02
 
 
 def test_without_a_curve_it_is_latency_and_jitter() -> None:
     plain = register(latency_s=1.0, jitter_s=0.5)
-    drawn = [plain._latency_s() for _ in range(1000)]
+    drawn = [plain.latency_s() for _ in range(1000)]
     assert 0.5 <= min(drawn) < 0.6
     assert 1.4 < max(drawn) <= 1.5
 

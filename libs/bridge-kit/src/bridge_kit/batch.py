@@ -106,7 +106,7 @@ class FileBridge:
 
     async def _step(self, what: str, do: Callable[[Folders], Awaitable[T]]) -> T | Trouble:
         """One session, within the longest time that an operation has."""
-        timeout_s = max(one.timeout_s for one in self.manifest.operations.values())
+        timeout_s = self.manifest.longest_timeout_s
         with seen_call(self.manifest.id, what) as ending:
             try:
                 async with asyncio.timeout(timeout_s), self.open() as there:

@@ -13,7 +13,6 @@ from typing import Any
 
 import asyncssh
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -21,7 +20,7 @@ from starlette.routing import Route
 from bridge_kit.files import Look, Lying
 from bridge_kit.manifest import Files
 from bridge_kit.sftp import PIECE_BYTES
-from bridge_kit.simulator import Seen
+from bridge_kit.simulator import Simulated
 
 
 class FileKnobs(BaseModel):
@@ -36,7 +35,7 @@ class FileKnobs(BaseModel):
     down: bool = Field(default=False, description="Nobody is let in.")
 
 
-class FileRegister:
+class FileRegister(Simulated[FileKnobs]):
     """`answer`: (line of an order file) → (id, line of the answer), or None for a heading or trailer.
 
     `trailer`: (rows) → the last line of an answer file; empty: none.
@@ -51,18 +50,14 @@ class FileRegister:
         trailer: Callable[[int], str],
         knobs: FileKnobs | None = None,
     ) -> None:
-        self.root, self.files, self.knobs, self.seen = root, files, knobs or FileKnobs(), Seen()
+        night = Route("/_simulator/night", self._night_now, methods=["POST"])
+        super().__init__([night], knobs=knobs or FileKnobs())
+        self.root, self.files = root, files
         self._answer, self._trailer = answer, trailer
         self._answered: set[str] = set()
         self._kept_back: list[str] = []
         for folder in (files.orders.folder, files.answers.folder, files.rejects):
             (root / folder).mkdir(parents=True, exist_ok=True)
-        routes = [
-            Route("/_simulator", self._show, methods=["GET"]),
-            Route("/_simulator", self._turn, methods=["POST"]),
-            Route("/_simulator/night", self._night_now, methods=["POST"]),
-        ]
-        self.app = Starlette(routes=routes)
 
     def night(self, day: datetime) -> str | None:
         """Answers all orders that lie there and were not answered; gives the name of the file, if one was laid."""
@@ -111,27 +106,8 @@ class FileRegister:
         if self.files.marker:
             (folder / f"{name}{self.files.marker}").touch()
 
-    async def _show(self, _: Request) -> JSONResponse:
-        seen = self.seen
-        doubled = sorted(one for one, count in seen.effects.items() if count > 1)[:100]
-        return JSONResponse(
-            {
-                "calls": seen.calls.total(),
-                "requests": len(seen.calls),
-                "effects": seen.effects.total(),
-                "doubled": doubled,
-                "rejects": sorted(self.rejects()),
-                "knobs": self.knobs.model_dump(),
-            }
-        )
-
-    async def _turn(self, request: Request) -> JSONResponse:
-        changed: dict[str, Any] = await request.json()
-        try:
-            self.knobs = FileKnobs.model_validate({**self.knobs.model_dump(), **changed})
-        except ValueError as error:
-            return JSONResponse({"wrong": str(error)}, 422)
-        return JSONResponse(self.knobs.model_dump())
+    def told(self) -> dict[str, Any]:
+        return {**super().told(), "rejects": sorted(self.rejects())}
 
     async def _night_now(self, request: Request) -> JSONResponse:
         """{"day": "2026-11-25T03:00:00+01:00"}"""

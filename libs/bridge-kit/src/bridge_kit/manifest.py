@@ -27,9 +27,13 @@ class Part(BaseModel):
 
 
 class Transport(StrEnum):
+    """smpp, smtp: providers of messages."""
+
     HTTP = "http"
     SOAP = "soap"
     SFTP = "sftp"
+    SMPP = "smpp"
+    SMTP = "smtp"
 
 
 class Kind(StrEnum):
@@ -121,8 +125,8 @@ class Operation(Part):
 class Limits(Part):
     """What the register bears of us, all processes together. `counter_share`: kept for people who wait at a desk."""
 
-    rate_per_s: float = Field(gt=0, le=1000)
-    concurrency: int = Field(ge=1, le=200)
+    rate_per_s: float = Field(gt=0, le=10_000)
+    concurrency: int = Field(ge=1, le=1000)
     daily_quota: int | None = Field(None, ge=1, description="Calls a day in the register's time zone.")
     counter_share: float = Field(0.25, ge=0, lt=1)
 
@@ -225,6 +229,11 @@ class Manifest(Part):
         if self.bearer and self.bearer not in self.secrets:
             raise ValueError(f"the bearer {self.bearer} is not among the secrets")
         return self
+
+    @property
+    def longest_timeout_s(self) -> float:
+        """Of one call, whichever."""
+        return max(one.timeout_s for one in self.operations.values())
 
     @property
     def zone(self) -> ZoneInfo:

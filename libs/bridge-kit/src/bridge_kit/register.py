@@ -118,4 +118,4 @@ def failed(verdict: Verdict) -> bool:
 
 
 def _probe_s(manifest: Manifest) -> float:
-    return max(one.timeout_s for one in manifest.operations.values()) + PROBE_ALLOWANCE_S
+    return manifest.longest_timeout_s + PROBE_ALLOWANCE_S

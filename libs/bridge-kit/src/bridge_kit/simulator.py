@@ -8,8 +8,10 @@ import asyncio
 import random
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 from uuid import UUID
@@ -61,6 +63,22 @@ class Seen:
     together: int = 0
     most_together: int = 0
 
+    def in_last_second(self, moment: float) -> int:
+        return sum(1 for _ in takewhile(lambda at: moment - at < 1.0, reversed(self.at)))
+
+    def doubled(self) -> list[str]:
+        return sorted(one for one, count in self.effects.items() if count > 1)
+
+    def told(self) -> dict[str, Any]:
+        return {
+            "calls": self.calls.total(),
+            "requests": len(self.calls),
+            "effects": self.effects.total(),
+            "doubled": self.doubled()[:100],
+            "most_together": self.most_together,
+            "most_in_a_second": self.most_in_a_second(),
+        }
+
     def most_in_a_second(self) -> int:
         """The most calls in any second, however it is laid."""
         most = first = 0
@@ -71,18 +89,14 @@ class Seen:
         return most
 
 
-K = TypeVar("K", bound=Knobs)
+K = TypeVar("K", bound=BaseModel)
+N = TypeVar("N", bound=Knobs)
 
 
-class HttpRegister(Generic[K]):
-    """Behaves by its knobs around what a register does. `/_simulator` shows and turns them.
+class Simulated(Generic[K]):
+    """Knobs, and what was seen. `/_simulator` shows and turns them, whatever protocol the register itself speaks."""
 
-    `base_path`: what the register's address ends in.
-    """
-
-    base_path = ""
-
-    def __init__(self, routes: Sequence[BaseRoute], *, knobs: K, seed: int = 1) -> None:
+    def __init__(self, routes: Sequence[BaseRoute] = (), *, knobs: K, seed: int = 1) -> None:
         self.knobs = knobs
         self.seen = Seen()
         self._rng = random.Random(seed)  # noqa: S311 -- faults on command, not a secret
@@ -94,44 +108,29 @@ class HttpRegister(Generic[K]):
             ]
         )
 
-    async def behave(self, call_id: str, act: Act, *, broken: Callable[[], Response]) -> Response:
-        """`act` has the effect and makes the answer; `broken` is how this protocol says that something went wrong."""
-        self.seen.calls[call_id] += 1
-        self.seen.at.append(_now())
-        self.seen.together += 1
-        self.seen.most_together = max(self.seen.most_together, self.seen.together)
+    def told(self) -> dict[str, Any]:
+        """What is shown."""
+        return {**self.seen.told(), "knobs": self.knobs.model_dump()}
+
+    async def show(self, _: Request) -> JSONResponse:
+        return JSONResponse(self.told())
+
+    async def turn(self, request: Request) -> JSONResponse:
+        changed: dict[str, Any] = await request.json()
         try:
-            return await self._behave(call_id, act, broken)
-        finally:
-            self.seen.together -= 1
+            self.knobs = type(self.knobs).model_validate({**self.knobs.model_dump(), **changed})
+        except ValueError as error:
+            return JSONResponse({"wrong": str(error)}, 422)
+        return JSONResponse(self.knobs.model_dump())
 
-    async def _behave(self, call_id: str, act: Act, broken: Callable[[], Response]) -> Response:
-        knobs = self.knobs
-        if knobs.down:
-            return Response("<html><body>maintenance</body></html>", 503, media_type="text/html")
-        if knobs.not_let_in:
-            return Response("<html><body>who are you</body></html>", 401, media_type="text/html")
-        if knobs.per_s and self._in_last_second() > knobs.per_s:
-            return Response(status_code=429, headers={"Retry-After": "1"})
-        await asyncio.sleep(self._latency_s())
-        if call_id in knobs.fail_ids:
-            return broken()
-        if knobs.fail_next:
-            knobs.fail_next -= 1
-            return broken()
-        if self._chance(knobs.error_share):
-            return broken()
-        if self._chance(knobs.html_share):
-            return Response("<html><body>Please log in</body></html>", 200, media_type="text/html")
-        answer = await act()
-        if self._chance(knobs.apply_then_timeout_share):
-            await asyncio.sleep(knobs.hang_s)
-        if self._chance(knobs.cut_share):
-            half = bytes(answer.body)[: len(answer.body) // 2]
-            return Response(half, answer.status_code, media_type=answer.media_type)
-        return answer
+    def chance(self, share: float) -> bool:
+        return share > 0 and self._rng.random() < share
 
-    def _latency_s(self) -> float:
+
+class Latent(Simulated[N]):
+    """One whose knobs say how long it takes and how many it bears."""
+
+    def latency_s(self) -> float:
         knobs = self.knobs
         if not knobs.latency_curve:
             return max(0.0, knobs.latency_s + self._rng.uniform(-1, 1) * knobs.jitter_s)
@@ -142,34 +141,58 @@ class HttpRegister(Generic[K]):
             before, least_s = share, most_s
         return least_s
 
-    def _chance(self, share: float) -> bool:
-        return share > 0 and self._rng.random() < share
+    def too_many(self) -> bool:
+        return bool(self.knobs.per_s) and self.seen.in_last_second(now()) > self.knobs.per_s
 
-    def _in_last_second(self) -> int:
-        now = _now()
-        return sum(1 for moment in self.seen.at[-1000:] if now - moment < 1.0)
-
-    async def show(self, _: Request) -> Response:
+    @contextmanager
+    def under_way(self, call_id: str) -> Iterator[None]:
+        """Counts a call while it lasts."""
         seen = self.seen
-        return JSONResponse(
-            {
-                "calls": seen.calls.total(),
-                "requests": len(seen.calls),
-                "effects": seen.effects.total(),
-                "doubled": sorted(one for one, count in seen.effects.items() if count > 1)[:100],
-                "most_together": seen.most_together,
-                "most_in_a_second": seen.most_in_a_second(),
-                "knobs": self.knobs.model_dump(),
-            }
-        )
-
-    async def turn(self, request: Request) -> Response:
-        changed: dict[str, Any] = await request.json()
+        seen.calls[call_id] += 1
+        seen.at.append(now())
+        seen.together += 1
+        seen.most_together = max(seen.most_together, seen.together)
         try:
-            self.knobs = type(self.knobs).model_validate({**self.knobs.model_dump(), **changed})
-        except ValueError as error:
-            return JSONResponse({"wrong": str(error)}, 422)
-        return JSONResponse(self.knobs.model_dump())
+            yield
+        finally:
+            seen.together -= 1
+
+
+class HttpRegister(Latent[N]):
+    """Behaves by its knobs around what a register does. `base_path`: what the register's address ends in."""
+
+    base_path = ""
+
+    async def behave(self, call_id: str, act: Act, *, broken: Callable[[], Response]) -> Response:
+        """`act` has the effect and makes the answer; `broken` is how this protocol says that something went wrong."""
+        with self.under_way(call_id):
+            return await self._behave(call_id, act, broken)
+
+    async def _behave(self, call_id: str, act: Act, broken: Callable[[], Response]) -> Response:
+        knobs = self.knobs
+        if knobs.down:
+            return Response("<html><body>maintenance</body></html>", 503, media_type="text/html")
+        if knobs.not_let_in:
+            return Response("<html><body>who are you</body></html>", 401, media_type="text/html")
+        if self.too_many():
+            return Response(status_code=429, headers={"Retry-After": "1"})
+        await asyncio.sleep(self.latency_s())
+        if call_id in knobs.fail_ids:
+            return broken()
+        if knobs.fail_next:
+            knobs.fail_next -= 1
+            return broken()
+        if self.chance(knobs.error_share):
+            return broken()
+        if self.chance(knobs.html_share):
+            return Response("<html><body>Please log in</body></html>", 200, media_type="text/html")
+        answer = await act()
+        if self.chance(knobs.apply_then_timeout_share):
+            await asyncio.sleep(knobs.hang_s)
+        if self.chance(knobs.cut_share):
+            half = bytes(answer.body)[: len(answer.body) // 2]
+            return Response(half, answer.status_code, media_type=answer.media_type)
+        return answer
 
 
 UUID_TEXT = re.compile(rb"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
@@ -221,7 +244,7 @@ class ScenarioRegister(HttpRegister[Knobs]):
         return Response(status_code=404)
 
 
-def _now() -> float:
+def now() -> float:
     """The loop's own time: real on a socket, and as fast as the checks want it in them."""
     return asyncio.get_running_loop().time()
 

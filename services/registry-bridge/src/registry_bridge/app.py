@@ -8,7 +8,6 @@ from uuid import UUID
 from bridge_kit.batch import FileBridge
 from bridge_kit.bridge import Bridge, BrokenBridge
 from bridge_kit.folder import BridgeFolder, Connection
-from bridge_kit.manifest import Manifest
 from bridge_kit.sftp import Door, open_session
 from bridge_kit.transport import Identity
 from pydantic import SecretStr
@@ -101,8 +100,8 @@ def _file_bridge(folder: BridgeFolder, told: BridgeSettings) -> FileBridge:
         key=key,
         known_host={**manifest.settings, **told.settings}.get("host_key", ""),
     )
-    timeout_s = max(one.timeout_s for one in manifest.operations.values())
-    return FileBridge(manifest, adapter, partial(open_session, door, manifest, timeout_s=timeout_s), folder.models)
+    session = partial(open_session, door, manifest, timeout_s=manifest.longest_timeout_s)
+    return FileBridge(manifest, adapter, session, folder.models)
 
 
 def calls_lane(bridge: Bridge, desk: Desk) -> Lane:
@@ -116,7 +115,7 @@ def calls_lane(bridge: Bridge, desk: Desk) -> Lane:
         record=partial(record_outcome, manifest=manifest, sealer=desk.sealer),
         gate=partial(may_go, manifest=manifest),
         slots=manifest.limits.for_cases,
-        timeout_s=_longest(manifest) + BEFORE_AND_AFTER_S,
+        timeout_s=manifest.longest_timeout_s + BEFORE_AND_AFTER_S,
     )
 
 
@@ -128,9 +127,5 @@ def files_lane(bridge: FileBridge, desk: Desk) -> Lane:
         call=partial(exchange, bridge=bridge, desk=desk),
         record=partial(record_exchange, manifest=manifest, sealer=desk.sealer),
         slots=1,
-        timeout_s=_longest(manifest) + FILE_STEP_S,
+        timeout_s=manifest.longest_timeout_s + FILE_STEP_S,
     )
-
-
-def _longest(manifest: Manifest) -> float:
-    return max(one.timeout_s for one in manifest.operations.values())

@@ -72,7 +72,7 @@ class Rig:
             raise CheckFailed(f"{what}: {', '.join(f'{count} x {text.strip()}' for text, count in wrong.items())}")
 
     def expect_single_effects(self, what: str) -> None:
-        doubled = [id_ for id_, count in self.simulator.seen.effects.items() if count > 1]
+        doubled = self.simulator.seen.doubled()
         if doubled:
             raise CheckFailed(f"{what}: {len(doubled)} orders had their effect more than once at the register")
 
@@ -120,7 +120,7 @@ class FileRig:
         twice = [id_ for id_, count in Counter(self.ledger.answers).items() if count > 1]
         if twice:
             raise CheckFailed(f"{what}: {len(twice)} orders were answered twice")
-        if doubled := [id_ for id_, count in self.simulator.seen.effects.items() if count > 1]:
+        if doubled := self.simulator.seen.doubled():
             raise CheckFailed(f"{what}: {len(doubled)} orders had their effect more than once at the register")
 
 

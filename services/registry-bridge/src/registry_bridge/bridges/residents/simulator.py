@@ -101,7 +101,7 @@ class Simulator(HttpRegister[ResidentsKnobs]):
         return _answer(CONFIRMED | {"RecordNumber": f"{zlib.crc32(person.encode()):012}"})
 
     def _fault(self, code: str, text: str) -> Response:
-        return _fault(code, text, status=200 if self._chance(self.knobs.fault_with_200_share) else 500)
+        return _fault(code, text, status=200 if self.chance(self.knobs.fault_with_200_share) else 500)
 
 
 def read_people(path: Path) -> list[Known]:
