@@ -32,9 +32,7 @@ _NOWHERE = {
     "database_url": "postgresql://nowhere/nothing",
     "kafka_bootstrap_servers": "nowhere:9092",
     "bridges": "{}",
-    "sms_url": "http://nowhere",
-    "sms_key": "none",
-    "smtp_host": "nowhere",
+    "providers": "{}",
 }
 
 HEARS: dict[str, Iterable[type[Event]]] = {

@@ -78,6 +78,7 @@ DONE_IN_ONE_GO: dict[str, dict[str, Any]] = {
 
 
 RECEIPTS = "BE"
+CONSENT = {"consent": "2026-1"}  # what a citizen agrees to who leaves an address
 
 
 def whole_case(
@@ -92,7 +93,8 @@ def whole_case(
     done = DONE_IN_ONE_GO[service]
     if "paid" in done:
         done = done | {"paid": done["paid"] | {"receipt": numbers.take(RECEIPTS)}}
-    return {"service": service, "language": language, "applicant": applicant, "contact": contact or {}, **done}
+    left = (contact | CONSENT) if contact else {}
+    return {"service": service, "language": language, "applicant": applicant, "contact": left, **done}
 
 
 class Numbers:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -26,10 +27,12 @@ Say = Callable[[str], None]
 
 @dataclass
 class System:
-    """`people`: JSON lines of those the residents register knows; None: everybody. `say` hears what happens."""
+    """`people`: JSON lines of those the residents register knows; None: everybody. `limits`: of providers, by name.
+    `say` hears what happens."""
 
     state: State
     people: Path | None = None
+    limits: dict[str, dict[str, float]] = field(default_factory=dict)
     say: Say = lambda _: None
     children: Children = field(default_factory=Children)
     ports: dict[str, int] = field(default_factory=dict)
@@ -49,7 +52,7 @@ class System:
         kafka, postgres = await self.start_servers()
         self.kafka, self.postgres = kafka, postgres
         self.say(f"Kafka is up ({kafka.how}), PostgreSQL is up ({postgres.how})")
-        names = (*SERVICES, *REGISTERS, "dogs-sftp", "sms", "smtp")
+        names = (*SERVICES, *REGISTERS, "dogs-sftp", "sms", "smpp", "smtp")
         self.ports = {name: free_port() for name in names}
         for name in SERVICES:
             await postgres.create_database(self.database(name))
@@ -80,7 +83,7 @@ class System:
         return {
             **{name: self.url(name) for name in SERVICES},
             **{f"{name} simulator": f"{self.url(name)}/_simulator" for name in REGISTERS},
-            "sms and mail simulator": f"{self.url('sms')}/_simulator",
+            **{f"{name} simulator": self.knobs(name) for name in ("gate", "smsc", "post")},
             "kafka": self.kafka.bootstrap_servers,
             "postgres": f"127.0.0.1:{self.postgres.url.rsplit(':', 1)[1].split('/')[0]}",
         }
@@ -101,9 +104,20 @@ class System:
         return self.token("clerk.one@linz", Role.CLERK, audience="intake", device=device_id, stand=stand_id)
 
     async def turn(self, simulator: str, knobs: dict[str, float | bool]) -> None:
-        """Turns the knobs of a simulator: residents, parking, dogs, or sms."""
+        """Turns the knobs of a simulator: residents, parking, dogs, gate, smsc or post."""
         async with httpx.AsyncClient(timeout=10) as client:
-            (await client.post(f"{self.url(simulator)}/_simulator", json=knobs)).raise_for_status()
+            (await client.post(self.knobs(simulator), json=knobs)).raise_for_status()
+
+    def knobs(self, simulator: str) -> str:
+        """The URL that shows and turns them."""
+        at = {"gate": "sms", "smsc": "sms/smsc", "post": "sms/post"}.get(simulator, simulator)
+        name, _, below = at.partition("/")
+        return f"{self.url(name)}{'/' if below else ''}{below}/_simulator"
+
+    async def messengers(self) -> dict[str, dict[str, Any]]:
+        """What the SMS gateway, the operator and the mail server have received, by name."""
+        async with httpx.AsyncClient(timeout=30) as client:
+            return {one: (await client.get(self.knobs(one))).json() for one in ("gate", "smsc", "post")}
 
     def env(self, name: str) -> dict[str, str]:
         """The settings of a service, as environment variables."""
@@ -120,11 +134,35 @@ class System:
             "WANDERAMT_TRACE_FOLDER": str(self.state.sub("traces")),
             "WANDERAMT_ASSERTION_KEY": secrets.assertion_key,
             "WANDERAMT_BRIDGES": json.dumps(self.bridges()),
-            "WANDERAMT_SMS_URL": f"{self.url('sms')}/messages",
-            "WANDERAMT_SMS_KEY": secrets.sms_key,
-            "WANDERAMT_SMTP_HOST": "127.0.0.1",
-            "WANDERAMT_SMTP_PORT": str(self.ports["smtp"]),
-            "WANDERAMT_SMTP_START_TLS": "false",
+            "WANDERAMT_PROVIDERS": json.dumps(self.providers()),
+            "WANDERAMT_QUIET_HOURS": "",  # whoever plays with it at night wants to see something
+            "WANDERAMT_PUBLIC_URL": self.url("notifications"),
+            "WANDERAMT_PARTNER_NETWORKS": '["127.0.0.0/8"]',
+        }
+
+    def providers(self) -> dict[str, object]:
+        """Where the messengers' simulators are, as notifications wants it."""
+        key = self.state.secrets.sms_key
+        return {
+            "gate": {
+                "bridge": "textgate",
+                "url": self.url("sms"),
+                "secrets": {"gateway_key": key, "receipt_key": key},
+                **self.limits.get("gate", {}),
+            },
+            "smsc": {
+                "bridge": "smsc",
+                "url": f"smpp://city@127.0.0.1:{self.ports['smpp']}",
+                "secrets": {"password": key},
+                **self.limits.get("smsc", {}),
+            },
+            "post": {
+                "bridge": "relay",
+                "url": f"smtp://127.0.0.1:{self.ports['smtp']}",
+                "secrets": {"password": ""},
+                "settings": {"start_tls": "false"},
+                **self.limits.get("post", {}),
+            },
         }
 
     def bridges(self) -> dict[str, object]:
@@ -188,7 +226,7 @@ class System:
         return folder
 
     async def _start_messengers(self) -> None:
-        sms, smtp = self.ports["sms"], self.ports["smtp"]
+        sms, smpp, smtp = (self.ports[name] for name in ("sms", "smpp", "smtp"))
 
         async def ready() -> bool:
             return await answers("127.0.0.1", smtp) and await says_ok(f"http://127.0.0.1:{sms}/_simulator")
@@ -198,10 +236,14 @@ class System:
                 name="message-simulator",
                 argv=[
                     sys.executable,
-                    *("-m", "notifications.providers.simulators", "--sms-port", str(sms), "--smtp-port", str(smtp)),
-                    *("--mails", str(self.state.sub("mails"))),
+                    *("-m", "notifications.providers.simulators", "--sms-port", str(sms), "--smpp-port", str(smpp)),
+                    *("--smtp-port", str(smtp), "--mails", str(self.state.sub("mails"))),
+                    *("--callback", f"{self.url('notifications')}/receipts/gate"),
                 ],
-                env={"WANDERAMT_SMS_KEY": self.state.secrets.sms_key},
+                env={
+                    "WANDERAMT_SMPP_PASSWORD": self.state.secrets.sms_key,
+                    "WANDERAMT_RECEIPT_KEY": self.state.secrets.sms_key,
+                },
                 log=self._log("message-simulator"),
                 ready=ready,
             )

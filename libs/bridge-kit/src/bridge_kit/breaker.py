@@ -79,11 +79,23 @@ def after_call(breaker: Breaker, rules: Breaking, *, failed: bool, took_s: float
             return Breaker(half_from=now, younger=Tally(calls=1))
         case Phase.OPEN:  # it was on its way when the breaker opened, and teaches nothing new
             return breaker
+    counted = _counted(breaker, rules, Tally(1, int(failed), int(slow and not failed)), now=now)
+    return _judged(counted, rules, now=now)
+
+
+def after_good_calls(breaker: Breaker, rules: Breaking, calls: int, *, slow: int, now: datetime) -> Breaker:
+    """Many calls at the same moment of which none failed, `slow` of them slow. The breaker is closed."""
+    return _judged(_counted(breaker, rules, Tally(calls, 0, slow), now=now), rules, now=now)
+
+
+def _counted(breaker: Breaker, rules: Breaking, more: Tally, *, now: datetime) -> Breaker:
     counted = _moved(breaker, rules, now=now)
     seen = counted.younger
-    counted = replace(
-        counted, younger=Tally(seen.calls + 1, seen.failures + bool(failed), seen.slow + bool(slow and not failed))
-    )
+    younger = Tally(seen.calls + more.calls, seen.failures + more.failures, seen.slow + more.slow)
+    return replace(counted, younger=younger)
+
+
+def _judged(counted: Breaker, rules: Breaking, *, now: datetime) -> Breaker:
     share = in_window(counted, rules, now=now)
     if share.calls < rules.min_calls:
         return counted

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 import structlog
 from pydantic import BaseModel, ValidationError
 
-from bridge_kit.adapter import Adapter, Happened, HttpCall, HttpReply, NotHappened, Probing, Stamp
+from bridge_kit.adapter import Adapter, Happened, HttpCall, HttpReply, NotHappened, Probed, Probing, Stamp
 from bridge_kit.manifest import Effect, Manifest
 from bridge_kit.policy import Beat
 from bridge_kit.seen_calls import seen_call
@@ -118,13 +118,7 @@ class Bridge:
         probing: Probing = adapter  # type: ignore[assignment]  # held by __post_init__
 
         def read(operation: str, reply: HttpReply) -> Verdict:
-            match probing.classify_probe(operation, reply):
-                case Happened(verdict):
-                    return verdict
-                case NotHappened():
-                    return NotDone()
-                case later:
-                    return later
+            return of_probe(probing.classify_probe(operation, reply))
 
         return probing.encode_probe, read
 
@@ -133,6 +127,16 @@ class Bridge:
         log.error("bridge.adapter_failed", bridge=self.manifest.id, part=part, error=type(error).__name__)
         code = code_of(f"{part}_{type(error).__name__}")
         return RetryLater(code) if part == "encode" else Malformed(code)
+
+
+def of_probe(probed: Probed) -> Verdict:
+    """What a probe found, as a verdict."""
+    match probed:
+        case Happened(verdict):
+            return verdict
+        case NotHappened():
+            return NotDone()
+    return probed
 
 
 def by_status(reply: HttpReply) -> Verdict | None:

@@ -9,7 +9,7 @@ import inspect
 import json
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
@@ -59,6 +59,10 @@ class BridgeFolder:
             raise BrokenBridge(f"{self.manifest.id}: no value for the secret {missing[0]}")
         settings = {**self.manifest.settings, **given.settings}
         return self.open_adapter(Setup(self.path, settings, given.secrets))
+
+    def with_manifest(self, manifest: Manifest) -> "BridgeFolder":
+        """The same bridge under other limits or another name."""
+        return replace(self, manifest=manifest)
 
     def bridge(self, connection: Connection) -> Bridge:
         """Over HTTP; see `batch.FileBridge` for files."""

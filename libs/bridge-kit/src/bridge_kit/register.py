@@ -12,7 +12,7 @@ from typing import Final
 from pydantic import TypeAdapter
 from wanderamt.kernel.decision import Pause
 
-from bridge_kit.breaker import Breaker, after_call, may_go, probe_given_back
+from bridge_kit.breaker import Breaker, Phase, after_call, after_good_calls, may_go, probe_given_back
 from bridge_kit.manifest import Manifest
 from bridge_kit.pacing import Pace, held, moments
 from bridge_kit.verdict import AuthFailed, Malformed, RetryLater, Throttled, Unknown, Verdict
@@ -91,6 +91,18 @@ def ended(state: RegisterState, id_: str) -> RegisterState:
     return replace(state, running=tuple(one for one in state.running if one.id != id_))
 
 
+def begun_many(state: RegisterState, manifest: Manifest, ids: Sequence[str], *, now: datetime) -> RegisterState:
+    """Of calls nobody waits for at a counter."""
+    until, new = now + timedelta(seconds=_probe_s(manifest)), set(ids)
+    others = (one for one in state.running if one.until > now and one.id not in new)
+    return replace(state, running=(*others, *(Running(id_, until) for id_ in ids)))
+
+
+def ended_many(state: RegisterState, ids: Sequence[str], *, now: datetime) -> RegisterState:
+    over = set(ids)
+    return replace(state, running=tuple(one for one in state.running if one.id not in over and one.until > now))
+
+
 def not_called(state: RegisterState, id_: str) -> RegisterState:
     """What was taken for a call that then did not go: its place, and the probe if it was one."""
     return replace(ended(state, id_), breaker=probe_given_back(state.breaker))
@@ -110,6 +122,24 @@ def learned(
         paused=f"not let in ({verdict.code})" if isinstance(verdict, AuthFailed) else state.paused,
         typical_s=took_s if not state.typical_s else state.typical_s + LEARNS * (took_s - state.typical_s),
     )
+
+
+def learned_many(
+    state: RegisterState, manifest: Manifest, ended: Sequence[tuple[Verdict, float]], *, now: datetime
+) -> RegisterState:
+    """The same as `learned` of each: (verdict, seconds). Those that went well are learned in one step."""
+    well = [one for one in ended if not failed(one[0]) and not isinstance(one[0], Throttled | AuthFailed)]
+    for verdict, took_s in ended:
+        if failed(verdict) or isinstance(verdict, Throttled | AuthFailed) or state.breaker.phase is not Phase.CLOSED:
+            state = learned(state, manifest, verdict, took_s=took_s, now=now)
+    if not well or state.breaker.phase is not Phase.CLOSED:
+        return state
+    slow = sum(took_s >= manifest.breaker.slow_after_s for _, took_s in well)
+    typical_s = state.typical_s or well[0][1]
+    for _, took_s in well:
+        typical_s += LEARNS * (took_s - typical_s)
+    breaker = after_good_calls(state.breaker, manifest.breaker, len(well), slow=slow, now=now)
+    return replace(state, breaker=breaker, typical_s=typical_s)
 
 
 def failed(verdict: Verdict) -> bool:

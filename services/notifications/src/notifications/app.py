@@ -1,50 +1,125 @@
 """Builds notifications: settings, providers, texts, handlers, jobs, api."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
+from zoneinfo import ZoneInfo
 
-from wanderamt.backbone.jobs import Lane
+from wanderamt.backbone.bulk import Bulk
+from wanderamt.backbone.clock import Clock
+from wanderamt.backbone.inbox import Many
+from wanderamt.contracts import Channel
 from wanderamt.security.keys import Sealer
-from wanderamt.shell.service import Ground, Service
+from wanderamt.shell.service import Ground as Floor
+from wanderamt.shell.service import Service
 
-from notifications import handlers, jobs
-from notifications.api import add_routes
-from notifications.domain.notice import SendNotice
-from notifications.providers.sms import SmsGateway
-from notifications.providers.smtp import MailServer
-from notifications.providers.texts import Texts
-from notifications.settings import Settings
+from notifications import handlers
+from notifications.api.routes import add_routes
+from notifications.domain.deciding import House
+from notifications.domain.notice import JOB_OF
+from notifications.domain.quiet import read_hours
+from notifications.handlers.citizen import forget
+from notifications.handlers.events import on_events
+from notifications.handlers.ground import Ground, Line, Retention
+from notifications.handlers.receipts import apply_due, end_unconfirmed, keep_receipts
+from notifications.handlers.sending import claim_notices, may_go, record_calls
+from notifications.handlers.weather import measure
+from notifications.jobs.sending import send
+from notifications.providers.connected import Callers, Contract, connect
+from notifications.settings import ProviderSettings, Settings
+from notifications.texts import Texts
 
 NAME = "notifications"
+BEFORE_AND_AFTER_S = 5.0  # of a call: its moment, and writing down how it ended
 
 
-def build(settings: Settings | None = None) -> Service:
+def build(settings: Settings | None = None) -> "Office":
     settings = settings or Settings()
-    ground = Ground.lay(NAME, "notifications", settings)
-    sealer = Sealer(settings.sealing_key)
-    sms = SmsGateway(
-        settings.sms_url,
-        key=settings.sms_key.get_secret_value(),
-        sender=settings.sms_sender,
-        timeout_s=settings.provider_timeout_s,
-        slots=settings.provider_slots,
+    floor = Floor.lay(NAME, "notifications", settings)
+    zone = ZoneInfo(settings.time_zone)
+    texts = Texts(settings.sender, settings.inquiries, f"{settings.public_url}/status", zone)
+    house = House(settings.day_budget, zone, read_hours(settings.quiet_hours, zone), texts.newest)
+
+    async def keep(provider: str, bodies: Sequence[bytes]) -> None:
+        async with floor.database.work() as work:
+            await keep_receipts(provider, bodies, work, ground=ground)
+
+    contracts = {name: _contract(one) for name, one in settings.providers.items()}
+    callers = connect(contracts, sender=settings.sender, keep=keep)
+    ground = Ground(house, Sealer(settings.sealing_key), _lines(callers, contracts), _retention(settings))
+    add_routes(floor.http, floor.database, ground, wording=settings.consent_wording)
+    lanes = [_lane(channel, ground, callers, texts, slots=settings.slots) for channel in Channel]
+    events = Many(partial(on_events, ground=ground), whole=True)
+    database = floor.database
+    return Office(
+        floor,
+        {
+            "relay": floor.relay(),
+            "providers": callers,
+            "jobs": floor.jobs(lanes),
+            "inbox": floor.inbox(dict.fromkeys(handlers.ON, events)),
+            "receipts": Clock(database, "receipts", partial(apply_due, ground=ground), every_s=1),
+            "unconfirmed": Clock(database, "unconfirmed", partial(end_unconfirmed, ground=ground), every_s=300),
+            "retention": Clock(database, "retention", partial(forget, ground=ground), every_s=600),
+            "gauges": Clock(database, "gauges", partial(measure, ground=ground), every_s=5),
+        },
+        notices=ground,
     )
-    mail = MailServer(
-        settings.smtp_host,
-        settings.smtp_port,
-        sender=settings.mail_sender,
-        user=settings.smtp_user,
-        password=settings.smtp_password.get_secret_value(),
-        start_tls=settings.smtp_start_tls,
-        timeout_s=settings.provider_timeout_s,
+
+
+@dataclass
+class Office(Service):
+    """The service with what its commands need."""
+
+    notices: Ground = field(kw_only=True)
+
+
+def _lane(channel: Channel, ground: Ground, callers: Callers, texts: Texts, *, slots: int) -> Bulk:
+    timeouts = [one.manifest.longest_timeout_s for one in ground.of_channel(channel).values()]
+    return Bulk(
+        job=JOB_OF[channel],
+        claim=partial(claim_notices, channel=channel, ground=ground),
+        call=partial(send, callers=callers.by_name, texts=texts, sealer=ground.sealer),
+        record=partial(record_calls, channel=channel, ground=ground),
+        gate=partial(may_go, channel=channel, ground=ground),
+        slots=slots,
+        timeout_s=max(timeouts, default=10.0) * 2 + BEFORE_AND_AFTER_S,
     )
-    add_routes(ground.http, ground.database)
-    sending = Lane(
-        job=SendNotice,
-        claim=handlers.claim_notice,
-        call=partial(jobs.send, sms=sms, mail=mail, texts=Texts(), sealer=sealer),
-        record=handlers.record_delivery,
-        slots=settings.provider_slots,
-        timeout_s=settings.provider_timeout_s * 3,
+
+
+def _lines(callers: Callers, contracts: dict[str, Contract]) -> dict[str, Line]:
+    return {
+        name: Line(
+            name=name,
+            channel=one.channel,
+            manifest=one.manifest,
+            weight=contracts[name].weight,
+            teller=one.adapter if one.receipts else None,
+            receipt_key=one.receipt_key,
+        )
+        for name, one in callers.connected.items()
+    }
+
+
+def _contract(told: ProviderSettings) -> Contract:
+    return Contract(
+        bridge=told.bridge,
+        url=told.url,
+        secrets=told.secrets,
+        settings=told.settings,
+        weight=told.weight,
+        rate_per_s=told.rate_per_s,
+        concurrency=told.concurrency,
+        certificate=told.certificate,
+        key=told.key,
+        authorities=told.authorities,
     )
-    on = {event: partial(handler, sealer=sealer) for event, handler in handlers.ON.items()}
-    return Service(ground, {"relay": ground.relay(), "jobs": ground.jobs([sending]), "inbox": ground.inbox(on)})
+
+
+def _retention(settings: Settings) -> Retention:
+    return Retention(
+        timedelta(days=settings.content_days),
+        timedelta(days=settings.silent_days),
+        timedelta(hours=settings.receipt_hours),
+    )

@@ -20,6 +20,7 @@ from wanderamt_bench.growth import bench_growth
 from wanderamt_bench.jobs import bench_jobs
 from wanderamt_bench.latency import bench_backlog, bench_latency, bench_takeover
 from wanderamt_bench.neighbours import bench_neighbours
+from wanderamt_bench.notices import bench_notices
 from wanderamt_bench.paper import bench_paper
 from wanderamt_bench.relay import bench_relay
 from wanderamt_bench.stage import Number, Stage, stage
@@ -43,6 +44,7 @@ SCENES: dict[str, Callable[[Stage], Awaitable[object]]] = {
     "tap": bench_tap,
     "paper": bench_paper,
     "neighbours": bench_neighbours,
+    "notices": bench_notices,
 }
 
 

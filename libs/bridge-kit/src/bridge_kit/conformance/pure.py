@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from bridge_kit.adapter import Heading, HttpReply, NoRow, Row, Stamp, Trailer
+from bridge_kit.bridge import of_probe
 from bridge_kit.conformance.candidate import Candidate, CheckFailed, DoesNotApply
 from bridge_kit.conformance.rig import id_of
 from bridge_kit.scenarios import NAMES, Scenario, differences
@@ -98,9 +99,7 @@ def verdict_of(candidate: Candidate, adapter: Any, scenario: Scenario) -> Verdic
                 raise CheckFailed(f"scenario {scenario.name}: the line is a {type(other).__name__}, not a row")
     assert scenario.reply  # noqa: S101 -- a scenario has one of the two
     if scenario.beat == "probe":
-        probed = adapter.classify_probe(scenario.operation, scenario.reply.native())
-        ended: Verdict = getattr(probed, "verdict", probed)
-        return ended
+        return of_probe(adapter.classify_probe(scenario.operation, scenario.reply.native()))
     called: Verdict = adapter.classify(scenario.operation, scenario.reply.native())
     return called
 

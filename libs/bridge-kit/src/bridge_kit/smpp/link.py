@@ -7,7 +7,7 @@ was never written ends as unreachable; what an operator delivers is answered aft
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 import structlog
 
@@ -94,8 +94,7 @@ class Link(asyncio.Protocol):
         self.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 -- a stream, by create_connection
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # a stream, by create_connection
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None

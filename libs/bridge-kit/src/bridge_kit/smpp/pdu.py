@@ -150,10 +150,22 @@ def read_bind(body: bytes) -> tuple[str, str]:
     return system_id, password
 
 
+class _Alphabet(dict[int, str]):
+    """Letter → its one or two octets, as the codec writes them; made as letters come. Raises UnicodeError."""
+
+    def __missing__(self, letter: int) -> str:
+        octets: str = GSM7.encode(chr(letter))[0].decode("latin-1")
+        self[letter] = octets
+        return octets
+
+
+_ALPHABET = _Alphabet()
+
+
 def coding_of(text: str) -> tuple[Coding, bytes]:
     """GSM 03.38 where every letter is in it, else UCS-2."""
     try:
-        return Coding.GSM7, GSM7.encode(text)[0]
+        return Coding.GSM7, text.translate(_ALPHABET).encode("latin-1")
     except UnicodeError:
         return Coding.UCS2, text.encode("utf-16-be")
 

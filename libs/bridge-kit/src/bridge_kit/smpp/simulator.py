@@ -5,8 +5,10 @@ of our reference, as operators have none: the same message twice is two messages
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any, Final, cast
 
 from pydantic import Field
 
@@ -31,6 +33,8 @@ from bridge_kit.smpp.pdu import (
     receipt_text,
 )
 
+SHOWN: Final = 20_000
+
 
 class OperatorKnobs(Knobs):
     """`apply_then_timeout_share`: takes the message and never says so. `cut_share`: takes it and hangs up."""
@@ -44,13 +48,20 @@ class OperatorKnobs(Knobs):
 
 
 class Operator(Latent[OperatorKnobs]):
-    """`messages`: what it took, in order."""
+    """`messages`: what it took, in order, and when (Unix seconds)."""
 
     def __init__(self, *, system_id: str, password: str, knobs: OperatorKnobs | None = None, seed: int = 1) -> None:
         super().__init__(knobs=knobs or OperatorKnobs(), seed=seed)
         self.messages: list[Submit] = []
+        self.taken_at: list[float] = []
         self._door = (system_id, password)
         self._lines: set[_Line] = set()
+        self._undelivered: list[bytes] = []  # for whoever binds next
+
+    def told(self) -> dict[str, Any]:
+        last = zip(self.messages[-SHOWN:], self.taken_at[-SHOWN:], strict=True)
+        taken = [{"to": f"+{one.destination}", "text": one.text, "at": at} for one, at in last]
+        return {**super().told(), "messages": taken}
 
     @asynccontextmanager
     async def serve(self, host: str, port: int) -> AsyncIterator[int]:
@@ -73,6 +84,7 @@ class Operator(Latent[OperatorKnobs]):
     def take(self, submit: Submit) -> str:
         """Its id. The effect."""
         self.messages.append(submit)
+        self.taken_at.append(time.time())
         self.seen.effects[f"{submit.destination} {submit.text}"] += 1
         return f"{len(self.messages):010d}"
 
@@ -97,8 +109,7 @@ class _Line(asyncio.Protocol):
         self._tasks: set[asyncio.Task[None]] = set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 -- a stream
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # a stream
         self._operator._lines.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -126,6 +137,10 @@ class _Line(asyncio.Protocol):
                 status = self._operator.lets_in(*read_bind(pdu.body))
                 self._bound = not status
                 self._answer(pdu, b"operator\0", status)
+                if self._bound:
+                    waiting, self._operator._undelivered = self._operator._undelivered, []
+                    for body in waiting:
+                        self.deliver(body)
             case Command.SUBMIT if not self._bound:
                 self._answer(pdu, b"\0", Status.WRONG_BIND_STATE)
             case Command.SUBMIT:
@@ -192,10 +207,12 @@ class _Line(asyncio.Protocol):
             extras[USER_REFERENCE] = submit.reference.to_bytes(2, "big")
         text = receipt_text(message_id, state)
         body = deliver_body(submit.destination, submit.sender, text, is_receipt=True, extras=extras)
-        line = self if self._transport else next(iter(operator._lines), None)
+        line = self if self._transport else next((one for one in operator._lines if one._bound), None)
         for _ in range(2 if operator.knobs.receipts_twice else 1):
             if line:
                 line.deliver(body)
+            else:
+                operator._undelivered.append(body)
 
     def deliver(self, body: bytes) -> None:
         self._sequence += 1

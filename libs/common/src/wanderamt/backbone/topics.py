@@ -12,6 +12,7 @@ OWNERS = {
     "document.v1": "intake",
     "register.v1": "registry-bridge",
     "stand.v1": "scheduling",
+    "appointment.v1": "scheduling",
     "notice.v1": "notifications",
 }
 PARTITIONS = 12  # fixed from the start: adding partitions later would break the order per key

@@ -1,5 +1,11 @@
 """The one face of the event contracts: what services say to each other, and nothing else."""
 
+from wanderamt.contracts.appointment import (
+    AppointmentBooked,
+    AppointmentCancelled,
+    AppointmentEvent,
+    AppointmentMoved,
+)
 from wanderamt.contracts.case import (
     CaseClosed,
     CaseCompensated,
@@ -13,10 +19,23 @@ from wanderamt.contracts.case import (
     Language,
     RegisterRequested,
     VisitReason,
+    case_code,
 )
 from wanderamt.contracts.document import DocumentEvent, DocumentIssued, DocumentRevoked
 from wanderamt.contracts.envelope import Head, Headers, Undecodable, decode_event, decode_head, encode, headers_of
-from wanderamt.contracts.notice import Channel, NoticeEvent, NoticeFailed, NoticeKind, NoticeSent, NoticeUnknown
+from wanderamt.contracts.notice import (
+    Channel,
+    CitizenUnreached,
+    FirstNoticeFailed,
+    FirstNoticeSent,
+    FirstNoticeUnknown,
+    NoticeDelivered,
+    NoticeDropped,
+    NoticeEvent,
+    NoticeFailed,
+    NoticeSent,
+    NoticeUnknown,
+)
 from wanderamt.contracts.register import RegisterAnswered, RegisterWeatherChanged, Verdict
 from wanderamt.contracts.stand import StandCancelled, StandEvent, StandScheduled
 from wanderamt.kernel.decision import Event
@@ -36,14 +55,27 @@ EVENTS: tuple[type[Event], ...] = (
     DocumentIssued,
     DocumentRevoked,
     NoticeSent,
+    NoticeDelivered,
     NoticeFailed,
     NoticeUnknown,
+    NoticeDropped,
+    CitizenUnreached,
+    FirstNoticeSent,
+    FirstNoticeFailed,
+    FirstNoticeUnknown,
+    AppointmentBooked,
+    AppointmentMoved,
+    AppointmentCancelled,
     StandScheduled,
     StandCancelled,
 )
 
 __all__ = [
     "EVENTS",
+    "AppointmentBooked",
+    "AppointmentCancelled",
+    "AppointmentEvent",
+    "AppointmentMoved",
     "CaseClosed",
     "CaseCompensated",
     "CaseEvent",
@@ -54,16 +86,21 @@ __all__ = [
     "CaseReopened",
     "CaseWithdrawn",
     "Channel",
+    "CitizenUnreached",
     "DocumentEvent",
     "DocumentIssued",
     "DocumentRevoked",
     "Event",
+    "FirstNoticeFailed",
+    "FirstNoticeSent",
+    "FirstNoticeUnknown",
     "Head",
     "Headers",
     "Language",
+    "NoticeDelivered",
+    "NoticeDropped",
     "NoticeEvent",
     "NoticeFailed",
-    "NoticeKind",
     "NoticeSent",
     "NoticeUnknown",
     "RegisterAnswered",
@@ -75,6 +112,7 @@ __all__ = [
     "Undecodable",
     "Verdict",
     "VisitReason",
+    "case_code",
     "decode_event",
     "decode_head",
     "encode",

@@ -23,6 +23,17 @@ class CaseEvent(Event):
     case_id: UUID
 
 
+CODE_SIGNS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: nothing that looks like another
+CODE_LENGTH = 10
+
+
+def case_code(case_id: UUID) -> str:
+    """What a citizen calls the case by, such as 7K3MZ-Q8XWT: the last 50 bits of its id, known offline too."""
+    number = case_id.int & ((1 << 5 * CODE_LENGTH) - 1)
+    signs = [CODE_SIGNS[number >> 5 * place & 31] for place in reversed(range(CODE_LENGTH))]
+    return f"{''.join(signs[:5])}-{''.join(signs[5:])}"
+
+
 class CaseOpened(CaseEvent):
     """A citizen's wish was taken at a stand."""
 

@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from wanderamt.backbone.asyncapi import describe
+from wanderamt.backbone.bulk import Bulk
 from wanderamt.backbone.database import Database, migrate
 from wanderamt.backbone.housekeeping import Housekeeping, Retention
 from wanderamt.backbone.inbox import Handler, Inbox, Many
@@ -85,7 +86,7 @@ class Ground:
         kept = Retention(settings.inbox_days, settings.version_days, action_days=settings.action_days)
         return Housekeeping(self.database, kept)
 
-    def jobs(self, lanes: Sequence[Lane]) -> Jobs:
+    def jobs(self, lanes: Sequence[Lane | Bulk]) -> Jobs:
         return Jobs(self.database, lanes)
 
 

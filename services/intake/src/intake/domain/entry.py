@@ -71,6 +71,11 @@ class Applicant(_Strict):
 class Contact(_Strict):
     phone: str | None = Field(None, pattern=PHONE_PATTERN, description="E.164, such as +4373212345")
     email: EmailStr | None = None
+    prefer: Literal["sms", "email"] | None = Field(None, description="Which of them first.")
+    language: str | None = Field(None, pattern=r"^[a-z]{2}$", description="Of messages; papers have their own.")
+    consent: str | None = Field(
+        None, pattern=r"^[\w.-]{1,40}$", description="Version of the words agreed to; without it nobody is written to."
+    )
 
 
 class SeenPaper(_Strict):

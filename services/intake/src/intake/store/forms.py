@@ -21,6 +21,7 @@ from intake.domain.telling import Parts
 NAMES = ("applicant", "contact", "facts")
 DATE = "date"  # among the facts a date is written {"date": "2026-05-04"}, to be told from a text
 BIRTH_DATE = "birth_date"
+BORN = "born"  # beside the fields of the contact
 
 
 def seal_form(form: Form, case_id: CaseId, sealer: Sealer) -> Parts:
@@ -30,6 +31,8 @@ def seal_form(form: Form, case_id: CaseId, sealer: Sealer) -> Parts:
 def reseal(parts: Parts, form: Form, changed: Iterable[str], *, case_id: CaseId, sealer: Sealer) -> Parts:
     """Only the parts with a changed field are sealed anew."""
     touched = {name.split(".")[0] for name in changed}
+    if touched == {"applicant"} and parts.contact:
+        touched.add("contact")  # for the date of birth, see _sealed
     return replace(parts, **{part: _sealed(part, form, case_id, sealer) for part in NAMES if part in touched})
 
 
@@ -39,7 +42,8 @@ def open_form(parts: Parts, sealer: Sealer) -> dict[str, FieldValue]:
     for part in NAMES:
         sealed: Sealed | None = getattr(parts, part)
         if sealed:
-            form |= {f"{part}.{name}": _read(name, value) for name, value in json.loads(sealer.open(sealed)).items()}
+            values = json.loads(sealer.open(sealed))
+            form |= {f"{part}.{name}": _read(name, value) for name, value in values.items() if name != BORN}
     return form
 
 
@@ -53,7 +57,15 @@ def _sealed(part: str, form: Form, case_id: CaseId, sealer: Sealer) -> Sealed | 
     values = {
         name.removeprefix(prefix): _written(part, value) for name, value in form.items() if name.startswith(prefix)
     }
+    if part == "contact" and values:
+        values |= _born(form)
     return sealer.seal(case_id, to_json(values)) if values else None
+
+
+def _born(form: Form) -> dict[str, str]:
+    """Travels with the contact, so that citizens can look their case up: the date, or the year alone."""
+    born = form.get("applicant.birth_date") or form.get("applicant.birth_year")
+    return {BORN: born.isoformat() if isinstance(born, date) else str(born)} if born else {}
 
 
 def _written(part: str, value: FieldValue) -> Any:

@@ -1,93 +1,130 @@
-"""A notice: decided once per case, kind and channel; sent before its use-by time or not at all.
+"""A notice: decided once per person, subject, occasion, template version and channel; sent while it is worth it.
 
-Kept true: (case, kind, channel) is unique in the database; a try without an answer on a channel that cannot tell a
-second sending from a first ends as `unknown` and is never blindly sent again.
+Kept true: that it is decided once stands in the database; what was overtaken, came too late or has no consent is
+dropped with its reason and never sent; a notice ends once, and only a receipt may still say better how.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, assert_never
 from uuid import UUID
 
-from wanderamt.contracts import Channel, Language, NoticeFailed, NoticeKind, NoticeSent, NoticeUnknown
-from wanderamt.kernel.decision import Decision, Event, Job
-from wanderamt.kernel.ids import CaseId, NoticeId
-from wanderamt.kernel.sealed import Sealed
+from wanderamt.contracts import (
+    Channel,
+    CitizenUnreached,
+    NoticeDelivered,
+    NoticeDropped,
+    NoticeFailed,
+    NoticeSent,
+    NoticeUnknown,
+)
+from wanderamt.kernel.decision import Event, Job
+from wanderamt.kernel.ids import NoticeId
 
-VALID_FOR = timedelta(hours=24)
+from notifications.domain.kinds import About, Kind
 
-
-class Occasion(StrEnum):
-    """What a citizen is told about; each has its texts."""
-
-    DOCUMENT_READY = "document_ready"
-    NEEDS_VISIT = "needs_visit"
-    PAPER_VOID = "paper_void"  # a paper given provisionally does not count: come again
-
-
-TOLD_AS = {
-    Occasion.DOCUMENT_READY: NoticeKind.DOCUMENT_READY,
-    Occasion.NEEDS_VISIT: NoticeKind.NEEDS_VISIT,
-    Occasion.PAPER_VOID: NoticeKind.NEEDS_VISIT,
-}
+Facts = Mapping[str, str]
 
 
-class NoticeState(StrEnum):
+class State(StrEnum):
+    """sending: a provider has it or may have it. unconfirmed: it may have left, and no receipt ever came."""
+
     DECIDED = "decided"
+    SENDING = "sending"
     SENT = "sent"
+    DELIVERED = "delivered"
     FAILED = "failed"
     UNKNOWN = "unknown"
+    UNCONFIRMED = "unconfirmed"
+    DROPPED = "dropped"
+
+
+class Why(StrEnum):
+    """Why nothing is sent."""
+
+    SUPERSEDED = "superseded"
+    STALE = "stale"
+    QUIET = "quiet"
+    NO_CONSENT = "no_consent"
+    BUDGET = "budget"
+    WITHDRAWN = "withdrawn"
+
+
+UNENDED = frozenset({State.DECIDED, State.SENDING})
+OPEN_TO_RECEIPTS = frozenset({State.SENDING, State.SENT, State.UNKNOWN, State.UNCONFIRMED, State.FAILED})
 
 
 class SendNotice(Job):
-    """Notices of one case on one channel leave one after the other."""
+    """Each notice by itself: order between notices is kept by the newer one overtaking the older."""
 
     QUEUE: ClassVar[str] = "send-notice"
-    KEY: ClassVar[str] = "lane"
-    DEADLINE_S: ClassVar[int] = 24 * 3600
+    KEY: ClassVar[str] = "notice_id"
+    DEADLINE_S: ClassVar[int] = 30 * 86_400  # the use-by time of the notice ends it long before
 
     notice_id: UUID
-    lane: str
+
+
+class SendSms(SendNotice):
+    QUEUE: ClassVar[str] = "send-sms"
+
+
+class SendMail(SendNotice):
+    QUEUE: ClassVar[str] = "send-email"
+
+
+JOB_OF: Mapping[Channel, type[SendNotice]] = {Channel.SMS: SendSms, Channel.EMAIL: SendMail}
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
+    """`occurrence`: what tells two notices of one kind about the same apart, such as the time an appointment moved to.
+
+    `person`: keyed hash of the address. `address`, `facts`: sealed; None once they were redacted. `provider`: who has
+    it or had it last. `maybe`: a call of it may have happened. `superseded`: a newer one exists, and it is under way.
+    """
+
     id: NoticeId
     version: int
-    case_id: CaseId
-    kind: Occasion
+    about: About
+    about_id: UUID
+    kind: Kind
+    occurrence: str
+    template: int
     channel: Channel
-    language: Language
-    reference: str
-    contact: Sealed
-    state: NoticeState
+    language: str
+    person: bytes
+    address: bytes | None
+    facts: bytes | None
+    state: State
     decided_at: datetime
     valid_until: datetime
     reason: str = ""
     ended_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """What goes to the providers; the recipient is still sealed."""
-
-    notice_id: NoticeId
-    kind: Occasion
-    channel: Channel
-    language: Language
-    reference: str
-    contact: Sealed
+    provider: str = ""
+    provider_ref: str = ""
+    short_ref: int = 0
+    tries: int = 0
+    maybe: bool = False
+    superseded: bool = False
+    tried: tuple[Channel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
     provider: str
+    provider_ref: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    provider: str
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """For good: another try would end the same."""
+    """For good, on this channel: another try would end the same."""
 
     reason: str
 
@@ -99,56 +136,77 @@ class Unknown:
     reason: str
 
 
-Delivery = Sent | Failed | Unknown
+@dataclass(frozen=True, slots=True)
+class Unconfirmed:
+    """It may have left, and no receipt came in time."""
 
 
-def decide_notice(
-    notice_id: NoticeId,
-    kind: Occasion,
-    channel: Channel,
-    *,
-    case_id: CaseId,
-    language: Language,
-    reference: str,
-    contact: Sealed,
-    now: datetime,
-) -> Decision[Notice]:
-    notice = Notice(
-        id=notice_id,
-        version=0,
-        case_id=case_id,
-        kind=kind,
-        channel=channel,
-        language=language,
-        reference=reference,
-        contact=contact,
-        state=NoticeState.DECIDED,
-        decided_at=now,
-        valid_until=now + VALID_FOR,
-    )
-    return Decision(notice, jobs=(SendNotice(notice_id=notice_id, lane=f"{case_id}/{channel}"),))
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    why: Why
 
 
-def end_notice(notice: Notice, delivery: Delivery, *, now: datetime) -> Decision[Notice] | None:
-    """None when it has ended before."""
-    if notice.state is not NoticeState.DECIDED:
+End = Sent | Delivered | Failed | Unknown | Unconfirmed | Dropped
+
+
+def end_notice(notice: Notice, end: End, *, now: datetime) -> tuple[Notice, Event] | None:
+    """None where it says nothing new: an end is final but for what a receipt knows better."""
+    if not _says_more(notice.state, end):
         return None
-    match delivery:
-        case Sent(provider):
-            told: Event = NoticeSent(**_about(notice), provider=provider, sent_at=now)
-            return Decision(_ended(notice, NoticeState.SENT, "", now=now), (told,))
+    about = _about(notice)
+    match end:
+        case Sent(provider, ref):
+            after = replace(notice, state=State.SENT, provider=provider, provider_ref=ref or notice.provider_ref)
+            told: Event = NoticeSent(**about, provider=provider, sent_at=now)
+        case Delivered(provider):
+            after = replace(notice, state=State.DELIVERED, provider=provider, reason="")
+            told = NoticeDelivered(**about, provider=provider, delivered_at=now)
         case Failed(reason):
-            told = NoticeFailed(**_about(notice), reason=reason, failed_at=now)
-            return Decision(_ended(notice, NoticeState.FAILED, reason, now=now), (told,))
+            after = replace(notice, state=State.FAILED, reason=reason)
+            told = NoticeFailed(**about, reason=reason, failed_at=now)
         case Unknown(reason):
-            told = NoticeUnknown(**_about(notice), reason=reason, noticed_at=now)
-            return Decision(_ended(notice, NoticeState.UNKNOWN, reason, now=now), (told,))
-    assert_never(delivery)
+            after = replace(notice, state=State.UNKNOWN, reason=reason)
+            told = NoticeUnknown(**about, reason=reason, noticed_at=now)
+        case Unconfirmed():
+            after = replace(notice, state=State.UNCONFIRMED, reason="no_receipt")
+            told = NoticeUnknown(**about, reason="no_receipt", noticed_at=now)
+        case Dropped(why):
+            after = replace(notice, state=State.DROPPED, reason=why.value)
+            told = NoticeDropped(**about, reason=why.value, dropped_at=now)
+        case never:
+            assert_never(never)
+    return replace(after, version=notice.version + 1, ended_at=now, maybe=False), told
+
+
+def raise_unreached(notice: Notice, reason: str, *, now: datetime) -> tuple[Notice, Event]:
+    """Staff must tell the citizen themselves."""
+    after = replace(notice, version=notice.version + 1)
+    return after, CitizenUnreached(**_about(notice), reason=reason, raised_at=now)
+
+
+def _says_more(state: State, end: End) -> bool:
+    """Ranks grow: delivered beats everything, a known failure beats what nobody knows, and nothing is taken back."""
+    match end:
+        case Sent():
+            return state in {State.DECIDED, State.SENDING, State.UNKNOWN, State.UNCONFIRMED}
+        case Delivered():
+            return state in OPEN_TO_RECEIPTS
+        case Failed():
+            return state in UNENDED | {State.SENT, State.UNKNOWN, State.UNCONFIRMED}
+        case Unknown():
+            return state in UNENDED
+        case Unconfirmed():
+            return state in {State.SENT, State.UNKNOWN}
+        case Dropped():
+            return state in UNENDED
+    return False
 
 
 def _about(notice: Notice) -> dict[str, object]:
-    return {"notice_id": notice.id, "case_id": notice.case_id, "kind": TOLD_AS[notice.kind], "channel": notice.channel}
-
-
-def _ended(notice: Notice, state: NoticeState, reason: str, *, now: datetime) -> Notice:
-    return replace(notice, state=state, reason=reason, ended_at=now, version=notice.version + 1)
+    return {
+        "notice_id": notice.id,
+        "about": notice.about.value,
+        "about_id": notice.about_id,
+        "kind": notice.kind.value,
+        "channel": notice.channel.value,
+    }

@@ -56,6 +56,9 @@ FIELDS: dict[str, type] = {
     BPK: str,
     "contact.phone": str,
     "contact.email": str,
+    "contact.prefer": str,
+    "contact.language": str,
+    "contact.consent": str,
 }
 NAMES = ("applicant.given_name", "applicant.family_name")
 BORN = ("applicant.birth_date", "applicant.birth_year")

@@ -1,0 +1,1 @@
+"""HTTP in: what staff, providers, citizens and partners ask."""

@@ -1,0 +1,118 @@
+"""For citizens, without a login: how their case stands, by its code and their date of birth; what they prefer.
+
+Kept true: nothing is told that could not be told to anybody who holds the receipt and knows the date; every answer to a
+look-up takes the same time; pages fetch nothing, run nothing and stand in no cache.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import date
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response
+from wanderamt.backbone.database import Database
+from wanderamt.contracts import Channel, Language
+from wanderamt.kernel.refusal import Refusal
+
+from notifications.domain.refusals import NOT_KNOWN
+from notifications.handlers.citizen import Shown, Wanted, choose, look_up, opt_out, read_pass, show, sign_pass
+from notifications.handlers.ground import Ground
+from notifications.pages.render import Page, page
+
+ANSWER_S = 0.5  # every look-up is answered so long after it was asked
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Robots-Tag": "noindex",
+}
+STATUS = {"status.not_known": 404, "status.too_many": 429, "status.pass_over": 403}
+Text = Annotated[str, Form(max_length=60)]
+Pass = Annotated[str, Form(max_length=200)]
+
+
+def citizen_routes(database: Database, ground: Ground, *, wording: str) -> APIRouter:
+    """Open to everybody: there is no token to ask for."""
+    router = APIRouter(tags=["citizen"])
+
+    @router.get("/status", response_class=Response)
+    async def form(lang: Language = Language.DE) -> Response:
+        """The page that asks for code and date of birth."""
+        return _answer(Page(lang))
+
+    @router.post("/status", response_class=Response)
+    async def look(request: Request, code: Text, born: Text, lang: Language = Language.DE) -> Response:
+        """How it stands. What does not fit is answered alike, whatever it is."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + ANSWER_S
+        place = request.client.host if request.client else ""
+        found: Page | Refusal
+        day = _day(born)
+        async with database.work() as work:
+            subject = await look_up(_plain(code), day or date.min, work, place=place, ground=ground)
+            found = subject if isinstance(subject, Refusal) else NOT_KNOWN
+            if not isinstance(subject, Refusal) and day:
+                shown = await show(subject.id, work, ground=ground)
+                ticket = sign_pass(subject.id, work, ground=ground)
+                found = shown if isinstance(shown, Refusal) else Page(lang, shown, ticket)
+        await asyncio.sleep(max(0.0, due - loop.time()))
+        return _answer(found, lang)
+
+    @router.post("/status/preferences", response_class=Response)
+    async def prefer(
+        ticket: Pass,
+        channel: Text = "",
+        language: Text = "de",
+        district: Annotated[list[str], Form(max_length=100)] = [],  # noqa: B006 -- FastAPI copies it
+        lang: Language = Language.DE,
+    ) -> Response:
+        """Which channel, which language, and stands in which districts."""
+        wish = Wanted(Channel(channel) if channel in set(Channel) else None, language[:5], tuple(district))
+
+        async def act(subject_id, work) -> Shown | Refusal:  # type: ignore[no-untyped-def]
+            return await choose(subject_id, wish, work, wording=wording, ground=ground)
+
+        return await _with_pass(ticket, lang, act, said="saved")
+
+    @router.post("/status/opt-out", response_class=Response)
+    async def stop(ticket: Pass, lang: Language = Language.DE) -> Response:
+        """No more messages. The case goes on all the same."""
+
+        async def act(subject_id, work) -> Shown | Refusal:  # type: ignore[no-untyped-def]
+            return await opt_out(subject_id, work, ground=ground)
+
+        return await _with_pass(ticket, lang, act, said="stopped")
+
+    async def _with_pass(
+        ticket: str, lang: Language, act: Callable[..., Awaitable[Shown | Refusal]], *, said: str
+    ) -> Response:
+        async with database.work() as work:
+            subject_id = read_pass(ticket, work, ground=ground)
+            shown = subject_id if isinstance(subject_id, Refusal) else await act(subject_id, work)
+        return _answer(shown if isinstance(shown, Refusal) else Page(lang, shown, ticket, said=said), lang)
+
+    return router
+
+
+def _answer(found: Page | Refusal, lang: Language = Language.DE) -> Response:
+    refused = isinstance(found, Refusal)
+    html = page(Page(lang, wrong=found.code.rpartition(".")[2]) if isinstance(found, Refusal) else found)
+    status = STATUS[found.code] if refused and isinstance(found, Refusal) else 200
+    return Response(html, status, media_type="text/html; charset=utf-8", headers=HEADERS)
+
+
+def _plain(code: str) -> str:
+    """As people write it: small letters, blanks, no dash; O for 0, I and L for 1."""
+    signs = "".join(one for one in code.upper() if one.isalnum()).translate(str.maketrans("OIL", "011"))
+    return f"{signs[:5]}-{signs[5:]}"
+
+
+def _day(text: str) -> date | None:
+    """2026-05-04 as browsers write it, or 4.5.2026 as people do."""
+    try:
+        if "." in text:
+            day, month, year = text.split(".")
+            return date(int(year), int(month), int(day))
+        return date.fromisoformat(text)
+    except ValueError:
+        return None

@@ -1,0 +1,185 @@
+"""What a citizen asks and says on our page: how it stands, what they prefer, that they want no more messages.
+
+Kept true: an unknown code, a wrong date and a code that was tried too often are answered alike, after the same work; a
+pass that was given once ends after a while and is good for one case alone.
+"""
+
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from uuid import UUID
+
+from pydantic import ValidationError
+from wanderamt.backbone.work import Work
+from wanderamt.contracts import Channel
+from wanderamt.kernel.refusal import Refusal
+from wanderamt.security.keys import Unreadable
+
+from notifications.domain.citizen import Subject
+from notifications.domain.notice import Notice
+from notifications.domain.recipient import Recipient
+from notifications.domain.refusals import DOOR_CLOSED, NOT_KNOWN, PASS_OVER
+from notifications.handlers.ground import Ground
+from notifications.handlers.receipts import stop_person
+from notifications.store import notices, people
+
+BY_PLACE = 20  # tries from one address
+BY_CODE = 5
+WITHIN = timedelta(minutes=15)
+PASS_FOR = timedelta(minutes=20)
+NOBODY = Recipient(born="0000-00-00")
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the page shows. `districts`: all there are; `wanted`: those the citizen wants to hear of."""
+
+    subject: Subject
+    notices: Sequence[Notice]
+    channels: tuple[Channel, ...]
+    consented: frozenset[Channel]
+    preferred: Channel | None
+    language: str
+    districts: Sequence[str]
+    wanted: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a citizen chose."""
+
+    channel: Channel | None
+    language: str
+    districts: tuple[str, ...]
+
+
+async def look_up(code: str, born: date, work: Work, *, place: str, ground: Ground) -> Subject | Refusal:
+    """`place`: where the question comes from, such as an IP address; it is kept as a keyed hash."""
+    doors = [(ground.sealer.fingerprint(f"place:{place}".encode()), BY_PLACE)]
+    doors.append((ground.sealer.fingerprint(f"code:{code}".encode()), BY_CODE))
+    tries = [await people.count_tries(work, door, since=work.now - WITHIN) for door, _ in doors]
+    for door, _ in doors:
+        await people.note_try(work, door)
+    found = await people.find_subjects_by_code(work, code)
+    known: Subject | None = None
+    if not found:
+        _born_on(NOBODY, born)  # the same work for a code nobody has
+    for subject in found:
+        if _born_on(_recipient(subject, ground), born):
+            known = subject
+    if tries[0] >= BY_PLACE:
+        return DOOR_CLOSED
+    return known if known and tries[1] < BY_CODE else NOT_KNOWN
+
+
+async def show(subject_id: UUID, work: Work, *, ground: Ground) -> Shown | Refusal:
+    subject = await people.find_subject(work, subject_id)
+    if not subject or not subject.contact:
+        return PASS_OVER
+    recipient = _recipient(subject, ground)
+    persons = _persons(recipient, ground)
+    habits = await people.habits_of(work, persons.values(), since=work.now)
+    known = {channel: habits[person] for channel, person in persons.items()}
+    told = Channel(recipient.prefer) if recipient.prefer in set(Channel) else None
+    wanted = [one for person in persons.values() for one in await people.subscribed(work, person)]
+    return Shown(
+        subject=subject,
+        notices=await notices.find_notices(work, subject_id),
+        channels=tuple(persons),
+        consented=frozenset(channel for channel, one in known.items() if one.consented),
+        preferred=next((one.channel for one in known.values() if one.channel), told),
+        language=next((one.language for one in known.values() if one.language), None)
+        or recipient.language
+        or subject.language,
+        districts=await people.districts(work),
+        wanted=sorted(set(wanted)),
+    )
+
+
+async def choose(subject_id: UUID, wanted: Wanted, work: Work, *, wording: str, ground: Ground) -> Shown | Refusal:
+    """Preferences for all addresses of the citizen. Wanting to hear of stands is a consent of its own."""
+    shown = await show(subject_id, work, ground=ground)
+    if isinstance(shown, Refusal):
+        return shown
+    subject = shown.subject
+    assert subject.contact  # noqa: S101 -- by `show`
+    persons = _persons(_recipient(subject, ground), ground)
+    for person in persons.values():
+        await people.set_preference(work, person, channel=wanted.channel, language=wanted.language)
+    districts = [one for one in wanted.districts if one in shown.districts]
+    channel = wanted.channel or next(iter(persons), None)
+    for one, person in persons.items():
+        await people.set_subscriptions(
+            work,
+            person,
+            districts if one is channel else (),
+            contact=subject.contact,
+            subject_id=subject_id,
+            language=wanted.language,
+        )
+        if districts and one is channel:
+            await people.add_consents(work, [people.Consent(person, one, UUID(int=work.new_id().int), wording)])
+    return await show(subject_id, work, ground=ground)
+
+
+async def opt_out(subject_id: UUID, work: Work, *, ground: Ground) -> Shown | Refusal:
+    """No more messages, on any channel that was left with this case."""
+    subject = await people.find_subject(work, subject_id)
+    if not subject or not subject.contact:
+        return PASS_OVER
+    await stop_person(list(_persons(_recipient(subject, ground), ground).values()), work, by="citizen")
+    return await show(subject_id, work, ground=ground)
+
+
+def sign_pass(subject_id: UUID, work: Work, *, ground: Ground, lifetime: timedelta = PASS_FOR) -> str:
+    until = int((work.now + lifetime).timestamp())
+    return f"{subject_id.hex}.{until}.{_pass_hash(subject_id, until, ground)}"
+
+
+def read_pass(given: str, work: Work, *, ground: Ground) -> UUID | Refusal:
+    try:
+        subject, until, told = given.split(".")
+        subject_id, ends = UUID(hex=subject), int(until)
+    except ValueError:
+        return PASS_OVER
+    if not hmac.compare_digest(told.encode(), _pass_hash(subject_id, ends, ground).encode()):
+        return PASS_OVER
+    return subject_id if work.now.timestamp() < ends else PASS_OVER
+
+
+async def forget(work: Work, *, ground: Ground) -> int:
+    """Content and recipients of what is over; old tries. Counts stay."""
+    kept = ground.retention
+    redacted = await notices.redact(work, work.now - kept.content)
+    redacted += await people.redact_subjects(work, work.now - kept.content, work.now - kept.silent)
+    await people.forget_tries(work, work.now - timedelta(hours=1))
+    return redacted
+
+
+def _pass_hash(subject_id: UUID, until: int, ground: Ground) -> str:
+    return ground.sealer.fingerprint(f"pass:{subject_id.hex}:{until}".encode()).hex()
+
+
+def _recipient(subject: Subject, ground: Ground) -> Recipient:
+    if not subject.contact:
+        return NOBODY
+    try:
+        return Recipient.model_validate_json(ground.sealer.open(subject.contact))
+    except (Unreadable, ValidationError):
+        return NOBODY
+
+
+def _born_on(recipient: Recipient, born: date) -> bool:
+    """By the whole date, or by the year where no more was known at the stand."""
+    told = recipient.born or NOBODY.born or ""
+    given = born.isoformat()[: max(4, len(told))]
+    return hmac.compare_digest(told.encode(), given.encode())
+
+
+def _persons(recipient: Recipient, ground: Ground) -> dict[Channel, bytes]:
+    return {
+        channel: ground.person(channel, address)
+        for channel, address in recipient.addresses().items()
+        if isinstance(address, str)
+    }

@@ -1,0 +1,1 @@
+"""Slow work of notifications: calls to providers and to partners. Sees no transaction."""

@@ -1,0 +1,47 @@
+"""A message is made and handed to its provider. The address is opened here, nowhere earlier."""
+
+import asyncio
+from collections.abc import Mapping
+from time import perf_counter
+
+from bridge_kit.adapter import Stamp
+from bridge_kit.verdict import Done
+from pydantic import TypeAdapter
+from wanderamt.contracts import Channel
+from wanderamt.security.keys import Sealer, Unreadable
+
+from notifications.domain.sending import SEND, Called, NotSent, Task
+from notifications.domain.text import BadText
+from notifications.providers.connected import Caller
+from notifications.providers.messages import Sms, mail_of
+from notifications.texts import Texts
+
+PURPOSE = "notice"
+OFFICER = "notifications"
+_FACTS = TypeAdapter(dict[str, str])
+
+
+async def send(task: Task, *, callers: Mapping[str, Caller], texts: Texts, sealer: Sealer) -> Called | NotSent:
+    try:
+        question = _question(task, texts, sealer)
+    except Unreadable:
+        return NotSent(task.provider, "address_unreadable")
+    except BadText as error:
+        return NotSent(task.provider, error.code)
+    if task.wait_s:
+        await asyncio.sleep(task.wait_s)  # its moment in the pace of the provider
+    begun = perf_counter()
+    stamp = Stamp(task.notice_id, OFFICER, PURPOSE)
+    verdict = await callers[task.provider].call(SEND, question, stamp, beat=task.beat)
+    reference = getattr(verdict.result, "message_id", "") if isinstance(verdict, Done) else ""
+    return Called(task.provider, verdict, perf_counter() - begun, task.beat, reference)
+
+
+def _question(task: Task, texts: Texts, sealer: Sealer) -> bytes:
+    """Raises Unreadable, BadText."""
+    to = sealer.open_bytes(task.about_id, task.address).decode()
+    facts = _FACTS.validate_json(sealer.open_bytes(task.about_id, task.facts))
+    text = texts.render(task.kind, task.channel, task.language, facts, version=task.template)
+    if task.channel is Channel.SMS:
+        return Sms(to=to, text=text.body, short_ref=task.short_ref).model_dump_json().encode()
+    return mail_of(to, text, task.kind, facts, notice_id=str(task.notice_id)).model_dump_json().encode()

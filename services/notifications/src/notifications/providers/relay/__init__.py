@@ -1,0 +1,1 @@
+"""A mail server of the city or its provider, over SMTP."""

@@ -1,0 +1,1 @@
+"""All SQL of notifications: returns and takes domain values."""
