@@ -26,6 +26,7 @@ def morning() -> tuple[list[Tap], dict[str, Any]]:
         "pdfs": {case["case_id"]: b"" for case in cases},
         "valid_papers": 2,
         "expected_notices": 2,
+        "told_cases": 2,
     }
 
 
@@ -44,6 +45,7 @@ def test_a_morning_without_faults_has_no_complaint() -> None:
         {"mails": {"m": 2}},
         {"sms": [{"to": "+431", "text": "a"}, {"to": "+431", "text": "a"}]},
         {"notices": {"sent": 1}},
+        {"told_cases": 1},
         {"notices": {"sent": 3}},
     ],
     ids=str,

@@ -28,11 +28,12 @@ Say = Callable[[str], None]
 @dataclass
 class System:
     """`people`: JSON lines of those the residents register knows; None: everybody. `limits`: of providers, by name.
-    `say` hears what happens."""
+    `carriers`: providers of messages that are connected. `say` hears what happens."""
 
     state: State
     people: Path | None = None
     limits: dict[str, dict[str, float]] = field(default_factory=dict)
+    carriers: tuple[str, ...] = ("gate", "smsc", "post")
     say: Say = lambda _: None
     children: Children = field(default_factory=Children)
     ports: dict[str, int] = field(default_factory=dict)
@@ -143,7 +144,7 @@ class System:
     def providers(self) -> dict[str, object]:
         """Where the messengers' simulators are, as notifications wants it."""
         key = self.state.secrets.sms_key
-        return {
+        known = {
             "gate": {
                 "bridge": "textgate",
                 "url": self.url("sms"),
@@ -164,6 +165,7 @@ class System:
                 **self.limits.get("post", {}),
             },
         }
+        return {name: known[name] for name in self.carriers}
 
     def bridges(self) -> dict[str, object]:
         """Where the registers' simulators are, as the registry bridge wants it."""

@@ -47,10 +47,11 @@ LEFT = {
     ),
     "notifications": (
         """
-        INSERT INTO notice (notice_id, version, case_id, kind, channel, language, reference, contact, state, reason,
-                            decided_at, valid_until, ended_at)
-        SELECT uuidv7({ago}), 2, uuidv7({ago}), 'case_final', 'sms', 'de', 'OLD-' || n, '{{}}', 'sent', '', now(), now(),
-               now()
+        INSERT INTO notice (notice_id, version, about, about_id, kind, occurrence, template, channel, language, person,
+                            state, reason, decided_at, valid_until, ended_at, provider, provider_ref, short_ref, tries,
+                            maybe, superseded, tried, changed_at)
+        SELECT uuidv7({ago}), 2, 'case', uuidv7({ago}), 'document_ready', '', 1, 'sms', 'de', sha256(n::text::bytea),
+               'sent', '', now(), now(), now(), 'gate', '', 0, 1, false, false, '{{}}', now()
         FROM generate_series(1, {rows}) n
         """,
     ),

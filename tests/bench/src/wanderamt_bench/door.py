@@ -133,7 +133,8 @@ async def intake_alone(
 ) -> AsyncIterator[tuple[Untraced, Door]]:
     """One process with its database and relay. `argv`: another command than its usual one."""
     system = _new_system(stage)
-    system.ports = {name: free_port() for name in ("intake", *REGISTERS, "dogs-sftp", "sms", "smtp")}
+    names = ("intake", *REGISTERS, "dogs-sftp", "sms", "smpp", "smtp", "notifications")
+    system.ports = {name: free_port() for name in names}
     try:
         await system.lay("intake", old_rows=old_rows)
         usual = system.command("intake")

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
-import httpx
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from wanderamt.backbone.relay import BATCH as RELAY_BATCH
 from wanderamt.backbone.topics import OWNERS
@@ -29,7 +28,7 @@ PRIVATE = {
     "registry-bridge": {"requests": "SELECT request_id::text AS id, case_id::text, state FROM request"},
     "scheduling": {"visits": "SELECT case_id::text AS id, outcome FROM visit"},
     "notifications": {
-        "notices": "SELECT notice_id::text AS id, case_id::text, kind, channel, state, version FROM notice"
+        "notices": "SELECT notice_id::text AS id, about_id::text AS case_id, kind, channel, state, reason, version FROM notice"
     },
 }
 LEFT_OVER = """
@@ -58,7 +57,7 @@ class Evidence:
             "cases": sum(row["state"] == "provisional" for row in self.tables["cases"]),
             "documents": sum(not row["made"] for row in self.tables["documents"]),
             "requests": sum(row["state"] == "waiting" for row in self.tables["requests"]),
-            "notices": sum(row["state"] == "decided" for row in self.tables["notices"]),
+            "notices": sum(row["state"] in {"decided", "sending"} for row in self.tables["notices"]),
             "visits": sum(row["outcome"] == "open" for row in self.tables["visits"]),
             "unheard": len(self.tables["cases"]) - len(self.tables["visits"]),
             **self.left_over,
@@ -84,14 +83,13 @@ async def gather(rig: Rig, *, topics: bool) -> Evidence:
                     tables[name] = [dict(row) for row in await connection.fetch(query)]
         finally:
             await connection.close()
-    async with httpx.AsyncClient(timeout=30) as client:
-        seen = (await client.get(f"{rig.url('sms')}/_simulator")).json()
+    seen = await rig.messengers()
     return Evidence(
         tables=tables,
         left_over=dict(left),
         records=await read_log(rig.kafka.bootstrap_servers, OWNERS) if topics else [],
-        sms=Counter(message["reference"] for message in seen["messages"]),
-        mails=Counter({mail_id.split("@")[0]: times for mail_id, times in seen["mails"].items()}),
+        sms=Counter(message["reference"] for message in seen["gate"]["messages"]),
+        mails=Counter({mail_id.split("@")[0]: times for mail_id, times in seen["post"]["mails"].items()}),
     )
 
 
@@ -163,11 +161,13 @@ def audit(devices: Iterable[Device], evidence: Evidence, *, faults: int) -> Find
     notices = tables["notices"]
     unsure: set[Hashable] = {row["id"] for row in notices if row["state"] == "unknown"}
     sent: dict[str, set[str]] = {
-        channel: {row["id"] for row in notices if row["channel"] == channel} for channel in ("sms", "email")
+        channel: {row["id"] for row in notices if row["channel"] == channel and row["state"] != "dropped"}
+        for channel in ("sms", "email")
     }
     for row in notices:
-        if row["state"] == "failed":
-            findings.report("lost", f"notice {row['id']} failed")
+        overtaken = row["reason"] == "superseded" and row["kind"] == "case_opened"
+        if row["state"] == "failed" or (row["state"] == "dropped" and not overtaken):
+            findings.report("lost", f"notice {row['id']} is {row['state']}: {row['reason']}")
     checks = (
         ("entry", {str(entry.entry_id) for entry in entries}, _count(tables["entries"], "id")),
         ("case", cases, _count(tables["cases"], "id")),
@@ -175,7 +175,7 @@ def audit(devices: Iterable[Device], evidence: Evidence, *, faults: int) -> Find
         ("document number", (), _count(tables["documents"], "number")),
         ("request of case", asked, _count(tables["requests"], "case_id")),
         ("visit of case", cases, _count(tables["visits"], "id")),
-        ("notice", told, _count(notices, "case_id", "kind", "channel")),
+        ("notice", told, _count(notices, "case_id", "kind", "channel")),  # and of its opening one, or none
         ("sms", sent["sms"], evidence.sms),
         ("mail", sent["email"], evidence.mails),
     )

@@ -53,12 +53,14 @@ class Device:
         full = self.rng.random() < FULL_SHARE and self.numbers.left(RECEIPTS) > 0
         person = len(self.entries) + 1
         contact: dict[str, str] = {}
+        prefer = self.rng.choice(("sms", "email"))
         if full:
             contact = {"phone": f"+43660{self.rng.randrange(10**7):07}", "email": f"n{person}@mail.example"}
+            contact["prefer"] = prefer
         service = "registration_confirmation" if full else "found_property_report"
         applicant = {"given_name": "Test", "family_name": f"Person {person}", "birth_date": BIRTH_DATE}
         body = whole_case(service, applicant=applicant, contact=contact, numbers=self.numbers)
-        channels = ("sms", "email") if full else ()
+        channels = (prefer,) if full else ()
         steps = step_by_step(body) if full and self.rng.random() < STEPPED_SHARE else [("case.open", body)]
         case_id = self.sources.new_id()
         for place, (type_, part) in enumerate(steps, 1):

@@ -23,6 +23,7 @@ REGISTER_LATENCY_S = 0.05
 @dataclass
 class Rig(System):
     brokers: int = 3
+    carriers: tuple[str, ...] = ("gate", "post")  # those that tell each message by our own reference
     routes: dict[str, Route] = field(default_factory=dict)
 
     async def start_servers(self) -> tuple[Kafka, Postgres]:

@@ -227,7 +227,7 @@ class Trouble:
 
     async def fail_provider(self) -> str:
         if self.rng.random() < 0.5:
-            await self.rig.turn("sms", {"fail_next": self.rng.randrange(1, 4)})
+            await self.rig.turn("gate", {"fail_next": self.rng.randrange(1, 4)})
             return "sms gateway"
         await self.rig.turn("residents", {"down": True})
         await asyncio.sleep(self.rng.uniform(1, 4))

@@ -10,7 +10,10 @@ from wanderamt_local.demo.device import Tap
 
 @dataclass(frozen=True)
 class Seen:
-    """What was found at the end. `cases` as intake lists them, `sms` and `mails` as the simulators received them."""
+    """What was found at the end. `cases` as intake lists them, `sms` and `mails` as the simulators received them.
+
+    `expected_notices`: citizens who left an address; `told_cases`: those who were told how their case ended.
+    """
 
     cases: list[dict[str, Any]]
     notices: dict[str, int]
@@ -19,6 +22,7 @@ class Seen:
     pdfs: dict[str, bytes]
     valid_papers: int
     expected_notices: int
+    told_cases: int
 
 
 @dataclass
@@ -55,11 +59,11 @@ def settle(taps: list[Tap], seen: Seen, sms_at: dict[str, float]) -> Ledger:
     known = {case["case_id"] for case in seen.cases}
     final = {case["case_id"] for case in seen.cases if case["state"] == "final"}
     sms, mails = len(seen.sms), sum(seen.mails.values())
-    notices = seen.notices.get("sent", 0)
+    notices = seen.notices.get("sent", 0) + seen.notices.get("delivered", 0)
     lost = (
         len({str(tap.case_id) for tap in taps} - known)
         + len(final - seen.pdfs.keys())
-        + max(0, seen.expected_notices - len(seen.sms) - len(seen.mails))
+        + max(0, seen.expected_notices - seen.told_cases)
     )
     online = _delays([tap for tap in taps if not tap.offline], sms_at)
     offline = _delays([tap for tap in taps if tap.offline], sms_at)
@@ -107,8 +111,8 @@ def _complaints(ledger: Ledger, taps: list[Tap], seen: Seen) -> list[str]:
         f"{ledger.notices_sent} notices sent, {ledger.sms_received + ledger.mails_received} received": (
             ledger.notices_sent == ledger.sms_received + ledger.mails_received
         ),
-        f"{ledger.notices_sent} notices sent, {seen.expected_notices} expected": (
-            ledger.notices_sent == seen.expected_notices
+        f"{seen.told_cases} citizens were told how their case ended, {seen.expected_notices} left an address": (
+            seen.told_cases == seen.expected_notices
         ),
     }
     return [text for text, holds in checks.items() if not holds]

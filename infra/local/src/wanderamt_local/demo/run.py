@@ -131,7 +131,7 @@ class Demo:
     async def _troubles(self) -> None:
         """What goes wrong that morning: one SMS error, a slow register, and a kill if asked for."""
         troubles = [
-            (self.morning.sms_error_at, self.system.turn("sms", {"fail_next": 1})),
+            (self.morning.sms_error_at, self.system.turn("gate", {"fail_next": 1})),
             (self.morning.register_slow_from, self.system.turn("residents", {"latency_s": SLOW_LATENCY_S})),
             (self.morning.register_slow_until, self.system.turn("residents", {"latency_s": 1.0})),
         ]
@@ -153,12 +153,11 @@ class Demo:
         end = loop.time() + SETTLE_TIMEOUT_S
         while loop.time() < end:
             cases = await self._cases()
-            received = await self._received()
-            sent = len(received["messages"]) + len(received["mails"])
             ended = all(case["state"] != "provisional" for case in cases)
-            if len(cases) == len(self.morning.visits) and ended and sent >= self._expected_notices(cases):
+            if len(cases) == len(self.morning.visits) and ended:
+                told = len(await self._told(cases))
                 notices = await self._notices()
-                if not notices.get("decided"):
+                if told >= self._expected_notices(cases) and not {"decided", "sending"} & notices.keys():
                     return
             await asyncio.sleep(0.2)
 
@@ -172,25 +171,26 @@ class Demo:
             self.watch.states = {}
             for case in cases:
                 self.watch.states[case["state"]] = self.watch.states.get(case["state"], 0) + 1
-            self.watch.sms, self.watch.mails = len(received["messages"]), len(received["mails"])
+            self.watch.sms, self.watch.mails = len(received[0]), len(received[1])
             self.watch.waiting = self.device.waiting
             live.update(self.watch.table(len(self.morning.visits)))
             await asyncio.sleep(REFRESH_S)
 
     async def _count(self) -> Ledger:
         cases, pdfs = await self._documents()
-        received, checker = await self._received(), await self.checker()
+        (sms, mails), checker = await self._received(), await self.checker()
         seen = Seen(
             cases=cases,
             notices=await self._notices(),
-            sms=received["messages"],
-            mails=received["mails"],
+            sms=sms,
+            mails=mails,
             pdfs=pdfs,
             valid_papers=await asyncio.to_thread(checker.count_valid, list(pdfs.values()), now=utc_now()),
             expected_notices=self._expected_notices(cases),
+            told_cases=len(await self._told(cases)),
         )
-        case_of = {notice["notice_id"]: case for case, notice in await self._sms_notices(cases)}
-        sms_at = {case_of[one["reference"]]: one["at"] for one in seen.sms if one["reference"] in case_of}
+        papers = {case["document_number"]: case["case_id"] for case in cases if case["document_number"]}
+        sms_at = {case: one["at"] for one in sms for paper, case in papers.items() if paper in one["text"]}
         ledger = settle(self.device.taps, seen, sms_at)
         ledger.killed = self.kill
         ledger.restarts = self.system.children.restarts(self.kill) if self.kill else 0
@@ -210,27 +210,30 @@ class Demo:
                 pdfs[case["case_id"]] = reply.content
         return cases, pdfs
 
-    async def _sms_notices(self, cases: list[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
+    async def _told(self, cases: list[dict[str, Any]]) -> list[str]:
+        """Cases whose citizens were told how it ended."""
         token = self.system.token("clerk.one@linz", Role.CLERK, audience="notifications")
-        return [
-            (case["case_id"], notice)
-            for case in cases
-            for notice in await self._get("notifications", f"/cases/{case['case_id']}/notices", token)
-            if notice["channel"] == "sms"
-        ]
+        told = []
+        for case in cases:
+            notices = await self._get("notifications", f"/cases/{case['case_id']}/notices", token)
+            if any(one["kind"] != "case_opened" and one["state"] in {"sent", "delivered"} for one in notices):
+                told.append(case["case_id"])
+        return told
 
     def _expected_notices(self, cases: list[dict[str, Any]]) -> int:
-        """One per case and channel the citizen left."""
+        """One for each citizen who left an address."""
         contacts = {str(tap.case_id): tap.entry["body"]["contact"] for tap in self.device.taps}
-        return sum(len(contacts.get(case["case_id"], {})) for case in cases)
+        return sum(bool(contacts.get(case["case_id"])) for case in cases)
 
     async def _cases(self) -> list[dict[str, Any]]:
         token = self.system.token("clerk.one@linz", Role.CLERK, audience="intake")
         found = await self._get("intake", f"/stands/{self.device.stand_id}/cases", token)
         return list(found)
 
-    async def _received(self) -> dict[str, Any]:
-        return dict((await self.client.get(f"{self.system.url('sms')}/_simulator")).json())
+    async def _received(self) -> tuple[list[dict[str, Any]], dict[str, int]]:
+        """Texts, by whichever provider, and mails by their id."""
+        received = await self.system.messengers()
+        return [*received["gate"]["messages"], *received["smsc"]["messages"]], received["post"]["mails"]
 
     async def _notices(self) -> dict[str, int]:
         token = self.system.token("operator@linz", Role.OPERATOR, audience="notifications")
@@ -258,12 +261,12 @@ class Demo:
         return reply.text
 
     def traced_tap(self) -> Tap:
-        """A citizen served online who asked the register and left phone and mail: the longest way there is."""
+        """A citizen served online who asked the register and wants to be told by mail: the longest way there is."""
         return next(
             tap
             for tap in self.device.taps
             if not tap.offline
-            and len(tap.entry["body"]["contact"]) == 2
+            and tap.entry["body"]["contact"].get("prefer") == "email"
             and tap.entry["body"]["service"] == "registration_confirmation"
         )
 
