@@ -55,8 +55,20 @@ OPEN_TO = {
     ("scheduling", "GET", "/stands/{stand_id}/demand"): {Role.PLANNER, Role.OPERATOR},
     ("scheduling", "POST", "/stands/{stand_id}/cancel"): {Role.PLANNER},
     ("notifications", "GET", "/cases/{case_id}/notices"): {Role.CLERK, Role.OPERATOR},
-    ("notifications", "GET", "/notices/counts"): {Role.OPERATOR},
+    **{("notifications", "GET", f"/notices/{what}"): {Role.OPERATOR} for what in ("counts", "summary")},
+    ("notifications", "GET", "/providers"): {Role.CLERK, Role.OPERATOR},
+    ("notifications", "GET", "/tasks"): {Role.CLERK, Role.OPERATOR},
+    ("notifications", "POST", "/tasks/{task_id}/done"): {Role.CLERK},
+    ("notifications", "POST", "/addresses/check"): {Role.CLERK},
+    **{("notifications", method, "/subscribers"): {Role.OPERATOR} for method in ("GET", "POST")},
+    **{
+        ("notifications", "POST", f"/subscribers/{{subscriber_id}}/{order}"): {Role.OPERATOR}
+        for order in ("pause", "resume", "rotate")
+    },
+    ("notifications", "DELETE", "/subscribers/{subscriber_id}"): {Role.OPERATOR},
+    ("notifications", "GET", "/subscribers/{subscriber_id}/deliveries"): {Role.OPERATOR},
     **{(service, "GET", "/asyncapi"): set(Role) for service in SERVICES},
+    **{(service, "GET", "/metrics"): {Role.OPERATOR} for service in SERVICES},
 }
 
 
@@ -66,6 +78,11 @@ PUBLIC = {
     ("intake", "GET", "/verify"),
     ("intake", "POST", "/verify"),
     ("intake", "POST", "/verify.html"),
+    ("notifications", "GET", "/status"),
+    ("notifications", "POST", "/status"),
+    ("notifications", "POST", "/status/preferences"),
+    ("notifications", "POST", "/status/opt-out"),
+    ("notifications", "POST", "/receipts/{provider}"),  # signed by the provider, which has no token of ours
 }
 
 

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
 
 from wanderamt.backbone.bulk import Bulk
 from wanderamt.backbone.clock import Clock
-from wanderamt.backbone.inbox import Many
+from wanderamt.backbone.inbox import Inbox, Many
+from wanderamt.backbone.jobs import Lane
+from wanderamt.backbone.on_demand import OnDemand
 from wanderamt.contracts import Channel
 from wanderamt.security.keys import Sealer
 from wanderamt.shell.service import Ground as Floor
@@ -18,19 +20,25 @@ from notifications import handlers
 from notifications.api.routes import add_routes
 from notifications.domain.deciding import House
 from notifications.domain.notice import JOB_OF
+from notifications.domain.partner import PUBLIC, DeliverHook
 from notifications.domain.quiet import read_hours
 from notifications.handlers.citizen import forget
 from notifications.handlers.events import on_events
 from notifications.handlers.ground import Ground, Line, Retention
+from notifications.handlers.partners import any_partner, claim_hook, on_public, record_hook
 from notifications.handlers.receipts import apply_due, end_unconfirmed, keep_receipts
 from notifications.handlers.sending import claim_notices, may_go, record_calls
 from notifications.handlers.weather import measure
+from notifications.jobs.partners import post
 from notifications.jobs.sending import send
 from notifications.providers.connected import Callers, Contract, connect
+from notifications.providers.hooks import TIMEOUT_S as HOOK_TIMEOUT_S
+from notifications.providers.hooks import HookWire
 from notifications.settings import ProviderSettings, Settings
 from notifications.texts import Texts
 
 NAME = "notifications"
+HOOKS_AT_ONCE = 16
 BEFORE_AND_AFTER_S = 5.0  # of a call: its moment, and writing down how it ended
 
 
@@ -48,8 +56,22 @@ def build(settings: Settings | None = None) -> "Office":
     contracts = {name: _contract(one) for name, one in settings.providers.items()}
     callers = connect(contracts, sender=settings.sender, keep=keep)
     ground = Ground(house, Sealer(settings.sealing_key), _lines(callers, contracts), _retention(settings))
-    add_routes(floor.http, floor.database, ground, wording=settings.consent_wording)
+
+    def now() -> datetime:
+        return floor.database.sources.clock()
+
+    networks = settings.partner_networks
+    add_routes(floor.http, floor.database, ground, wording=settings.consent_wording, networks=networks)
+    wire = HookWire(networks)
     lanes = [_lane(channel, ground, callers, texts, slots=settings.slots) for channel in Channel]
+    hooks = Lane(
+        job=DeliverHook,
+        claim=partial(claim_hook, ground=ground),
+        call=partial(post, wire=wire, clock=now),
+        record=record_hook,
+        slots=HOOKS_AT_ONCE,
+        timeout_s=2 * HOOK_TIMEOUT_S,
+    )
     events = Many(partial(on_events, ground=ground), whole=True)
     database = floor.database
     return Office(
@@ -57,8 +79,10 @@ def build(settings: Settings | None = None) -> "Office":
         {
             "relay": floor.relay(),
             "providers": callers,
-            "jobs": floor.jobs(lanes),
+            "hooks": wire,
+            "jobs": floor.jobs([*lanes, hooks]),
             "inbox": floor.inbox(dict.fromkeys(handlers.ON, events)),
+            "partners": OnDemand(_partner_inbox(floor), any_partner),
             "receipts": Clock(database, "receipts", partial(apply_due, ground=ground), every_s=1),
             "unconfirmed": Clock(database, "unconfirmed", partial(end_unconfirmed, ground=ground), every_s=300),
             "retention": Clock(database, "retention", partial(forget, ground=ground), every_s=600),
@@ -73,6 +97,13 @@ class Office(Service):
     """The service with what its commands need."""
 
     notices: Ground = field(kw_only=True)
+
+
+def _partner_inbox(floor: Floor) -> Inbox:
+    """A consumer of its own: what partners hear must not slow down what citizens do."""
+    many = Many(on_public, whole=True)
+    servers, topics = floor.settings.kafka_bootstrap_servers, floor.topics
+    return Inbox(f"{NAME}-partners", dict.fromkeys(PUBLIC.values(), many), floor.database, servers, topics)
 
 
 def _lane(channel: Channel, ground: Ground, callers: Callers, texts: Texts, *, slots: int) -> Bulk:

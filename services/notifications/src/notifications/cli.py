@@ -1,5 +1,6 @@
 """Commands for the operators of notifications, and for whoever writes their texts."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -7,18 +8,23 @@ from uuid import UUID
 import typer
 from rich.console import Console
 from rich.table import Table
+from wanderamt.backbone.log import read_between
+from wanderamt.backbone.sources import utc_now
 from wanderamt.contracts import Channel
 from wanderamt.kernel.ids import NoticeId
 from wanderamt.kernel.refusal import Refusal
+from wanderamt.shell.operate import Who
 from wanderamt.shell.running import with_service
 from wanderamt.shell.service import Service
 
 from notifications.domain.kinds import Kind
+from notifications.domain.partner import PUBLIC
 from notifications.domain.segments import size_of
 from notifications.domain.text import BadText
 from notifications.handlers.ground import Ground
+from notifications.handlers.partners import redeliver
 from notifications.handlers.weather import resume_provider, settle_notice, show_providers
-from notifications.store import notices, providers
+from notifications.store import notices, partners, providers
 from notifications.texts import LANGUAGES, SAMPLE, Texts
 
 NAME = "notifications"
@@ -30,7 +36,6 @@ commands = typer.Typer(
     no_args_is_help=True,
 )
 console = Console()
-Who = Annotated[str, typer.Option(help="Your account name: what you do is written down.", envvar="USER")]
 
 
 @commands.command("preview")
@@ -99,7 +104,7 @@ def weather() -> None:
 
 
 @commands.command("resume")
-def resume(provider: Annotated[str, typer.Argument(help="Its name in the settings.")], who: Who = "operator") -> None:
+def resume(provider: Annotated[str, typer.Argument(help="Its name in the settings.")], who: Who) -> None:
     """Ask a provider again that had not let us in, once its key or password is mended."""
 
     async def use(service: Service) -> str | Refusal:
@@ -113,7 +118,7 @@ def resume(provider: Annotated[str, typer.Argument(help="Its name in the setting
 def settle(
     notice_id: Annotated[UUID, typer.Argument(help="Of a notice nobody knows about: state unknown or unconfirmed.")],
     arrived: Annotated[bool, typer.Option("--arrived/--never-left", help="What the provider or the citizen says.")],
-    who: Who = "operator",
+    who: Who,
 ) -> None:
     """Write down what became of a message. One that never left may go by another channel."""
 
@@ -144,6 +149,41 @@ def tasks() -> None:
         table.add_row(moment, *(str(row[name]) for name in ("about", "about_id", "kind", "reason")))  # type: ignore[index]
     if found:
         console.print(table)
+
+
+@commands.command("replay")
+def replay(
+    partner: Annotated[str, typer.Argument(help="Name of the subscriber.")],
+    since: Annotated[datetime, typer.Option(help="First moment, such as 2026-11-24T08:00 (UTC).")],
+    until: Annotated[datetime | None, typer.Option(help="Moment behind the last; without it: now.")] = None,
+    type_: Annotated[list[str] | None, typer.Option("--type", help="Only these events; else all of its own.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count them.")] = False,  # noqa: FBT002
+) -> None:
+    """Deliver a range of the log to a partner once more, under the same ids: what they have they know again."""
+
+    async def use(service: Service) -> tuple[int, int]:
+        ground, now = service.ground, utc_now()
+        async with ground.database.work() as work:
+            found = [one for one in await partners.subscribers(work) if one.name == partner]
+        if not found:
+            typer.echo(f"there is no subscriber {partner}; 'GET /subscribers' lists them", err=True)
+            raise typer.Exit(1)
+        wanted = set(type_ or found[0].types) & set(found[0].types)
+        events = [event for name, event in PUBLIC.items() if name in wanted]
+        begin, end = since.replace(tzinfo=UTC), until.replace(tzinfo=UTC) if until else now
+        read = delivered = 0
+        with console.status("reading the log") as status:
+            servers = ground.settings.kafka_bootstrap_servers
+            async for items in read_between(servers, ground.topics, events, since=begin, until=end):
+                read += len(items)
+                if not dry_run:
+                    async with ground.database.work() as work:
+                        delivered += await redeliver(found[0], items, work)
+                status.update(f"{read} events read, {delivered} to be delivered")
+        return read, delivered
+
+    read, delivered = with_service(NAME, use)
+    typer.echo(f"{read} events in that range, {delivered} will be delivered; the others wait already")
 
 
 def ground_of(service: Service) -> Ground:

@@ -11,6 +11,7 @@ from fastapi import Depends, FastAPI, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from opentelemetry import propagate, trace
 from opentelemetry.trace import SpanKind
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -110,6 +111,13 @@ def add_asyncapi(app: FastAPI, describe: Callable[[], dict[str, Any]]) -> None:
     async def asyncapi(_: Caller = only(*Role)) -> dict[str, Any]:
         """The events this service hears and says (AsyncAPI 3)."""
         return describe()
+
+
+def add_metrics(app: FastAPI) -> None:
+    @app.get("/metrics", tags=["health"], response_class=Response)
+    async def measures(_: Caller = only(Role.OPERATOR)) -> Response:
+        """What this process measures, in the text format of Prometheus; a scraper brings an operator's token."""
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
 class Bounded:

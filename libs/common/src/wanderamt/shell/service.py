@@ -23,9 +23,9 @@ from wanderamt.backbone.relay import Relay
 from wanderamt.backbone.topics import Topics
 from wanderamt.contracts import Event
 from wanderamt.security.tokens import TokenReader
-from wanderamt.shell.http import Part, add_asyncapi, add_health, create_http
+from wanderamt.shell.http import Part, add_asyncapi, add_health, add_metrics, create_http
 from wanderamt.shell.settings import ServiceSettings
-from wanderamt.shell.telemetry import start_logs, start_traces
+from wanderamt.shell.telemetry import start_logs, start_metrics, start_traces
 
 DRAIN_S = 20
 COLLECT_AFTER_OBJECTS = 10_000
@@ -105,6 +105,7 @@ class Service:
         self.parts["housekeeping"] = self.ground.housekeeping()
         add_health(self.ground.http, self.parts, self.ground.database.alive)
         add_asyncapi(self.ground.http, self.asyncapi)
+        add_metrics(self.ground.http)
 
     def asyncapi(self) -> dict[str, Any]:
         """What the service hears and says, as an AsyncAPI 3 document."""
@@ -145,6 +146,7 @@ class Service:
             trace_folder=settings.trace_folder,
             share=settings.trace_share,
         )
+        measures = start_metrics(self.ground.name)
         config = uvicorn.Config(
             self.ground.http,
             host=settings.host,
@@ -163,5 +165,6 @@ class Service:
             await server.serve()
         finally:
             await self.stop()
+            measures.shutdown()
             if traces:
                 traces.shutdown()

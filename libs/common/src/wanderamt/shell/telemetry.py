@@ -1,4 +1,4 @@
-"""Traces and logs of a service process. Logs carry ids, never names; a span carries ids, never payloads."""
+"""Traces, metrics and logs of a service process. Logs carry ids, never names; a span carries ids, never payloads."""
 
 import json
 import logging
@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import structlog
-from opentelemetry import trace
+from opentelemetry import metrics, trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.exporter.prometheus import PrometheusMetricReader
+from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
@@ -62,6 +64,14 @@ def start_traces(service: str, *, otlp_endpoint: str, trace_folder: str, share: 
         lines = JsonLinesExporter(Path(trace_folder) / f"{service}.jsonl")
         provider.add_span_processor(BatchSpanProcessor(lines, schedule_delay_millis=EXPORT_EVERY_MS))
     trace.set_tracer_provider(provider)
+    return provider
+
+
+def start_metrics(service: str) -> MeterProvider:
+    """One provider a process. What is measured is read at /metrics, in the text format of Prometheus."""
+    resource = Resource.create({"service.name": service})
+    provider = MeterProvider(resource=resource, metric_readers=[PrometheusMetricReader()])
+    metrics.set_meter_provider(provider)
     return provider
 
 

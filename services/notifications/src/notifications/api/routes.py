@@ -5,12 +5,14 @@ from wanderamt.backbone.database import Database
 
 from notifications.api.citizen import citizen_routes
 from notifications.api.notices import notice_routes
+from notifications.api.partners import partner_routes
 from notifications.api.receipts import receipt_routes
 from notifications.handlers.ground import Ground
 
 
-def add_routes(app: FastAPI, database: Database, ground: Ground, *, wording: str) -> None:
-    """`wording`: the version of what a citizen agrees to on our page."""
+def add_routes(app: FastAPI, database: Database, ground: Ground, *, wording: str, networks: list[str]) -> None:
+    """`wording`: the version of what a citizen agrees to on our page; `networks`: of our house that hooks may go to."""
     app.include_router(notice_routes(database, ground))
     app.include_router(receipt_routes(database, ground))
     app.include_router(citizen_routes(database, ground, wording=wording))
+    app.include_router(partner_routes(database, ground, networks))

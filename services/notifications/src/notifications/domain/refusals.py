@@ -36,6 +36,7 @@ NOT_KNOWN = Refusal(
 DOOR_CLOSED = Refusal("status.too_many", "Too many tries. Wait a quarter of an hour and try again.", Ground.BUSY)
 PASS_OVER = Refusal("status.pass_over", "This page is too old. Enter your code again.", Ground.FORBIDDEN)
 
+NAME_TAKEN = Refusal("subscriber.name", "There is a subscriber of this name already.", Ground.CONFLICT)
 NO_SUBSCRIBER = Refusal("subscriber.not_found", "There is no such subscriber.", Ground.NOT_FOUND)
 BAD_URL = Refusal("subscriber.url", "The address must begin with https:// and must not lie in our own network.")
 BAD_TYPE = Refusal("subscriber.type", "There is no such event, or it is not for the outside. See docs/events.md.")

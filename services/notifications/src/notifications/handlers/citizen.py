@@ -22,7 +22,7 @@ from notifications.domain.recipient import Recipient
 from notifications.domain.refusals import DOOR_CLOSED, NOT_KNOWN, PASS_OVER
 from notifications.handlers.ground import Ground
 from notifications.handlers.receipts import stop_person
-from notifications.store import notices, people
+from notifications.store import notices, partners, people, providers
 
 BY_PLACE = 20  # tries from one address
 BY_CODE = 5
@@ -153,6 +153,8 @@ async def forget(work: Work, *, ground: Ground) -> int:
     kept = ground.retention
     redacted = await notices.redact(work, work.now - kept.content)
     redacted += await people.redact_subjects(work, work.now - kept.content, work.now - kept.silent)
+    redacted += await providers.redact_receipts(work, work.now - kept.content)
+    await partners.forget_deliveries(work, work.now - kept.content)
     await people.forget_tries(work, work.now - timedelta(hours=1))
     return redacted
 
