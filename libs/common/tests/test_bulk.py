@@ -123,6 +123,20 @@ async def test_an_outcome_whose_lease_is_anothers_leaves_no_trace(desk: Desk) ->
     assert await desk.left() == [(1, False)]
 
 
+async def test_what_needs_no_call_makes_room_at_once_for_what_does(desk: Desk) -> None:
+    await desk.put(*range(100))
+
+    async def gate(free: int, work: Work) -> int:
+        return 1
+
+    async def claim(asked: Sequence[Asked], work: Work) -> list[object]:
+        return [one.job if one.job.number == 99 else None for one in asked]
+
+    begun = asyncio.get_running_loop().time()
+    await desk.run(lambda: desk.recorded() == [99], replace(desk.lane, gate=gate, claim=claim))
+    assert asyncio.get_running_loop().time() - begun < 20  # a hundred looks, not a hundred waits
+
+
 async def test_a_graceful_stop_records_what_is_under_way(desk: Desk) -> None:
     await desk.put(*range(20))
 

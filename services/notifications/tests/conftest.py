@@ -1,6 +1,8 @@
 """Notifications with a real database and providers on real sockets, without Kafka: events go in by its handler."""
 
 import asyncio
+import hashlib
+import hmac
 import json
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -18,6 +20,7 @@ from bridge_kit.smtp_simulator import MailKnobs, PostOffice
 from notifications.app import Office, build
 from notifications.handlers.events import on_events
 from notifications.providers.courier.simulator import Courier
+from notifications.providers.textgate.adapter import SIGNATURE
 from notifications.providers.textgate.simulator import Gateway
 from notifications.settings import ProviderSettings, Settings
 from pydantic import SecretStr
@@ -159,6 +162,19 @@ class City:
         rows = await self.rows("SELECT state, count(*) AS n FROM notice GROUP BY state")
         return {row["state"]: row["n"] for row in rows}
 
+    async def receipts(self) -> dict[str, int]:
+        rows = await self.rows("SELECT state, count(*) AS n FROM receipt GROUP BY state")
+        return {row["state"]: row["n"] for row in rows}
+
+    async def receipts_are(self, wanted: dict[str, int]) -> bool:
+        return await self.receipts() == wanted
+
+    async def receipts_are_all(self, state: str, but: set[str] = frozenset()) -> bool:  # type: ignore[assignment]
+        return (await self.receipts()).keys() - but <= {state}
+
+    def signed(self, body: bytes) -> dict[str, str]:
+        return {SIGNATURE: hmac.new(KEY.encode(), body, hashlib.sha256).hexdigest()}
+
     async def states_are(self, wanted: dict[str, int]) -> bool:
         return await self.states() == wanted
 
@@ -169,6 +185,13 @@ class City:
                 if await found if asyncio.iscoroutine(found) else found:
                     return
                 await asyncio.sleep(0.02)
+
+    async def jump(self, ahead: timedelta) -> None:
+        """A clock that jumped over a call would take its lease away: what is under way ends before."""
+        jobs = self.service.parts["jobs"]
+        await jobs.stop()
+        self.ahead += ahead
+        await jobs.start()
 
     async def settled(self, *, timeout_s: float = 30) -> None:
         """No job is left that could go on by itself now."""

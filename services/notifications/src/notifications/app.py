@@ -111,7 +111,7 @@ def _lane(channel: Channel, ground: Ground, callers: Callers, texts: Texts, *, s
     return Bulk(
         job=JOB_OF[channel],
         claim=partial(claim_notices, channel=channel, ground=ground),
-        call=partial(send, callers=callers.by_name, texts=texts, sealer=ground.sealer),
+        call=partial(send, callers=callers.connected, texts=texts, sealer=ground.sealer),
         record=partial(record_calls, channel=channel, ground=ground),
         gate=partial(may_go, channel=channel, ground=ground),
         slots=slots,

@@ -142,6 +142,19 @@ async def put_off_many(work: Work, again: Sequence[tuple[Claimed, Retry | Unknow
     )
 
 
+async def forget(work: Work, kind: type[Job], keys: Sequence[str]) -> None:
+    """Jobs of these keys that nobody is claiming: there is nothing left to do."""
+    await work.db.execute(
+        """
+        DELETE FROM job WHERE id = ANY (ARRAY(
+            SELECT id FROM job WHERE queue = $1 AND key = ANY($2::text[]) AND lease IS NULL AND NOT dead
+            FOR UPDATE SKIP LOCKED))
+        """,
+        kind.QUEUE,
+        list(keys),
+    )
+
+
 async def renew(work: Work, leases: dict[UUID, UUID]) -> None:
     await work.db.execute(
         """

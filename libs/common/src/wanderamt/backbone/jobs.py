@@ -83,6 +83,7 @@ class Jobs:
     _running: dict[UUID, asyncio.Task[None]] = field(default_factory=dict)
     _leases: dict[UUID, UUID] = field(default_factory=dict)
     _more_waits: dict[str, bool] = field(default_factory=dict)  # by queue: the last claim left some behind
+    _room_left: dict[str, bool] = field(default_factory=dict)  # by queue: not all that were claimed are called
     _recorders: dict[str, Recorder] = field(default_factory=dict)
 
     async def start(self) -> None:
@@ -119,6 +120,8 @@ class Jobs:
                 mine.add(running)
                 running.add_done_callback(mine.discard)
                 running.add_done_callback(partial(self._ended, lane, claimed.id, woken))
+            if self._more_waits[lane.job.QUEUE] and self._room_left.pop(lane.job.QUEUE, False):
+                continue  # what needed no call has made room for what does
             await until_woken(woken, POLL_S)
 
     async def _claim(self, lane: Lane | Bulk, free: int) -> list[tuple[Claimed, object]]:
@@ -151,7 +154,9 @@ class Jobs:
             later = [(claimed, task, task.after_s) for claimed, task in asked if isinstance(task, Retry)]
             await put_off_many(work, [(one, task, jittered(after_s, self.rng)) for one, task, after_s in later])
             await finish_many(work, [claimed for claimed, task in asked if task is None])
-            return [(claimed, task) for claimed, task in asked if task is not None and not isinstance(task, Retry)]
+            ready = [(claimed, task) for claimed, task in asked if task is not None and not isinstance(task, Retry)]
+            self._room_left[lane.job.QUEUE] = len(ready) < len(heads)
+            return ready
 
     def _say_pause(self, lane: Lane | Bulk, allowed: int | Pause) -> None:
         if isinstance(allowed, Pause):

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
+from wanderamt.backbone.job_rows import forget
 from wanderamt.backbone.work import Work
 from wanderamt.contracts import Channel
 from wanderamt.kernel.ids import NoticeId
@@ -123,6 +124,10 @@ async def drop_unended(
             changed.append(_ended(notice, Dropped(why), work))
     if changed:
         await notices.save_notices(work, changed)
+    for channel, job in JOB_OF.items():
+        over = [str(one.id) for one in changed if one.state is State.DROPPED and one.channel is channel]
+        if over:
+            await forget(work, job, over)
 
 
 def _decide_one(wish: Wish, person: _Person, work: Work, ground: Ground) -> list[tuple[Notice, Choice]]:

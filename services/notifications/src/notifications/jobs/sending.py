@@ -12,7 +12,7 @@ from wanderamt.security.keys import Sealer, Unreadable
 
 from notifications.domain.sending import SEND, Called, NotSent, Task
 from notifications.domain.text import BadText
-from notifications.providers.connected import Caller
+from notifications.providers.connected import Connected
 from notifications.providers.messages import Sms, mail_of
 from notifications.texts import Texts
 
@@ -21,7 +21,7 @@ OFFICER = "notifications"
 _FACTS = TypeAdapter(dict[str, str])
 
 
-async def send(task: Task, *, callers: Mapping[str, Caller], texts: Texts, sealer: Sealer) -> Called | NotSent:
+async def send(task: Task, *, callers: Mapping[str, Connected], texts: Texts, sealer: Sealer) -> Called | NotSent:
     try:
         question = _question(task, texts, sealer)
     except Unreadable:
@@ -30,9 +30,11 @@ async def send(task: Task, *, callers: Mapping[str, Caller], texts: Texts, seale
         return NotSent(task.provider, error.code)
     if task.wait_s:
         await asyncio.sleep(task.wait_s)  # its moment in the pace of the provider
+    caller = callers[task.provider]
+    await caller.window.enter()
     begun = perf_counter()
     stamp = Stamp(task.notice_id, OFFICER, PURPOSE)
-    verdict = await callers[task.provider].call(SEND, question, stamp, beat=task.beat)
+    verdict = await caller.caller.call(SEND, question, stamp, beat=task.beat)
     reference = getattr(verdict.result, "message_id", "") if isinstance(verdict, Done) else ""
     return Called(task.provider, verdict, perf_counter() - begun, task.beat, reference)
 

@@ -19,6 +19,7 @@ from bridge_kit.smpp.link import Address, NotBound
 from bridge_kit.smtp import MailBridge, MailDoor
 from bridge_kit.transport import Identity
 from bridge_kit.verdict import Verdict
+from bridge_kit.window import Window
 from pydantic import SecretStr
 from wanderamt.contracts import Channel
 
@@ -66,6 +67,7 @@ class Connected:
     adapter: Any
     receipts: bool
     receipt_key: SecretStr
+    window: Window
 
 
 @dataclass
@@ -75,10 +77,6 @@ class Callers:
     connected: Mapping[str, Connected]
     trouble: str = ""
     _task: asyncio.Task[None] | None = None
-
-    @property
-    def by_name(self) -> dict[str, Caller]:
-        return {name: one.caller for name, one in self.connected.items()}
 
     async def start(self) -> None:
         bound = [one.caller for one in self.connected.values() if isinstance(one.caller, SmppBridge)]
@@ -145,6 +143,7 @@ def _connected(
         adapter,
         told.get("receipts") == "true",
         contract.secrets.get("receipt_key", SecretStr("")),
+        Window(limits.rate_per_s),
     )
 
 

@@ -60,6 +60,8 @@ class CourierAdapter:
 
     def read_receipts(self, body: bytes) -> Sequence[Receipt]:
         told = {name: values[0] for name, values in parse_qs(body.decode("utf-8"), strict_parsing=True).items()}
+        if not {"status", "text"} & told.keys():
+            raise ValueError("neither a receipt nor what a citizen wrote")
         if "status" not in told:
             return [Receipt(None, number=told["from"], stop=True)] if wants_stop(told.get("text", "")) else []
         if told["status"] not in WORDS:
