@@ -29,6 +29,13 @@ $(STATE)/fetched: $(STATE)/synced $(wildcard infra/local/src/wanderamt_local/*_j
 	@$(RUN) wanderamt local fetch
 	@touch $@
 
+$(STATE)/browser: | $(STATE)/synced
+	@command -v chromium || command -v chromium-browser || command -v google-chrome || \
+		(echo "installing Chromium for the tests of pages (apt, once)" && apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null) || \
+		(echo "no Chromium, and apt may not install it: install chromium and run again" && exit 1)
+	@touch $@
+
 setup: $(STATE)/fetched ## Install everything this project needs (other targets do it by themselves)
 
 check: $(STATE)/synced ## Say what this machine has, what it lacks, and how to get it
@@ -43,7 +50,7 @@ up: $(STATE)/fetched ## Start the whole system, print its URLs, keep it running
 down: $(STATE)/synced ## Stop what 'make up' started
 	@$(RUN) wanderamt local down
 
-test: $(STATE)/fetched ## Run all tests on real Kafka and PostgreSQL
+test: $(STATE)/fetched $(STATE)/browser ## Run all tests on real Kafka, PostgreSQL and a real browser
 	@$(RUN) pytest $(ARGS)
 
 faults: $(STATE)/fetched ## Break the running system from three seeds and audit it (40 minutes; SEEDS="1 2 3")

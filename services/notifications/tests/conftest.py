@@ -48,7 +48,10 @@ KEY = "receipt-key"
 
 @dataclass
 class City:
-    """`ahead`: how far the service's clock runs ahead of ours. Providers that were not asked for are not connected."""
+    """`ahead`: how far the service's clock runs ahead of ours. Providers that were not asked for are not connected.
+
+    `settings`: the service's, in the clear, for another process of it.
+    """
 
     service: Office
     secrets: Secrets
@@ -56,6 +59,7 @@ class City:
     courier: Courier
     smsc: Operator
     post: PostOffice
+    settings: dict[str, Any] = field(default_factory=dict)
     ahead: timedelta = timedelta()
     numbers: int = 0
     heard: list[Event] = field(default_factory=list)
@@ -280,9 +284,10 @@ def open_city(make_database: Any) -> Open:
                 for name in names
             }
             secrets = Secrets.make()
+            url = await make_database("notifications")
             service = build(
                 Settings(
-                    database_url=SecretStr(await make_database("notifications")),
+                    database_url=SecretStr(url),
                     kafka_bootstrap_servers="nowhere:9092",
                     token_public_key=secrets.token_public_key,
                     sealing_key=SecretStr(secrets.sealing_key),
@@ -290,7 +295,11 @@ def open_city(make_database: Any) -> Open:
                     **({"quiet_hours": "", "day_budget": 1000} | settings),
                 )
             )
-            city = City(service, secrets, gate, courier, smsc, post)
+            plain = service.ground.settings.model_dump(mode="json")
+            for name, one in plain["providers"].items():
+                one["secrets"] = dict.fromkeys(connected[name].secrets, KEY)
+            plain |= {"database_url": url, "sealing_key": secrets.sealing_key}
+            city = City(service, secrets, gate, courier, smsc, post, plain)
             city.database.sources = Sources(clock=city.clock)
             await city.database.start()
             running = [service.parts[name] for name in parts]

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 from wanderamt.backbone.bulk import Bulk
 from wanderamt.backbone.clock import Clock
 from wanderamt.backbone.inbox import Inbox, Many
-from wanderamt.backbone.jobs import Lane
 from wanderamt.backbone.on_demand import OnDemand
 from wanderamt.contracts import Channel
 from wanderamt.security.keys import Sealer
@@ -25,7 +24,7 @@ from notifications.domain.quiet import read_hours
 from notifications.handlers.citizen import forget
 from notifications.handlers.events import on_events
 from notifications.handlers.ground import Ground, Line, Retention
-from notifications.handlers.partners import any_partner, claim_hook, on_public, record_hook
+from notifications.handlers.partners import any_partner, claim_hooks, on_public, record_hooks
 from notifications.handlers.receipts import apply_due, end_unconfirmed, keep_receipts
 from notifications.handlers.sending import claim_notices, may_go, record_calls
 from notifications.handlers.weather import measure
@@ -64,11 +63,11 @@ def build(settings: Settings | None = None) -> "Office":
     add_routes(floor.http, floor.database, ground, wording=settings.consent_wording, networks=networks)
     wire = HookWire(networks)
     lanes = [_lane(channel, ground, callers, texts, slots=settings.slots) for channel in Channel]
-    hooks = Lane(
+    hooks = Bulk(
         job=DeliverHook,
-        claim=partial(claim_hook, ground=ground),
+        claim=partial(claim_hooks, ground=ground),
         call=partial(post, wire=wire, clock=now),
-        record=record_hook,
+        record=record_hooks,
         slots=HOOKS_AT_ONCE,
         timeout_s=2 * HOOK_TIMEOUT_S,
     )

@@ -7,19 +7,20 @@ nothing; what a partner signs for stands sealed.
 import base64
 import json
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID
 
 from wanderamt.backbone.arrivals import Item
+from wanderamt.backbone.bulk import Asked, Ended
 from wanderamt.backbone.replay import write_down
 from wanderamt.backbone.work import Work
-from wanderamt.kernel.decision import Attempt, Expired, Retry
+from wanderamt.kernel.decision import Retry
 from wanderamt.kernel.refusal import Refusal
 
 from notifications.domain.partner import (
     AT_ONCE,
-    DeliverHook,
     Delivery,
     DeliveryState,
     HookTask,
@@ -54,26 +55,53 @@ async def redeliver(subscriber: Subscriber, items: Sequence[Item], work: Work) -
     return await _deliver([(subscriber, item) for item in items], work, again=True)
 
 
-async def claim_hook(job: DeliverHook, attempt: Attempt, work: Work, *, ground: Ground) -> HookTask | Retry | None:
-    subscriber = await partners.lock_subscriber(work, job.subscriber_id)
-    delivery = await partners.lock_delivery(work, job.subscriber_id, job.event_id)
+async def claim_hooks(asked: Sequence[Asked], work: Work, *, ground: Ground) -> list[HookTask | Retry | None]:
+    """Of each partner at most so many at once, also of those other processes have under way."""
+    hearing = {one.id: one for one in await partners.lock_subscribers(work, {one.job.subscriber_id for one in asked})}
+    waiting = await partners.lock_deliveries(work, [(one.job.subscriber_id, one.job.event_id) for one in asked])
+    ours = Counter(one.job.subscriber_id for one in asked)
+    under_way = {one: number - ours[one] for one, number in (await partners.count_under_way(work, ours)).items()}
+    tasks: list[HookTask | Retry | None] = []
+    for one in asked:
+        subscriber = hearing.get(one.job.subscriber_id)
+        delivery = waiting.get((one.job.subscriber_id, one.job.event_id))
+        task = await _claim_one(subscriber, delivery, under_way, work, ground)
+        if isinstance(task, HookTask) and subscriber:
+            under_way[subscriber.id] = under_way.get(subscriber.id, 0) + 1
+        tasks.append(task)
+    return tasks
+
+
+async def record_hooks(ended: Sequence[Ended], work: Work) -> list[Retry | None]:
+    hearing = {one.id: one for one in await partners.lock_subscribers(work, {one.job.subscriber_id for one in ended})}
+    waiting = await partners.lock_deliveries(work, [(one.job.subscriber_id, one.job.event_id) for one in ended])
+    given = []
+    for one in ended:
+        delivery = waiting.get((one.job.subscriber_id, one.job.event_id))
+        given.append(await _record_one(hearing.get(one.job.subscriber_id), delivery, one.outcome, work))
+    return given
+
+
+async def _claim_one(
+    subscriber: Subscriber | None, delivery: Delivery | None, under_way: Mapping[UUID, int], work: Work, ground: Ground
+) -> HookTask | Retry | None:
     if not subscriber or not delivery or delivery.state is not DeliveryState.WAITING:
         return None
     if not subscriber.active:
         await partners.save_delivery(work, replace(delivery, state=DeliveryState.HELD), status=None)
         return None
-    if await partners.count_under_way(work, subscriber.id) > AT_ONCE:
+    if under_way.get(subscriber.id, 0) >= AT_ONCE:
         return Retry(BUSY_S, "as many as this partner gets at once")
     secrets = tuple(json.loads(ground.sealer.open(subscriber.secrets)))
     return HookTask(subscriber.url, delivery.event_id, delivery.body, secrets)
 
 
-async def record_hook(job: DeliverHook, outcome: Posted | NotPosted | Expired, work: Work) -> Retry | None:
-    subscriber = await partners.lock_subscriber(work, job.subscriber_id)
-    delivery = await partners.lock_delivery(work, job.subscriber_id, job.event_id)
+async def _record_one(
+    subscriber: Subscriber | None, delivery: Delivery | None, outcome: object, work: Work
+) -> Retry | None:
     if not subscriber or not delivery or delivery.state is not DeliveryState.WAITING:
         return None
-    answered = outcome if isinstance(outcome, Posted | NotPosted) else NotPosted("deadline")
+    answered = outcome if isinstance(outcome, Posted | NotPosted) else NotPosted("cut_off")
     step = after_post(delivery.tries + 1, answered)
     status = answered.status if isinstance(answered, Posted) else None
     tried = replace(delivery, tries=delivery.tries + 1)
@@ -115,7 +143,7 @@ async def resume(subscriber_id: UUID, work: Work, *, who: str) -> Refusal | None
 
 async def rotate(subscriber_id: UUID, work: Work, *, who: str, ground: Ground) -> str | Refusal:
     """A new secret; the one before signs as well, so that the partner can change in its own time."""
-    subscriber = await partners.lock_subscriber(work, subscriber_id)
+    subscriber = next(iter(await partners.lock_subscribers(work, [subscriber_id])), None)
     if not subscriber:
         return NO_SUBSCRIBER
     secret, before = _new_secret(), json.loads(ground.sealer.open(subscriber.secrets))
@@ -126,7 +154,7 @@ async def rotate(subscriber_id: UUID, work: Work, *, who: str, ground: Ground) -
 
 
 async def unsubscribe(subscriber_id: UUID, work: Work, *, who: str) -> Refusal | None:
-    subscriber = await partners.lock_subscriber(work, subscriber_id)
+    subscriber = next(iter(await partners.lock_subscribers(work, [subscriber_id])), None)
     if not subscriber:
         return NO_SUBSCRIBER
     await partners.remove_subscriber(work, subscriber_id)
@@ -155,7 +183,7 @@ async def _deliver(pairs: Sequence[tuple[Subscriber, Item]], work: Work, *, agai
 
 
 async def _turn(subscriber_id: UUID, work: Work, *, active: bool, who: str) -> Refusal | None:
-    subscriber = await partners.lock_subscriber(work, subscriber_id)
+    subscriber = next(iter(await partners.lock_subscribers(work, [subscriber_id])), None)
     if not subscriber:
         return NO_SUBSCRIBER
     await partners.save_subscriber(work, replace(subscriber, active=active))

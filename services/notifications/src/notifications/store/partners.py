@@ -1,6 +1,6 @@
 """Subscribers and what was delivered to them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -30,9 +30,11 @@ async def subscribers(work: Work) -> list[Subscriber]:
     return [_subscriber(row) for row in await work.db.fetch("SELECT * FROM subscriber ORDER BY name")]
 
 
-async def lock_subscriber(work: Work, subscriber_id: UUID) -> Subscriber | None:
-    row = await work.db.fetchrow("SELECT * FROM subscriber WHERE subscriber_id = $1 FOR UPDATE", subscriber_id)
-    return _subscriber(row) if row else None
+async def lock_subscribers(work: Work, ids: Iterable[UUID]) -> list[Subscriber]:
+    rows = await work.db.fetch(
+        "SELECT * FROM subscriber WHERE subscriber_id = ANY($1::uuid[]) ORDER BY subscriber_id FOR UPDATE", list(ids)
+    )
+    return [_subscriber(row) for row in rows]
 
 
 async def save_subscriber(work: Work, subscriber: Subscriber) -> None:
@@ -79,11 +81,18 @@ async def add_deliveries(work: Work, deliveries: Sequence[Delivery], *, again: b
     return {(row["subscriber_id"], row["event_id"]) for row in rows}
 
 
-async def lock_delivery(work: Work, subscriber_id: UUID, event_id: UUID) -> Delivery | None:
-    row = await work.db.fetchrow(
-        "SELECT * FROM delivery WHERE subscriber_id = $1 AND event_id = $2 FOR UPDATE", subscriber_id, event_id
+async def lock_deliveries(work: Work, keys: Sequence[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], Delivery]:
+    """(subscriber, event) → those whose body is still there."""
+    rows = await work.db.fetch(
+        """
+        SELECT d.* FROM delivery d JOIN unnest($1::uuid[], $2::uuid[]) AS k(subscriber_id, event_id)
+            USING (subscriber_id, event_id)
+        WHERE body IS NOT NULL ORDER BY d.subscriber_id, d.event_id FOR UPDATE OF d
+        """,
+        [subscriber for subscriber, _ in keys],
+        [event for _, event in keys],
     )
-    return _delivery(row) if row and row["body"] is not None else None
+    return {(row["subscriber_id"], row["event_id"]): _delivery(row) for row in rows}
 
 
 async def save_delivery(work: Work, delivery: Delivery, *, status: int | None) -> None:
@@ -111,16 +120,18 @@ async def release_held(work: Work, subscriber_id: UUID) -> list[UUID]:
     return [row["event_id"] for row in sorted(rows, key=lambda one: one["since"])]
 
 
-async def count_under_way(work: Work, subscriber_id: UUID) -> int:
-    found: int = await work.db.fetchval(
+async def count_under_way(work: Work, subscribers: Iterable[UUID]) -> dict[UUID, int]:
+    rows = await work.db.fetch(
         """
-        SELECT count(*) FROM job WHERE queue = 'deliver-hook' AND lease IS NOT NULL AND leased_until > $2
-          AND body ->> 'subscriber_id' = $1
+        SELECT body ->> 'subscriber_id' AS subscriber, count(*) AS n FROM job
+        WHERE queue = 'deliver-hook' AND lease IS NOT NULL AND leased_until > $2
+          AND body ->> 'subscriber_id' = ANY($1::text[])
+        GROUP BY subscriber
         """,
-        str(subscriber_id),
+        [str(one) for one in subscribers],
         work.now,
     )
-    return found
+    return {UUID(row["subscriber"]): row["n"] for row in rows}
 
 
 async def count_deliveries(work: Work, subscriber_id: UUID) -> dict[str, int]:

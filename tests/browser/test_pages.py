@@ -1,0 +1,111 @@
+"""Pages and mails in a real browser: nothing serious or critical for axe, and pictures in build/screens."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from notifications.domain.kinds import Kind
+from notifications.texts import LANGUAGES, SAMPLE, Texts
+from uuid_utils.compat import uuid7
+from wanderamt.backbone.sources import utc_now
+from wanderamt.contracts import Channel, case_code
+from wanderamt.security.roles import Role
+from wanderamt_local.field import RECEIPTS, Numbers, open_case_entry, whole_case
+
+WAIT_S = 40
+TEXTS = Texts()
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+async def test_a_mail_is_accessible_in_german(eye: Any, kind: Kind) -> None:
+    await eye.page.set_content(TEXTS.render(kind, Channel.EMAIL, "de", SAMPLE).html)
+    assert await eye.finds(f"mail-{kind}-de") == []
+
+
+@pytest.mark.parametrize("language", [one for one in LANGUAGES if one != "de"])
+async def test_a_mail_is_accessible_in_every_language(eye: Any, language: str) -> None:
+    await eye.page.set_content(TEXTS.render(Kind.APPOINTMENT_MOVED, Channel.EMAIL, language, SAMPLE).html)
+    assert await eye.finds(f"mail-appointment_moved-{language}") == []
+
+
+async def _case(system: Any) -> UUID:
+    """A citizen's case, taken at a stand; the document is made and told of."""
+    stand_id, case_id = uuid7(), uuid7()
+    clerk = {"Authorization": f"Bearer {await system.enrol(uuid7(), stand_id)}"}
+    numbers = Numbers()
+    async with httpx.AsyncClient(base_url=system.url("intake"), timeout=20, headers=clerk) as http:
+        await numbers.lease(http, series=RECEIPTS, block_id=uuid7(), headers=clerk)
+        body = whole_case(
+            "registration_confirmation",
+            applicant={"given_name": "Zoë", "family_name": "Ćosić", "birth_date": "1980-05-04"},
+            contact={"phone": "+436605553331", "email": "zoe@mail.example"},
+            numbers=numbers,
+        )
+        entry = open_case_entry(uuid7(), case_id, stand_id, device_seq=1, captured_at=utc_now(), body=body)
+        (await http.post("/sync", json={"entries": [entry]})).raise_for_status()
+    office = {"Authorization": f"Bearer {system.token('c@linz', Role.CLERK, audience='notifications')}"}
+    async with (
+        httpx.AsyncClient(base_url=system.url("notifications"), timeout=20, headers=office) as http,
+        asyncio.timeout(WAIT_S),
+    ):
+        while "document_ready" not in (await http.get(f"/cases/{case_id}/notices")).text:
+            await asyncio.sleep(0.2)
+    return case_id
+
+
+async def _stand(system: Any) -> None:
+    planner = {"Authorization": f"Bearer {system.token('p@linz', Role.PLANNER, audience='scheduling')}"}
+    begin = datetime(2027, 6, 1, 8, tzinfo=UTC)
+    stand = {
+        "stand_id": str(uuid7()),
+        "place": "Volkshaus Dornach",
+        "district": "Dornach-Auhof",
+        "starts_at": begin.isoformat(),
+        "ends_at": begin.replace(hour=12).isoformat(),
+        "crew": "Team B",
+        "vehicle": "Bus B",
+        "kit": "Koffer B",
+        "services": ["active_pass"],
+    }
+    async with httpx.AsyncClient(timeout=10) as http:
+        (await http.post(f"{system.url('scheduling')}/stands", json=stand, headers=planner)).raise_for_status()
+
+
+async def test_a_citizen_looks_a_case_up_chooses_and_opts_out(running_system: Any, eye: Any) -> None:
+    case_id = await _case(running_system)
+    await _stand(running_system)
+    page, url = eye.page, running_system.url("notifications")
+    await page.goto(f"{url}/status?lang=de")
+    assert await eye.finds("status-form-de") == []
+    await page.get_by_role("link", name="English").click()
+    assert await eye.finds("status-form-en") == []
+    await page.get_by_label("Code").fill("00000-00000")
+    await page.get_by_label("Date of birth").fill("4.5.1980")
+    await page.get_by_role("button", name="Look it up").click()
+    assert await page.get_by_role("alert").inner_text()
+    assert await eye.finds("status-not-known") == []
+    await page.get_by_label("Code").fill(case_code(case_id).lower())
+    await page.get_by_label("Date of birth").fill("4.5.1980")
+    await page.get_by_role("button", name="Look it up").click()
+    await page.get_by_role("heading", name="Your document is ready").wait_for()
+    assert await eye.finds("status-shown") == []
+    await page.get_by_label("e-mail").check()
+    await page.get_by_label("In this language").select_option("uk")
+    await page.get_by_label("Dornach-Auhof").check()
+    await page.get_by_role("button", name="Save").click()
+    assert "Saved" in await page.get_by_role("status").inner_text()
+    assert await page.get_by_label("e-mail").is_checked()
+    assert await page.get_by_label("Dornach-Auhof").is_checked()
+    assert await eye.finds("status-saved") == []
+    await page.get_by_role("button", name="Opt out").click()
+    assert "Opted out" in await page.get_by_role("status").inner_text()
+    assert await eye.finds("status-opted-out") == []
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+async def test_the_page_that_checks_papers_is_accessible(running_system: Any, eye: Any, language: str) -> None:
+    await eye.page.goto(f"{running_system.url('intake')}/verify?lang={language}")
+    assert await eye.finds(f"verify-{language}") == []
