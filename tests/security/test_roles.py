@@ -82,6 +82,7 @@ PUBLIC = {
     ("notifications", "POST", "/status"),
     ("notifications", "POST", "/status/preferences"),
     ("notifications", "POST", "/status/opt-out"),
+    ("notifications", "POST", "/status/unsubscribe"),
     ("notifications", "POST", "/receipts/{provider}"),  # signed by the provider, which has no token of ours
 }
 

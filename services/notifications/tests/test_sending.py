@@ -228,6 +228,11 @@ async def test_a_mail_is_whole_in_plain_clients_and_carries_its_calendar(open_ci
         assert event["DTSTART"].dt == booked.starts_at
         assert event["LOCATION"] == "Südbahnhofmarkt"
         assert attached.get_filename() == "termin.ics"
+        assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+        where = mail["List-Unsubscribe"].strip("<>").removeprefix("https://mobil.linz.example")
+        async with city.door() as http:
+            assert (await http.post(where, data={"List-Unsubscribe": "One-Click"})).status_code == 200
+        assert not await city.rows("SELECT 1 FROM consent WHERE withdrawn_at IS NULL")
 
 
 async def test_appointments_are_booked_moved_reminded_and_cancelled_with_their_stand(open_city: Any) -> None:

@@ -28,12 +28,14 @@ Say = Callable[[str], None]
 @dataclass
 class System:
     """`people`: JSON lines of those the residents register knows; None: everybody. `limits`: of providers, by name.
-    `carriers`: providers of messages that are connected. `say` hears what happens."""
+    `carriers`: providers of messages that are connected. `settings`: of services, as environment variables.
+    `say` hears what happens."""
 
     state: State
     people: Path | None = None
     limits: dict[str, dict[str, float]] = field(default_factory=dict)
     carriers: tuple[str, ...] = ("gate", "smsc", "post")
+    settings: dict[str, str] = field(default_factory=dict)
     say: Say = lambda _: None
     children: Children = field(default_factory=Children)
     ports: dict[str, int] = field(default_factory=dict)
@@ -139,6 +141,7 @@ class System:
             "WANDERAMT_QUIET_HOURS": "",  # whoever plays with it at night wants to see something
             "WANDERAMT_PUBLIC_URL": self.url("notifications"),
             "WANDERAMT_PARTNER_NETWORKS": '["127.0.0.0/8"]',
+            **self.settings,
         }
 
     def providers(self) -> dict[str, object]:

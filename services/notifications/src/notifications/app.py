@@ -29,7 +29,7 @@ from notifications.handlers.receipts import apply_due, end_unconfirmed, keep_rec
 from notifications.handlers.sending import claim_notices, may_go, record_calls
 from notifications.handlers.weather import measure
 from notifications.jobs.partners import post
-from notifications.jobs.sending import send
+from notifications.jobs.sending import Desk, send
 from notifications.providers.connected import Callers, Contract, connect
 from notifications.providers.hooks import TIMEOUT_S as HOOK_TIMEOUT_S
 from notifications.providers.hooks import HookWire
@@ -54,7 +54,13 @@ def build(settings: Settings | None = None) -> "Office":
 
     contracts = {name: _contract(one) for name, one in settings.providers.items()}
     callers = connect(contracts, sender=settings.sender, keep=keep)
-    ground = Ground(house, Sealer(settings.sealing_key), _lines(callers, contracts), _retention(settings))
+    ground = Ground(
+        house,
+        Sealer(settings.sealing_key),
+        _lines(callers, contracts),
+        _retention(settings),
+        timedelta(seconds=settings.return_every_s),
+    )
 
     def now() -> datetime:
         return floor.database.sources.clock()
@@ -62,7 +68,8 @@ def build(settings: Settings | None = None) -> "Office":
     networks = settings.partner_networks
     add_routes(floor.http, floor.database, ground, wording=settings.consent_wording, networks=networks)
     wire = HookWire(networks)
-    lanes = [_lane(channel, ground, callers, texts, slots=settings.slots) for channel in Channel]
+    desk = Desk(texts, ground.sealer, now)
+    lanes = [_lane(channel, ground, callers, desk, slots=settings.slots) for channel in Channel]
     hooks = Bulk(
         job=DeliverHook,
         claim=partial(claim_hooks, ground=ground),
@@ -105,12 +112,12 @@ def _partner_inbox(floor: Floor) -> Inbox:
     return Inbox(f"{NAME}-partners", dict.fromkeys(PUBLIC.values(), many), floor.database, servers, topics)
 
 
-def _lane(channel: Channel, ground: Ground, callers: Callers, texts: Texts, *, slots: int) -> Bulk:
+def _lane(channel: Channel, ground: Ground, callers: Callers, desk: Desk, *, slots: int) -> Bulk:
     timeouts = [one.manifest.longest_timeout_s for one in ground.of_channel(channel).values()]
     return Bulk(
         job=JOB_OF[channel],
         claim=partial(claim_notices, channel=channel, ground=ground),
-        call=partial(send, callers=callers.connected, texts=texts, sealer=ground.sealer),
+        call=partial(send, callers=callers.connected, desk=desk),
         record=partial(record_calls, channel=channel, ground=ground),
         gate=partial(may_go, channel=channel, ground=ground),
         slots=slots,

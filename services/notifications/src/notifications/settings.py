@@ -36,4 +36,5 @@ class Settings(ServiceSettings):
     silent_days: float = Field(180, gt=0, description="contacts of cases nobody heard of for so long are redacted")
     receipt_hours: float = Field(72, gt=0, description="a receipt that did not come by then never comes")
     partner_networks: list[str] = Field([], description="networks in our own house that web hooks may go to, CIDR")
+    return_every_s: float = Field(300, gt=0, description="a provider that is well again gets 10 points back so often")
     slots: int = Field(400, ge=1, description="messages of one channel under way in this process")

@@ -5,9 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
-from notifications.domain.shares import Share, divide, in_turns, moved
+from notifications.domain.shares import Share, divide, in_turns
+from notifications.domain.shares import moved as moved_by
 
 NOW = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)
+
+
+def moved(share: Share, *, failing: float, open_: bool, now: datetime) -> Share:
+    return moved_by(share, failing=failing, open_=open_, return_every=timedelta(minutes=5), now=now)
 
 
 @given(

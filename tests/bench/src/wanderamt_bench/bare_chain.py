@@ -120,7 +120,7 @@ class Chain:
 
     async def send(self, case: dict[str, Any], _: Any) -> Write:
         body = {"reference": case["case_id"], "from": "Linz", "to": case["contact"]["phone"], "text": "fertig"}
-        headers = {"Authorization": f"Bearer {self.third_parties[2]}"}
+        headers = {"Authorization": f"Bearer {self.third_parties[2]}", "Idempotency-Key": case["case_id"]}
         (await self.client.post(self.third_parties[1], json=body, headers=headers)).raise_for_status()
 
         async def write(connection: Any) -> None:

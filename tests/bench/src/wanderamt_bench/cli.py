@@ -14,6 +14,7 @@ from wanderamt.shell.service import spare_the_collector
 from wanderamt.shell.telemetry import start_logs
 from wanderamt_local.state import state_root
 
+from wanderamt_bench.burst import bench_burst
 from wanderamt_bench.consume import bench_inbox, bench_lanes
 from wanderamt_bench.emit import bench_emit
 from wanderamt_bench.growth import bench_growth
@@ -45,6 +46,7 @@ SCENES: dict[str, Callable[[Stage], Awaitable[object]]] = {
     "paper": bench_paper,
     "neighbours": bench_neighbours,
     "notices": bench_notices,
+    "burst": bench_burst,
 }
 
 

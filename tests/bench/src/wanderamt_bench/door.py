@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -115,9 +116,9 @@ async def bare_door(stage: Stage, *third_parties: str) -> AsyncIterator[Door]:
 
 
 @asynccontextmanager
-async def whole_system(stage: Stage, *, old_rows: int = 0) -> AsyncIterator[tuple[Untraced, Door]]:
-    """All services. The register answers at once, so that what is measured is ours."""
-    system = _new_system(stage)
+async def whole_system(stage: Stage, *, old_rows: int = 0, **more: Any) -> AsyncIterator[tuple[Untraced, Door]]:
+    """All services. The register answers at once, so that what is measured is ours. `more`: of the System."""
+    system = _new_system(stage, **more)
     try:
         await system.lay(*SERVICES, old_rows=old_rows)
         await system.start()
@@ -144,8 +145,9 @@ async def intake_alone(
         await system.stop()
 
 
-def _new_system(stage: Stage) -> Untraced:
-    return Untraced(State(stage.folder / uuid7().hex[-12:]), kafka=stage.kafka, postgres=stage.postgres)
+def _new_system(stage: Stage, **more: Any) -> Untraced:
+    parts = {"carriers": ("gate", "post")} | more  # one way for texts, as the bare version has
+    return Untraced(State(stage.folder / uuid7().hex[-12:]), kafka=stage.kafka, postgres=stage.postgres, **parts)
 
 
 async def _door(system: Untraced) -> Door:

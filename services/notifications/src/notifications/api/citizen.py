@@ -9,13 +9,14 @@ from collections.abc import Awaitable, Callable
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Form, Query, Request, Response
 from wanderamt.backbone.database import Database
 from wanderamt.contracts import Channel, Language
 from wanderamt.kernel.refusal import Refusal
 
 from notifications.domain.refusals import NOT_KNOWN
-from notifications.handlers.citizen import Shown, Wanted, choose, look_up, opt_out, read_pass, show, sign_pass
+from notifications.domain.ticket import read_ticket, sign_ticket
+from notifications.handlers.citizen import Shown, Wanted, choose, look_up, opt_out, show
 from notifications.handlers.ground import Ground
 from notifications.pages.render import Page, page
 
@@ -53,7 +54,7 @@ def citizen_routes(database: Database, ground: Ground, *, wording: str) -> APIRo
             found = subject if isinstance(subject, Refusal) else NOT_KNOWN
             if not isinstance(subject, Refusal) and day:
                 shown = await show(subject.id, work, ground=ground)
-                ticket = sign_pass(subject.id, work, ground=ground)
+                ticket = sign_ticket(subject.id, ground.sealer.fingerprint, now=work.now)
                 found = shown if isinstance(shown, Refusal) else Page(lang, shown, ticket)
         await asyncio.sleep(max(0.0, due - loop.time()))
         return _answer(found, lang)
@@ -83,11 +84,16 @@ def citizen_routes(database: Database, ground: Ground, *, wording: str) -> APIRo
 
         return await _with_pass(ticket, lang, act, said="stopped")
 
+    @router.post("/status/unsubscribe", response_class=Response)
+    async def one_click(ticket: Annotated[str, Query(max_length=200)], lang: Language = Language.DE) -> Response:
+        """What a mail program posts when its reader wants no more of these (RFC 8058)."""
+        return await stop(ticket, lang)
+
     async def _with_pass(
         ticket: str, lang: Language, act: Callable[..., Awaitable[Shown | Refusal]], *, said: str
     ) -> Response:
         async with database.work() as work:
-            subject_id = read_pass(ticket, work, ground=ground)
+            subject_id = read_ticket(ticket, ground.sealer.fingerprint, now=work.now)
             shown = subject_id if isinstance(subject_id, Refusal) else await act(subject_id, work)
         return _answer(shown if isinstance(shown, Refusal) else Page(lang, shown, ticket, said=said), lang)
 

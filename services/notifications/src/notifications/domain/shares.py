@@ -12,7 +12,6 @@ from typing import Final
 STEP: Final = 10.0
 SHIFT_AT: Final = 0.1  # this share of calls failed in the breaker's window
 SHIFT_EVERY: Final = timedelta(minutes=1)
-RETURN_EVERY: Final = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +27,11 @@ class Share:
         return cls(weight, weight)
 
 
-def moved(share: Share, *, failing: float, open_: bool, now: datetime) -> Share:
-    """After a call. `failing`: the share of calls that failed in the window; `open_`: the provider is left alone."""
+def moved(share: Share, *, failing: float, open_: bool, return_every: timedelta, now: datetime) -> Share:
+    """After a call. `failing`: the share of calls that failed in the window; `open_`: the provider is left alone.
+
+    `return_every`: so long it must have been well for each step back.
+    """
     least = min(share.weight, STEP)
     if open_:
         return share if share.points <= least else replace(share, points=least, moved_at=now)
@@ -40,7 +42,7 @@ def moved(share: Share, *, failing: float, open_: bool, now: datetime) -> Share:
         return replace(share, points=max(least, share.points - STEP), moved_at=now)
     if share.points >= share.weight or since is None:
         return share
-    if steps := int(since / RETURN_EVERY):
+    if steps := int(since / return_every):
         return replace(share, points=min(share.weight, share.points + steps * STEP), moved_at=now)
     return share
 

@@ -27,7 +27,6 @@ from notifications.store import notices, partners, people, providers
 BY_PLACE = 20  # tries from one address
 BY_CODE = 5
 WITHIN = timedelta(minutes=15)
-PASS_FOR = timedelta(minutes=20)
 NOBODY = Recipient(born="0000-00-00")
 
 
@@ -132,22 +131,6 @@ async def opt_out(subject_id: UUID, work: Work, *, ground: Ground) -> Shown | Re
     return await show(subject_id, work, ground=ground)
 
 
-def sign_pass(subject_id: UUID, work: Work, *, ground: Ground, lifetime: timedelta = PASS_FOR) -> str:
-    until = int((work.now + lifetime).timestamp())
-    return f"{subject_id.hex}.{until}.{_pass_hash(subject_id, until, ground)}"
-
-
-def read_pass(given: str, work: Work, *, ground: Ground) -> UUID | Refusal:
-    try:
-        subject, until, told = given.split(".")
-        subject_id, ends = UUID(hex=subject), int(until)
-    except ValueError:
-        return PASS_OVER
-    if not hmac.compare_digest(told.encode(), _pass_hash(subject_id, ends, ground).encode()):
-        return PASS_OVER
-    return subject_id if work.now.timestamp() < ends else PASS_OVER
-
-
 async def forget(work: Work, *, ground: Ground) -> int:
     """Content and recipients of what is over; old tries. Counts stay."""
     kept = ground.retention
@@ -157,10 +140,6 @@ async def forget(work: Work, *, ground: Ground) -> int:
     await partners.forget_deliveries(work, work.now - kept.content)
     await people.forget_tries(work, work.now - timedelta(hours=1))
     return redacted
-
-
-def _pass_hash(subject_id: UUID, until: int, ground: Ground) -> str:
-    return ground.sealer.fingerprint(f"pass:{subject_id.hex}:{until}".encode()).hex()
 
 
 def _recipient(subject: Subject, ground: Ground) -> Recipient:

@@ -38,6 +38,7 @@ class Ground:
     sealer: Sealer
     lines: Mapping[str, Line]
     retention: Retention = field(default_factory=Retention)
+    return_every: timedelta = timedelta(minutes=5)
 
     def of_channel(self, channel: Channel) -> dict[str, Line]:
         return {name: one for name, one in self.lines.items() if one.channel is channel}

@@ -10,7 +10,6 @@ from datetime import datetime
 from uuid import UUID
 
 from bridge_kit.breaker import Phase, in_window
-from bridge_kit.manifest import Manifest
 from bridge_kit.policy import Beat
 from bridge_kit.register import (
     RegisterState,
@@ -118,7 +117,7 @@ async def record_calls(
     lines = ground.of_channel(channel)
     found = await notices.lock_notices(work, [one.job.notice_id for one in ended])
     known = await providers.lock_providers(work, {name: one.weight for name, one in lines.items()})
-    _learn(ended, known, lines, now=work.now)
+    _learn(ended, known, ground, now=work.now)
     await providers.save_providers(work, known)
     given: list[Retry | MayHaveHappened | Park | None] = []
     changed, over = [], []
@@ -261,7 +260,7 @@ def _after(
     return notice, Retry(LOOK_AGAIN_S, "no outcome")
 
 
-def _learn(ended: Sequence[Ended], known: Known, lines: Mapping[str, Line], *, now: datetime) -> None:
+def _learn(ended: Sequence[Ended], known: Known, ground: Ground, *, now: datetime) -> None:
     called: dict[str, list[tuple[Verdict, float]]] = {}
     over: dict[str, list[str]] = {}
     for one in ended:
@@ -274,15 +273,16 @@ def _learn(ended: Sequence[Ended], known: Known, lines: Mapping[str, Line], *, n
             known[outcome.provider] = not_called(state, str(one.job.notice_id)), share
     for name, calls in called.items():
         state, share = known[name]
-        manifest = lines[name].manifest
+        manifest = ground.lines[name].manifest
         state = ended_many(learned_many(state, manifest, calls, now=now), over[name], now=now)
-        known[name] = state, _shifted(name, share, state, manifest, now)
+        known[name] = state, _shifted(name, share, state, ground, now)
 
 
-def _shifted(name: str, share: Share, state: RegisterState, manifest: Manifest, now: datetime) -> Share:
-    seen = in_window(state.breaker, manifest.breaker, now=now)
+def _shifted(name: str, share: Share, state: RegisterState, ground: Ground, now: datetime) -> Share:
+    seen = in_window(state.breaker, ground.lines[name].manifest.breaker, now=now)
     failing = seen.failures / seen.calls if seen.calls else 0.0
-    now_share = moved(share, failing=failing, open_=state.breaker.phase is not Phase.CLOSED, now=now)
+    open_ = state.breaker.phase is not Phase.CLOSED
+    now_share = moved(share, failing=failing, open_=open_, return_every=ground.return_every, now=now)
     if now_share.points != share.points:
         _shifts.add(1, {"provider": name, "way": "away" if now_share.points < share.points else "back"})
     return now_share

@@ -1,7 +1,9 @@
 """A message is made and handed to its provider. The address is opened here, nowhere earlier."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from time import perf_counter
 
 from bridge_kit.adapter import Stamp
@@ -10,8 +12,10 @@ from pydantic import TypeAdapter
 from wanderamt.contracts import Channel
 from wanderamt.security.keys import Sealer, Unreadable
 
+from notifications.domain.kinds import RULES, About
 from notifications.domain.sending import SEND, Called, NotSent, Task
 from notifications.domain.text import BadText
+from notifications.domain.ticket import MAIL, sign_ticket
 from notifications.providers.connected import Connected
 from notifications.providers.messages import Sms, mail_of
 from notifications.texts import Texts
@@ -21,9 +25,18 @@ OFFICER = "notifications"
 _FACTS = TypeAdapter(dict[str, str])
 
 
-async def send(task: Task, *, callers: Mapping[str, Connected], texts: Texts, sealer: Sealer) -> Called | NotSent:
+@dataclass(frozen=True)
+class Desk:
+    """What every message is made with."""
+
+    texts: Texts
+    sealer: Sealer
+    clock: Callable[[], datetime]
+
+
+async def send(task: Task, *, callers: Mapping[str, Connected], desk: Desk) -> Called | NotSent:
     try:
-        question = _question(task, texts, sealer)
+        question = _question(task, desk)
     except Unreadable:
         return NotSent(task.provider, "address_unreadable")
     except BadText as error:
@@ -39,11 +52,14 @@ async def send(task: Task, *, callers: Mapping[str, Connected], texts: Texts, se
     return Called(task.provider, verdict, perf_counter() - begun, task.beat, reference)
 
 
-def _question(task: Task, texts: Texts, sealer: Sealer) -> bytes:
+def _question(task: Task, desk: Desk) -> bytes:
     """Raises Unreadable, BadText."""
-    to = sealer.open_bytes(task.about_id, task.address).decode()
-    facts = _FACTS.validate_json(sealer.open_bytes(task.about_id, task.facts))
-    text = texts.render(task.kind, task.channel, task.language, facts, version=task.template)
+    to = desk.sealer.open_bytes(task.about_id, task.address).decode()
+    facts = _FACTS.validate_json(desk.sealer.open_bytes(task.about_id, task.facts))
+    text = desk.texts.render(task.kind, task.channel, task.language, facts, version=task.template)
     if task.channel is Channel.SMS:
         return Sms(to=to, text=text.body, short_ref=task.short_ref).model_dump_json().encode()
-    return mail_of(to, text, task.kind, facts, notice_id=str(task.notice_id)).model_dump_json().encode()
+    ticket = sign_ticket(task.about_id, desk.sealer.fingerprint, now=desk.clock(), lifetime=MAIL)
+    leave = "" if RULES[task.kind].about is About.STAND else f"{desk.texts.status_url}/unsubscribe?ticket={ticket}"
+    mail = mail_of(to, text, task.kind, facts, notice_id=str(task.notice_id), unsubscribe=leave)
+    return mail.model_dump_json().encode()

@@ -39,9 +39,11 @@ class Taken(Message):
     message_id: str = ""
 
 
-def mail_of(to: str, text: Text, kind: Kind, facts: Mapping[str, str], *, notice_id: str) -> Mail:
+def mail_of(
+    to: str, text: Text, kind: Kind, facts: Mapping[str, str], *, notice_id: str, unsubscribe: str = ""
+) -> Mail:
     calendar = calendar_of(text, facts, uid=notice_id) if RULES[kind].calendar else ""
-    return Mail(to=to, subject=text.subject, text=text.body, html=text.html, calendar=calendar)
+    return Mail(to=to, subject=text.subject, text=text.body, html=text.html, calendar=calendar, unsubscribe=unsubscribe)
 
 
 def calendar_of(text: Text, facts: Mapping[str, str], *, uid: str) -> str:
