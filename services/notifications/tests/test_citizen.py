@@ -92,6 +92,20 @@ async def test_strangers_learn_nothing_from_what_fits_not_and_soon_may_not_try(o
         assert not [row for row in tries if b"127.0.0.1" in row["door"] or code.encode() in row["door"]]
 
 
+async def test_behind_our_proxy_a_strangers_tries_close_no_door_but_theirs(open_city: Any) -> None:
+    async with open_city("gate", client_header="X-Real-IP") as city, city.door() as http:
+        event = city.issued(phone="+436605550001")
+        await city.hear(event)
+        stranger = {"X-Real-IP": "203.0.113.7"}
+        wrong = [{"code": f"0000{number:06}", "born": BORN} for number in range(22)]
+        tried = await asyncio.gather(*(http.post("/status", data=one, headers=stranger) for one in wrong))
+        assert 429 in {page.status_code for page in tried}
+        right = {"code": case_code(event.case_id), "born": BORN}
+        assert (await http.post("/status", data=right, headers=stranger)).status_code == 429
+        citizen = {"X-Real-IP": "198.51.100.9"}
+        assert (await http.post("/status", data=right, headers=citizen)).status_code == 200
+
+
 async def test_preferences_choose_channel_and_language_for_what_comes(open_city: Any) -> None:
     async with open_city("gate", "post") as city, city.door() as http:
         contact = {"phone": "+436605550001", "email": "zoe@mail.example"}

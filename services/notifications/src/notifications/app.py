@@ -66,7 +66,14 @@ def build(settings: Settings | None = None) -> "Office":
         return floor.database.sources.clock()
 
     networks = settings.partner_networks
-    add_routes(floor.http, floor.database, ground, wording=settings.consent_wording, networks=networks)
+    add_routes(
+        floor.http,
+        floor.database,
+        ground,
+        wording=settings.consent_wording,
+        client_header=settings.client_header,
+        networks=networks,
+    )
     wire = HookWire(networks)
     desk = Desk(texts, ground.sealer, now)
     lanes = [_lane(channel, ground, callers, desk, slots=settings.slots) for channel in Channel]

@@ -29,6 +29,9 @@ class Settings(ServiceSettings):
     inquiries: str = Field("+43 732 7070", description="the number citizens ring up")
     public_url: str = Field("https://mobil.linz.example", description="address of the citizens' pages")
     time_zone: str = "Europe/Vienna"
+    client_header: str = Field(
+        "", description="header in which our own proxy says who asks, such as X-Real-IP; empty: none"
+    )
     quiet_hours: str = Field("20:00-07:00", description="no SMS then, on Sundays and holidays; empty: at all hours")
     day_budget: int = Field(6, ge=1, description="notices one person gets on one day at most")
     consent_wording: str = Field("2026-1", description="version of the words a citizen agrees to on our page")

@@ -32,8 +32,8 @@ Text = Annotated[str, Form(max_length=60)]
 Pass = Annotated[str, Form(max_length=200)]
 
 
-def citizen_routes(database: Database, ground: Ground, *, wording: str) -> APIRouter:
-    """Open to everybody: there is no token to ask for."""
+def citizen_routes(database: Database, ground: Ground, *, wording: str, client_header: str = "") -> APIRouter:
+    """Open to everybody: there is no token to ask for. `client_header`: believed, so only our own proxy may set it."""
     router = APIRouter(tags=["citizen"])
 
     @router.get("/status", response_class=Response)
@@ -46,7 +46,8 @@ def citizen_routes(database: Database, ground: Ground, *, wording: str) -> APIRo
         """How it stands. What does not fit is answered alike, whatever it is."""
         loop = asyncio.get_running_loop()
         due = loop.time() + ANSWER_S
-        place = request.client.host if request.client else ""
+        place = request.headers.get(client_header) if client_header else None
+        place = place or (request.client.host if request.client else "")
         found: Page | Refusal
         day = _day(born)
         async with database.work() as work:

@@ -225,6 +225,8 @@ async def subscribers_of(work: Work, district: str) -> list[Subscription]:
 
 
 async def note_try(work: Work, door: bytes) -> None:
+    """Whoever tries the same door at the same moment waits, so that all of them are counted."""
+    await work.db.execute("SELECT pg_advisory_xact_lock($1)", int.from_bytes(door[:8], signed=True))
     await work.db.execute("INSERT INTO door_try VALUES ($1, $2, $3)", work.new_id(), door, work.now)
 
 
