@@ -18,6 +18,7 @@ from bridge_kit.manifest import Manifest
 from bridge_kit.policy import Beat
 from bridge_kit.seen_calls import seen_call
 from bridge_kit.verdict import AuthFailed, Malformed, Rejected, RetryLater, Throttled, Unknown, Verdict
+from bridge_kit.window import Window
 
 IDLE: Final = 8  # connections kept for the next mails
 
@@ -66,6 +67,7 @@ class MailBridge:
 
     def __post_init__(self) -> None:
         self._tls = self.door.context()
+        self._window = Window(self.manifest.limits.rate_per_s)
 
     async def call(self, operation: str, question: bytes, stamp: Stamp, *, beat: Beat = Beat.CALL) -> Verdict:
         with seen_call(self.manifest.id, operation) as ending:
@@ -84,6 +86,7 @@ class MailBridge:
             letter = self.adapter.encode(operation, self.models[rules.question].model_validate_json(question), stamp)
         except (ValidationError, ValueError):
             return Rejected("question_invalid")
+        await self._window.enter()
         try:
             async with asyncio.timeout(rules.timeout_s):
                 server = await self._envelope(letter)

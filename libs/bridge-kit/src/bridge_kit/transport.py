@@ -15,6 +15,7 @@ import httpx
 
 from bridge_kit.adapter import HttpCall, HttpReply
 from bridge_kit.manifest import Manifest
+from bridge_kit.window import Window
 
 MAX_REPLY_BYTES: Final = 10 * 1024 * 1024
 
@@ -61,6 +62,7 @@ class HttpWire:
         self._url = url.rstrip("/")
         self._max_bytes = max_bytes
         self._connect_s = manifest.connect_timeout_s
+        self._window = Window(manifest.limits.rate_per_s)
         slots = manifest.limits.concurrency
         self._client = httpx.AsyncClient(
             verify=identity.context() if identity else True,
@@ -73,6 +75,7 @@ class HttpWire:
 
     async def send(self, call: HttpCall, *, timeout_s: float) -> HttpReply | Trouble:
         """The whole call ends within `timeout_s`, connecting within the register's own time."""
+        await self._window.enter()
         try:
             async with asyncio.timeout(timeout_s):
                 return await self._send(call, timeout_s)

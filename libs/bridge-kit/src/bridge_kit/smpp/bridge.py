@@ -14,6 +14,7 @@ from bridge_kit.seen_calls import seen_call
 from bridge_kit.smpp.link import Address, Keep, Link, NotBound
 from bridge_kit.smpp.pdu import Pdu, Status, Submit, read_message_id, submit_body
 from bridge_kit.verdict import AuthFailed, Rejected, RetryLater, Throttled, Unknown, Verdict
+from bridge_kit.window import Window
 
 NOT_LET_IN = frozenset({Status.BIND_FAILED, Status.INVALID_PASSWORD, Status.INVALID_SYSTEM_ID})
 LATER = frozenset({Status.SYSTEM_ERROR, Status.SUBMIT_FAILED, Status.TEMPORARY_APP_ERROR, Status.WRONG_BIND_STATE})
@@ -39,6 +40,10 @@ class SmppBridge:
     keep: Keep
     _link: Link | None = None
     _binding: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _window: Window = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._window = Window(self.manifest.limits.rate_per_s)
 
     async def call(self, operation: str, question: bytes, stamp: Stamp, *, beat: Beat = Beat.CALL) -> Verdict:
         """Ends in a verdict, whatever the operator does. There is no probe: an answer that was lost stays lost."""
@@ -62,6 +67,7 @@ class SmppBridge:
             body = submit_body(submit)
         except (ValidationError, ValueError):
             return Rejected("question_invalid")
+        await self._window.enter()
         try:
             answering = (await self._bound()).submit(body)
         except NotBound as error:

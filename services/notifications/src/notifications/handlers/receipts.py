@@ -4,20 +4,19 @@ Kept true: a receipt is never lost: one that cannot be matched yet is looked at 
 one that cannot be read is kept and counted; applied twice it changes nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 import structlog
 from wanderamt.backbone.work import Work
 from wanderamt.contracts import Channel
 from wanderamt.kernel.ids import NoticeId
 
-from notifications.domain.notice import Failed, Notice, State, Unconfirmed, Why, end_notice
+from notifications.domain.notice import Notice, State, Unconfirmed, Why, end_notice
 from notifications.domain.receipt import Receipt, end_of
 from notifications.domain.recipient import mobile_number
-from notifications.handlers.deciding import drop_unended, fall_back
+from notifications.handlers.deciding import Trace, drop_unended, fall_back
 from notifications.handlers.ground import Ground
 from notifications.store import notices, people, providers
 
@@ -38,30 +37,23 @@ async def keep_receipts(provider: str, bodies: Sequence[bytes], work: Work, *, g
 
 
 async def apply_due(work: Work, *, ground: Ground) -> int:
-    """A bounded share of what is due."""
+    """A bounded share of what is due, in the order it came; in a few statements however many there are."""
     due = await providers.lock_due_receipts(work, limit=AT_ONCE)
+    if not due:
+        return 0
+    read = [(row, _read(row, ground)) for row in due]
+    told = [(row["provider"], one) for row, receipts in read for one in receipts or ()]
+    which = await _which(told, work, ground)
+    found = await notices.lock_notices(work, {one for one in which.values() if one})
+    await _apply(told, which, found, work, ground)
     ended = []
-    for row in due:
-        line, raw = ground.lines.get(row["provider"]), row["raw"]
-        teller = line.teller if line else None
-        try:
-            if teller is None or raw is None:
-                raise ValueError("nobody reads it")
-            told = teller.read_receipts(ground.sealer.open_bytes(row["receipt_id"], raw))
-        except ValueError as error:
-            log.warning("receipt.unreadable", receipt_id=str(row["receipt_id"]), error=type(error).__name__)
-            ended.append((row["receipt_id"], "unreadable", 0, None))
-            continue
-        applied, missing = 0, 0
-        for receipt in told:
-            known = await _apply(receipt, row["provider"], work, ground)
-            applied += known
-            missing += not known
+    for row, receipts in read:
+        missing = [one for one in receipts or () if not one.stop and which.get(id(one)) not in found]
+        applied = len(receipts or ()) - len(missing)
         again = _again(row["received_at"], work, ground) if missing else None
-        state = "applied" if not missing else "waiting" if again else "unmatched"
+        state = "unreadable" if receipts is None else "applied" if not missing else "waiting" if again else "unmatched"
         ended.append((row["receipt_id"], state, applied, again))
-    if ended:
-        await providers.end_receipts(work, ended)
+    await providers.end_receipts(work, ended)
     return len(due) if len(due) == AT_ONCE else 0
 
 
@@ -88,43 +80,59 @@ async def stop_person(persons: Sequence[bytes], work: Work, *, by: str) -> int:
     return taken_back
 
 
-async def _apply(receipt: Receipt, provider: str, work: Work, ground: Ground) -> bool:
-    """False when no message of ours is known by it, yet."""
-    if receipt.stop:
-        number = mobile_number(receipt.number)
-        if isinstance(number, str):
-            await stop_person([ground.person(Channel.SMS, number)], work, by="sms")
-        return True
-    notice_id = await _which(receipt, provider, work, ground)
-    found = await notices.lock_notices(work, [notice_id]) if notice_id else {}
-    notice = found.get(NoticeId(notice_id)) if notice_id else None
-    if not notice:
-        return False
-    await _say(receipt, notice, provider, work, ground)
-    return True
-
-
-async def _which(receipt: Receipt, provider: str, work: Work, ground: Ground) -> UUID | None:
-    if receipt.notice_id:
-        return receipt.notice_id
-    if receipt.provider_ref and (found := await notices.find_by_reference(work, provider, receipt.provider_ref)):
-        return found
-    if not receipt.short_ref or not isinstance(number := mobile_number(receipt.number), str):
+def _read(row: Any, ground: Ground) -> Sequence[Receipt] | None:
+    """None: nobody can read it. It is kept."""
+    line, raw = ground.lines.get(row["provider"]), row["raw"]
+    try:
+        if line is None or line.teller is None or raw is None:
+            raise ValueError("nobody reads it")
+        return line.teller.read_receipts(ground.sealer.open_bytes(row["receipt_id"], raw))
+    except ValueError as error:
+        log.warning("receipt.unreadable", receipt_id=str(row["receipt_id"]), error=type(error).__name__)
         return None
-    person = ground.person(Channel.SMS, number)
-    return await notices.find_by_number(work, provider, person, receipt.short_ref)
 
 
-async def _say(receipt: Receipt, notice: Notice, provider: str, work: Work, ground: Ground) -> None:
-    end = end_of(receipt, notice, provider)
-    done = end_notice(notice, end, now=work.now) if end else None
-    if not done:
-        return
-    after, event = done
-    work.emit(event, version=after.version)
-    await notices.save_notices(work, [after])
-    if isinstance(end, Failed) and after.state is State.FAILED:
-        await fall_back([(after, {})], work, ground)
+async def _which(told: Sequence[tuple[str, Receipt]], work: Work, ground: Ground) -> dict[int, NoticeId | None]:
+    """Of each receipt its notice: by our id, by the provider's, or by the number with our short reference."""
+    theirs = {(name, one.provider_ref) for name, one in told if one.provider_ref and not one.notice_id}
+    by_reference = await notices.find_by_references(work, theirs) if theirs else {}
+    which: dict[int, NoticeId | None] = {}
+    for name, one in told:
+        which[id(one)] = NoticeId(one.notice_id) if one.notice_id else by_reference.get((name, one.provider_ref))
+        if which[id(one)] or not one.short_ref or not isinstance(number := mobile_number(one.number), str):
+            continue
+        person = ground.person(Channel.SMS, number)
+        which[id(one)] = await notices.find_by_number(work, name, person, one.short_ref)
+    return which
+
+
+async def _apply(
+    told: Sequence[tuple[str, Receipt]],
+    which: Mapping[int, NoticeId | None],
+    found: dict[NoticeId, Notice],
+    work: Work,
+    ground: Ground,
+) -> None:
+    """In order; a notice that several are about is saved once, as it is after the last."""
+    changed: dict[NoticeId, Notice] = {}
+    stopped: list[bytes] = []
+    for name, one in told:
+        if one.stop and isinstance(number := mobile_number(one.number), str):
+            stopped.append(ground.person(Channel.SMS, number))
+        notice_id = which.get(id(one))
+        notice = found.get(notice_id) if notice_id else None
+        end = end_of(one, notice, name) if notice else None
+        done = end_notice(notice, end, now=work.now) if notice and end else None
+        if notice_id and done:
+            found[notice_id] = changed[notice_id] = done[0]
+            work.emit(done[1], version=done[0].version)
+    if changed:
+        await notices.save_notices(work, list(changed.values()))
+    lost: list[tuple[Notice, Trace]] = [(one, {}) for one in changed.values() if one.state is State.FAILED]
+    if lost:
+        await fall_back(lost, work, ground)
+    if stopped:
+        await stop_person(stopped, work, by="sms")
 
 
 def _again(received_at: Any, work: Work, ground: Ground) -> Any:

@@ -43,11 +43,9 @@ async def send(task: Task, *, callers: Mapping[str, Connected], desk: Desk) -> C
         return NotSent(task.provider, error.code)
     if task.wait_s:
         await asyncio.sleep(task.wait_s)  # its moment in the pace of the provider
-    caller = callers[task.provider]
-    await caller.window.enter()
     begun = perf_counter()
     stamp = Stamp(task.notice_id, OFFICER, PURPOSE)
-    verdict = await caller.caller.call(SEND, question, stamp, beat=task.beat)
+    verdict = await callers[task.provider].caller.call(SEND, question, stamp, beat=task.beat)
     reference = getattr(verdict.result, "message_id", "") if isinstance(verdict, Done) else ""
     return Called(task.provider, verdict, perf_counter() - begun, task.beat, reference)
 

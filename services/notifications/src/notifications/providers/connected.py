@@ -19,7 +19,6 @@ from bridge_kit.smpp.link import Address, NotBound
 from bridge_kit.smtp import MailBridge, MailDoor
 from bridge_kit.transport import Identity
 from bridge_kit.verdict import Verdict
-from bridge_kit.window import Window
 from pydantic import SecretStr
 from wanderamt.contracts import Channel
 
@@ -67,7 +66,6 @@ class Connected:
     adapter: Any
     receipts: bool
     receipt_key: SecretStr
-    window: Window
 
 
 @dataclass
@@ -143,7 +141,6 @@ def _connected(
         adapter,
         told.get("receipts") == "true",
         contract.secrets.get("receipt_key", SecretStr("")),
-        Window(limits.rate_per_s),
     )
 
 

@@ -84,11 +84,19 @@ async def find_notices(work: Work, about_id: UUID) -> list[Notice]:
     return [notice_of_row(row) for row in rows]
 
 
-async def find_by_reference(work: Work, provider: str, reference: str) -> NoticeId | None:
-    found: NoticeId | None = await work.db.fetchval(
-        "SELECT notice_id FROM notice WHERE provider = $1 AND provider_ref = $2", provider, reference
+async def find_by_references(work: Work, references: Iterable[tuple[str, str]]) -> dict[tuple[str, str], NoticeId]:
+    """(provider, its own id of the message) → ours."""
+    pairs = list(references)
+    rows = await work.db.fetch(
+        """
+        SELECT n.provider, n.provider_ref, notice_id FROM notice n
+        JOIN unnest($1::text[], $2::text[]) AS r(provider, provider_ref) USING (provider, provider_ref)
+        WHERE n.provider_ref <> ''
+        """,
+        [name for name, _ in pairs],
+        [reference for _, reference in pairs],
     )
-    return found
+    return {(row["provider"], row["provider_ref"]): NoticeId(row["notice_id"]) for row in rows}
 
 
 async def find_by_number(work: Work, provider: str, person: bytes, short_ref: int) -> NoticeId | None:
