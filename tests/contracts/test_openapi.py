@@ -57,7 +57,7 @@ async def test_whatever_comes_in_is_answered_as_the_openapi_says(
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_request_and_every_answer_has_an_example_that_fits(service: str) -> None:
     document = json.loads((ROOT / "docs" / "openapi" / f"{service}.json").read_text())
-    shown = 0
+    shown, speak_json = 0, set()
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             for place in operation.get("parameters", ()):
@@ -65,10 +65,11 @@ def test_every_request_and_every_answer_has_an_example_that_fits(service: str) -
             for body in [operation.get("requestBody", {}), *operation["responses"].values()]:
                 content = body.get("content", {}).get("application/json")
                 if content and content["schema"]:
+                    speak_json.add(path)
                     schema = content["schema"] | {"components": document["components"]}
                     Draft202012Validator(schema, format_checker=FormatChecker()).validate(content["example"])
                     shown += 1
-    assert shown >= len(document["paths"])
+    assert shown >= len(speak_json) >= len(document["paths"]) // 2  # the others answer with pages, or with nothing
 
 
 async def _open_a_case(url: str, token: str, stand_id: UUID) -> None:

@@ -20,7 +20,7 @@ MUTANTS = {
     "Services meet only on Kafka": ("intake/handlers/ground.py", "import scheduling.handlers"),
     "One floor plan for every service": ("intake/store/stands.py", "import intake.handlers"),
     "The domain is pure": ("scheduling/domain/stand.py", "import random"),
-    "SQL in store and tables alone": ("notifications/handlers.py", "import asyncpg"),
+    "SQL in store and tables alone": ("notifications/handlers/events.py", "import asyncpg"),
     "Whoever holds a transaction calls nobody": ("registry_bridge/store/requests.py", "import httpx"),
     "Whoever calls the world holds no transaction": ("intake/jobs.py", "import wanderamt.backbone.work"),
     "Settings are read at the door: intake": ("intake/api/cases.py", "import intake.settings"),

@@ -71,10 +71,12 @@ async def test_a_newer_status_overtakes_what_waits_whatever_topic_was_faster(ope
         await city.hear(city.opened(late, **contact))
         together = uuid7()
         await city.hear(city.opened(together, **contact), city.issued(together, **contact))
-        for one in (case_id, late, together):
+        backwards = uuid7()
+        await city.hear(city.issued(backwards, **contact), city.opened(backwards, **contact))
+        for one in (case_id, late, together, backwards):
             found = {row["kind"]: (row["state"], row["reason"]) for row in await city.notices(one)}
             assert found == {"case_opened": ("dropped", "superseded"), "document_ready": ("decided", "")}
-        assert len(await city.told(NoticeDropped)) == 3
+        assert len(await city.told(NoticeDropped)) == 4
 
 
 async def test_what_is_withdrawn_is_not_told_any_more(open_city: Any) -> None:

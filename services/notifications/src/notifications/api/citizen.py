@@ -7,7 +7,7 @@ look-up takes the same time; pages fetch nothing, run nothing and stand in no ca
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request, Response
 from wanderamt.backbone.database import Database
@@ -28,13 +28,22 @@ HEADERS = {
     "X-Robots-Tag": "noindex",
 }
 STATUS = {"status.not_known": 404, "status.too_many": 429, "status.pass_over": 403}
+PAGES: dict[int | str, dict[str, Any]] = {
+    status: {"description": what, "content": {"text/html": {"schema": {"type": "string"}}}}
+    for status, what in (
+        (200, "A page"),
+        (403, "The page was too old: the first one"),
+        (404, "The first page: nothing fits"),
+        (429, "The first page: too many tries"),
+    )
+}
 Text = Annotated[str, Form(max_length=60)]
 Pass = Annotated[str, Form(max_length=200)]
 
 
 def citizen_routes(database: Database, ground: Ground, *, wording: str, client_header: str = "") -> APIRouter:
     """Open to everybody: there is no token to ask for. `client_header`: believed, so only our own proxy may set it."""
-    router = APIRouter(tags=["citizen"])
+    router = APIRouter(tags=["citizen"], responses=PAGES)
 
     @router.get("/status", response_class=Response)
     async def form(lang: Language = Language.DE) -> Response:

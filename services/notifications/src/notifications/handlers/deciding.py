@@ -61,7 +61,7 @@ async def decide(asks: Sequence[Ask], work: Work, ground: Ground) -> None:
     if not asks:
         return
     people_ = await _know(asks, work, ground)
-    last = {ask.wish.about_id: number for number, ask in enumerate(asks) if ask.overtakes and _alone(ask)}
+    last = {ask.wish.about_id: number for number, ask in enumerate(asks) if _overtakes(ask)}
     decided: list[tuple[Ask, Notice, Choice]] = []
     unreached: list[tuple[Notice, str]] = []
     for number, ask in enumerate(asks):
@@ -214,7 +214,7 @@ async def _supersede(decided: Sequence[tuple[Ask, Notice, Choice]], new: set[Not
     overtaking = {
         notice.about_id
         for ask, notice, _ in decided
-        if notice.id in new and notice.state is State.DECIDED and ask.overtakes and _alone(ask)
+        if notice.id in new and notice.state is State.DECIDED and _overtakes(ask)
     }
     if overtaking:
         await drop_unended(overtaking, Why.SUPERSEDED, work, but=new)
@@ -256,6 +256,6 @@ def _once(asks: Sequence[Ask]) -> list[Ask]:
     return list(first.values())
 
 
-def _alone(ask: Ask) -> bool:
-    """A notice about a stand is one of many about it: each is another citizen's."""
-    return RULES[ask.wish.kind].about is not About.STAND
+def _overtakes(ask: Ask) -> bool:
+    """Not what is overtaken itself, nor a notice about a stand: it is one of many, each another citizen's."""
+    return ask.overtakes and not ask.wish.overtaken and RULES[ask.wish.kind].about is not About.STAND
