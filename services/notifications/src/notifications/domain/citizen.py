@@ -81,7 +81,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """`ends`: what waits to be sent about it is dropped. `quietly`: a wish of these overtakes nothing (a reminder)."""
+    """`ends`: what waits to be sent about it is dropped. `reminders`: wishes that overtake nothing."""
 
     subject: Subject
     wishes: tuple[Wish, ...] = ()
