@@ -172,6 +172,7 @@ async def test_a_replay_delivers_again_under_the_same_ids(open_city: Any) -> Non
             [subscriber] = await partners.subscribers(work)
             assert await redeliver(subscriber, [*before, *told], work) == 4
         await city.until(lambda: len(partner.heard) == 7)
+        await city.settled()
         assert sorted(partner.ids) == sorted([str(one.head.id) for one in told] * 2 + [str(before[0].head.id)])
         rows = (await http.get(f"/subscribers/{subscriber_id}/deliveries?state=done")).json()
         assert len(rows) == 4

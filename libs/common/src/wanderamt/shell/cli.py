@@ -1,5 +1,6 @@
 """The root of the command line. Each service adds its own commands by the entry point `wanderamt.commands`."""
 
+import sys
 from datetime import timedelta
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -8,6 +9,7 @@ from uuid import UUID
 
 import typer
 import uvloop
+from typer.models import CommandInfo
 
 from wanderamt.backbone.sources import utc_now
 from wanderamt.security.keys import new_master_key
@@ -92,8 +94,16 @@ def sealing() -> None:
     typer.echo(new_master_key())
 
 
+def _name(command: CommandInfo) -> str:
+    return command.name or (command.callback.__name__ if command.callback else "")
+
+
 def main() -> None:
-    for point in entry_points(group="wanderamt.commands"):
+    """Load what the first word names and nothing else, for loading everybody's commands takes seconds; else all."""
+    word = next(iter(sys.argv[1:]), "")
+    everybody = entry_points(group="wanderamt.commands")
+    own = word in {*map(_name, root.registered_commands), *(group.name for group in root.registered_groups)}
+    for point in everybody.select(name=word) or (() if own else everybody):
         commands = point.load()
         if isinstance(commands, typer.Typer):
             root.add_typer(commands, name=point.name)
