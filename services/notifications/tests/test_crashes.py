@@ -1,7 +1,7 @@
 """Processes die by kill -9 at every commit point around the send; nothing is sent twice by whoever can tell, and what
 nobody can tell ends as unknown and is reconciled by its receipt.
 
-RUNS=500 pytest …: how many seeded runs; the suite takes fewer.
+RUNS=500 pytest …: how many seeded runs, from the seed FIRST on; the suite takes fewer.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from typing import Any
 
 from uuid_utils.compat import uuid7
 
-RUNS = int(os.environ.get("RUNS", "9"))
+FIRST, RUNS = int(os.environ.get("FIRST", "0")), int(os.environ.get("RUNS", "9"))
 PROVIDERS = ("gate", "courier", "smsc")
 POINTS = ("claim.open", "claim.committed", "call.under way", "call.ended", "record.open", "record.committed")
 NOTICES = 5
@@ -58,7 +58,7 @@ async def test_seeded_kills_around_the_send(open_city: Any) -> None:
             one.knobs = one.knobs.model_copy(update={"latency_s": LATENCY_S})
         city.smsc.knobs = city.smsc.knobs.model_copy(update={"receipts": True, "receipt_after_s": 0.01})
         unknown = reconciled = 0
-        for seed in range(RUNS):
+        for seed in range(FIRST, FIRST + RUNS):
             provider = PROVIDERS[seed % 3]
             ids = await _run(city, lives, provider, seed)
             rows = {row["notice_id"]: row for row in await city.notices() if row["notice_id"] in ids}

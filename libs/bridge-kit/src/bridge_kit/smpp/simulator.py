@@ -94,6 +94,13 @@ class Operator(Latent[OperatorKnobs]):
             line.deliver(deliver_body(source, "city", text, is_receipt=False, extras={}))
             return
 
+    def deliver(self, body: bytes) -> None:
+        """To whoever is bound, else to whoever binds next."""
+        if line := next((one for one in self._lines if one._bound), None):
+            line.deliver(body)
+        else:
+            self._undelivered.append(body)
+
     def hang_up(self) -> None:
         for line in list(self._lines):
             line.hang_up()
@@ -106,6 +113,7 @@ class _Line(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._bound = False
         self._sequence = 0
+        self._unanswered: dict[int, bytes] = {}  # deliveries: without an answer they are made again
         self._tasks: set[asyncio.Task[None]] = set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -117,6 +125,8 @@ class _Line(asyncio.Protocol):
         self._operator._lines.discard(self)
         for task in self._tasks:
             task.cancel()
+        for body in self._unanswered.values():
+            self._operator.deliver(body)
 
     def hang_up(self) -> None:
         if self._transport:
@@ -131,6 +141,7 @@ class _Line(asyncio.Protocol):
 
     def _take(self, pdu: Pdu) -> None:
         if pdu.command & RESPONSE:
+            self._unanswered.pop(pdu.sequence, None)
             return
         match pdu.command:
             case Command.BIND_TRANSCEIVER:
@@ -207,15 +218,13 @@ class _Line(asyncio.Protocol):
             extras[USER_REFERENCE] = submit.reference.to_bytes(2, "big")
         text = receipt_text(message_id, state)
         body = deliver_body(submit.destination, submit.sender, text, is_receipt=True, extras=extras)
-        line = self if self._transport else next((one for one in operator._lines if one._bound), None)
+        taker = self if self._transport else operator
         for _ in range(2 if operator.knobs.receipts_twice else 1):
-            if line:
-                line.deliver(body)
-            else:
-                operator._undelivered.append(body)
+            taker.deliver(body)
 
     def deliver(self, body: bytes) -> None:
         self._sequence += 1
+        self._unanswered[self._sequence] = body
         if self._transport:
             self._transport.write(frame(Command.DELIVER, self._sequence, body))
 
