@@ -30,6 +30,7 @@ def test_by_weight_and_the_rest_to_whoever_has_room() -> None:
     assert divide(100, {"a": 75, "b": 25}, {"a": 500, "b": 500}) == {"a": 75, "b": 25}
     assert divide(100, {"a": 75, "b": 25}, {"a": 10, "b": 500}) == {"a": 10, "b": 90}
     assert divide(1, {"a": 75, "b": 25}, {"a": 0, "b": 1}) == {"a": 0, "b": 1}
+    assert divide(1, {"a": 0.0, "b": 1e-243}, {"a": 1, "b": 1}) == {"a": 1, "b": 0}
 
 
 def test_turns_are_well_mixed() -> None:

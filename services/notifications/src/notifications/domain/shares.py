@@ -12,6 +12,7 @@ from typing import Final
 STEP: Final = 10.0
 SHIFT_AT: Final = 0.1  # this share of calls failed in the breaker's window
 SHIFT_EVERY: Final = timedelta(minutes=1)
+LEAST: Final = 1e-9  # points nobody is below, where the rest is divided: a share of nothing would have no ratio
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,9 @@ def divide(wanted: int, points: Mapping[str, float], room: Mapping[str, int]) ->
     given = dict.fromkeys(points, 0)
     left = min(wanted, sum(room.get(name, 0) for name in points))
     while left > 0:
-        open_ = {name: value for name, value in points.items() if given[name] < room.get(name, 0)}
-        total = sum(open_.values()) or 1.0
-        exact = {name: left * (value or 1e-9) / total for name, value in open_.items()}
+        open_ = {name: max(value, LEAST) for name, value in points.items() if given[name] < room.get(name, 0)}
+        total = sum(open_.values())
+        exact = {name: left * value / total for name, value in open_.items()}
         for name, value in exact.items():
             more = min(int(value), room[name] - given[name])
             given[name] += more
