@@ -19,10 +19,11 @@ from bridge_kit.smpp.simulator import Operator, OperatorKnobs
 from bridge_kit.smtp_simulator import MailKnobs, PostOffice
 from notifications.app import Office, build
 from notifications.handlers.events import on_events
+from notifications.providers.connected import Contract
 from notifications.providers.courier.simulator import Courier
 from notifications.providers.textgate.adapter import SIGNATURE
 from notifications.providers.textgate.simulator import Gateway
-from notifications.settings import ProviderSettings, Settings
+from notifications.settings import Settings
 from pydantic import SecretStr
 from uuid_utils.compat import uuid7
 from wanderamt.backbone.arrivals import Item
@@ -274,7 +275,7 @@ def open_city(make_database: Any) -> Open:
                 "post": ("relay", f"smtp://127.0.0.1:{smtp}"),
             }
             connected = {
-                name: ProviderSettings(
+                name: Contract(
                     bridge=urls[name][0],
                     url=urls[name][1],
                     secrets=keys,

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from bridge_kit.adapter import Adapter, Happened, HttpCall, HttpReply, NotHappened, Probed, Probing, Stamp
 from bridge_kit.manifest import Effect, Manifest
 from bridge_kit.policy import Beat
-from bridge_kit.seen_calls import seen_call
+from bridge_kit.seen_calls import seen
 from bridge_kit.transport import Trouble
 from bridge_kit.verdict import (
     AuthFailed,
@@ -63,10 +63,7 @@ class Bridge:
 
     async def call(self, operation: str, question: bytes, stamp: Stamp, *, beat: Beat = Beat.CALL) -> Verdict:
         """`question`: JSON of the operation's model. A question that is none was made wrong: it is rejected."""
-        with seen_call(self.manifest.id, operation) as ending:
-            verdict = await self._call(operation, question, stamp, beat)
-            ending.verdict = type(verdict).__name__
-            return verdict
+        return await seen(self.manifest.id, operation, self._call(operation, question, stamp, beat))
 
     async def _call(self, operation: str, question: bytes, stamp: Stamp, beat: Beat) -> Verdict:
         rules = self.manifest.operations.get(operation)

@@ -1,11 +1,13 @@
 """What the machines of an operator see of a call: one span, one measure of how long it took. Never what was asked."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
 
 from opentelemetry import metrics, trace
+
+from bridge_kit.verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -54,3 +56,11 @@ def seen_call(register: str, operation: str) -> Iterator[Ending]:
         finally:
             span.set_attribute("bridge.verdict", ending.verdict)
             using.took.record(perf_counter() - begun, {**about, "bridge.verdict": ending.verdict})
+
+
+async def seen(register: str, operation: str, calling: Awaitable[Verdict]) -> Verdict:
+    """A call that ends in a verdict, whatever it speaks."""
+    with seen_call(register, operation) as ending:
+        verdict = await calling
+        ending.verdict = type(verdict).__name__
+        return verdict

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import aiosmtplib
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import BaseModel, SecretStr
 
 from bridge_kit.adapter import Stamp
 from bridge_kit.manifest import Manifest
 from bridge_kit.policy import Beat
-from bridge_kit.seen_calls import seen_call
+from bridge_kit.seen_calls import seen
 from bridge_kit.verdict import AuthFailed, Malformed, Rejected, RetryLater, Throttled, Unknown, Verdict
 from bridge_kit.window import Window
 
@@ -70,10 +70,7 @@ class MailBridge:
         self._window = Window(self.manifest.limits.rate_per_s)
 
     async def call(self, operation: str, question: bytes, stamp: Stamp, *, beat: Beat = Beat.CALL) -> Verdict:
-        with seen_call(self.manifest.id, operation) as ending:
-            verdict = await self._call(operation, question, stamp)
-            ending.verdict = type(verdict).__name__
-            return verdict
+        return await seen(self.manifest.id, operation, self._call(operation, question, stamp))
 
     async def close(self) -> None:
         idle, self._idle = self._idle, []
@@ -84,7 +81,7 @@ class MailBridge:
         rules = self.manifest.operations[operation]
         try:
             letter = self.adapter.encode(operation, self.models[rules.question].model_validate_json(question), stamp)
-        except (ValidationError, ValueError):
+        except ValueError:
             return Rejected("question_invalid")
         await self._window.enter()
         try:

@@ -33,7 +33,7 @@ from notifications.jobs.sending import Desk, send
 from notifications.providers.connected import Callers, Contract, connect
 from notifications.providers.hooks import TIMEOUT_S as HOOK_TIMEOUT_S
 from notifications.providers.hooks import HookWire
-from notifications.settings import ProviderSettings, Settings
+from notifications.settings import Settings
 from notifications.texts import Texts
 
 NAME = "notifications"
@@ -52,12 +52,11 @@ def build(settings: Settings | None = None) -> "Office":
         async with floor.database.work() as work:
             await keep_receipts(provider, bodies, work, ground=ground)
 
-    contracts = {name: _contract(one) for name, one in settings.providers.items()}
-    callers = connect(contracts, sender=settings.sender, keep=keep)
+    callers = connect(settings.providers, sender=settings.sender, keep=keep)
     ground = Ground(
         house,
         Sealer(settings.sealing_key),
-        _lines(callers, contracts),
+        _lines(callers, settings.providers),
         _retention(settings),
         timedelta(seconds=settings.return_every_s),
     )
@@ -144,21 +143,6 @@ def _lines(callers: Callers, contracts: dict[str, Contract]) -> dict[str, Line]:
         )
         for name, one in callers.connected.items()
     }
-
-
-def _contract(told: ProviderSettings) -> Contract:
-    return Contract(
-        bridge=told.bridge,
-        url=told.url,
-        secrets=told.secrets,
-        settings=told.settings,
-        weight=told.weight,
-        rate_per_s=told.rate_per_s,
-        concurrency=told.concurrency,
-        certificate=told.certificate,
-        key=told.key,
-        authorities=told.authorities,
-    )
 
 
 def _retention(settings: Settings) -> Retention:

@@ -1,28 +1,13 @@
 """Settings of notifications."""
 
-from pathlib import Path
-
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import Field
 from wanderamt.shell.settings import ServiceSettings
 
-
-class ProviderSettings(BaseModel):
-    """Of one contract with one provider. `settings` override those of its bridge.toml, and so do the limits."""
-
-    bridge: str = Field(description="textgate, courier, smsc or relay")
-    url: str = Field(description="https://… , smpp://system_id@host:port or smtp://user@host:port")
-    secrets: dict[str, SecretStr] = {}
-    settings: dict[str, str] = {}
-    weight: float = Field(50, gt=0, description="its part of the channel's messages while all are well")
-    rate_per_s: float | None = Field(None, gt=0, description="messages a second that the contract allows")
-    concurrency: int | None = Field(None, ge=1, description="messages under way at the same time")
-    certificate: Path | None = None
-    key: Path | None = None
-    authorities: Path | None = None
+from notifications.providers.connected import Contract
 
 
 class Settings(ServiceSettings):
-    providers: dict[str, ProviderSettings] = Field(
+    providers: dict[str, Contract] = Field(
         description='who carries messages, as JSON by name: {"gate": {"bridge": "textgate", "url": "https://…"}}'
     )
     sender: str = Field("Stadt Linz", max_length=11, description="the one fixed sender of every message")

@@ -39,7 +39,6 @@ _LINK = re.compile(r"https?:|www\.|\S+\.(?:at|com|eu|org|info)\b", re.IGNORECASE
 
 @dataclass(frozen=True, slots=True)
 class _Edition:
-    version: int
     sms: Mapping[str, Template]
     subject: Mapping[str, Template]
     mail: Mapping[str, Template]
@@ -136,8 +135,8 @@ class Texts:
         try:
             told = yaml.safe_load(text)
             texts, made = told["texts"], self._environment.from_string
-            if missing := [one for one in LANGUAGES if one not in texts and one == FALLBACK]:
-                raise BadText(f"no text in {missing[0]}", where)
+            if FALLBACK not in texts:
+                raise BadText(f"no text in {FALLBACK}", where)
             if set(told["needs"]) != set(RULES[kind].needs) or set(texts) - set(LANGUAGES):
                 raise BadText(f"needs {sorted(RULES[kind].needs)} in {LANGUAGES}", where)
             by = {one: texts.get(one, texts[FALLBACK]) for one in LANGUAGES}
@@ -148,7 +147,7 @@ class Texts:
             compiled = {part: {one: made(source) for one, source in of.items()} for part, of in parts.items()}
         except (yaml.YAMLError, TemplateError, KeyError, TypeError) as error:
             raise BadText(f"{type(error).__name__} {error}", where) from error
-        self._editions[kind, version] = _Edition(version, compiled["sms"], compiled["subject"], compiled["mail"])
+        self._editions[kind, version] = _Edition(compiled["sms"], compiled["subject"], compiled["mail"])
         self.newest[kind] = max(version, self.newest.get(kind, 0))
 
     def _check_names(self, source: str, needs: tuple[str, ...], where: str) -> None:

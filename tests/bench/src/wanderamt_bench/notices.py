@@ -16,7 +16,8 @@ from bridge_kit.smpp.link import Address, Link
 from bridge_kit.smpp.pdu import Pdu, Submit, submit_body
 from notifications.app import build
 from notifications.domain.kinds import Kind
-from notifications.settings import ProviderSettings, Settings
+from notifications.providers.connected import Contract
+from notifications.settings import Settings
 from notifications.texts import Texts
 from pydantic import SecretStr
 from uuid_utils.compat import uuid7
@@ -126,7 +127,7 @@ async def _ours(stage: Stage, topics: Topics, count: int, smpp_port: int) -> flo
                 sealing_key=SecretStr(SECRETS.sealing_key),
                 quiet_hours="",
                 providers={
-                    "smsc": ProviderSettings(
+                    "smsc": Contract(
                         bridge="smsc",
                         url=f"smpp://city@127.0.0.1:{smpp_port}",
                         secrets={"password": SecretStr(PASSWORD)},

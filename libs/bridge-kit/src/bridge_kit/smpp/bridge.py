@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from bridge_kit.adapter import Stamp
 from bridge_kit.manifest import Manifest
 from bridge_kit.policy import Beat
-from bridge_kit.seen_calls import seen_call
+from bridge_kit.seen_calls import seen
 from bridge_kit.smpp.link import Address, Keep, Link, NotBound
 from bridge_kit.smpp.pdu import Pdu, Status, Submit, read_message_id, submit_body
 from bridge_kit.verdict import AuthFailed, Rejected, RetryLater, Throttled, Unknown, Verdict
@@ -47,10 +47,7 @@ class SmppBridge:
 
     async def call(self, operation: str, question: bytes, stamp: Stamp, *, beat: Beat = Beat.CALL) -> Verdict:
         """Ends in a verdict, whatever the operator does. There is no probe: an answer that was lost stays lost."""
-        with seen_call(self.manifest.id, operation) as ending:
-            verdict = await self._call(operation, question, stamp)
-            ending.verdict = type(verdict).__name__
-            return verdict
+        return await seen(self.manifest.id, operation, self._call(operation, question, stamp))
 
     async def connect(self) -> None:
         """Binds now, so that what waits to be delivered comes. Raises NotBound."""
@@ -65,7 +62,7 @@ class SmppBridge:
         try:
             submit = self.adapter.encode(operation, self.models[rules.question].model_validate_json(question), stamp)
             body = submit_body(submit)
-        except (ValidationError, ValueError):
+        except ValueError:
             return Rejected("question_invalid")
         await self._window.enter()
         try:

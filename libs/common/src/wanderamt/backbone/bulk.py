@@ -124,14 +124,11 @@ class Recorder:
         await finish_many(work, [claimed for claimed, one in ours if one is None])
         for claimed, one in ours:
             if isinstance(one, Park):
-                await self._park(claimed, one.reason, work, holds_key=one.holds_key)
+                await bury(work, claimed, one.reason, consumer=self.database.owner, holds_key=one.holds_key)
 
     async def _bury(self, claimed: Claimed, error: Exception) -> set[Any]:
         log.error("jobs.record_failed", queue=self.lane.job.QUEUE, job_id=str(claimed.id), exc_info=error)
         async with self.database.work() as work:
-            mine = await self._park(claimed, f"{type(error).__name__} in record", work)
+            reason = f"{type(error).__name__} in record"
+            mine = await bury(work, claimed, reason, consumer=self.database.owner)
         return {claimed.id} if mine else set()
-
-    async def _park(self, claimed: Claimed, reason: str, work: Work, *, holds_key: bool = True) -> bool:
-        owner = self.database.owner
-        return await bury(work, claimed.id, claimed.lease, claimed.job, reason, consumer=owner, holds_key=holds_key)

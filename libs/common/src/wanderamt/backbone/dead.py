@@ -8,25 +8,24 @@ import json
 from typing import Any
 from uuid import UUID
 
+from wanderamt.backbone.job_rows import Claimed
 from wanderamt.backbone.parked import Arrival, Cause, ParkedState, fingerprint, park
 from wanderamt.backbone.work import JOB_CHANNEL, Work
-from wanderamt.kernel.decision import Job
 
 TOPIC = "job "  # then the queue: no Kafka topic has a space
 AT_LEAST_S = 3600.0  # a job set going again has so long, whatever its deadline was
 
 
-async def bury(
-    work: Work, job_id: UUID, lease: UUID, job: Job, reason: str, *, consumer: str, holds_key: bool = True
-) -> bool:
+async def bury(work: Work, claimed: Claimed, reason: str, *, consumer: str, holds_key: bool = True) -> bool:
     """False when the lease is another's by now. A job that does not hold its key gets one of its own."""
+    job = claimed.job
     seq = await work.db.fetchval(
         """
         UPDATE job SET dead = true, reason = $3, lease = NULL, key = key || CASE WHEN $4 THEN '' ELSE ' ' || id END
         WHERE id = $1 AND lease = $2 RETURNING seq
         """,
-        job_id,
-        lease,
+        claimed.id,
+        claimed.lease,
         reason,
         holds_key,
     )
@@ -46,7 +45,7 @@ async def bury(
         work.db,
         consumer,
         Arrival(TOPIC + job.QUEUE, 0, seq, job.key.encode(), body, ()),
-        aggregate=job_id,
+        aggregate=claimed.id,
         type_=job.QUEUE,
         state=ParkedState.PARKED,
         cause=Cause(reason, fingerprint(job.QUEUE, reason)),

@@ -12,6 +12,7 @@ import structlog
 
 from wanderamt.backbone.database import Database
 from wanderamt.backbone.forever import for_ever
+from wanderamt.backbone.work import rows_changed
 
 LOCK = 1_463_897_669  # one process of a service cleans at a time
 ROWS_AT_ONCE = 5_000
@@ -81,4 +82,4 @@ class Housekeeping:
                 work.now - age,
                 ROWS_AT_ONCE,
             )
-        return int(status.removeprefix("DELETE "))
+        return rows_changed(status)

@@ -247,8 +247,7 @@ class Jobs:
             raise LeaseLost
 
     async def _bury(self, claimed: Claimed, reason: str, work: Work, *, holds_key: bool = True) -> bool:
-        consumer = self.database.owner
-        return await bury(work, claimed.id, claimed.lease, claimed.job, reason, consumer=consumer, holds_key=holds_key)
+        return await bury(work, claimed, reason, consumer=self.database.owner, holds_key=holds_key)
 
     async def _put_off(self, claimed: Claimed, again: Retry | Unknown, work: Work) -> bool:
         return await put_off(work, claimed, again, after_s=jittered(again.after_s, self.rng))

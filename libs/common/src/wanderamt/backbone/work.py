@@ -102,6 +102,11 @@ class Work:
         return dict(self.carried) if self.carried else current_trace()
 
 
+def rows_changed(status: str) -> int:
+    """Of a statement's status, such as "UPDATE 3"."""
+    return int(status.rpartition(" ")[2])
+
+
 def _enqueueing(jobs: Sequence[Enqueued]) -> Statement:
     """One INSERT for all of them, with its arguments. A job whose key has a dead one steps behind it."""
     return _ENQUEUE, (

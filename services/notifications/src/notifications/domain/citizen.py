@@ -104,13 +104,11 @@ def new_subject(event: Event) -> Subject:
 def fold(subject: Subject, event: Event, *, now: datetime) -> Folded:
     match event:
         case CaseOpened():
-            known = replace(subject, contact=event.contact or subject.contact, language=event.language)
-            return _stage(known, Kind.CASE_OPENED, Standing.OPENED, now)
+            return _stage(_told(subject, event), Kind.CASE_OPENED, Standing.OPENED, now)
         case CaseHandedOver(overdue=True):
             return _stage(subject, Kind.DELAYED, Standing.DELAYED, now, occurrence=event.deadline.isoformat())
         case DocumentIssued():
-            known = replace(subject, contact=event.contact or subject.contact, number=event.number)
-            known = replace(known, language=event.language)
+            known = replace(_told(subject, event), number=event.number)
             return _stage(known, Kind.DOCUMENT_READY, Standing.READY, now, occurrence=event.number)
         case CaseNeedsVisit(reason=VisitReason.REGISTER_REFUSED):
             return _stage(_told(subject, event), Kind.REFUSED, Standing.REFUSED, now)
@@ -133,13 +131,11 @@ def fold(subject: Subject, event: Event, *, now: datetime) -> Folded:
 def _fold_appointment(subject: Subject, event: Event, now: datetime) -> Folded:
     match event:
         case AppointmentBooked():
-            known = replace(subject, contact=event.contact or subject.contact, language=event.language)
-            return _timed(_at(known, event), Kind.APPOINTMENT_BOOKED, Standing.BOOKED, now)
+            return _timed(_at(_told(subject, event), event), Kind.APPOINTMENT_BOOKED, Standing.BOOKED, now)
         case AppointmentMoved():
             return _timed(_at(subject, event), Kind.APPOINTMENT_MOVED, Standing.MOVED, now)
         case AppointmentCancelled(by_citizen=True):
-            over = replace(subject, standing=Standing.CANCELLED, stage=OVER, changed_at=now, closed_at=now)
-            return Folded(over, ends=True)
+            return Folded(_over(subject, now), ends=True)
         case AppointmentCancelled():
             return _cancelled(subject, Kind.APPOINTMENT_CANCELLED, now)
         case StandCancelled():
@@ -151,7 +147,9 @@ def time_facts(place: str, starts_at: datetime, ends_at: datetime) -> dict[str, 
     return {"place": place, "starts_at": starts_at.isoformat(), "ends_at": ends_at.isoformat()}
 
 
-def _told(subject: Subject, event: CaseNeedsVisit | CaseCompensated) -> Subject:
+def _told(
+    subject: Subject, event: CaseOpened | CaseNeedsVisit | CaseCompensated | DocumentIssued | AppointmentBooked
+) -> Subject:
     return replace(subject, contact=event.contact or subject.contact, language=event.language)
 
 
@@ -186,8 +184,12 @@ def _timed(subject: Subject, kind: Kind, standing: Standing, now: datetime) -> F
     return Folded(known, (wish,), tuple(reminders))
 
 
+def _over(subject: Subject, now: datetime) -> Subject:
+    return replace(subject, standing=Standing.CANCELLED, stage=OVER, changed_at=now, closed_at=now)
+
+
 def _cancelled(subject: Subject, kind: Kind, now: datetime) -> Folded:
-    over = replace(subject, standing=Standing.CANCELLED, stage=OVER, changed_at=now, closed_at=now)
+    over = _over(subject, now)
     if not subject.starts_at or not subject.ends_at or subject.stage >= OVER:
         return Folded(over, ends=True)
     facts = time_facts(subject.place, subject.starts_at, subject.ends_at)

@@ -6,7 +6,6 @@ answered, and what it says counts once, by rank: delivered beats failed, failed 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
@@ -37,7 +36,6 @@ class Receipt:
     number: str = ""
     short_ref: int = 0
     code: str = ""
-    at: datetime | None = None
     stop: bool = False
 
 
@@ -67,6 +65,7 @@ class Teller(Protocol):
 STOP_WORDS = frozenset({"STOP", "STOPP", "ENDE", "ABMELDEN", "UNSUBSCRIBE"})
 
 
-def wants_stop(text: str) -> bool:
-    """What a citizen writes who wants no more messages. Anything else a citizen writes is not ours to read."""
-    return text.strip().strip(".!").upper() in STOP_WORDS
+def stop_of(number: str, text: str) -> list[Receipt]:
+    """When a citizen writes that they want no more messages. Anything else a citizen writes is not ours to read."""
+    stops = text.strip().strip(".!").upper() in STOP_WORDS
+    return [Receipt(None, number=number, stop=True)] if stops else []

@@ -10,16 +10,15 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from uuid import UUID
 
-from pydantic import ValidationError
 from wanderamt.backbone.work import Work
 from wanderamt.contracts import Channel
 from wanderamt.kernel.refusal import Refusal
-from wanderamt.security.keys import Unreadable
 
 from notifications.domain.citizen import Subject
 from notifications.domain.notice import Notice
 from notifications.domain.recipient import Recipient
 from notifications.domain.refusals import DOOR_CLOSED, NOT_KNOWN, PASS_OVER
+from notifications.handlers.deciding import wants_of
 from notifications.handlers.ground import Ground
 from notifications.handlers.receipts import stop_person
 from notifications.store import notices, partners, people, providers
@@ -80,18 +79,15 @@ async def show(subject_id: UUID, work: Work, *, ground: Ground) -> Shown | Refus
     recipient = _recipient(subject, ground)
     persons = _persons(recipient, ground)
     habits = await people.habits_of(work, persons.values(), since=work.now)
-    known = {channel: habits[person] for channel, person in persons.items()}
-    told = Channel(recipient.prefer) if recipient.prefer in set(Channel) else None
+    wants = wants_of(recipient, {channel: habits[person] for channel, person in persons.items()})
     wanted = [one for person in persons.values() for one in await people.subscribed(work, person)]
     return Shown(
         subject=subject,
         notices=await notices.find_notices(work, subject_id),
         channels=tuple(persons),
-        consented=frozenset(channel for channel, one in known.items() if one.consented),
-        preferred=next((one.channel for one in known.values() if one.channel), told),
-        language=next((one.language for one in known.values() if one.language), None)
-        or recipient.language
-        or subject.language,
+        consented=wants.consented,
+        preferred=wants.channel,
+        language=wants.language or subject.language,
         districts=await people.districts(work),
         wanted=sorted(set(wanted)),
     )
@@ -144,12 +140,7 @@ async def forget(work: Work, *, ground: Ground) -> int:
 
 
 def _recipient(subject: Subject, ground: Ground) -> Recipient:
-    if not subject.contact:
-        return NOBODY
-    try:
-        return Recipient.model_validate_json(ground.sealer.open(subject.contact))
-    except (Unreadable, ValidationError):
-        return NOBODY
+    return (subject.contact and ground.recipient(subject.contact)) or NOBODY
 
 
 def _born_on(recipient: Recipient, born: date) -> bool:

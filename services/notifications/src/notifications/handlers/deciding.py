@@ -7,14 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from pydantic_core import to_json
 from wanderamt.backbone.job_rows import forget
 from wanderamt.backbone.work import Work
 from wanderamt.contracts import Channel
 from wanderamt.kernel.ids import NoticeId
 from wanderamt.kernel.sealed import Sealed
-from wanderamt.security.keys import Unreadable
 
 from notifications.domain.deciding import Choice, Known, Wish, choose, notice_of
 from notifications.domain.kinds import RULES, About
@@ -47,6 +46,15 @@ class Ask:
     language: str
     trace: Trace
     overtakes: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Wants:
+    """What a citizen agreed to and prefers; None: they never said."""
+
+    consented: frozenset[Channel]
+    channel: Channel | None
+    language: str | None
 
 
 @dataclass(slots=True)
@@ -111,6 +119,25 @@ async def fall_back(failed: Sequence[tuple[Notice, Trace]], work: Work, ground: 
     await _raise([(one, reason) for one, reason in hopeless if not one.superseded], work)
 
 
+def end(notice: Notice, how: End, work: Work) -> Notice | None:
+    """As it ended, and told; the caller saves it. None where it says nothing new."""
+    done = end_notice(notice, how, now=work.now)
+    if not done:
+        return None
+    work.emit(done[1], version=done[0].version)
+    return done[0]
+
+
+def wants_of(recipient: Recipient, of: Mapping[Channel, people.Habits]) -> Wants:
+    """What was chosen on our page goes before what was said at the stand. `of`: of each of their addresses."""
+    told = Channel(recipient.prefer) if recipient.prefer in set(Channel) else None
+    return Wants(
+        consented=frozenset(channel for channel, one in of.items() if one.consented),
+        channel=next((one.channel for one in of.values() if one.channel), told),
+        language=next((one.language for one in of.values() if one.language), recipient.language),
+    )
+
+
 async def drop_unended(
     subjects: Iterable[UUID], why: Why, work: Work, *, persons: Sequence[bytes] = (), but: Iterable[NoticeId] = ()
 ) -> None:
@@ -121,7 +148,7 @@ async def drop_unended(
         if notice.state is State.SENDING:
             changed.append(replace(notice, superseded=True))
         else:
-            changed.append(_ended(notice, Dropped(why), work))
+            changed.append(end(notice, Dropped(why), work) or notice)
     if changed:
         await notices.save_notices(work, changed)
     for channel, job in JOB_OF.items():
@@ -156,11 +183,8 @@ async def _know(asks: Sequence[Ask], work: Work, ground: Ground) -> dict[int, _P
     """Who the asks are for, by the ask; those nobody can read or who left no address are not in it."""
     opened: dict[int, tuple[Ask, Recipient]] = {}
     for ask in asks:
-        try:
-            recipient = Recipient.model_validate_json(ground.sealer.open(ask.contact))
-        except (Unreadable, ValidationError):
-            continue  # erased, or of another key: there is nobody to tell
-        if recipient.phone or recipient.email:
+        recipient = ground.recipient(ask.contact)
+        if recipient and (recipient.phone or recipient.email):
             opened[id(ask)] = ask, recipient
     reach = {key: one.addresses() for key, (_, one) in opened.items()}
     persons: dict[int, dict[Channel, bytes]] = {}
@@ -194,15 +218,13 @@ def _known(
     habits: Mapping[bytes, people.Habits],
 ) -> Known:
     of = {channel: habits[person] for channel, person in persons.items()}
-    told = recipient.prefer if recipient.prefer in set(Channel) else None
-    preferred = next((one.channel for one in of.values() if one.channel), None)
-    language = next((one.language for one in of.values() if one.language), None)
+    wants = wants_of(recipient, of)
     return Known(
         addresses=addresses,  # type: ignore[arg-type]  # as Recipient gives them
         persons=persons,
-        consented=frozenset(channel for channel, one in of.items() if one.consented),
-        preferred=preferred or (Channel(told) if told else None),
-        language=language or recipient.language or ask.language,
+        consented=wants.consented,
+        preferred=wants.channel,
+        language=wants.language or ask.language,
         told_today=max(one.told_today for one in of.values()),
     )
 
@@ -223,18 +245,7 @@ async def _supersede(decided: Sequence[tuple[Ask, Notice, Choice]], new: set[Not
 def _tell_born(notice: Notice, work: Work) -> None:
     """It was dropped or failed as it was decided: the row says so, and version 1 of its life is the event."""
     fresh = replace(notice, state=State.DECIDED, version=notice.version - 1)
-    end: End = Dropped(Why(notice.reason)) if notice.state is State.DROPPED else Failed(notice.reason)
-    ended = end_notice(fresh, end, now=work.now)
-    if ended:
-        work.emit(ended[1], version=notice.version)
-
-
-def _ended(notice: Notice, end: End, work: Work) -> Notice:
-    done = end_notice(notice, end, now=work.now)
-    if not done:
-        return notice
-    work.emit(done[1], version=done[0].version)
-    return done[0]
+    end(fresh, Dropped(Why(notice.reason)) if notice.state is State.DROPPED else Failed(notice.reason), work)
 
 
 async def _raise(unreached: Sequence[tuple[Notice, str]], work: Work) -> None:

@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 
 from bridge_kit.manifest import Manifest
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 from wanderamt.contracts import Channel
-from wanderamt.security.keys import Sealer
+from wanderamt.kernel.sealed import Sealed
+from wanderamt.security.keys import Sealer, Unreadable
 
 from notifications.domain.deciding import House
 from notifications.domain.receipt import Teller
+from notifications.domain.recipient import Recipient
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,10 @@ class Line:
     weight: float
     teller: Teller | None = None
     receipt_key: SecretStr = field(default_factory=lambda: SecretStr(""))
+
+
+def weights(lines: Mapping[str, Line]) -> dict[str, float]:
+    return {name: one.weight for name, one in lines.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,13 @@ class Ground:
         """Midnight on the citizen's wall."""
         here = now.astimezone(self.house.zone)
         return datetime.combine(here.date(), time(), self.house.zone)
+
+    def recipient(self, contact: Sealed) -> Recipient | None:
+        """None: it is erased, or of another key; there is nobody to tell."""
+        try:
+            return Recipient.model_validate_json(self.sealer.open(contact))
+        except (Unreadable, ValidationError):
+            return None
 
     def person(self, channel: Channel, address: str) -> bytes:
         """Keyed hash of an address: the same citizen is known again, and nobody can read who it is."""

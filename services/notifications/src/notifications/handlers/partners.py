@@ -143,7 +143,7 @@ async def resume(subscriber_id: UUID, work: Work, *, who: str) -> Refusal | None
 
 async def rotate(subscriber_id: UUID, work: Work, *, who: str, ground: Ground) -> str | Refusal:
     """A new secret; the one before signs as well, so that the partner can change in its own time."""
-    subscriber = next(iter(await partners.lock_subscribers(work, [subscriber_id])), None)
+    subscriber = await partners.lock_subscriber(work, subscriber_id)
     if not subscriber:
         return NO_SUBSCRIBER
     secret, before = _new_secret(), json.loads(ground.sealer.open(subscriber.secrets))
@@ -154,7 +154,7 @@ async def rotate(subscriber_id: UUID, work: Work, *, who: str, ground: Ground) -
 
 
 async def unsubscribe(subscriber_id: UUID, work: Work, *, who: str) -> Refusal | None:
-    subscriber = next(iter(await partners.lock_subscribers(work, [subscriber_id])), None)
+    subscriber = await partners.lock_subscriber(work, subscriber_id)
     if not subscriber:
         return NO_SUBSCRIBER
     await partners.remove_subscriber(work, subscriber_id)
@@ -183,7 +183,7 @@ async def _deliver(pairs: Sequence[tuple[Subscriber, Item]], work: Work, *, agai
 
 
 async def _turn(subscriber_id: UUID, work: Work, *, active: bool, who: str) -> Refusal | None:
-    subscriber = next(iter(await partners.lock_subscribers(work, [subscriber_id])), None)
+    subscriber = await partners.lock_subscriber(work, subscriber_id)
     if not subscriber:
         return NO_SUBSCRIBER
     await partners.save_subscriber(work, replace(subscriber, active=active))

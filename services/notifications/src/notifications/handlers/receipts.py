@@ -13,10 +13,10 @@ from wanderamt.backbone.work import Work
 from wanderamt.contracts import Channel
 from wanderamt.kernel.ids import NoticeId
 
-from notifications.domain.notice import Notice, State, Unconfirmed, Why, end_notice
+from notifications.domain.notice import Notice, State, Unconfirmed, Why
 from notifications.domain.receipt import Receipt, end_of
 from notifications.domain.recipient import mobile_number
-from notifications.handlers.deciding import Trace, drop_unended, fall_back
+from notifications.handlers.deciding import Trace, drop_unended, end, fall_back
 from notifications.handlers.ground import Ground
 from notifications.store import notices, people, providers
 
@@ -64,9 +64,8 @@ async def end_unconfirmed(work: Work, *, ground: Ground) -> int:
     waiting = await notices.lock_unconfirmed(work, telling, wait, limit=AT_ONCE)
     changed = []
     for notice in waiting:
-        if done := end_notice(notice, Unconfirmed(), now=work.now):
-            work.emit(done[1], version=done[0].version)
-            changed.append(done[0])
+        if after := end(notice, Unconfirmed(), work):
+            changed.append(after)
     if changed:
         await notices.save_notices(work, changed)
         await providers.add_tasks(work, [(one, "no_receipt") for one in changed])
@@ -121,11 +120,10 @@ async def _apply(
             stopped.append(ground.person(Channel.SMS, number))
         notice_id = which.get(id(one))
         notice = found.get(notice_id) if notice_id else None
-        end = end_of(one, notice, name) if notice else None
-        done = end_notice(notice, end, now=work.now) if notice and end else None
-        if notice_id and done:
-            found[notice_id] = changed[notice_id] = done[0]
-            work.emit(done[1], version=done[0].version)
+        how = end_of(one, notice, name) if notice else None
+        after = end(notice, how, work) if notice and how else None
+        if after:
+            found[after.id] = changed[after.id] = after
     if changed:
         await notices.save_notices(work, list(changed.values()))
     lost: list[tuple[Notice, Trace]] = [(one, {}) for one in changed.values() if one.state is State.FAILED]

@@ -32,11 +32,11 @@ from wanderamt.kernel.ids import NoticeId
 
 from notifications.domain.deciding import quiet_wait
 from notifications.domain.kinds import RULES
-from notifications.domain.notice import Dropped, End, Failed, Notice, State, Unknown, Why, end_notice
+from notifications.domain.notice import Dropped, End, Failed, Notice, State, Unknown, Why
 from notifications.domain.sending import Called, Go, NotSent, Task, after_call, next_of
 from notifications.domain.shares import Share, divide, in_turns, moved
-from notifications.handlers.deciding import Trace, fall_back
-from notifications.handlers.ground import Ground, Line
+from notifications.handlers.deciding import Trace, end, fall_back
+from notifications.handlers.ground import Ground, Line, weights
 from notifications.store import notices, providers
 
 LOOK_AGAIN_S = 1.0
@@ -61,7 +61,7 @@ class _Assigned:
 async def may_go(free: int, work: Work, *, channel: Channel, ground: Ground) -> int | Pause:
     """As many as all providers of the channel bear together."""
     lines = ground.of_channel(channel)
-    known = await providers.lock_providers(work, {name: one.weight for name, one in lines.items()})
+    known = await providers.lock_providers(work, weights(lines))
     bear = {name: _bears(lines[name], known[name][0], free, now=work.now) for name in known}
     going = min(free, sum(one for one in bear.values() if isinstance(one, int)))
     if going or not bear:
@@ -77,7 +77,7 @@ async def claim_notices(
 ) -> list[Task | Retry | None]:
     lines = ground.of_channel(channel)
     found = await notices.lock_notices(work, [one.job.notice_id for one in asked])
-    known = await providers.lock_providers(work, {name: one.weight for name, one in lines.items()})
+    known = await providers.lock_providers(work, weights(lines))
     nexts = {}
     for one in asked:
         notice = found.get(one.job.notice_id)
@@ -116,7 +116,7 @@ async def record_calls(
 ) -> list[Retry | MayHaveHappened | Park | None]:
     lines = ground.of_channel(channel)
     found = await notices.lock_notices(work, [one.job.notice_id for one in ended])
-    known = await providers.lock_providers(work, {name: one.weight for name, one in lines.items()})
+    known = await providers.lock_providers(work, weights(lines))
     _learn(ended, known, ground, now=work.now)
     await providers.save_providers(work, known)
     given: list[Retry | MayHaveHappened | Park | None] = []
@@ -288,15 +288,12 @@ def _shifted(name: str, share: Share, state: RegisterState, ground: Ground, now:
     return now_share
 
 
-def _end(notice: Notice, end: End, trace: Trace, work: Work) -> Notice:
-    done = end_notice(notice, end, now=work.now)
-    if not done:
-        return notice
-    after, event = done
+def _end(notice: Notice, how: End, trace: Trace, work: Work) -> Notice:
     work.carried = trace
-    work.emit(event, version=after.version)
-    _count(after, work.now)
-    return after
+    after = end(notice, how, work)
+    if after:
+        _count(after, work.now)
+    return after or notice
 
 
 def _count(notice: Notice, now: datetime) -> None:

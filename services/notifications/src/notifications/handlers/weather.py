@@ -13,10 +13,10 @@ from wanderamt.backbone.work import Work
 from wanderamt.kernel.ids import NoticeId
 from wanderamt.kernel.refusal import Refusal
 
-from notifications.domain.notice import Delivered, End, Failed, State, end_notice
+from notifications.domain.notice import Delivered, Failed, State
 from notifications.domain.refusals import NO_NOTICE, NO_PROVIDER, NOT_UNKNOWN
-from notifications.handlers.deciding import fall_back
-from notifications.handlers.ground import Ground
+from notifications.handlers.deciding import end, fall_back
+from notifications.handlers.ground import Ground, weights
 from notifications.store import notices, providers
 
 _points: dict[str, tuple[float, float]] = {}
@@ -38,7 +38,7 @@ class ProviderWeather:
 
 
 async def show_providers(work: Work, *, ground: Ground) -> list[ProviderWeather]:
-    known = await providers.find_providers(work, {name: one.weight for name, one in ground.lines.items()})
+    known = await providers.find_providers(work, weights(ground.lines))
     shown = []
     for name, line in ground.lines.items():
         state, share = known[name]
@@ -89,14 +89,12 @@ async def settle_notice(
         return NO_NOTICE
     if notice.state not in {State.UNKNOWN, State.UNCONFIRMED}:
         return NOT_UNKNOWN
-    end: End = Delivered(notice.provider) if arrived else Failed("settled")
-    done = end_notice(notice, end, now=work.now)
-    assert done  # noqa: S101 -- both are open to either
-    work.emit(done[1], version=done[0].version)
-    await notices.save_notices(work, [done[0]])
+    after = end(notice, Delivered(notice.provider) if arrived else Failed("settled"), work)
+    assert after  # noqa: S101 -- both are open to either
+    await notices.save_notices(work, [after])
     await write_down(work, who, "settle notice", consumer, {"notice_id": str(notice_id), "arrived": arrived})
     if not arrived:
-        await fall_back([(done[0], {})], work, ground)
+        await fall_back([(after, {})], work, ground)
     return f"{notice_id}: {'it arrived' if arrived else 'it did not; another channel is tried where there is one'}"
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -19,7 +19,7 @@ from bridge_kit.smpp.link import Address, NotBound
 from bridge_kit.smtp import MailBridge, MailDoor
 from bridge_kit.transport import Identity
 from bridge_kit.verdict import Verdict
-from pydantic import SecretStr
+from pydantic import BaseModel, Field, SecretStr
 from wanderamt.contracts import Channel
 
 from notifications.providers import provider_folders
@@ -31,17 +31,16 @@ Keep = Callable[[str, Sequence[bytes]], Awaitable[None]]
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Contract:
-    """What one provider allows and costs us to know; see ProviderSettings."""
+class Contract(BaseModel):
+    """With one provider. `settings` override those of its bridge.toml, and so do the limits."""
 
-    bridge: str
-    url: str
-    secrets: Mapping[str, SecretStr] = field(default_factory=dict)
-    settings: Mapping[str, str] = field(default_factory=dict)
-    weight: float = 50.0
-    rate_per_s: float | None = None
-    concurrency: int | None = None
+    bridge: str = Field(description="textgate, courier, smsc or relay")
+    url: str = Field(description="https://… , smpp://system_id@host:port or smtp://user@host:port")
+    secrets: dict[str, SecretStr] = {}
+    settings: dict[str, str] = {}
+    weight: float = Field(50, gt=0, description="its part of the channel's messages while all are well")
+    rate_per_s: float | None = Field(None, gt=0, description="messages a second that the contract allows")
+    concurrency: int | None = Field(None, ge=1, description="messages under way at the same time")
     certificate: Path | None = None
     key: Path | None = None
     authorities: Path | None = None

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic_core import to_json
-from wanderamt.backbone.work import Work
+from wanderamt.backbone.work import Work, rows_changed
 from wanderamt.contracts import Channel
 from wanderamt.kernel.ids import NoticeId
 
@@ -138,7 +138,7 @@ async def redact(work: Work, before: datetime) -> int:
         before,
         REDACT_AT_ONCE,
     )
-    return int(status.removeprefix("UPDATE "))
+    return rows_changed(status)
 
 
 async def count_by_state(work: Work) -> dict[str, int]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from wanderamt.backbone.work import Work
+from wanderamt.backbone.work import Work, rows_changed
 from wanderamt.kernel.sealed import Sealed
 
 from notifications.domain.partner import Delivery, DeliveryState, Subscriber
@@ -35,6 +35,10 @@ async def lock_subscribers(work: Work, ids: Iterable[UUID]) -> list[Subscriber]:
         "SELECT * FROM subscriber WHERE subscriber_id = ANY($1::uuid[]) ORDER BY subscriber_id FOR UPDATE", list(ids)
     )
     return [_subscriber(row) for row in rows]
+
+
+async def lock_subscriber(work: Work, subscriber_id: UUID) -> Subscriber | None:
+    return next(iter(await lock_subscribers(work, [subscriber_id])), None)
 
 
 async def save_subscriber(work: Work, subscriber: Subscriber) -> None:
@@ -158,7 +162,7 @@ async def recent_deliveries(work: Work, subscriber_id: UUID, *, state: str | Non
 async def forget_deliveries(work: Work, before: datetime) -> int:
     """Bodies of what ended before then; the row stays and is counted."""
     status = await work.db.execute("UPDATE delivery SET body = NULL WHERE ended_at < $1 AND body IS NOT NULL", before)
-    return int(status.removeprefix("UPDATE "))
+    return rows_changed(status)
 
 
 def _subscriber(row: Any) -> Subscriber:

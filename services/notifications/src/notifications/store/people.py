@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic_core import to_json
-from wanderamt.backbone.work import Work
+from wanderamt.backbone.work import Work, rows_changed
 from wanderamt.contracts import Channel
 from wanderamt.kernel.sealed import Sealed
 
@@ -103,7 +103,7 @@ async def redact_subjects(work: Work, closed_before: datetime, silent_since: dat
         silent_since,
         REDACT_AT_ONCE,
     )
-    return int(status.removeprefix("UPDATE "))
+    return rows_changed(status)
 
 
 async def add_consents(work: Work, consents: Sequence[Consent]) -> None:
@@ -137,7 +137,7 @@ async def withdraw_consents(work: Work, persons: Sequence[bytes], *, by: str) ->
         by,
     )
     await work.db.execute("DELETE FROM subscription WHERE person = ANY($1::bytea[])", list(persons))
-    return int(status.removeprefix("UPDATE "))
+    return rows_changed(status)
 
 
 async def habits_of(work: Work, persons: Iterable[bytes], *, since: datetime) -> dict[bytes, Habits]:
@@ -237,7 +237,7 @@ async def count_tries(work: Work, door: bytes, *, since: datetime) -> int:
 
 async def forget_tries(work: Work, before: datetime) -> int:
     status = await work.db.execute("DELETE FROM door_try WHERE at < $1", before)
-    return int(status.removeprefix("DELETE "))
+    return rows_changed(status)
 
 
 def _written(subject: Subject) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from bridge_kit.register import STATE, RegisterState
 from pydantic import TypeAdapter
-from wanderamt.backbone.work import Work
+from wanderamt.backbone.work import Work, rows_changed
 
 from notifications.domain.notice import Notice
 from notifications.domain.shares import Share
@@ -112,22 +112,21 @@ async def redact_receipts(work: Work, before: datetime) -> int:
     status = await work.db.execute(
         "UPDATE receipt SET raw = NULL WHERE raw IS NOT NULL AND look_at IS NULL AND received_at < $1", before
     )
-    return int(status.removeprefix("UPDATE "))
+    return rows_changed(status)
 
 
 async def add_tasks(work: Work, raised: Iterable[tuple[Notice, str]]) -> None:
-    for notice, reason in raised:
-        await work.db.execute(
-            "INSERT INTO task (task_id, notice_id, about, about_id, kind, reason, raised_at) "
-            "VALUES ($1, $2, $3, $4, $5, $6, $7)",
-            work.new_id(),
-            notice.id,
-            notice.about.value,
-            notice.about_id,
-            notice.kind.value,
-            reason,
-            work.now,
-        )
+    rows = [
+        (work.new_id(), one.id, one.about.value, one.about_id, one.kind.value, reason, work.now)
+        for one, reason in raised
+    ]
+    await work.db.executemany(
+        """
+        INSERT INTO task (task_id, notice_id, about, about_id, kind, reason, raised_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        """,
+        rows,
+    )
 
 
 async def open_tasks(work: Work, *, limit: int) -> list[Any]:

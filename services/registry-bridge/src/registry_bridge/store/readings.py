@@ -4,7 +4,7 @@ from datetime import datetime
 
 from bridge_kit.cache import Kept
 from wanderamt.backbone.outbox import Statement
-from wanderamt.backbone.work import Work
+from wanderamt.backbone.work import Work, rows_changed
 from wanderamt.contracts import Verdict
 from wanderamt.kernel.sealed import Sealed
 
@@ -96,4 +96,4 @@ async def drop_kept(work: Work, *, before: datetime, most: int = 1_000) -> int:
         before,
         most,
     )
-    return int(status.removeprefix("DELETE "))
+    return rows_changed(status)

@@ -10,7 +10,7 @@ from bridge_kit.bridge import by_status
 from bridge_kit.verdict import Done, Malformed, Rejected, RetryLater, Verdict, code_of
 from pydantic import BaseModel, SecretStr
 
-from notifications.domain.receipt import Receipt, Word, wants_stop
+from notifications.domain.receipt import Receipt, Word, stop_of
 from notifications.providers.messages import Sms, Taken
 
 FORM = "application/x-www-form-urlencoded"
@@ -63,7 +63,7 @@ class CourierAdapter:
         if not {"status", "text"} & told.keys():
             raise ValueError("neither a receipt nor what a citizen wrote")
         if "status" not in told:
-            return [Receipt(None, number=told["from"], stop=True)] if wants_stop(told.get("text", "")) else []
+            return stop_of(told["from"], told.get("text", ""))
         if told["status"] not in WORDS:
             raise ValueError("a status that nobody knows")
         code = code_of(told.get("err"))

@@ -7,7 +7,7 @@ from bridge_kit.smpp.pdu import MessageState, Submit, read_deliver, read_receipt
 from bridge_kit.verdict import Done, Verdict
 from pydantic import BaseModel, SecretStr
 
-from notifications.domain.receipt import Receipt, Word, wants_stop
+from notifications.domain.receipt import Receipt, Word, stop_of
 from notifications.providers.messages import Sms, Taken
 
 WORDS = {
@@ -44,7 +44,7 @@ class SmscAdapter:
         deliver = read_deliver(body)
         number = "+" + deliver.source.removeprefix("+")
         if not deliver.is_receipt:
-            return [Receipt(None, number=number, stop=True)] if wants_stop(deliver.text) else []
+            return stop_of(number, deliver.text)
         told = read_receipt(deliver)
         return [
             Receipt(

@@ -12,7 +12,7 @@ from bridge_kit.verdict import Done, Malformed, Rejected, Verdict, code_of
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 from pydantic_core import to_json
 
-from notifications.domain.receipt import Receipt, Word, wants_stop
+from notifications.domain.receipt import Receipt, Word, stop_of
 from notifications.providers.messages import Sms, Taken
 
 JSON = "application/json"
@@ -80,5 +80,4 @@ class TextgateAdapter:
     def read_receipts(self, body: bytes) -> Sequence[Receipt]:
         told = _Told.model_validate_json(body)
         receipts = [Receipt(WORDS[one.status], one.reference, one.id, code=code_of(one.code)) for one in told.receipts]
-        stops = [Receipt(None, number=one.from_, stop=True) for one in told.inbound if wants_stop(one.text)]
-        return [*receipts, *stops]
+        return [*receipts, *(stop for one in told.inbound for stop in stop_of(one.from_, one.text))]
