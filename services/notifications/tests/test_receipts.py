@@ -135,6 +135,18 @@ async def test_one_that_nobody_can_read_is_kept_and_counted(open_city: Any, raw:
         assert len(kept) == 3
 
 
+@pytest.mark.parametrize("raw", [b"status=DELIVRD", b"text=stop"])
+async def test_one_that_names_no_message_and_nobody_holds_up_no_other(open_city: Any, raw: bytes) -> None:
+    async with open_city("courier") as city:
+        await city.hear(city.issued())
+        await city.until(lambda: city.states_are({"sent": 1}))
+        [notice] = await city.notices()
+        await keep(city, raw, provider="courier")
+        await keep(city, f"status=DELIVRD&ref={notice['notice_id']}".encode(), provider="courier")
+        await city.until(lambda: city.receipts_are({"unreadable": 1, "applied": 1}))
+        await city.until(lambda: city.states_are({"delivered": 1}))
+
+
 async def test_one_of_a_message_nobody_knows_is_looked_for_and_then_kept_as_unmatched(open_city: Any) -> None:
     async with open_city("gate") as city:
         await keep(city, {"receipts": [{"id": "T9", "reference": str(uuid7()), "status": "delivered"}]})
