@@ -53,7 +53,22 @@ OPEN_TO = {
     ("scheduling", "GET", "/stands"): set(Role),
     ("scheduling", "GET", "/stands/{stand_id}"): set(Role),
     ("scheduling", "GET", "/stands/{stand_id}/demand"): {Role.PLANNER, Role.OPERATOR},
-    ("scheduling", "POST", "/stands/{stand_id}/cancel"): {Role.PLANNER},
+    **{
+        ("scheduling", "POST", f"/stands/{{stand_id}}/{step}"): {Role.PLANNER}
+        for step in ("plan", "confirm", "move", "cancel")
+    },
+    **{
+        ("scheduling", "POST", f"/stands/{{stand_id}}/{step}"): {Role.CLERK, Role.PLANNER} for step in ("open", "close")
+    },
+    ("scheduling", "POST", "/stands/series"): {Role.PLANNER},
+    ("scheduling", "GET", "/resources"): set(Role),
+    ("scheduling", "PUT", "/resources/{kind}/{name}"): {Role.PLANNER},
+    ("scheduling", "GET", "/stands/{stand_id}/appointments"): set(Role),
+    ("scheduling", "GET", "/stands/{stand_id}/queue"): set(Role),
+    ("scheduling", "POST", "/stands/{stand_id}/tickets"): {Role.CLERK},
+    ("scheduling", "POST", "/stands/{stand_id}/queue/call"): {Role.CLERK},
+    ("scheduling", "POST", "/stands/{stand_id}/queue/{entry_id}/end"): {Role.CLERK},
+    ("scheduling", "POST", "/appointments/{appointment_id}/arrive"): {Role.CLERK},
     ("notifications", "GET", "/cases/{case_id}/notices"): {Role.CLERK, Role.OPERATOR},
     **{("notifications", "GET", f"/notices/{what}"): {Role.OPERATOR} for what in ("counts", "summary")},
     ("notifications", "GET", "/providers"): {Role.CLERK, Role.OPERATOR},
@@ -98,7 +113,13 @@ async def test_every_route_is_open_to_its_roles_and_to_no_other(running_system: 
         for method, path in sorted(public):
             assert (await http.request(method, path)).status_code not in {401, 403}, path
         for method, path in sorted(routes - public):
-            url = re.sub(r"\{\w+_id\}", str(ANY_ID), path).replace("{series}", "BE").replace("{year}", "2026")
+            url = (
+                re.sub(r"\{\w+_id\}", str(ANY_ID), path)
+                .replace("{series}", "BE")
+                .replace("{year}", "2026")
+                .replace("{kind}", "crew")
+                .replace("{name}", "A")
+            )
             assert (await http.request(method, url)).status_code == 401
             for roles in ((), *((role,) for role in Role)):
                 caller = Caller("tester", frozenset(roles), ANY_ID, ANY_ID)

@@ -4,7 +4,9 @@ from wanderamt.contracts.appointment import (
     AppointmentBooked,
     AppointmentCancelled,
     AppointmentEvent,
+    AppointmentMissed,
     AppointmentMoved,
+    AppointmentServed,
 )
 from wanderamt.contracts.case import (
     CaseClosed,
@@ -37,7 +39,7 @@ from wanderamt.contracts.notice import (
     NoticeUnknown,
 )
 from wanderamt.contracts.register import RegisterAnswered, RegisterWeatherChanged, Verdict
-from wanderamt.contracts.stand import StandCancelled, StandEvent, StandScheduled
+from wanderamt.contracts.stand import StandCancelled, StandClosed, StandEvent, StandMoved, StandOpened, StandScheduled
 from wanderamt.kernel.decision import Event
 
 EVENTS: tuple[type[Event], ...] = (
@@ -66,7 +68,12 @@ EVENTS: tuple[type[Event], ...] = (
     AppointmentBooked,
     AppointmentMoved,
     AppointmentCancelled,
+    AppointmentServed,
+    AppointmentMissed,
     StandScheduled,
+    StandMoved,
+    StandOpened,
+    StandClosed,
     StandCancelled,
 )
 
@@ -75,7 +82,9 @@ __all__ = [
     "AppointmentBooked",
     "AppointmentCancelled",
     "AppointmentEvent",
+    "AppointmentMissed",
     "AppointmentMoved",
+    "AppointmentServed",
     "CaseClosed",
     "CaseCompensated",
     "CaseEvent",
@@ -107,7 +116,10 @@ __all__ = [
     "RegisterRequested",
     "RegisterWeatherChanged",
     "StandCancelled",
+    "StandClosed",
     "StandEvent",
+    "StandMoved",
+    "StandOpened",
     "StandScheduled",
     "Undecodable",
     "Verdict",

@@ -51,3 +51,19 @@ class AppointmentCancelled(AppointmentEvent):
 
     by_citizen: bool
     cancelled_at: AwareDatetime
+
+
+class AppointmentServed(AppointmentEvent):
+    """The citizen came and was served."""
+
+    TYPE: ClassVar[str] = "at.wanderamt.appointment.served.v1"
+
+    served_at: AwareDatetime
+
+
+class AppointmentMissed(AppointmentEvent):
+    """The citizen did not come."""
+
+    TYPE: ClassVar[str] = "at.wanderamt.appointment.missed.v1"
+
+    missed_at: AwareDatetime

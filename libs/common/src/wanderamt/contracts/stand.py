@@ -30,6 +30,43 @@ class StandScheduled(StandEvent):
     services: tuple[str, ...]
     occasion: str | None = None
     target_group: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+
+
+class StandMoved(StandEvent):
+    """It stands at another place or time, or with others. What is said here replaces what was said before."""
+
+    TYPE: ClassVar[str] = "at.wanderamt.stand.moved.v1"
+
+    place: str
+    district: str
+    starts_at: AwareDatetime
+    ends_at: AwareDatetime
+    crew: str
+    vehicle: str
+    kit: str
+    services: tuple[str, ...]
+    latitude: float | None = None
+    longitude: float | None = None
+    reason: str
+    moved_at: AwareDatetime
+
+
+class StandOpened(StandEvent):
+    """The crew is there and takes people."""
+
+    TYPE: ClassVar[str] = "at.wanderamt.stand.opened.v1"
+
+    opened_at: AwareDatetime
+
+
+class StandClosed(StandEvent):
+    """The crew has left."""
+
+    TYPE: ClassVar[str] = "at.wanderamt.stand.closed.v1"
+
+    closed_at: AwareDatetime
 
 
 class StandCancelled(StandEvent):

@@ -2,13 +2,14 @@
 
 from collections.abc import Awaitable, Callable
 
-from wanderamt.contracts import Event, RegisterAnswered, StandCancelled, StandScheduled
+from wanderamt.contracts import Event, RegisterAnswered, StandCancelled, StandMoved, StandScheduled
 
 from intake.handlers.cases import on_register_answered
-from intake.handlers.ground import on_stand_cancelled, on_stand_scheduled
+from intake.handlers.ground import on_stand_cancelled, on_stand_moved, on_stand_scheduled
 
 ON: dict[type[Event], Callable[..., Awaitable[None]]] = {
     RegisterAnswered: on_register_answered,
     StandScheduled: on_stand_scheduled,
+    StandMoved: on_stand_moved,
     StandCancelled: on_stand_cancelled,
 }

@@ -1,7 +1,7 @@
 """What cases stand on: devices that may send, stands they were taken at."""
 
 from wanderamt.backbone.work import Work
-from wanderamt.contracts import StandCancelled, StandScheduled
+from wanderamt.contracts import StandCancelled, StandMoved, StandScheduled
 from wanderamt.kernel.ids import DeviceId, StandId
 from wanderamt.kernel.refusal import Refusal
 
@@ -11,6 +11,10 @@ from intake.store import devices, stands
 
 async def on_stand_scheduled(event: StandScheduled, work: Work) -> None:
     await stands.save_stand(work, event)
+
+
+async def on_stand_moved(event: StandMoved, work: Work) -> None:
+    await stands.move_stand(work, event)
 
 
 async def on_stand_cancelled(event: StandCancelled, work: Work) -> None:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from wanderamt.backbone.work import Work
-from wanderamt.contracts import StandScheduled
+from wanderamt.contracts import StandMoved, StandScheduled
 from wanderamt.kernel.ids import StandId
 
 from intake.domain.report import Stand
@@ -25,6 +25,16 @@ async def save_stand(work: Work, event: StandScheduled) -> None:
         event.ends_at,
         event.occasion,
         event.target_group,
+    )
+
+
+async def move_stand(work: Work, event: StandMoved) -> None:
+    await work.db.execute(
+        "UPDATE stand SET place = $2, starts_at = $3, ends_at = $4 WHERE stand_id = $1",
+        event.stand_id,
+        event.place,
+        event.starts_at,
+        event.ends_at,
     )
 
 

@@ -4,8 +4,8 @@ import typer
 from wanderamt.shell.running import with_service
 from wanderamt.shell.service import Service
 
-from scheduling import store
 from scheduling.domain.stand import Stand
+from scheduling.store import stands as stand_store
 
 NAME = "scheduling"
 SHOWN = 50
@@ -24,7 +24,7 @@ def stands() -> None:
 
     async def use(service: Service) -> list[Stand]:
         async with service.ground.database.work() as work:
-            return await store.stands(work, limit=SHOWN)
+            return await stand_store.stands(work, limit=SHOWN)
 
     found = with_service(NAME, use)
     if not found:

@@ -1,0 +1,1 @@
+"""HTTP in: parse, handler, render. One function a route."""

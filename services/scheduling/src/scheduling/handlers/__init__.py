@@ -1,0 +1,5 @@
+"""Every message into scheduling. `ON`: what it hears."""
+
+from scheduling.handlers.demand import ON
+
+__all__ = ["ON"]

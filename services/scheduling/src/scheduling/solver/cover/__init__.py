@@ -1,0 +1,1 @@
+"""Coverage: which places on which days."""

@@ -1,0 +1,1 @@
+"""Tours: the team orienteering problem with days, windows and durations."""

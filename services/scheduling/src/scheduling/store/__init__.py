@@ -1,0 +1,1 @@
+"""All SQL of scheduling: takes and returns domain values."""

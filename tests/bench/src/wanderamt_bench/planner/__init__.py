@@ -1,0 +1,1 @@
+"""The planner on generated cities: generator, evaluator, figures."""
