@@ -45,7 +45,7 @@ async def test_a_consumer_rebuilt_from_offset_0_equals_the_live_one_row_by_row(r
         (await http.post("/sync", json={"entries": entries}, headers=headers)).raise_for_status()
     planner = {"Authorization": f"Bearer {system.token('p@linz', Role.PLANNER, audience='scheduling')}"}
     async with httpx.AsyncClient(base_url=system.url("scheduling"), timeout=20) as http, asyncio.timeout(60):
-        wanted = [{"service": "found_property_report", "open": 0, "finished": CASES, "needs_visit": 0}]
+        wanted = [{"service": "found_property_report", "open": 0, "finished": CASES, "needs_visit": 0, "withdrawn": 0}]
         while (await http.get(f"/stands/{stand_id}/demand", headers=planner)).json() != wanted:
             await asyncio.sleep(0.2)
     await asyncio.sleep(1)  # other tests' last cases

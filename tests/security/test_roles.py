@@ -93,6 +93,20 @@ PUBLIC = {
     ("intake", "GET", "/verify"),
     ("intake", "POST", "/verify"),
     ("intake", "POST", "/verify.html"),
+    ("scheduling", "GET", "/visit"),
+    ("scheduling", "GET", "/visit/{stand_id}"),
+    ("scheduling", "GET", "/visit/{stand_id}/display"),
+    ("scheduling", "GET", "/visit/appointment"),
+    *(("scheduling", "POST", f"/visit/{way}") for way in ("{stand_id}/hold", "{stand_id}/wait", "confirm")),
+    *(("scheduling", "POST", f"/visit/appointment{way}") for way in ("", "/move", "/cancel")),
+    ("scheduling", "GET", "/public/stands"),
+    ("scheduling", "GET", "/public/stands/{stand_id}/times"),
+    ("scheduling", "POST", "/public/stands/{stand_id}/holds"),
+    ("scheduling", "POST", "/public/holds/{hold_id}/confirm"),
+    *(("scheduling", "POST", f"/public/appointments/{way}") for way in ("look-up", "move", "cancel")),
+    ("scheduling", "GET", "/calendar.ics"),
+    ("scheduling", "GET", "/calendar/district/{district}.ics"),
+    ("scheduling", "GET", "/calendar/group/{group}.ics"),
     ("notifications", "GET", "/status"),
     ("notifications", "POST", "/status"),
     ("notifications", "POST", "/status/preferences"),
@@ -119,6 +133,8 @@ async def test_every_route_is_open_to_its_roles_and_to_no_other(running_system: 
                 .replace("{year}", "2026")
                 .replace("{kind}", "crew")
                 .replace("{name}", "A")
+                .replace("{district}", "A")
+                .replace("{group}", "A")
             )
             assert (await http.request(method, url)).status_code == 401
             for roles in ((), *((role,) for role in Role)):

@@ -9,7 +9,7 @@ from wanderamt.security.keys import Sealer
 from wanderamt.shell.service import Ground as Floor
 from wanderamt.shell.service import Service
 
-from scheduling.api.routes import add_routes
+from scheduling.api.routes import Public, add_routes
 from scheduling.handlers import ON
 from scheduling.handlers.appointments import book_waiting, note_missed, release_holds
 from scheduling.handlers.ground import Ground
@@ -33,7 +33,10 @@ def build(settings: Settings | None = None) -> Service:
         most_holds=settings.holds_at_once,
         grace=timedelta(minutes=settings.missed_after_min),
     )
-    add_routes(floor.http, floor.database, ground, client_header=settings.client_header)
+    public = Public(
+        settings.client_header, settings.public_url.rstrip("/"), settings.tiles_url, settings.consent_wording
+    )
+    add_routes(floor.http, floor.database, ground, public)
     database = floor.database
     return Service(
         floor,

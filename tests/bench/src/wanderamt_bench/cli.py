@@ -14,6 +14,7 @@ from wanderamt.shell.service import spare_the_collector
 from wanderamt.shell.telemetry import start_logs
 from wanderamt_local.state import state_root
 
+from wanderamt_bench.booking import bench_booking
 from wanderamt_bench.burst import bench_burst
 from wanderamt_bench.consume import bench_inbox, bench_lanes
 from wanderamt_bench.emit import bench_emit
@@ -49,6 +50,7 @@ SCENES: dict[str, Callable[[Stage], Awaitable[object]]] = {
     "neighbours": bench_neighbours,
     "notices": bench_notices,
     "burst": bench_burst,
+    "booking": bench_booking,
 }
 
 

@@ -22,6 +22,7 @@ from wanderamt.contracts.case import (
     RegisterRequested,
     VisitReason,
     case_code,
+    plain_code,
 )
 from wanderamt.contracts.document import DocumentEvent, DocumentIssued, DocumentRevoked
 from wanderamt.contracts.envelope import Head, Headers, Undecodable, decode_event, decode_head, encode, headers_of
@@ -129,4 +130,5 @@ __all__ = [
     "decode_head",
     "encode",
     "headers_of",
+    "plain_code",
 ]

@@ -34,6 +34,12 @@ def case_code(case_id: UUID) -> str:
     return f"{''.join(signs[:5])}-{''.join(signs[5:])}"
 
 
+def plain_code(text: str) -> str:
+    """A code as it is kept, from what people write: small letters, blanks, no dash; O for 0, I and L for 1."""
+    signs = "".join(one for one in text.upper() if one.isalnum()).translate(str.maketrans("OIL", "011"))
+    return f"{signs[:5]}-{signs[5:]}"
+
+
 class CaseOpened(CaseEvent):
     """A citizen's wish was taken at a stand."""
 

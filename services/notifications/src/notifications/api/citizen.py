@@ -11,22 +11,18 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request, Response
 from wanderamt.backbone.database import Database
-from wanderamt.contracts import Channel, Language
+from wanderamt.contracts import Channel, Language, plain_code
 from wanderamt.kernel.refusal import Refusal
+from wanderamt.security.passes import read_pass, sign_pass
+from wanderamt.shell.forms import NO_STORE, NOTHING_FETCHED, asked_from, read_day
 
-from notifications.domain.refusals import NOT_KNOWN
-from notifications.domain.ticket import read_ticket, sign_ticket
+from notifications.domain.refusals import NOT_KNOWN, PASS_OVER
 from notifications.handlers.citizen import Shown, Wanted, choose, look_up, opt_out, show
 from notifications.handlers.ground import Ground
 from notifications.pages.render import Page, page
 
 ANSWER_S = 0.5  # every look-up is answered so long after it was asked
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'",
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "X-Robots-Tag": "noindex",
-}
+HEADERS = NO_STORE | {"Content-Security-Policy": NOTHING_FETCHED}
 STATUS = {"status.not_known": 404, "status.too_many": 429, "status.pass_over": 403}
 PAGES: dict[int | str, dict[str, Any]] = {
     status: {"description": what, "content": {"text/html": {"schema": {"type": "string"}}}}
@@ -55,16 +51,16 @@ def citizen_routes(database: Database, ground: Ground, *, wording: str, client_h
         """How it stands. What does not fit is answered alike, whatever it is."""
         loop = asyncio.get_running_loop()
         due = loop.time() + ANSWER_S
-        place = request.headers.get(client_header) if client_header else None
-        place = place or (request.client.host if request.client else "")
         found: Page | Refusal
-        day = _day(born)
+        day = read_day(born)
         async with database.work() as work:
-            subject = await look_up(_plain(code), day or date.min, work, place=place, ground=ground)
+            subject = await look_up(
+                plain_code(code), day or date.min, work, place=asked_from(request, client_header), ground=ground
+            )
             found = subject if isinstance(subject, Refusal) else NOT_KNOWN
             if not isinstance(subject, Refusal) and day:
                 shown = await show(subject.id, work, ground=ground)
-                ticket = sign_ticket(subject.id, ground.sealer.fingerprint, now=work.now)
+                ticket = sign_pass(subject.id, ground.sealer.fingerprint, now=work.now)
                 found = shown if isinstance(shown, Refusal) else Page(lang, shown, ticket)
         await asyncio.sleep(max(0.0, due - loop.time()))
         return _answer(found, lang)
@@ -103,8 +99,8 @@ def citizen_routes(database: Database, ground: Ground, *, wording: str, client_h
         ticket: str, lang: Language, act: Callable[..., Awaitable[Shown | Refusal]], *, said: str
     ) -> Response:
         async with database.work() as work:
-            subject_id = read_ticket(ticket, ground.sealer.fingerprint, now=work.now)
-            shown = subject_id if isinstance(subject_id, Refusal) else await act(subject_id, work)
+            subject_id = read_pass(ticket, ground.sealer.fingerprint, now=work.now)
+            shown = await act(subject_id, work) if subject_id else PASS_OVER
         return _answer(shown if isinstance(shown, Refusal) else Page(lang, shown, ticket, said=said), lang)
 
     return router
@@ -115,20 +111,3 @@ def _answer(found: Page | Refusal, lang: Language = Language.DE) -> Response:
     html = page(Page(lang, wrong=found.code.rpartition(".")[2]) if isinstance(found, Refusal) else found)
     status = STATUS[found.code] if refused and isinstance(found, Refusal) else 200
     return Response(html, status, media_type="text/html; charset=utf-8", headers=HEADERS)
-
-
-def _plain(code: str) -> str:
-    """As people write it: small letters, blanks, no dash; O for 0, I and L for 1."""
-    signs = "".join(one for one in code.upper() if one.isalnum()).translate(str.maketrans("OIL", "011"))
-    return f"{signs[:5]}-{signs[5:]}"
-
-
-def _day(text: str) -> date | None:
-    """2026-05-04 as browsers write it, or 4.5.2026 as people do."""
-    try:
-        if "." in text:
-            day, month, year = text.split(".")
-            return date(int(year), int(month), int(day))
-        return date.fromisoformat(text)
-    except ValueError:
-        return None

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from time import perf_counter
 
 from bridge_kit.adapter import Stamp
@@ -11,17 +11,18 @@ from bridge_kit.verdict import Done
 from pydantic import TypeAdapter
 from wanderamt.contracts import Channel
 from wanderamt.security.keys import Sealer, Unreadable
+from wanderamt.security.passes import sign_pass
 
 from notifications.domain.kinds import RULES, About
 from notifications.domain.sending import SEND, Called, NotSent, Task
 from notifications.domain.text import BadText
-from notifications.domain.ticket import MAIL, sign_ticket
 from notifications.providers.connected import Connected
 from notifications.providers.messages import Sms, mail_of
 from notifications.texts import Texts
 
 PURPOSE = "notice"
 OFFICER = "notifications"
+MAIL_PASS = timedelta(days=90)  # in the head of a mail, to opt out by one click (RFC 8058)
 _FACTS = TypeAdapter(dict[str, str])
 
 
@@ -57,7 +58,7 @@ def _question(task: Task, desk: Desk) -> bytes:
     text = desk.texts.render(task.kind, task.channel, task.language, facts, version=task.template)
     if task.channel is Channel.SMS:
         return Sms(to=to, text=text.body, short_ref=task.short_ref).model_dump_json().encode()
-    ticket = sign_ticket(task.about_id, desk.sealer.fingerprint, now=desk.clock(), lifetime=MAIL)
+    ticket = sign_pass(task.about_id, desk.sealer.fingerprint, now=desk.clock(), lifetime=MAIL_PASS)
     leave = "" if RULES[task.kind].about is About.STAND else f"{desk.texts.status_url}/unsubscribe?ticket={ticket}"
     mail = mail_of(to, text, task.kind, facts, notice_id=str(task.notice_id), unsubscribe=leave)
     return mail.model_dump_json().encode()

@@ -44,6 +44,7 @@ UNREACHABLE = Refusal(
     "appointment.contact",
     "Give a telephone number with its country code, such as +43 660 1234567, or an e-mail.",
 )
+NO_BIRTH_DATE = Refusal("appointment.born", "Give the date of birth as day, month and year.")
 PASS_OVER = Refusal("appointment.pass_over", "This page is too old. Enter the code again.", Ground.FORBIDDEN)
 DOOR_CLOSED = Refusal("appointment.too_many_tries", "Too many tries. Wait for a quarter of an hour.", Ground.CONFLICT)
 

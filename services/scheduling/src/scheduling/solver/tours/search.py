@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from scheduling.domain.touring import Stop, Tour, TourAnswer, TourProblem, travel_times
-from scheduling.solver.tours import kernel
+from scheduling.solver.tours import kernel, steps
 from scheduling.solver.tours.bound import Prices, first_bound, tighten
 from scheduling.solver.tours.kernel import NEVER, SLACK, Ground, Pool, Scratch, Tours
 from scheduling.solver.tours.packing import pack
@@ -96,7 +96,7 @@ class _Quest:
         began = perf_counter()
         top = float(self.ground.score.max())
         seed = int(self._chance.integers(2**31))
-        self.score = kernel.search(
+        self.score = steps.search(
             self.ground,
             self._now,
             self.best,
@@ -115,9 +115,9 @@ class _Quest:
         if limits.iterations is not None or left_s - (perf_counter() - began) > 0.2:
             self._pack(left_s - (perf_counter() - began) if limits.iterations is None else NEVER)
         if self._round % 3 == 0:
-            kernel.copy(self.best, self._now)
+            steps.copy(self.best, self._now)
         elif self._round % 3 == 1:
-            kernel.copy(_empty(self.ground), self._now)
+            steps.copy(_empty(self.ground), self._now)
 
     def _many(self, limits: Limits, left_s: float) -> int:
         if limits.iterations is not None:
@@ -139,7 +139,7 @@ class _Quest:
         self._prices = prices
 
     def _take(self, chosen: np.ndarray) -> None:
-        kernel.copy(_empty(self.ground), self.best)
+        steps.copy(_empty(self.ground), self.best)
         free = {int(kind): np.nonzero(self.ground.kind == kind)[0].tolist() for kind in np.unique(self.ground.kind)}
         for one in chosen:
             k, count = free[int(self._pool.kind[one])].pop(0), int(self._pool.stops[one])
@@ -147,7 +147,7 @@ class _Quest:
             self.best.stops[k] = count
             self.best.length[k] = kernel.measure(self.ground, self.best.order[k], count, k)
             self.best.of[self.best.order[k, :count]] = k
-        kernel.copy(self.best, self._now)
+        steps.copy(self.best, self._now)
         self.score = float(self.ground.score[self.best.of >= 0].sum())
 
 

@@ -1,0 +1,194 @@
+"""Booking in a real browser: with the mouse, with the keyboard alone, in both languages; axe finds nothing grave."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from playwright.async_api import Page
+from uuid_utils.compat import uuid7
+from wanderamt.backbone.sources import utc_now
+from wanderamt.security.roles import Role
+
+PLACES = {
+    "Südbahnhofmarkt": ("Innere Stadt", 48.2985, 14.3003, "Wochenmarkt"),
+    "JKU Campus": ("Dornach-Auhof", 48.3369, 14.3190, None),
+    "Auwiesen": ("Kleinmünchen-Auwiesen", 48.2560, 14.2960, None),
+}
+
+
+def headers(system: Any, role: Role) -> dict[str, str]:
+    return {"Authorization": f"Bearer {system.token('p@linz', role, audience='scheduling')}"}
+
+
+async def make_stands(system: Any) -> dict[str, str]:
+    """Ids by place."""
+    begin = utc_now().replace(hour=8, minute=0, second=0, microsecond=0) + timedelta(days=20)
+    made = {}
+    async with httpx.AsyncClient(base_url=system.url("scheduling"), timeout=10) as http:
+        for number, (place, (district, latitude, longitude, occasion)) in enumerate(PLACES.items()):
+            made[place] = str(uuid7())
+            stand = {
+                "stand_id": made[place],
+                "place": place,
+                "district": district,
+                "starts_at": (begin + timedelta(days=number)).isoformat(),
+                "ends_at": (begin + timedelta(days=number, hours=4)).isoformat(),
+                "crew": f"Team {place}",
+                "vehicle": f"Bus {place}",
+                "kit": f"Koffer {place}",
+                "services": ["active_pass", "registration"],
+                "occasion": occasion,
+                "latitude": latitude,
+                "longitude": longitude,
+                "desks": 2,
+            }
+            (await http.post("/stands", json=stand, headers=headers(system, Role.PLANNER))).raise_for_status()
+    return made
+
+
+@pytest.fixture
+async def stands(running_system: Any) -> Any:
+    made = await make_stands(running_system)
+    yield made
+    async with httpx.AsyncClient(base_url=running_system.url("scheduling"), timeout=10) as http:
+        for id_ in made.values():
+            why = {"reason": "test over"}
+            await http.post(f"/stands/{id_}/cancel", json=why, headers=headers(running_system, Role.PLANNER))
+
+
+async def code_on(page: Page) -> str:
+    found = re.search(r"[0-9A-Z]{5}-[0-9A-Z]{5}", await page.locator("main").inner_text())
+    assert found
+    return found.group()
+
+
+async def test_a_citizen_books_moves_and_cancels(running_system: Any, stands: dict[str, str], eye: Any) -> None:
+    page, url = eye.page, running_system.url("scheduling")
+    await page.goto(f"{url}/visit?lang=de")
+    assert await eye.finds("visit-list-de") == []
+    await page.get_by_role("link", name="English").click()
+    assert await eye.finds("visit-list-en") == []
+    await page.get_by_label("What you need").select_option("registration")
+    await page.get_by_role("button", name="Show").click()
+    await page.get_by_role("link", name="Südbahnhofmarkt", exact=True).click()
+    assert "Photo ID or passport" in await page.locator("main").inner_text()
+    assert await eye.finds("visit-stand-en") == []
+    await page.get_by_role("radio").first.check()
+    await page.get_by_role("button", name="Next").click()
+    assert await eye.finds("visit-held-en") == []
+    await page.get_by_label("Date of birth").fill("4.5.1980")
+    await page.get_by_role("button", name="Book it").click()
+    assert "We cannot reach you" in await page.get_by_role("alert").inner_text()
+    assert await eye.finds("visit-held-wrong-en") == []
+    await page.get_by_label("Telephone number").fill("0660 555 12 34")
+    await page.get_by_label("Date of birth").fill("4.5.1980")
+    await page.get_by_label("I agree").check()
+    await page.get_by_role("button", name="Book it").click()
+    assert "Booked" in await page.get_by_role("status").inner_text()
+    assert await eye.finds("visit-booked-en") == []
+    code = await code_on(page)
+
+    await page.goto(f"{url}/visit/appointment?lang=de")
+    assert await eye.finds("visit-code-de") == []
+    await page.get_by_label("Code").fill(code.lower())
+    await page.get_by_label("Geburtsdatum").fill("1980-05-05")
+    await page.get_by_role("button", name="Nachsehen").click()
+    assert "Nichts gefunden" in await page.get_by_role("alert").inner_text()
+    await page.get_by_label("Code").fill(code.lower().replace("-", " "))
+    await page.get_by_label("Geburtsdatum").fill("4.5.1980")
+    await page.get_by_role("button", name="Nachsehen").click()
+    assert await eye.finds("visit-mine-de") == []
+    await page.get_by_role("group", name=re.compile("JKU Campus")).get_by_role("radio").first.check()
+    await page.get_by_role("button", name="Termin verschieben").click()
+    assert "Verschoben" in await page.get_by_role("status").inner_text()
+    assert "JKU Campus" in await page.locator("dl").inner_text()
+    await page.get_by_role("button", name="Absagen").click()
+    assert "Abgesagt" in await page.get_by_role("status").inner_text()
+    assert await eye.finds("visit-cancelled-de") == []
+
+
+async def test_it_works_with_the_keyboard_alone(running_system: Any, stands: dict[str, str], eye: Any) -> None:
+    page, url = eye.page, running_system.url("scheduling")
+    await page.goto(f"{url}/visit/{stands['Auwiesen']}?lang=de&service=active_pass")
+    keys = page.keyboard
+
+    async def tab_to(selector: str) -> None:
+        for _ in range(80):
+            await keys.press("Tab")
+            if await page.evaluate("s => document.activeElement.matches(s)", selector):
+                style = await page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+                assert style == "solid", "whoever uses the keyboard sees where they are"
+                return
+        pytest.fail(f"the keyboard does not reach {selector}")
+
+    await tab_to("input[type=radio]")
+    await keys.press("Space")
+    await keys.press("ArrowDown")
+    await tab_to("button")
+    await keys.press("Enter")
+    await page.get_by_role("heading", name="Termin bestätigen").wait_for()
+    await tab_to("#email")
+    await keys.type("zoe@mail.example")
+    await tab_to("#born")
+    await keys.type("1.2.1990")
+    await tab_to("input[type=checkbox]")
+    await keys.press("Space")
+    await tab_to("button")
+    await keys.press("Enter")
+    await page.get_by_role("heading", name="Gebucht").first.wait_for()
+    await tab_to("input[type=radio]")
+    await keys.press("Space")
+    await tab_to("button")
+    await keys.press("Enter")
+    await page.get_by_role("heading", name="Verschoben").wait_for()
+    await tab_to("button.stop")
+    await keys.press("Enter")
+    await page.get_by_role("heading", name="Abgesagt").first.wait_for()
+
+
+async def test_a_cancelled_stand_offers_the_next_ones_nearby(
+    running_system: Any, stands: dict[str, str], eye: Any
+) -> None:
+    page, url = eye.page, running_system.url("scheduling")
+    async with httpx.AsyncClient(base_url=url, timeout=10) as http:
+        stand_id = stands["Südbahnhofmarkt"]
+        times = (await http.get(f"/public/stands/{stand_id}/times", params={"service": "active_pass"})).json()
+        hold = {"hold_id": str(uuid7()), "service": "active_pass", "starts_at": times[3]}
+        (await http.post(f"/public/stands/{stand_id}/holds", json=hold)).raise_for_status()
+        who = {"email": "ana@mail.example", "born": "1970-01-02", "consent": "2026-1"}
+        booked = (await http.post(f"/public/holds/{hold['hold_id']}/confirm", json=who)).json()
+        why = {"reason": "Sturm"}
+        await http.post(f"/stands/{stand_id}/cancel", json=why, headers=headers(running_system, Role.PLANNER))
+    await page.goto(f"{url}/visit/appointment?lang=en")
+    await page.get_by_label("Code").fill(booked["code"])
+    await page.get_by_label("Date of birth").fill("2.1.1970")
+    await page.get_by_role("button", name="Look it up").click()
+    await page.get_by_role("heading", name="The stand does not take place").wait_for()
+    assert await eye.finds("visit-conflict-en") == []
+    offered = await page.get_by_role("group").all_inner_texts()
+    assert "JKU Campus" in offered[0], "the nearest first"
+    await page.get_by_role("radio").first.check()
+    await page.get_by_role("button", name="Move the appointment").click()
+    assert "Moved" in await page.get_by_role("status").inner_text()
+
+
+async def test_the_screen_at_the_stand_shows_who_is_called(
+    running_system: Any, stands: dict[str, str], eye: Any
+) -> None:
+    url, stand_id = running_system.url("scheduling"), stands["Auwiesen"]
+    async with httpx.AsyncClient(base_url=url, timeout=10, headers=headers(running_system, Role.CLERK)) as http:
+        for number in range(1, 4):
+            ticket = {
+                "ticket_id": str(uuid7()),
+                "label": f"SA-{number:03}",
+                "service": "active_pass",
+                "issued_at": utc_now().isoformat(),
+            }
+            (await http.post(f"/stands/{stand_id}/tickets", json=ticket)).raise_for_status()
+        (await http.post(f"/stands/{stand_id}/queue/call", json={"desk": "2"})).raise_for_status()
+    for language in ("de", "en"):
+        await eye.page.goto(f"{url}/visit/{stand_id}/display?lang={language}")
+        assert "SA-001" in await eye.page.locator(".screen").inner_text()
+        assert await eye.finds(f"visit-display-{language}") == []
