@@ -62,6 +62,14 @@ OPEN_TO = {
     },
     ("scheduling", "POST", "/stands/series"): {Role.PLANNER},
     ("scheduling", "GET", "/resources"): set(Role),
+    ("scheduling", "GET", "/demand/forecast"): {Role.PLANNER, Role.OPERATOR},
+    ("scheduling", "POST", "/demand/wishes"): {Role.CLERK, Role.PLANNER},
+    ("scheduling", "POST", "/plans"): {Role.PLANNER},
+    **{("scheduling", "POST", f"/plans/{{plan_id}}/{order}"): {Role.PLANNER} for order in ("cancel", "accept")},
+    **{
+        ("scheduling", "GET", f"/plans{path}"): {Role.PLANNER, Role.OPERATOR}
+        for path in ("", "/{plan_id}", "/{one_id}/compare/{other_id}", "/{one_id}/compare/{other_id}.html")
+    },
     ("scheduling", "PUT", "/resources/{kind}/{name}"): {Role.PLANNER},
     ("scheduling", "GET", "/stands/{stand_id}/appointments"): set(Role),
     ("scheduling", "GET", "/stands/{stand_id}/queue"): set(Role),

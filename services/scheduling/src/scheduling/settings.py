@@ -11,6 +11,7 @@ LINZ = City(south=48.20, north=48.40, west=14.20, east=14.45)
 class Settings(ServiceSettings):
     time_zone: str = Field("Europe/Vienna", description="of the stands: their times are those of the clock on the wall")
     services_file: str = Field("", description="YAML of what can be booked; empty: the one shipped here")
+    districts_file: str = Field("", description="CSV of districts; empty: those of Linz")
     city: City = Field(LINZ, description="rectangle in which stands may be: south, north, west, east in degrees")
     hold_min: float = Field(10, gt=0, le=120, description="minutes a time is kept for somebody who is still typing")
     open_appointments: int = Field(4, ge=1, description="appointments one address may have open at once")

@@ -25,6 +25,7 @@ from wanderamt_bench.neighbours import bench_neighbours
 from wanderamt_bench.notices import bench_notices
 from wanderamt_bench.orienteering import tours
 from wanderamt_bench.paper import bench_paper
+from wanderamt_bench.planner.figures import planner
 from wanderamt_bench.relay import bench_relay
 from wanderamt_bench.stage import Number, Stage, stage
 from wanderamt_bench.sync import bench_sync
@@ -32,6 +33,7 @@ from wanderamt_bench.tap import bench_tap
 
 commands = typer.Typer(help="The backbone beside its bare version and a rival, in one run.", no_args_is_help=True)
 commands.command("tours")(tours)
+commands.command("planner")(planner)
 console = Console()
 
 SCENES: dict[str, Callable[[Stage], Awaitable[object]]] = {

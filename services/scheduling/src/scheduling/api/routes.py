@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from wanderamt.backbone.database import Database
 
 from scheduling.api.booking import booking_routes
+from scheduling.api.planning import planning_routes
 from scheduling.api.queue import queue_routes
 from scheduling.api.stands import stand_routes
 from scheduling.api.visit import visit_routes
@@ -25,6 +26,7 @@ class Public:
 def add_routes(app: FastAPI, database: Database, ground: Ground, public: Public) -> None:
     app.include_router(stand_routes(database, ground))
     app.include_router(queue_routes(database, ground))
+    app.include_router(planning_routes(database, ground))
     header = public.client_header
     app.include_router(booking_routes(database, ground, client_header=header, public_url=public.public_url))
     app.include_router(

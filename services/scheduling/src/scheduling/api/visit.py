@@ -18,7 +18,7 @@ from wanderamt.kernel.ids import StandId
 from wanderamt.kernel.refusal import Refusal
 from wanderamt.security.passes import read_pass, sign_pass
 from wanderamt.shell.forms import NO_STORE, NOTHING_FETCHED, asked_from, read_day
-from wanderamt.shell.problems import STATUS
+from wanderamt.shell.problems import STATUS, Problem
 
 from scheduling.api.booking import Ask, read_person
 from scheduling.domain.appointment import Appointment, State
@@ -42,6 +42,7 @@ PAGES: dict[int | str, dict[str, Any]] = {
         (422, "A page: something is missing or wrong"),
     )
 }
+PAGES[422]["content"]["application/problem+json"] = {"schema": Problem.model_json_schema()}
 Text = Annotated[str, Form(max_length=200)]
 Act = Callable[[UUID, Work], Awaitable[Appointment | Refusal]]
 

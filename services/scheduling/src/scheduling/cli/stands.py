@@ -1,10 +1,14 @@
 """Commands for the operators of scheduling."""
 
+from typing import Annotated
+
 import typer
 from wanderamt.shell.running import with_service
 from wanderamt.shell.service import Service
 
+from scheduling.domain.resources import Kind
 from scheduling.domain.stand import Stand
+from scheduling.offers.city import read_places
 from scheduling.store import stands as stand_store
 
 NAME = "scheduling"
@@ -33,3 +37,19 @@ def stands() -> None:
         plan = one.plan
         crew = f"{plan.crew}, {plan.vehicle}, {plan.kit}"
         typer.echo(f"{plan.starts_at:%Y-%m-%d %H:%M}  {one.state:<10} {plan.place}, {crew}  {one.id}")
+
+
+@commands.command("load")
+def load(
+    file: Annotated[str, typer.Option(help="YAML of places; without it those of Linz that are shipped.")] = "",
+) -> None:
+    """Put places where stands may be into the database, each with its coordinates, hours and people."""
+
+    async def use(service: Service) -> int:
+        places = read_places(file)
+        async with service.ground.database.work() as work:
+            for name, pitch in places.items():
+                await stand_store.put_resource(work, Kind.PITCH, name, pitch)
+        return len(places)
+
+    typer.echo(f"{with_service(NAME, use)} places are in; put in crews, vehicles and kits by PUT /resources")

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """`minutes`: at a desk. `titles`, `bring`: by language."""
+    """`minutes`: at a desk. `titles`, `bring`: by language. `prior`: visits per 1,000 people and hour, before anything
+    was seen."""
 
     code: str
     minutes: int
     kit: bool
     titles: dict[str, str]
     bring: dict[str, tuple[str, ...]]
+    prior: float = 0.35
 
 
 UNKNOWN_MIN = 15

@@ -54,6 +54,7 @@ NOBODY_WAITS = Refusal("queue.empty", "Nobody is waiting.", Ground.NOT_FOUND)
 NOT_CALLED = Refusal("queue.not_called", "Call the number first.", Ground.CONFLICT)
 
 NO_PLAN = Refusal("plan.not_found", "There is no such plan.", Ground.NOT_FOUND)
+NOT_READY = Refusal("plan.not_ready", "There is no proposal: it failed or was cancelled.", Ground.CONFLICT)
 PLAN_RUNS = Refusal("plan.runs", "This plan is still being made. Wait, or cancel it.", Ground.CONFLICT)
 NO_PLACES = Refusal(
     "plan.no_places",

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from math import asin, cos, radians, sin, sqrt
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from scheduling.domain.stand import Plan
 
@@ -18,7 +19,13 @@ WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", 
 EVERY_DAY = (0, 1, 2, 3, 4, 5, 6)
 EARTH_M = 6_371_000.0
 
-Weekday = int
+Weekday = Annotated[int, Field(ge=0, le=6)]
+OnTheWall = Annotated[
+    time,
+    AfterValidator(lambda one: one.replace(tzinfo=None)),
+    WithJsonSchema({"type": "string", "pattern": r"^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?$", "examples": ["08:00"]}),
+]
+"""A time of the clock on the wall: it has no zone of its own."""
 
 
 class Kind(StrEnum):
@@ -36,8 +43,8 @@ class Hours(_Facts):
     """On these weekdays (0 is Monday) from `opens` until `closes`."""
 
     weekdays: tuple[Weekday, ...] = EVERY_DAY
-    opens: time
-    closes: time
+    opens: OnTheWall
+    closes: OnTheWall
 
 
 class Pitch(_Facts):
@@ -69,8 +76,8 @@ class Crew(_Facts):
     """`earliest`, `latest`: of a working day, set-up and tear-down included. `rest_h`: between two of them."""
 
     members: tuple[Member, ...] = ()
-    earliest: time = time(0, 0)
-    latest: time = time(23, 59, 59)
+    earliest: OnTheWall = time(0, 0)
+    latest: OnTheWall = time(23, 59, 59)
     longest_h: float = Field(16, gt=0, le=16)
     days_a_week: int = Field(7, ge=1, le=7)
     rest_h: float = Field(0, ge=0, le=24)

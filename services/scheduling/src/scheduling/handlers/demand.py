@@ -14,7 +14,7 @@ from wanderamt.contracts import (
     Event,
 )
 
-from scheduling.domain.demand import CaseNews, learn
+from scheduling.domain.demand.served import CaseNews, learn
 from scheduling.store import demand
 
 

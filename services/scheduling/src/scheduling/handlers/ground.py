@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from wanderamt.security.keys import Sealer
 
+from scheduling.domain.city import District
 from scheduling.domain.offer import Offer
 from scheduling.domain.resources import City
 
@@ -19,9 +20,15 @@ class Ground:
 
     sealer: Sealer
     offers: dict[str, Offer]
+    districts: tuple[District, ...] = ()
     zone: ZoneInfo = VIENNA
     city: City = field(default_factory=City)
     hold: timedelta = timedelta(minutes=10)
     most_open: int = 4
     most_holds: int = 6
     grace: timedelta = timedelta(hours=1)
+
+    @property
+    def priors(self) -> dict[str, float]:
+        """Visits per 1,000 people and hour, of services nothing has been seen of yet."""
+        return {code: one.prior for code, one in self.offers.items()}

@@ -1,13 +1,14 @@
 """Demand: as it was served (a projection of the cases' topic), and what nobody served."""
 
 from collections.abc import Collection, Sequence
-from datetime import date
+from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from wanderamt.backbone.work import Work
 from wanderamt.kernel.ids import CaseId, StandId
 
-from scheduling.domain.demand import Outcome, Visit
+from scheduling.domain.demand.served import Outcome, Visit
 
 
 async def visits(work: Work, case_ids: Collection[UUID]) -> dict[UUID, Visit]:
@@ -67,4 +68,45 @@ async def add_wish(work: Work, *, day: date, district: str, service: str, source
         service,
         source,
         times,
+    )
+
+
+async def seen_at_stands(work: Work, *, since: datetime, zone: str) -> list[Any]:
+    """Rows (stand_id, hour, service, came): of stands that are over, what came in which hour of the clock on the wall:
+    cases, and tickets and appointments nobody served."""
+    return list(
+        await work.db.fetch(
+            """
+            SELECT stand_id, hour, service, sum(came)::float AS came FROM (
+                SELECT v.stand_id, extract(hour FROM coalesce(v.opened_at, v.ended_at) AT TIME ZONE $2)::int AS hour,
+                       v.service, count(*) AS came FROM visit v GROUP BY 1, 2, 3
+                UNION ALL
+                SELECT stand_id, extract(hour FROM issued_at AT TIME ZONE $2)::int, service, count(*) FROM ticket
+                WHERE state IN ('waiting', 'missed') GROUP BY 1, 2, 3
+                UNION ALL
+                SELECT stand_id, extract(hour FROM starts_at AT TIME ZONE $2)::int, service, count(*) FROM appointment
+                WHERE state IN ('missed', 'conflict') GROUP BY 1, 2, 3
+                UNION ALL
+                SELECT w.stand_id, extract(hour FROM lower(s.during) AT TIME ZONE $2)::int, w.service, count(*)
+                FROM waiting w JOIN stand s USING (stand_id) WHERE w.ended = 'past' GROUP BY 1, 2, 3
+            ) seen JOIN stand USING (stand_id)
+            WHERE lower(during) >= $1 AND upper(during) < $3 AND hour IS NOT NULL
+            GROUP BY stand_id, hour, service
+            """,
+            since,
+            zone,
+            work.now,
+        )
+    )
+
+
+async def wishes(work: Work, *, since: date, until: date) -> list[Any]:
+    """Rows (district, service, source, times) of what nobody served, and of what falls due."""
+    return list(
+        await work.db.fetch(
+            "SELECT district, service, source, sum(times) AS times FROM wish WHERE day >= $1 AND day < $2"
+            " GROUP BY district, service, source ORDER BY times DESC",
+            since,
+            until,
+        )
     )

@@ -116,7 +116,8 @@ class _Run:
         chance = np.random.default_rng(seed)
         done, begun, until = 0, perf_counter(), until or self._until
         while not self.stopped.is_set():
-            share = done / limits.iterations if limits.iterations else (perf_counter() - begun) / (until - begun)
+            given = max(until - begun, 1e-6)  # loading the hot loops may have taken all of it
+            share = done / limits.iterations if limits.iterations else (perf_counter() - begun) / given
             if share >= 1 or self.bound <= self._record * (1 + 1e-6):
                 return
             heat = HOT * (COLD / HOT) ** share

@@ -1,0 +1,1 @@
+"""Demand: as it was served, and as it is to be expected."""
