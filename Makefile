@@ -29,6 +29,11 @@ $(STATE)/fetched: $(STATE)/synced $(wildcard infra/local/src/wanderamt_local/*_j
 	@$(RUN) wanderamt local fetch
 	@touch $@
 
+$(STATE)/compiled: $(STATE)/synced $(wildcard services/scheduling/src/scheduling/solver/*/kernel.py services/scheduling/src/scheduling/solver/*/steps.py)
+	@echo "compiling the planner (half a minute, once)"
+	@$(RUN) python -m scheduling.solver.warm
+	@touch $@
+
 $(STATE)/browser: | $(STATE)/synced
 	@command -v chromium || command -v chromium-browser || command -v google-chrome || \
 		(echo "installing Chromium for the tests of pages (apt, once)" && apt-get update -qq && \
@@ -36,7 +41,7 @@ $(STATE)/browser: | $(STATE)/synced
 		(echo "no Chromium, and apt may not install it: install chromium and run again" && exit 1)
 	@touch $@
 
-setup: $(STATE)/fetched ## Install everything this project needs (other targets do it by themselves)
+setup: $(STATE)/fetched $(STATE)/compiled ## Install everything this project needs (other targets do it by themselves)
 
 check: $(STATE)/synced ## Say what this machine has, what it lacks, and how to get it
 	@$(RUN) wanderamt local check
@@ -50,13 +55,13 @@ up: $(STATE)/fetched ## Start the whole system, print its URLs, keep it running
 down: $(STATE)/synced ## Stop what 'make up' started
 	@$(RUN) wanderamt local down
 
-test: $(STATE)/fetched $(STATE)/browser ## Run all tests on real Kafka, PostgreSQL and a real browser
+test: $(STATE)/fetched $(STATE)/browser $(STATE)/compiled ## Run all tests on real Kafka, PostgreSQL and a real browser
 	@$(RUN) pytest $(ARGS)
 
 faults: $(STATE)/fetched ## Break the running system from three seeds and audit it (40 minutes; SEEDS="1 2 3")
 	@$(RUN) wanderamt faults run $(foreach seed,$(or $(SEEDS),1 2 3),--seed $(seed)) $(ARGS)
 
-bench: $(STATE)/fetched ## Measure the backbone beside its bare version, write build/bench.json (ARGS="--scene relay")
+bench: $(STATE)/fetched $(STATE)/compiled ## Measure the backbone beside its bare version, write build/bench.json (ARGS="--scene relay")
 	@$(RUN) wanderamt bench run $(ARGS)
 
 docs: $(STATE)/synced ## Write what is derived from the models: schema snapshots, docs/events.md, docs/asyncapi, docs/openapi

@@ -46,6 +46,7 @@ OPEN_TO = {
     **{("intake", "GET", f"/report{form}"): set(Role) for form in ("", ".csv", ".html")},
     ("intake", "GET", "/documents/{document_id}.pdf"): {Role.CLERK},
     ("intake", "GET", "/stands"): set(Role),
+    ("intake", "GET", "/stands/{stand_id}/bundle"): {Role.CLERK},
     ("registry-bridge", "GET", "/weather"): {Role.CLERK, Role.OPERATOR},
     ("registry-bridge", "POST", "/lookups"): {Role.CLERK},
     ("registry-bridge", "GET", "/requests/{request_id}"): {Role.OPERATOR},

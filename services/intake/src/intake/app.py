@@ -11,6 +11,7 @@ from wanderamt.shell.service import Ground, Service
 
 from intake import jobs
 from intake.api.attachments import attachment_routes
+from intake.api.bundle import bundle_routes
 from intake.api.cases import case_routes
 from intake.api.changes import change_routes
 from intake.api.conflicts import conflict_routes
@@ -56,6 +57,7 @@ def build(settings: Settings | None = None) -> Service:
         report_routes,
     ):
         ground.http.include_router(routes(ground.database, sealer, book))
+    ground.http.include_router(bundle_routes(ground.database, book, authority))
     ground.http.include_router(verification_routes(ground.database, authority, trusted, readers.read))
     paper = Lane(
         job=IssueDocument,
@@ -80,5 +82,5 @@ def build(settings: Settings | None = None) -> Service:
             "held entries": Clock(ground.database, "held entries", partial(release_ready, sealer=sealer, book=book)),
             "abandoned scans": Clock(ground.database, "abandoned scans", throw_away_abandoned, every_s=600),
         },
-        projections=("stand",),
+        projections=("stand", "appointment"),
     )

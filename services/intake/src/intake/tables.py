@@ -13,10 +13,11 @@ from sqlalchemy import (
     Index,
     LargeBinary,
     MetaData,
+    String,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
@@ -291,3 +292,17 @@ class Stand(Table, table=True):
     cancelled: bool
     occasion: str | None
     target_group: str | None
+    services: list[str] = Field(sa_column=Column(ARRAY(String), nullable=False))
+
+
+class Appointment(Table, table=True):
+    """A small copy of the appointments, from their topic: for the bundle of a stand. Nobody's address stands here."""
+
+    __tablename__ = "appointment"
+    appointment_id: UUID = Field(primary_key=True)
+    stand_id: UUID
+    service: str
+    starts_at: datetime = Field(sa_column=_time())
+    ends_at: datetime = Field(sa_column=_time())
+    language: str
+    state: str

@@ -81,23 +81,21 @@ def number_routes(database: Database, _sealer: Sealer, _book: Book) -> APIRouter
             leased = await numbers.lease_block(
                 order.block_id, work, series=order.series, device_id=device_id, stand_id=stand_id
             )
-            return _block_out(told(leased))
+            return block_out(told(leased))
 
     @router.get("/numbers/blocks")
     async def held(caller: Caller = only(Role.CLERK)) -> list[BlockOut]:
         """The blocks that the device of the token has not given back."""
         device_id, _ = at_stand(caller)
         async with database.work() as work:
-            return [_block_out(one) for one in await numbers.held_blocks(work, device_id=device_id)]
+            return [block_out(one) for one in await numbers.held_blocks(work, device_id=device_id)]
 
     @router.post("/numbers/blocks/{block_id}/return")
     async def give_back(block_id: UUID, order: ReturnIn, caller: Caller = only(Role.CLERK)) -> BlockOut:
         """Gives a block back after the device has sent everything. What was not used is void with the reason."""
         device_id, _ = at_stand(caller)
         async with database.work() as work:
-            return _block_out(
-                told(await numbers.return_block(block_id, work, reason=order.reason, device_id=device_id))
-            )
+            return block_out(told(await numbers.return_block(block_id, work, reason=order.reason, device_id=device_id)))
 
     @router.post("/numbers/void", status_code=204)
     async def void(order: VoidIn, caller: Caller = only(Role.CLERK)) -> None:
@@ -133,7 +131,7 @@ def number_routes(database: Database, _sealer: Sealer, _book: Book) -> APIRouter
     return router
 
 
-def _block_out(leased: Leased) -> BlockOut:
+def block_out(leased: Leased) -> BlockOut:
     block = leased.block
     return BlockOut(
         block_id=leased.id,

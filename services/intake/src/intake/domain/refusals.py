@@ -221,3 +221,12 @@ def step_too_early(step: str, earlier: str) -> Refusal:
 
 def wrong_amount(owed_cents: int) -> Refusal:
     return Refusal("fee.wrong_amount", f"The fee is {owed_cents} cents under the rules of this case. Charge that.")
+
+
+NO_BUNDLE = Refusal(
+    "bundle.no_stand", "This stand is not known here (yet). Wait a moment, or ask who plans it.", Ground.NOT_FOUND
+)
+STAND_GONE = Refusal("bundle.stand_gone", "This stand is cancelled or over. Sign in for another one.", Ground.CONFLICT)
+NOT_YOUR_STAND = Refusal(
+    "bundle.other_stand", "The token is for another stand. Sign in for this one to load its bundle.", Ground.FORBIDDEN
+)

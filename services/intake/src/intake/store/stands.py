@@ -13,11 +13,11 @@ from intake.domain.report import Stand
 async def save_stand(work: Work, event: StandScheduled) -> None:
     await work.db.execute(
         """
-        INSERT INTO stand (stand_id, place, starts_at, ends_at, cancelled, occasion, target_group)
-        VALUES ($1, $2, $3, $4, false, $5, $6)
+        INSERT INTO stand (stand_id, place, starts_at, ends_at, cancelled, occasion, target_group, services)
+        VALUES ($1, $2, $3, $4, false, $5, $6, $7)
         ON CONFLICT (stand_id) DO UPDATE
         SET place = excluded.place, starts_at = excluded.starts_at, ends_at = excluded.ends_at,
-            occasion = excluded.occasion, target_group = excluded.target_group
+            occasion = excluded.occasion, target_group = excluded.target_group, services = excluded.services
         """,
         event.stand_id,
         event.place,
@@ -25,16 +25,18 @@ async def save_stand(work: Work, event: StandScheduled) -> None:
         event.ends_at,
         event.occasion,
         event.target_group,
+        list(event.services),
     )
 
 
 async def move_stand(work: Work, event: StandMoved) -> None:
     await work.db.execute(
-        "UPDATE stand SET place = $2, starts_at = $3, ends_at = $4 WHERE stand_id = $1",
+        "UPDATE stand SET place = $2, starts_at = $3, ends_at = $4, services = $5 WHERE stand_id = $1",
         event.stand_id,
         event.place,
         event.starts_at,
         event.ends_at,
+        list(event.services),
     )
 
 
@@ -58,6 +60,10 @@ async def stands_between(work: Work, *, since: datetime, until: datetime, limit:
 async def find_stand(work: Work, stand_id: StandId) -> Stand | None:
     row = await work.db.fetchrow("SELECT * FROM stand WHERE stand_id = $1", stand_id)
     return _stand(row) if row else None
+
+
+async def services_of(work: Work, stand_id: StandId) -> list[str]:
+    return list(await work.db.fetchval("SELECT services FROM stand WHERE stand_id = $1", stand_id) or [])
 
 
 def _stand(row: Any) -> Stand:

@@ -147,6 +147,12 @@ class AcceptedOut(BaseModel):
     problem: Problem | None = None
 
 
+class ServedOut(BaseModel):
+    district: str
+    one: float
+    other: float
+
+
 class DifferenceOut(BaseModel):
     """`only_one`, `only_other`, `both`: stands by place and day. Per district: weighted wishes served by each."""
 
@@ -155,7 +161,7 @@ class DifferenceOut(BaseModel):
     only_one: list[str]
     only_other: list[str]
     both: list[str]
-    districts: list[tuple[str, float, float]]
+    districts: list[ServedOut]
 
 
 def planning_routes(database: Database, ground: Ground) -> APIRouter:
@@ -256,7 +262,7 @@ def _add_comparison(router: APIRouter, database: Database, ground: Ground) -> No
             only_one=[_name(plan) for plan in found.only_one],
             only_other=[_name(plan) for plan in found.only_other],
             both=[_name(plan) for plan in found.both],
-            districts=[(row.district, row.one, row.other) for row in found.districts],
+            districts=[ServedOut(district=row.district, one=row.one, other=row.other) for row in found.districts],
         )
 
     @router.get("/plans/{one_id}/compare/{other_id}.html", response_class=Response, responses=HTML)  # type: ignore[arg-type]
