@@ -1,5 +1,6 @@
 """Booking in a real browser: with the mouse, with the keyboard alone, in both languages; axe finds nothing grave."""
 
+import asyncio
 import re
 from datetime import timedelta
 from typing import Any
@@ -192,3 +193,38 @@ async def test_the_screen_at_the_stand_shows_who_is_called(
         await eye.page.goto(f"{url}/visit/{stand_id}/display?lang={language}")
         assert "SA-001" in await eye.page.locator(".screen").inner_text()
         assert await eye.finds(f"visit-display-{language}") == []
+
+
+async def test_two_plans_are_compared_on_a_map_and_in_tables(running_system: Any, eye: Any) -> None:
+    """The planner's page, on plans the running service made."""
+    planner = headers(running_system, Role.PLANNER)
+    ids = [str(uuid7()), str(uuid7())]
+    async with httpx.AsyncClient(base_url=running_system.url("scheduling"), timeout=20, headers=planner) as http:
+        for number, (place, (district, latitude, longitude, _)) in enumerate(PLACES.items()):
+            facts = {
+                "district": district,
+                "latitude": latitude + 0.001,
+                "longitude": longitude,
+                "people": 1000 + number,
+            }
+            (await http.put(f"/resources/pitch/{place} 2", json=facts)).raise_for_status()
+        for kind in ("crew", "vehicle", "kit"):
+            (await http.put(f"/resources/{kind}/{kind} 2", json={})).raise_for_status()
+        for plan_id, days in zip(ids, (7, 14), strict=True):
+            order = {"plan_id": plan_id, "first_day": "2027-06-07", "days": days, "seconds": 1}
+            assert (await http.post("/plans", json=order)).status_code == 202
+        for plan_id in ids:
+            for _ in range(600):
+                plan = (await http.get(f"/plans/{plan_id}")).json()
+                if plan["state"] not in {"asked", "running"}:
+                    break
+                await asyncio.sleep(0.1)
+            assert plan["state"] == "ready", plan
+            assert plan["stands"]
+            assert plan["stands"][0]["why"]["served"]
+    await eye.page.set_extra_http_headers(planner)
+    for language in ("de", "en"):
+        url = f"{running_system.url('scheduling')}/plans/{ids[0]}/compare/{ids[1]}.html?lang={language}"
+        await eye.page.goto(url)
+        assert await eye.finds(f"plans-compared-{language}") == []
+    assert await eye.page.get_by_role("heading", name="Two plans compared").count() == 1

@@ -248,6 +248,16 @@ async def test_who_does_not_come_is_missed_and_may_still_arrive(office: Any, pla
     assert (await told(office))[-1] == "appointment.missed.v1"
 
 
+async def test_who_it_was_is_forgotten_after_a_while_and_the_count_stays(office: Any, plan: Plan) -> None:
+    stand = await office.stand(plan)
+    await office.book(stand, plan.starts_at)
+    office.ground = replace(office.ground, kept=timedelta(days=-3650))
+    async with office.database.work() as work:
+        await appointments.forget(work, ground=office.ground)
+    rows = await office.rows("SELECT state, contact, who, born FROM appointment")
+    assert [tuple(row) for row in rows] == [("booked", None, None, None)]
+
+
 async def test_a_service_that_is_not_offered_and_an_ended_appointment_are_refused(office: Any, plan: Plan) -> None:
     stand = await office.stand(plan)
     assert await office.hold(stand, plan.starts_at, "voting_card") == NOT_OFFERED

@@ -139,7 +139,7 @@ class System:
             "WANDERAMT_BRIDGES": json.dumps(self.bridges()),
             "WANDERAMT_PROVIDERS": json.dumps(self.providers()),
             "WANDERAMT_QUIET_HOURS": "",  # whoever plays with it at night wants to see something
-            "WANDERAMT_PUBLIC_URL": self.url("notifications"),
+            "WANDERAMT_PUBLIC_URL": self.url(name if name == "scheduling" else "notifications"),
             "WANDERAMT_PARTNER_NETWORKS": '["127.0.0.0/8"]',
             **self.settings,
         }

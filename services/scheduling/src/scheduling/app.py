@@ -16,7 +16,7 @@ from scheduling import jobs
 from scheduling.api.routes import Public, add_routes
 from scheduling.domain.planmaking import MakePlan
 from scheduling.handlers import ON
-from scheduling.handlers.appointments import book_waiting, note_missed, release_holds
+from scheduling.handlers.appointments import book_waiting, forget, note_missed, release_holds
 from scheduling.handlers.ground import Ground
 from scheduling.handlers.planning import claim_plan, record_plan
 from scheduling.offers.city import read_districts
@@ -42,6 +42,7 @@ def build(settings: Settings | None = None) -> Service:
         most_open=settings.open_appointments,
         most_holds=settings.holds_at_once,
         grace=timedelta(minutes=settings.missed_after_min),
+        kept=timedelta(days=settings.contact_days),
     )
     public = Public(
         settings.client_header, settings.public_url.rstrip("/"), settings.tiles_url, settings.consent_wording
@@ -56,6 +57,7 @@ def build(settings: Settings | None = None) -> Service:
             "inbox": floor.inbox(ON, linger_s=DEMAND_LINGER_S),
             "holds": Clock(database, "holds", release_holds, every_s=2),
             "waiting list": Clock(database, "waiting list", partial(book_waiting, ground=ground), every_s=2),
+            "retention": Clock(database, "retention", partial(forget, ground=ground), every_s=600),
             "missed": Clock(database, "missed", partial(note_missed, ground=ground), every_s=60),
         },
         projections=("visit",),

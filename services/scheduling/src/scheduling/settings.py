@@ -17,6 +17,7 @@ class Settings(ServiceSettings):
     open_appointments: int = Field(4, ge=1, description="appointments one address may have open at once")
     holds_at_once: int = Field(6, ge=1, description="times that may be held at once from one network address")
     missed_after_min: float = Field(60, ge=0, description="minutes after a stand's end until absence is noted")
+    contact_days: float = Field(30, ge=0, description="days after an appointment until its address is forgotten")
     client_header: str = Field(
         "", description="header in which our own proxy says who asks; empty: the address that connects"
     )

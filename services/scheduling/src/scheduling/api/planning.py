@@ -251,20 +251,6 @@ def _add_comparison(router: APIRouter, database: Database, ground: Ground) -> No
             mine = await planning.proposed(one, work, ground=ground)
             return one, mine, other, await planning.proposed(other, work, ground=ground)
 
-    @router.get("/plans/{one_id}/compare/{other_id}")
-    async def difference(one_id: UUID, other_id: UUID, _: Caller = only(*SEE)) -> DifferenceOut:
-        """What if: two plans side by side."""
-        one, mine, other, theirs = await both(one_id, other_id)
-        found = compare(mine, _reasons(one), theirs, _reasons(other))
-        return DifferenceOut(
-            one=_head(one),
-            other=_head(other),
-            only_one=[_name(plan) for plan in found.only_one],
-            only_other=[_name(plan) for plan in found.only_other],
-            both=[_name(plan) for plan in found.both],
-            districts=[ServedOut(district=row.district, one=row.one, other=row.other) for row in found.districts],
-        )
-
     @router.get("/plans/{one_id}/compare/{other_id}.html", response_class=Response, responses=HTML)  # type: ignore[arg-type]
     async def picture(one_id: UUID, other_id: UUID, lang: Language = Language.DE, _: Caller = only(*SEE)) -> Response:
         """The same as a page: a map and tables."""
@@ -288,6 +274,20 @@ def _add_comparison(router: APIRouter, database: Database, ground: Ground) -> No
         )
         headers = NO_STORE | {"Content-Security-Policy": NOTHING_FETCHED}
         return Response(html, media_type="text/html; charset=utf-8", headers=headers)
+
+    @router.get("/plans/{one_id}/compare/{other_id}")
+    async def difference(one_id: UUID, other_id: UUID, _: Caller = only(*SEE)) -> DifferenceOut:
+        """What if: two plans side by side."""
+        one, mine, other, theirs = await both(one_id, other_id)
+        found = compare(mine, _reasons(one), theirs, _reasons(other))
+        return DifferenceOut(
+            one=_head(one),
+            other=_head(other),
+            only_one=[_name(plan) for plan in found.only_one],
+            only_other=[_name(plan) for plan in found.only_other],
+            both=[_name(plan) for plan in found.both],
+            districts=[ServedOut(district=row.district, one=row.one, other=row.other) for row in found.districts],
+        )
 
 
 def _name(plan: Plan) -> str:

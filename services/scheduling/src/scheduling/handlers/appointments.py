@@ -235,6 +235,12 @@ async def note_missed(work: Work, *, ground: Ground) -> int:
     return len(absent)
 
 
+async def forget(work: Work, *, ground: Ground) -> int:
+    """Who it was is nobody's business any more, once nobody can ask for it."""
+    await appointments.forget_people(work, before=work.now - ground.kept)
+    return 0
+
+
 def person_of(
     id_: UUID, *, phone: str | None, email: str | None, born: date, language: Language, consent: str, ground: Ground
 ) -> Person:

@@ -16,7 +16,8 @@ VIENNA = ZoneInfo("Europe/Vienna")
 @dataclass(frozen=True, slots=True)
 class Ground:
     """`hold`: how long a time is kept for somebody who is still typing. `most_open`: appointments of one address;
-    `most_holds`: times held at once from one place. `grace`: after its end an appointment nobody came to is missed."""
+    `most_holds`: times held at once from one place. `grace`: after its end an appointment nobody came to is
+    missed; `kept`: and so long who it was is remembered."""
 
     sealer: Sealer
     offers: dict[str, Offer]
@@ -27,6 +28,7 @@ class Ground:
     most_open: int = 4
     most_holds: int = 6
     grace: timedelta = timedelta(hours=1)
+    kept: timedelta = timedelta(days=30)
 
     @property
     def priors(self) -> dict[str, float]:

@@ -289,6 +289,20 @@ async def end_waiting(work: Work, waiting_id: UUID, how: str) -> None:
     await work.db.execute("UPDATE waiting SET ended = $2 WHERE waiting_id = $1", waiting_id, how)
 
 
+async def forget_people(work: Work, *, before: datetime) -> int:
+    """Address and date of birth of whoever came, or wanted to, before this moment. What is left are counts."""
+    status = await work.db.execute(
+        "UPDATE appointment SET contact = NULL, who = NULL, born = NULL, holder = NULL"
+        " WHERE ends_at < $1 AND (contact IS NOT NULL OR born IS NOT NULL)",
+        before,
+    )
+    await work.db.execute(
+        "UPDATE waiting SET contact = '{}', who = '', born = '' WHERE ended IS NOT NULL AND made_at < $1 AND who <> ''",
+        before,
+    )
+    return rows_changed(status)
+
+
 async def end_past_waiting(work: Work) -> None:
     await work.db.execute(
         """
