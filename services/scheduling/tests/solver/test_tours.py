@@ -139,6 +139,14 @@ CREW = {"id": "crew 3", "start": (0, 0), "end": (9, 0), "shift": 5}
         ({"crews": [CREW]}, "crew crew 3 needs 9 from its start to its end and has a shift of 5"),
         ({"sites": [{"id": "a", "score": 1, "window": (5, 2)}]}, "the window of site a ends before it starts"),
         ({"sites": [{"id": "a", "score": 1}, {"id": "a", "score": 2}]}, "site a is there twice"),
+        (
+            {
+                "sites": [{"id": n, "score": 1} for n in range(2_000)],
+                "horizon": 366,
+                "crews": [CREW | {"shift": 20, "id": n} for n in range(9)],
+            },
+            "plan fewer days",
+        ),
         ({"travel": [[0.0]]}, "1 sites and 1 crews need 3 rows of 3"),
     ],
 )

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from wanderamt.backbone.database import Database
 from wanderamt.backbone.work import Work
 from wanderamt.contracts import Language, case_code, plain_code
@@ -220,6 +220,9 @@ def visit_routes(database: Database, ground: Ground, *, client_header: str, tile
 def _add_booking(router: APIRouter, database: Database, pages: Pages, *, client_header: str, wording: str) -> None:
     ground = pages.ground
 
+    def typed(born: Text, phone: Text = "", email: Text = "", consent: Text = "", lang: Language = Language.DE) -> Ask:
+        return Ask(phone=phone, email=email, born=born, consent=wording if consent else "", language=lang)
+
     @router.post("/visit/{stand_id}/hold", response_class=Response)
     async def hold(
         request: Request, stand_id: UUID, service: Text, time: Text, lang: Language = Language.DE
@@ -238,20 +241,12 @@ def _add_booking(router: APIRouter, database: Database, pages: Pages, *, client_
             return await pages.held(one, work, lang)
 
     @router.post("/visit/confirm", response_class=Response)
-    async def confirm(
-        ticket: Text,
-        born: Text,
-        phone: Text = "",
-        email: Text = "",
-        consent: Text = "",
-        lang: Language = Language.DE,
-    ) -> Response:
+    async def confirm(ticket: Text, asked: Annotated[Ask, Depends(typed)], lang: Language = Language.DE) -> Response:
         """Books what was held."""
         async with database.work() as work:
             id_ = pages.read(ticket, work)
             if not id_:
                 return pages.ask(lang, PASS_OVER)
-            asked = Ask(phone=phone, email=email, born=born, consent=wording if consent else "", language=lang)
             person = read_person(id_, asked, ground)
             outcome = (
                 person
@@ -267,18 +262,11 @@ def _add_booking(router: APIRouter, database: Database, pages: Pages, *, client_
 
     @router.post("/visit/{stand_id}/wait", response_class=Response)
     async def wait(
-        stand_id: UUID,
-        service: Text,
-        born: Text,
-        phone: Text = "",
-        email: Text = "",
-        consent: Text = "",
-        lang: Language = Language.DE,
+        stand_id: UUID, service: Text, asked: Annotated[Ask, Depends(typed)], lang: Language = Language.DE
     ) -> Response:
         """Joins the waiting list of a stand that is full."""
         async with database.work() as work:
             id_ = work.new_id()
-            asked = Ask(phone=phone, email=email, born=born, consent=wording if consent else "", language=lang)
             person = read_person(id_, asked, ground)
             refused = person if isinstance(person, Refusal) else None
             if not isinstance(person, Refusal):

@@ -9,6 +9,7 @@ from confirmed on the public sees it, and every change is a revision of its own 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from wanderamt.contracts import StandCancelled, StandClosed, StandMoved, StandOpened, StandScheduled
 from wanderamt.kernel.decision import Decision, Event
@@ -169,37 +170,26 @@ def cancel(stand: Stand, *, reason: str, now: datetime) -> Decision[Stand] | Ref
 
 def _scheduled(stand: Stand) -> StandScheduled:
     plan = stand.plan
-    return StandScheduled(
-        stand_id=stand.id,
-        place=plan.place,
-        district=plan.district,
-        starts_at=plan.starts_at,
-        ends_at=plan.ends_at,
-        crew=plan.crew,
-        vehicle=plan.vehicle,
-        kit=plan.kit,
-        services=plan.services,
-        occasion=plan.occasion,
-        target_group=plan.target_group,
-        latitude=plan.latitude,
-        longitude=plan.longitude,
-    )
+    return StandScheduled(**_told(stand), occasion=plan.occasion, target_group=plan.target_group)
 
 
 def _moved(stand: Stand, reason: str, now: datetime) -> StandMoved:
+    return StandMoved(**_told(stand), reason=reason, moved_at=now)
+
+
+def _told(stand: Stand) -> dict[str, Any]:
+    """What everybody hears of where and when a stand is, and who and what is there."""
     plan = stand.plan
-    return StandMoved(
-        stand_id=stand.id,
-        place=plan.place,
-        district=plan.district,
-        starts_at=plan.starts_at,
-        ends_at=plan.ends_at,
-        crew=plan.crew,
-        vehicle=plan.vehicle,
-        kit=plan.kit,
-        services=plan.services,
-        latitude=plan.latitude,
-        longitude=plan.longitude,
-        reason=reason,
-        moved_at=now,
-    )
+    return {
+        "stand_id": stand.id,
+        "place": plan.place,
+        "district": plan.district,
+        "starts_at": plan.starts_at,
+        "ends_at": plan.ends_at,
+        "crew": plan.crew,
+        "vehicle": plan.vehicle,
+        "kit": plan.kit,
+        "services": plan.services,
+        "latitude": plan.latitude,
+        "longitude": plan.longitude,
+    }

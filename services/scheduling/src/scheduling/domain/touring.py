@@ -16,6 +16,7 @@ from scheduling.domain.refusals import impossible
 MAX_SITES = 2_000
 MAX_CREWS = 200
 MAX_DAYS = 366
+MOST_CELLS = 4_000_000  # sites times tours: what fits into memory many times over
 NAMED = 5  # of many conflicts of one kind so many are named
 
 Id = Annotated[str, Field(min_length=1, max_length=100)] | int
@@ -105,6 +106,9 @@ def check(problem: TourProblem) -> Refusal | None:
     """Why nobody can plan this, naming whom it concerns; None where it can be planned."""
     told = [*_doubled("site", problem.sites), *_doubled("crew", problem.crews), *_windows(problem.sites)]
     told += _matrix(problem) or _crews(problem)
+    cells = len(problem.sites) * len(problem.crews) * problem.horizon
+    if cells > MOST_CELLS:
+        told.append(f"{cells:,} pairs of site and tour are more than {MOST_CELLS:,}: plan fewer days, crews or sites")
     return impossible(told) if told else None
 
 

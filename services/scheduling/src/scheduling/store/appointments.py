@@ -107,7 +107,7 @@ async def add_appointment(work: Work, one: Appointment, *, holder: bytes | None)
         one.version,
         one.hold_until,
         one.language,
-        one.contact.model_dump(mode="json") if one.contact else None,
+        _sealed(one),
         one.who,
         one.born,
         holder,
@@ -133,7 +133,7 @@ async def save_appointments(work: Work, those: Sequence[Appointment]) -> None:
                 one.version,
                 one.hold_until,
                 one.language,
-                one.contact.model_dump(mode="json") if one.contact else None,
+                _sealed(one),
                 one.who,
                 one.born,
                 one.arrived_at,
@@ -312,6 +312,10 @@ async def end_past_waiting(work: Work) -> None:
         """,
         work.now,
     )
+
+
+def _sealed(one: Appointment) -> dict[str, Any] | None:
+    return one.contact.model_dump(mode="json") if one.contact else None
 
 
 def _appointment(row: Any) -> Appointment:

@@ -15,6 +15,8 @@ from scheduling.solver.tours.packing import pack
 
 SEEN = 60_000  # tours remembered: more than a set packing can use
 FIRST_ROUND, GROWTH, LARGEST_ROUND = 1_000, 1.5, 40_000
+FIRST_LOOK = 20  # steps, to learn how long one takes
+LONGEST_ROUND_S = 5.0
 BOUND_STEPS = 40  # between two rounds
 PACK_S = 3.0
 HOT, COLD = 1.0, 0.02  # temperatures, as shares of the highest score
@@ -122,8 +124,9 @@ class _Quest:
     def _many(self, limits: Limits, left_s: float) -> int:
         if limits.iterations is not None:
             return max(1, min(self._size, limits.iterations - self.done))
-        fits = left_s / self._pace if self._pace else self._size
-        return max(1, min(self._size, int(fits) + 1))
+        if not self._pace:
+            return FIRST_LOOK
+        return max(1, min(self._size, int(min(left_s, LONGEST_ROUND_S) / self._pace) + 1))
 
     def _pack(self, left_s: float) -> None:
         sites = len(self.ground.score)
