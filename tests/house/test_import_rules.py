@@ -23,6 +23,7 @@ MUTANTS = {
     "SQL in store and tables alone": ("notifications/handlers/events.py", "import asyncpg"),
     "Whoever holds a transaction calls nobody": ("registry_bridge/store/requests.py", "import httpx"),
     "Whoever calls the world holds no transaction": ("intake/jobs.py", "import wanderamt.backbone.work"),
+    "The service loads no solver": ("scheduling/jobs/plans.py", "import scheduling.solver.highs"),
     "Settings are read at the door: intake": ("intake/api/cases.py", "import intake.settings"),
     "The common house stands on its kernel": ("wanderamt/kernel/ids.py", "import wanderamt.contracts"),
     "The library knows no service": ("wanderamt/shell/http.py", "import intake"),

@@ -7,7 +7,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest_asyncio
-from scheduling import jobs as work_room
 from scheduling.domain.comparison import compare
 from scheduling.domain.planmaking import MakePlan, Wanted
 from scheduling.domain.refusals import NO_PLACES, PLAN_RUNS
@@ -15,6 +14,7 @@ from scheduling.domain.resources import Crew, Kind, Kit, Member, Vehicle
 from scheduling.domain.stand import Plan, Stand
 from scheduling.handlers import planning, stands
 from scheduling.handlers.planning import claim_plan, record_plan
+from scheduling.jobs import plans as work_room
 from scheduling.offers.city import read_districts, read_places
 from scheduling.store import plans as plan_store
 from scheduling.store.demand import add_wish

@@ -12,20 +12,20 @@ from wanderamt.security.keys import Sealer
 from wanderamt.shell.service import Ground as Floor
 from wanderamt.shell.service import Service
 
-from scheduling import jobs
 from scheduling.api.routes import Public, add_routes
 from scheduling.domain.planmaking import MakePlan
 from scheduling.handlers import ON
 from scheduling.handlers.appointments import book_waiting, forget, note_missed, release_holds
 from scheduling.handlers.ground import Ground
 from scheduling.handlers.planning import claim_plan, record_plan
+from scheduling.jobs.plans import GRACE_S, make_plan
 from scheduling.offers.city import read_districts
 from scheduling.offers.shelf import read_offers
 from scheduling.settings import Settings
 from scheduling.store.plans import note_progress
 
 NAME = "scheduling"
-LONGEST_PLAN_S = 3_600.0 + 2 * jobs.GRACE_S
+LONGEST_PLAN_S = 3_600.0 + 2 * GRACE_S
 DEMAND_LINGER_S = 0.1  # nobody waits for the figures of demand, and citizens share the machine with them
 
 
@@ -71,5 +71,5 @@ def _planning(database: Database) -> Lane:
         async with database.work() as work:
             return await note_progress(work, plan_id, share=share, worth=worth, bound=bound)
 
-    call = partial(jobs.make_plan, note=note)
+    call = partial(make_plan, note=note)
     return Lane(job=MakePlan, claim=claim_plan, call=call, record=record_plan, slots=1, timeout_s=LONGEST_PLAN_S)

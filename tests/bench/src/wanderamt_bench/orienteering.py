@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 from scheduling.domain.touring import Site, TourAnswer, TourCrew, TourProblem
-from scheduling.jobs import plan_tours
+from scheduling.jobs.tours import plan_tours
 from scheduling.solver.warm import compile_tours
 
 console = Console()

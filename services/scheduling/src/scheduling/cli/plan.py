@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from wanderamt.kernel.refusal import Refusal
 
-from scheduling import jobs
 from scheduling.domain.touring import TourAnswer, TourProblem, check
+from scheduling.jobs.tours import plan_tours
 
 SHOWN = 10
 
@@ -80,4 +80,4 @@ def _searched(problem: TourProblem, seconds: float, iterations: int | None) -> T
             bar.update(task, completed=share, found=f"score {score:g} of at most {bound:g}")
             return True
 
-        return jobs.plan_tours(problem, seconds=seconds, iterations=iterations, told=told)
+        return plan_tours(problem, seconds=seconds, iterations=iterations, told=told)

@@ -1,4 +1,7 @@
-"""Slow work of scheduling: planning. It burns CPU in a process of its own and holds no transaction."""
+"""Plans are made by a process of their own: it burns CPU and is killed when nobody wants its plan.
+
+Kept true: the service itself loads no solver, which would take a second and a hundred megabytes of every start.
+"""
 
 import asyncio
 import sys
@@ -9,10 +12,6 @@ from uuid import UUID
 import structlog
 
 from scheduling.domain.planmaking import MADE, ORDER, Failed, Made, Order
-from scheduling.domain.touring import TourAnswer, TourProblem
-from scheduling.solver.tours.search import Limits
-from scheduling.solver.tours.search import plan_tours as search_tours
-from scheduling.solver.warm import compile_tours
 
 GRACE_S = 120.0  # beyond the time given: compiling on a new machine, naming, explaining
 LINE_BYTES = 64 * 1024 * 1024
@@ -21,14 +20,6 @@ Note = Callable[[UUID, float, float, float], Awaitable[bool]]
 """(plan, share of the time that is over, worth, bound) → whether it is still wanted."""
 
 log = structlog.get_logger()
-
-
-def plan_tours(
-    problem: TourProblem, *, seconds: float, iterations: int | None, told: Callable[[float, float, float], bool]
-) -> TourAnswer:
-    """In this process. `told` hears of progress and says whether to go on."""
-    compile_tours()
-    return search_tours(problem, Limits(seconds, iterations), told)
 
 
 async def make_plan(claimed: tuple[UUID, Order], *, note: Note) -> Made | Failed:

@@ -1,0 +1,1 @@
+"""Slow work of scheduling: it holds no transaction."""
