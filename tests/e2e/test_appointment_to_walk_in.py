@@ -99,6 +99,18 @@ async def test_at_the_stand_an_appointment_and_walk_ins_are_one_queue(running_sy
         (await http.post(f"/stands/{stand_id}/close")).raise_for_status()
 
 
+async def test_a_city_website_may_book_from_the_citizen_s_browser_but_not_plan(running_system: Any) -> None:
+    url = running_system.url("scheduling")
+    origin = {"Origin": "https://www.linz.example", "Access-Control-Request-Method": "POST"}
+    async with httpx.AsyncClient(base_url=url, timeout=10) as http:
+        asked = origin | {"Access-Control-Request-Headers": "content-type"}
+        allowed = await http.options("/public/appointments/look-up", headers=asked)
+        refused = await http.options("/stands", headers=origin | {"Access-Control-Request-Headers": "authorization"})
+        seen = await http.get("/public/stands", headers={"Origin": "https://www.linz.example"})
+    assert (allowed.status_code, refused.status_code) == (200, 400)
+    assert seen.headers["access-control-allow-origin"] == "*"
+
+
 @pytest.mark.parametrize("feed", ["/calendar.ics", "/calendar/district/Spallerhof.ics", "/calendar/group/Niemand.ics"])
 async def test_calendars_are_open_to_every_program(running_system: Any, feed: str) -> None:
     async with httpx.AsyncClient(base_url=running_system.url("scheduling"), timeout=10) as http:

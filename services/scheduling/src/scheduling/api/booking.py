@@ -30,8 +30,7 @@ from scheduling.handlers import appointments, visiting
 from scheduling.handlers.ground import Ground
 from scheduling.pages.calendar import calendar
 
-OPEN = {"Access-Control-Allow-Origin": "*"}
-FEED = OPEN | {"Cache-Control": "public, max-age=900"}
+FEED = {"Cache-Control": "public, max-age=900"}
 Name = Annotated[str, Path(max_length=100)]
 
 
@@ -130,13 +129,11 @@ def booking_routes(database: Database, ground: Ground, *, client_header: str, pu
 
     @router.get("/public/stands")
     async def stands(
-        response: Response,
         service: Annotated[str, Query(max_length=100)] = "",
         district: Annotated[str, Query(max_length=100)] = "",
         group: Annotated[str, Query(max_length=100)] = "",
     ) -> list[PublicStand]:
         """Stands one may come to, the next first. Empty: nothing is planned for this choice."""
-        response.headers.update(OPEN)
         async with database.work() as work:
             found = await visiting.shown(work, service=service, district=district, group=group)
         return [_public(one, ground) for one in found.stands]
@@ -146,16 +143,14 @@ def booking_routes(database: Database, ground: Ground, *, client_header: str, pu
         stand_id: UUID, service: Annotated[str, Query(max_length=100)], response: Response
     ) -> list[datetime]:
         """When an appointment for a service could begin. Empty: all is taken, or it is not offered there."""
-        response.headers.update(OPEN)
         async with database.work() as work:
             stand, _ = told(await visiting.look_at(StandId(stand_id), work))
             offered = service in stand.plan.services
             return await appointments.free_times(stand, service, work, ground=ground) if offered else []
 
     @router.post("/public/stands/{stand_id}/holds", status_code=201)
-    async def hold(request: Request, stand_id: UUID, order: HoldIn, response: Response) -> HoldOut:
+    async def hold(request: Request, stand_id: UUID, order: HoldIn) -> HoldOut:
         """Keeps a time for some minutes."""
-        response.headers.update(OPEN)
         place = asked_from(request, client_header)
         async with database.work() as work:
             one = told(
@@ -166,9 +161,8 @@ def booking_routes(database: Database, ground: Ground, *, client_header: str, pu
         return HoldOut(hold_id=one.id, starts_at=one.starts_at, ends_at=one.ends_at, hold_until=one.hold_until)
 
     @router.post("/public/holds/{hold_id}/confirm", status_code=201)
-    async def confirm(hold_id: UUID, order: ConfirmIn, response: Response) -> AppointmentOut:
+    async def confirm(hold_id: UUID, order: ConfirmIn) -> AppointmentOut:
         """Books what was held. The appointment's code is what the citizen calls it by."""
-        response.headers.update(OPEN)
         asked = Ask(order.phone, order.email, order.born.isoformat(), order.consent, order.language)
         person = told(read_person(hold_id, asked, ground))
         async with database.work() as work:
@@ -179,27 +173,24 @@ def booking_routes(database: Database, ground: Ground, *, client_header: str, pu
 
 def _add_mine(router: APIRouter, database: Database, ground: Ground) -> None:
     @router.post("/public/appointments/look-up")
-    async def look_up(order: LookIn, response: Response) -> MineOut:
+    async def look_up(order: LookIn) -> MineOut:
         """Somebody's own appointment. What does not fit is answered alike."""
-        response.headers.update(OPEN)
         async with database.work() as work:
             found = await appointments.look_up(plain_code(order.code), order.born, work, ground=ground)
             ticket = "" if isinstance(found, Refusal) else sign_pass(found.id, ground.sealer.fingerprint, now=work.now)
         return MineOut(appointment=appointment_out(told(found)), ticket=ticket)
 
     @router.post("/public/appointments/move")
-    async def move(order: MoveIn, response: Response) -> AppointmentOut:
+    async def move(order: MoveIn) -> AppointmentOut:
         """To another time, here or at another stand."""
-        response.headers.update(OPEN)
         async with database.work() as work:
             id_ = _holder(order.ticket, ground, work.now)
             moved = await appointments.move_appointment(id_, StandId(order.stand_id), order.starts_at, work)
             return appointment_out(told(moved))
 
     @router.post("/public/appointments/cancel")
-    async def cancel(order: CancelIn, response: Response) -> AppointmentOut:
+    async def cancel(order: CancelIn) -> AppointmentOut:
         """Gives the time to somebody else."""
-        response.headers.update(OPEN)
         async with database.work() as work:
             id_ = _holder(order.ticket, ground, work.now)
             return appointment_out(told(await appointments.cancel_appointment(id_, work, by_citizen=True)))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 from wanderamt.backbone.database import Database
 
 from scheduling.api.booking import booking_routes
@@ -24,6 +25,10 @@ class Public:
 
 
 def add_routes(app: FastAPI, database: Database, ground: Ground, public: Public) -> None:
+    # city websites may ask from the citizen's browser; a token is never taken from another site's page
+    app.add_middleware(
+        CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "POST"], allow_headers=["content-type"]
+    )
     app.include_router(stand_routes(database, ground))
     app.include_router(queue_routes(database, ground))
     app.include_router(planning_routes(database, ground))

@@ -216,10 +216,10 @@ async def book_waiting(work: Work, *, ground: Ground) -> int:
         length = lasts(offer_of(ground.offers, service).minutes)
         one = hold(id_, stand_id, service, at=times[0], length=length, until=work.now + SLOT)
         if await _take(one, work):
-            continue
+            return 0  # taken meanwhile; its slots are locked, so no others may be in this transaction
         outcome = confirm(one, person, place=stand.plan.place, now=work.now)
         if isinstance(outcome, Refusal):
-            continue
+            raise AssertionError(outcome.code)  # what was held in this very transaction can be confirmed
         await appointments.add_appointment(work, outcome.state, holder=None)
         work.emit(*outcome.events, version=outcome.state.version)
         await appointments.end_waiting(work, id_, "booked")
