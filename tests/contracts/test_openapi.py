@@ -17,7 +17,7 @@ from wanderamt_local.field import open_case_entry
 from wanderamt_local.system import SERVICES
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = 20
+EXAMPLES = 15
 CHECKS = (
     "not_a_server_error",
     "status_code_conformance",
