@@ -153,6 +153,7 @@ async def test_a_pause_loses_nothing_and_410_is_a_pause(open_city: Any) -> None:
         assert not partner.heard
         assert (await http.post(f"/subscribers/{subscriber_id}/resume")).status_code == 204
         await city.until(lambda: len(partner.heard) == 5)
+        await city.settled()  # its answers are given
         partner.answers = [410]
         await tell(city, city.issued())
         await city.until(lambda: len(partner.heard) == 6)

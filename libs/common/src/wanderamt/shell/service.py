@@ -28,6 +28,7 @@ from wanderamt.shell.settings import ServiceSettings
 from wanderamt.shell.telemetry import start_logs, start_metrics, start_traces
 
 DRAIN_S = 20
+KEEP_ALIVE_S = 65  # longer than clients and proxies keep theirs, so that none asks over a connection we just closed
 COLLECT_AFTER_OBJECTS = 10_000
 
 log = structlog.get_logger()
@@ -154,6 +155,7 @@ class Service:
             log_level="warning",
             access_log=False,
             timeout_graceful_shutdown=DRAIN_S,
+            timeout_keep_alive=KEEP_ALIVE_S,
         )
         server = _Server(config)
         loop = asyncio.get_running_loop()
