@@ -163,7 +163,7 @@ async def test_what_was_seen_and_what_nobody_served_move_the_forecast(city: Any)
         async with city.database.work() as work:
             found = await planning.forecast("JKU Campus", FIRST, 1, work, ground=city.ground)
         assert not isinstance(found, Refusal)
-        rows, learnt = found
+        rows, learnt, _ = found
         assert learnt.stands == 1
         return sum(row.expected.visits for row in rows if row.service == "active_pass")
 

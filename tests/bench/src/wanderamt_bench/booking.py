@@ -148,7 +148,6 @@ def _some_stand(begin: datetime, chance: Random) -> dict[str, Any]:
 
 
 async def _book(crowd: Crowd, chance: Random) -> None:
-    mine: list[str] = []
     while crowd.on:
         if not crowd.stands:
             await asyncio.sleep(0.05)
@@ -178,7 +177,6 @@ async def _book(crowd: Crowd, chance: Random) -> None:
             await crowd.ask("move", "POST", "/public/appointments/move", json=ticket | to)
         else:
             await crowd.ask("cancel", "POST", "/public/appointments/cancel", json=ticket)
-        mine.append(look["code"])
 
 
 async def _audit(url: str) -> dict[str, int]:

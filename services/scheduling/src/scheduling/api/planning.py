@@ -219,7 +219,7 @@ def _add_demand(router: APIRouter, database: Database, ground: Ground) -> None:
     ) -> ForecastOut:
         """What is to be expected at a place per day, block and service, each with its factors, and how wrong it is."""
         async with database.work() as work:
-            rows, learnt = told(await planning.forecast(place, first_day, days, work, ground=ground))
+            rows, learnt, wrong = told(await planning.forecast(place, first_day, days, work, ground=ground))
         return ForecastOut(
             rows=[
                 ForecastRow(
@@ -232,7 +232,7 @@ def _add_demand(router: APIRouter, database: Database, ground: Ground) -> None:
                 )
                 for one in rows
             ],
-            error=_error(learnt.error),
+            error=_error(wrong),
             learnt_from_stands=learnt.stands,
         )
 

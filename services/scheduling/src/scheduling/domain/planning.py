@@ -165,14 +165,18 @@ def reach(problem: CoverProblem, spot: int, pattern: int, *, weekend: bool, kit:
 
 def worth(problem: CoverProblem, visits: Sequence[Visit]) -> float:
     """As the module says, in plain steps."""
-    missed = [list(cell.wanted) for cell in problem.cells]
-    for visit in visits:
-        for place, cell, shares in _shares(problem, visit):
-            for feature, share in enumerate(shares):
-                missed[place][feature] *= 1 - share
-            del cell
-    caught = sum(sum(cell.wanted) for cell in problem.cells) - sum(map(sum, missed))
+    caught = sum(sum(cell.wanted) for cell in problem.cells) - sum(map(sum, missed(problem, visits)))
     return caught - problem.rules.shortfall * sum(lacks(problem, visits).values())
+
+
+def missed(problem: CoverProblem, visits: Sequence[Visit]) -> list[list[float]]:
+    """What no visit catches, per cell and feature."""
+    left = [list(cell.wanted) for cell in problem.cells]
+    for visit in visits:
+        for cell, shares in shares_of(problem, visit):
+            for feature, share in enumerate(shares):
+                left[cell][feature] *= 1 - share
+    return left
 
 
 def lacks(problem: CoverProblem, visits: Iterable[Visit]) -> dict[str, int]:
@@ -181,13 +185,15 @@ def lacks(problem: CoverProblem, visits: Iterable[Visit]) -> dict[str, int]:
     return {name: least - had[name] for name, least in problem.least.items() if least > had[name]}
 
 
-def _shares(problem: CoverProblem, visit: Visit) -> Iterator[tuple[int, Cell, tuple[float, ...]]]:
+def shares_of(problem: CoverProblem, visit: Visit) -> Iterator[tuple[int, list[float]]]:
+    """Of each cell that is near enough: its place in the list, and per feature the share that the visit catches."""
     weekend = problem.days[visit.day].weekend
     catches = reach(problem, visit.spot, visit.pattern, weekend=weekend, kit=visit.kit)
-    for place, cell in enumerate(problem.cells):
-        close = nearness(problem, problem.spots[visit.spot], cell)
+    spot = problem.spots[visit.spot]
+    for number, cell in enumerate(problem.cells):
+        close = nearness(problem, spot, cell)
         if close > 0:
-            yield place, cell, tuple(close * share for share in catches)
+            yield number, [close * share for share in catches]
 
 
 def broken(problem: CoverProblem, visits: Sequence[Visit]) -> list[str]:

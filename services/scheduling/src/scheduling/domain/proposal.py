@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from scheduling.domain.planning import PATTERNS, Block, CoverProblem, Visit, nearness, reach
+from scheduling.domain.planning import PATTERNS, Block, CoverProblem, Visit, missed, shares_of
 from scheduling.domain.resources import WEEKDAYS, Crew, Kit, Vehicle, skilled
 
 
@@ -138,7 +138,7 @@ class LeftOut:
 
 def explain(problem: CoverProblem, visits: Sequence[Visit]) -> list[Why]:
     """For each visit, in their order."""
-    missed = _missed(problem, visits)
+    left = missed(problem, visits)
     whole = [list(cell.wanted) for cell in problem.cells]
     names = [one.name for one in problem.features]
     visited = {one.spot for one in visits}
@@ -146,46 +146,29 @@ def explain(problem: CoverProblem, visits: Sequence[Visit]) -> list[Why]:
     for visit in visits:
         own = dict.fromkeys(names, 0.0)
         alone = 0.0
-        for cell, shares in _shares(problem, visit):
+        for cell, shares in shares_of(problem, visit):
             for feature, share in enumerate(shares):
-                own[names[feature]] += missed[cell][feature] * share / (1 - share)
+                own[names[feature]] += left[cell][feature] * share / (1 - share)
                 alone += whole[cell][feature] * share
-        other, gain = _runner_up(problem, visit, missed, visited)
+        other, gain = _runner_up(problem, visit, left, visited)
         found.append(Why(own, max(0.0, alone - sum(own.values())), other, gain))
     return found
 
 
 def left_out(problem: CoverProblem, visits: Sequence[Visit], districts: Sequence[str]) -> list[LeftOut]:
     """`districts`: of each cell. The least served first."""
-    missed = _missed(problem, visits)
+    left = missed(problem, visits)
     wanted: dict[str, float] = {}
     without: dict[str, float] = {}
     for place, (cell, district) in enumerate(zip(problem.cells, districts, strict=True)):
         wanted[district] = wanted.get(district, 0.0) + sum(cell.wanted)
-        without[district] = without.get(district, 0.0) + sum(missed[place])
+        without[district] = without.get(district, 0.0) + sum(left[place])
     rows = [LeftOut(one, total, without[one] / total if total else 0.0) for one, total in wanted.items()]
     return sorted(rows, key=lambda row: (-row.share, row.district))
 
 
-def _missed(problem: CoverProblem, visits: Sequence[Visit]) -> list[list[float]]:
-    missed = [list(cell.wanted) for cell in problem.cells]
-    for visit in visits:
-        for cell, shares in _shares(problem, visit):
-            for feature, share in enumerate(shares):
-                missed[cell][feature] *= 1 - share
-    return missed
-
-
-def _shares(problem: CoverProblem, visit: Visit) -> list[tuple[int, list[float]]]:
-    weekend = problem.days[visit.day].weekend
-    catches = reach(problem, visit.spot, visit.pattern, weekend=weekend, kit=visit.kit)
-    spot = problem.spots[visit.spot]
-    near = ((cell, nearness(problem, spot, home)) for cell, home in enumerate(problem.cells))
-    return [(cell, [close * share for share in catches]) for cell, close in near if close > 0]
-
-
 def _runner_up(
-    problem: CoverProblem, visit: Visit, missed: list[list[float]], visited: set[int]
+    problem: CoverProblem, visit: Visit, left: list[list[float]], visited: set[int]
 ) -> tuple[str | None, float]:
     """The best other place that is open then and not visited at all, with what it would serve beside the plan."""
     best, name = 0.0, None
@@ -195,8 +178,8 @@ def _runner_up(
             continue
         other = Visit(number, visit.day, visit.pattern, visit.kit)
         gain = sum(
-            missed[cell][feature] * share
-            for cell, shares in _shares(problem, other)
+            left[cell][feature] * share
+            for cell, shares in shares_of(problem, other)
             for feature, share in enumerate(shares)
         )
         if gain > best:

@@ -5,7 +5,7 @@ Kept true: a stand of a series is at the same time of the day before and after t
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -40,7 +40,7 @@ def holiday(day: date, language: str = "de") -> str:
 
 def occurrences(rule: str, first: datetime, last: datetime, zone: ZoneInfo) -> list[Occurrence] | Refusal:
     """`rule`: an RRULE that ends; `first`, `last`: begin and end of the first stand."""
-    begin, lasts = first.astimezone(zone).replace(tzinfo=None), last.astimezone(zone) - first.astimezone(zone)
+    begin, end = (one.astimezone(zone).replace(tzinfo=None) for one in (first, last))
     text = rule.removeprefix("RRULE:")
     if "\n" in text or not {"COUNT", "UNTIL"} & {part.split("=")[0].upper() for part in text.split(";")}:
         return BAD_RULE
@@ -50,8 +50,10 @@ def occurrences(rule: str, first: datetime, last: datetime, zone: ZoneInfo) -> l
         return BAD_RULE
     if not found or len(found) > MOST:
         return BAD_RULE
-    wall = (last.astimezone(zone).replace(tzinfo=None) - begin) or lasts
-    return [Occurrence(at.replace(tzinfo=zone), (at + wall).replace(tzinfo=zone), holiday(at.date())) for at in found]
+    return [
+        Occurrence(at.replace(tzinfo=zone), (at + (end - begin)).replace(tzinfo=zone), holiday(at.date()))
+        for at in found
+    ]
 
 
 def _first(rule: Iterator[datetime]) -> Iterator[datetime]:
@@ -65,10 +67,3 @@ def _naive(text: str) -> str:
     """UNTIL as a time of the wall: the rule is walked through without a zone."""
     parts = [part.removesuffix("Z") if part.upper().startswith("UNTIL=") else part for part in text.split(";")]
     return ";".join(parts)
-
-
-def days_between(first: date, last: date) -> Iterator[date]:
-    day = first
-    while day <= last:
-        yield day
-        day += timedelta(days=1)

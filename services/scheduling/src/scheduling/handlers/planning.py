@@ -4,6 +4,7 @@ Kept true: a plan is made from what is in the database when it is asked for, kep
 planned stands, each by the same guard as any other, so whatever has changed since is refused and named.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -35,9 +36,14 @@ BUSY_HOURS = 3.0  # of a block, in a forecast
 
 @dataclass(frozen=True, slots=True)
 class Learnt:
+    """`rows`: what the model was learnt from."""
+
     model: Model
-    error: Error
-    stands: int
+    rows: Sequence[Seen]
+
+    @property
+    def stands(self) -> int:
+        return len({row.stand_id for row in self.rows})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,24 +57,25 @@ class Row:
     expected: Expected
 
 
-async def learn(work: Work, *, ground: Ground) -> Learnt:
-    rows = await _seen(work, ground)
+async def learn(means: Means, work: Work, *, ground: Ground) -> Learnt:
+    """Fitting takes a second where there is much to learn from: not in the loop that answers citizens."""
+    rows = await _seen(means, work, ground)
     extra = await demand.wishes(
         work, since=work.now.date() - timedelta(days=WISHES_DAYS), until=work.now.date() + timedelta(days=WISHES_DAYS)
     )
-    model = _with_wishes(fit(rows, ground.priors), rows, extra)
-    return Learnt(model, error(rows, ground.priors), len({row.stand_id for row in rows}))
+    model = await asyncio.to_thread(fit, rows, ground.priors)
+    return Learnt(_with_wishes(model, rows, extra), rows)
 
 
 async def forecast(
     place: str, first: date, days: int, work: Work, *, ground: Ground
-) -> tuple[list[Row], Learnt] | Refusal:
-    """Per day, block and service at one place."""
+) -> tuple[list[Row], Learnt, Error] | Refusal:
+    """Per day, block and service at one place; and how wrong such forecasts were."""
     means = await _means(work, ground)
     pitch = means.pitches.get(place)
     if not pitch:
         return NO_RESOURCE
-    learnt = await learn(work, ground=ground)
+    learnt = await learn(means, work, ground=ground)
     people = _people(pitch, means)
     rows = [
         Row(place, day, block, service, learnt.model.expected(
@@ -78,7 +85,7 @@ async def forecast(
         for block in Block
         for service in ground.offers
     ]  # fmt: skip
-    return rows, learnt
+    return rows, learnt, await asyncio.to_thread(error, learnt.rows, ground.priors)
 
 
 async def ask_plan(plan_id: UUID, wanted: Wanted, work: Work, *, ground: Ground) -> KeptPlan | Refusal:
@@ -155,12 +162,12 @@ async def record_plan(job: MakePlan, outcome: Made | Failed | Expired, work: Wor
 
 
 async def _order(wanted: Wanted, gone: Stand | None, work: Work, ground: Ground) -> Order | Refusal:
-    learnt = await learn(work, ground=ground)
+    means = await _means(work, ground)
+    learnt = await learn(means, work, ground=ground)
     first = wanted.first_day
     begin = _midnight(first - timedelta(days=7), ground)  # who has worked that week already
     end = _midnight(first + timedelta(days=wanted.days + 7), ground)
     there = await stands.stands_between(work, since=begin, until=end, limit=MOST_STANDS)
-    means = await _means(work, ground)
     return build(wanted, means, learnt.model, there, zone=ground.zone, gone=gone)
 
 
@@ -176,7 +183,7 @@ async def _means(work: Work, ground: Ground) -> Means:
     )
 
 
-async def _seen(work: Work, ground: Ground) -> list[Seen]:
+async def _seen(means: Means, work: Work, ground: Ground) -> list[Seen]:
     """Every service a stand offered in every block it was open in: that nobody came counts, too."""
     since = work.now - LEARN_DAYS
     over = [
@@ -189,7 +196,6 @@ async def _seen(work: Work, ground: Ground) -> list[Seen]:
         block = block_of(_midnight(work.now.date(), ground).replace(hour=row["hour"]))
         key = row["stand_id"], block, row["service"]
         came[key] = came.get(key, 0.0) + row["came"]
-    means = await _means(work, ground)
     rows = []
     for stand in over:
         plan = stand.plan

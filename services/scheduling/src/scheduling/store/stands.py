@@ -1,9 +1,8 @@
 """Stands and their resources."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 from wanderamt.backbone.work import Work
@@ -189,14 +188,6 @@ async def stands_of_crew(
         but,
     )
     return [(row["since"], row["until"]) for row in rows]
-
-
-async def places_of(work: Work, stand_ids: Sequence[UUID]) -> dict[UUID, str]:
-    rows = await work.db.fetch(
-        "SELECT s.stand_id, r.name FROM stand s JOIN resource r ON r.resource_id = s.pitch_id WHERE stand_id = ANY($1)",
-        list(stand_ids),
-    )
-    return {row["stand_id"]: row["name"] for row in rows}
 
 
 def _names(plan: Plan) -> dict[Kind, str]:

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from scheduling.domain.planning import CoverProblem, Visit
 from scheduling.solver.cover.search import Limits, greedy_cover, plan_cover
+from scheduling.solver.warm import compile_cover
 
 from wanderamt_bench.planner.audit import audit
 from wanderamt_bench.planner.cities import Size, city
@@ -27,7 +28,7 @@ def planner(
 
     Minutes: the times given, for each city, and a minute for the rest. The first run compiles the solver.
     """
-    _warm()
+    compile_cover()
     rows: list[dict[str, Any]] = []
     for seed in map(int, seeds.split(",")):
         for name, size, times in (("city", Size(), seconds.split(",")), ("small", SMALL, ["12"])):
@@ -42,11 +43,6 @@ def planner(
     out.write_text(json.dumps(rows, indent=1) + "\n")
     _into_bench(rows, out.parent / "bench.json")
     console.print(f"Numbers: {out}, {out.parent / 'bench.json'}")
-
-
-def _warm() -> None:
-    tiny = city(0, Size(sites=4, days=7, crews=1, vehicles=1, kits=1))
-    plan_cover(tiny, Limits(1.0, iterations=5))
 
 
 def _one(name: str, seed: int, problem: CoverProblem, base: float, seconds: float) -> dict[str, Any]:
