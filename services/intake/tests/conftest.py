@@ -155,6 +155,7 @@ async def desk(make_database: Any, badge: Any, servers: Any, former: Authority) 
         document_key=SecretStr(badge.secrets.document_key),
         document_certificate=badge.secrets.document_certificate,
         assertion_key=SecretStr(badge.secrets.assertion_key),
+        session_key=SecretStr(badge.secrets.session_key),
         former_certificates=former.trust.pem,
     )
     service = build(settings)

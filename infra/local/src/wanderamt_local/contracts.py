@@ -77,6 +77,7 @@ def _keys(secrets: Secrets) -> dict[str, str]:
         "WANDERAMT_SEALING_KEY": secrets.sealing_key,
         "WANDERAMT_DOCUMENT_KEY": secrets.document_key,
         "WANDERAMT_ASSERTION_KEY": secrets.assertion_key,
+        "WANDERAMT_SESSION_KEY": secrets.session_key,
         "WANDERAMT_DOCUMENT_CERTIFICATE": secrets.document_certificate,
     }
 

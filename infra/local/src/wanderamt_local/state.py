@@ -48,6 +48,7 @@ class Secrets:
     document_key: str
     document_certificate: str
     assertion_key: str
+    session_key: str
     sftp_key: str
     sftp_key_public: str
     sftp_host_key: str
@@ -68,6 +69,7 @@ class Secrets:
             **dict(zip(("sftp_key", "sftp_key_public"), _ssh_keys(), strict=True)),
             **dict(zip(("sftp_host_key", "sftp_host_key_public"), _ssh_keys(), strict=True)),
             assertion_key=new_master_key(),
+            session_key=new_key_pair()[0],
         )
 
     @classmethod

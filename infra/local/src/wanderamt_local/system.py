@@ -55,12 +55,15 @@ class System:
         kafka, postgres = await self.start_servers()
         self.kafka, self.postgres = kafka, postgres
         self.say(f"Kafka is up ({kafka.how}), PostgreSQL is up ({postgres.how})")
-        names = (*SERVICES, *REGISTERS, "dogs-sftp", "sms", "smpp", "smtp")
+        names = (*SERVICES, *REGISTERS, "dogs-sftp", "sms", "smpp", "smtp", "sign-in")
         self.ports = {name: free_port() for name in names}
         for name in SERVICES:
             await postgres.create_database(self.database(name))
         await asyncio.gather(
-            *map(self._start_register, REGISTERS), self._start_messengers(), *map(self._start_service, SERVICES)
+            *map(self._start_register, REGISTERS),
+            self._start_messengers(),
+            self._start_sign_in(),
+            *map(self._start_service, SERVICES),
         )
         (self.state.folder / "urls.json").write_text(json.dumps(self.urls(), indent=2))
         self.say("all services are ready")
@@ -85,6 +88,8 @@ class System:
         assert self.kafka and self.postgres  # noqa: S101, PT018 -- asked for after start alone
         return {
             **{name: self.url(name) for name in SERVICES},
+            "crew's app": f"{self.url('intake')}/field/",
+            "sign-in": self.url("sign-in"),
             **{f"{name} simulator": f"{self.url(name)}/_simulator" for name in REGISTERS},
             **{f"{name} simulator": self.knobs(name) for name in ("gate", "smsc", "post")},
             "kafka": self.kafka.bootstrap_servers,
@@ -136,6 +141,8 @@ class System:
             "WANDERAMT_DOCUMENT_CERTIFICATE": secrets.document_certificate,
             "WANDERAMT_TRACE_FOLDER": str(self.state.sub("traces")),
             "WANDERAMT_ASSERTION_KEY": secrets.assertion_key,
+            "WANDERAMT_SESSION_KEY": secrets.session_key,
+            "WANDERAMT_SIGN_IN_URL": self.url("sign-in"),
             "WANDERAMT_BRIDGES": json.dumps(self.bridges()),
             "WANDERAMT_PROVIDERS": json.dumps(self.providers()),
             "WANDERAMT_QUIET_HOURS": "",  # whoever plays with it at night wants to see something
@@ -251,6 +258,22 @@ class System:
                 },
                 log=self._log("message-simulator"),
                 ready=ready,
+            )
+        )
+
+    async def _start_sign_in(self) -> None:
+        """The city's OpenID Connect issuer."""
+        port = self.ports["sign-in"]
+        await self.children.start(
+            Command(
+                name="sign-in",
+                argv=[sys.executable, "-m", "wanderamt_local.sign_in"],
+                env={
+                    "WANDERAMT_SIGN_IN_PRIVATE_KEY": self.state.secrets.token_private_key,
+                    "WANDERAMT_SIGN_IN_PORT": str(port),
+                },
+                log=self._log("sign-in"),
+                ready=lambda: says_ok(f"http://127.0.0.1:{port}/keys"),
             )
         )
 

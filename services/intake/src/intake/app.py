@@ -7,6 +7,7 @@ from wanderamt.backbone.jobs import Lane
 from wanderamt.contracts import RegisterAnswered
 from wanderamt.security.assertions import Voucher
 from wanderamt.security.keys import Sealer
+from wanderamt.security.tokens import TokenSigner
 from wanderamt.shell.service import Ground, Service
 
 from intake import jobs
@@ -15,7 +16,9 @@ from intake.api.bundle import bundle_routes
 from intake.api.cases import case_routes
 from intake.api.changes import change_routes
 from intake.api.conflicts import conflict_routes
+from intake.api.enrolment import FieldSettings, enrolment_routes
 from intake.api.field import field_routes
+from intake.api.field_app import serve_app
 from intake.api.held import held_routes
 from intake.api.numbers import number_routes
 from intake.api.report import report_routes
@@ -38,7 +41,8 @@ NAME = "intake"
 
 def build(settings: Settings | None = None) -> Service:
     settings = settings or Settings()
-    ground = Ground.lay(NAME, "intake", settings)
+    signer = TokenSigner(settings.session_key.get_secret_value())
+    ground = Ground.lay(NAME, "intake", settings, own_tokens=[signer.public_pem])
     sealer = Sealer(settings.sealing_key, voucher=Voucher(settings.assertion_key))
     book = open_book(settings.catalogue_folder)
     authority = Authority.read(settings.authority_code, settings.document_key, settings.document_certificate)
@@ -52,12 +56,20 @@ def build(settings: Settings | None = None) -> Service:
         case_routes,
         conflict_routes,
         held_routes,
-        number_routes,
         till_routes,
         report_routes,
     ):
         ground.http.include_router(routes(ground.database, sealer, book))
+    ground.http.include_router(number_routes(ground.database, authority))
     ground.http.include_router(bundle_routes(ground.database, book, authority))
+    about = FieldSettings(
+        authority=authority.trust.name,
+        issuer=settings.sign_in_url,
+        client_id=settings.sign_in_client,
+        lock_after_s=settings.lock_after_s,
+    )
+    ground.http.include_router(enrolment_routes(ground.database, sealer, signer, trusted, about))
+    serve_app(ground.http, settings.field_app_folder, issuer=settings.sign_in_url)
     ground.http.include_router(verification_routes(ground.database, authority, trusted, readers.read))
     paper = Lane(
         job=IssueDocument,

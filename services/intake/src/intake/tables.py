@@ -42,6 +42,19 @@ class Device(Table, table=True):
     durable_through: int = Field(sa_column=Column(BigInteger, nullable=False, server_default="0"))
     clock_off_s: int | None
     heard_at: datetime | None = Field(sa_column=_time(nullable=True))
+    public_key: str | None
+
+
+class Invitation(Table, table=True):
+    """A code that lets one device in, once. `device_id`: the one that used it."""
+
+    __tablename__ = "invitation"
+    code: bytes = Field(primary_key=True)
+    label: str
+    made_by: str
+    made_at: datetime = Field(sa_column=_time())
+    expires_at: datetime = Field(sa_column=_time())
+    device_id: UUID | None
 
 
 class Entry(Table, table=True):
@@ -172,6 +185,7 @@ class NumberBlock(Table, table=True):
     device_id: UUID
     leased_at: datetime = Field(sa_column=_time())
     returned_at: datetime | None = Field(sa_column=_time(nullable=True))
+    places: list[int] = Field(sa_column=Column(ARRAY(BigInteger), nullable=False))
 
 
 class NumberGone(Table, table=True):
@@ -262,11 +276,14 @@ class AttachmentPiece(Table, table=True):
 
 
 class Document(Table, table=True):
-    """At most one of a case counts; those that were taken back stay."""
+    """At most one of a case counts; those that were taken back stay.
+
+    `beside`: a paper of a stand that came to be known after the office had made its own for the case.
+    """
 
     __tablename__ = "document"
     __table_args__ = (
-        Index("ix_document_valid", "case_id", unique=True, postgresql_where=text("revoked_at IS NULL")),
+        Index("ix_document_valid", "case_id", unique=True, postgresql_where=text("revoked_at IS NULL AND NOT beside")),
         Index("ix_document_taken_back", "status_index", postgresql_where=text("revoked_at IS NOT NULL")),
     )
     document_id: UUID = Field(primary_key=True)
@@ -279,6 +296,7 @@ class Document(Table, table=True):
     sha256: str | None
     pdf: bytes | None
     status_index: int = Field(sa_type=BigInteger, unique=True)
+    beside: bool
 
 
 class Stand(Table, table=True):

@@ -1,7 +1,7 @@
 """Access tokens: signed JWTs (ES256) that name a clerk, their roles and, in the field, the device and the stand.
 
 Kept true: a token is accepted only when signature, issuer, audience and time all hold; `alg` is fixed here, never
-taken from the token.
+taken from the token. One that is bound to a key (`cnf`, RFC 7800) counts with a proof of that key alone.
 """
 
 from dataclasses import dataclass
@@ -31,19 +31,27 @@ WRONG_ROLE = Refusal(
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who speaks. `subject` is the officer's account; `device_id` and `stand_id` are set on tokens for the field."""
+    """Who speaks. `subject` is the officer's account; `device_id` and `stand_id` are set on tokens for the field.
+
+    `bound_to`: thumbprint of the key of which a proof must come with the token; None: whoever has it may use it.
+    """
 
     subject: str
     roles: frozenset[Role]
     device_id: UUID | None = None
     stand_id: UUID | None = None
+    bound_to: str | None = None
 
 
 class TokenSigner:
-    """Makes tokens with the private key (PEM). Stands in for the city's sign-in; services hold the public key only."""
+    """Makes tokens with the private key (PEM): the city's sign-in, and intake for its own field devices."""
 
     def __init__(self, private_pem: str) -> None:
         self._key = ECKey.import_key(private_pem)
+
+    @property
+    def public_pem(self) -> str:
+        return self._key.as_pem(private=False).decode()
 
     def sign(self, caller: Caller, *, audience: str, now: datetime, lifetime: timedelta) -> str:
         claims: dict[str, object] = {
@@ -58,19 +66,29 @@ class TokenSigner:
             claims["device"] = str(caller.device_id)
         if caller.stand_id:
             claims["stand"] = str(caller.stand_id)
+        if caller.bound_to:
+            claims["cnf"] = {"jkt": caller.bound_to}
         return jwt.encode({"alg": ALGORITHM}, claims, self._key, algorithms=[ALGORITHM])
 
 
 class TokenReader:
-    """Checks tokens for one audience (the service's own name) with the public key (PEM)."""
+    """Checks tokens for one audience (the service's own name) with the public keys (PEM) of those who may make them."""
 
-    def __init__(self, public_pem: str, *, audience: str) -> None:
-        self._key = ECKey.import_key(public_pem)
+    def __init__(self, *public_pems: str, audience: str) -> None:
+        self._keys = [ECKey.import_key(pem) for pem in public_pems]
         self._audience = audience
 
     def read(self, token: str, *, now: datetime) -> Caller | Refusal:
+        read: Caller | Refusal = INVALID
+        for key in self._keys:
+            read = self._read(token, key, now=now)
+            if read is not INVALID:
+                return read
+        return read
+
+    def _read(self, token: str, key: ECKey, *, now: datetime) -> Caller | Refusal:
         try:
-            claims = jwt.decode(token, self._key, algorithms=[ALGORITHM]).claims
+            claims = jwt.decode(token, key, algorithms=[ALGORITHM]).claims
             if claims["iss"] != ISSUER or claims["aud"] != self._audience:
                 return INVALID
             if float(claims["exp"]) + LEEWAY_S < now.timestamp():
@@ -80,6 +98,7 @@ class TokenReader:
                 roles=frozenset(Role(role) for role in claims["roles"]),
                 device_id=UUID(claims["device"]) if "device" in claims else None,
                 stand_id=UUID(claims["stand"]) if "stand" in claims else None,
+                bound_to=str(claims["cnf"]["jkt"]) if "cnf" in claims else None,
             )
         except (JoseError, ValueError, KeyError, TypeError, AttributeError):
             return INVALID

@@ -5,6 +5,7 @@ Kept true: every route is made with `door.route` and names the roles it is open 
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, FastAPI, Request, Response
@@ -18,11 +19,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wanderamt.backbone.sources import Sources
 from wanderamt.kernel.refusal import Ground, Refusal
+from wanderamt.security import proofs
 from wanderamt.security.roles import Role
 from wanderamt.security.tokens import MISSING, WRONG_ROLE, Caller, TokenReader
 from wanderamt.shell.examples import complete
 from wanderamt.shell.problems import RESPONSES, Refused, install_problems, render_problem
 
+PROOF = "DPoP"
 MAX_BODY_BYTES = 32 * 1024 * 1024
 
 BODY_TOO_LARGE = Refusal(
@@ -58,9 +61,23 @@ class Gate:
         caller = reader.read(sent.credentials, now=sources.clock())
         if isinstance(caller, Refusal):
             raise Refused(caller)
+        if caller.bound_to and (refusal := _unproven(caller.bound_to, request, sent.credentials, now=sources.clock())):
+            raise Refused(refusal)
         if not caller.roles & self.roles:
             raise Refused(WRONG_ROLE)
         return caller
+
+
+def _unproven(bound_to: str, request: Request, token: str, *, now: datetime) -> Refusal | None:
+    """Why the request does not show that its sender holds the key."""
+    shown = proven_key(request, token, now=now)
+    return shown if isinstance(shown, Refusal) else None if shown == bound_to else proofs.WRONG
+
+
+def proven_key(request: Request, token: str, *, now: datetime) -> str | Refusal:
+    """Thumbprint of the key whose holder made this request with this token, by the header DPoP."""
+    proof = request.headers.get(PROOF, "")
+    return proofs.read_proof(proof, method=request.method, path=request.url.path, token=token, now=now)
 
 
 def only(*roles: Role) -> Any:

@@ -61,11 +61,12 @@ class Ground:
     http: FastAPI
 
     @classmethod
-    def lay(cls, name: str, package: str, settings: ServiceSettings) -> "Ground":
+    def lay(cls, name: str, package: str, settings: ServiceSettings, *, own_tokens: Sequence[str] = ()) -> "Ground":
+        """`own_tokens`: public keys (PEM) of tokens that the service makes itself, beside those of the sign-in."""
         database = Database(
             settings.database_url.get_secret_value(), owner=name, max_connections=settings.database_connections
         )
-        tokens = TokenReader(settings.token_public_key, audience=name)
+        tokens = TokenReader(settings.token_public_key, *own_tokens, audience=name)
         return cls(
             name=name,
             package=package,

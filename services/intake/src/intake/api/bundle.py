@@ -1,14 +1,17 @@
 """The bundle of a stand: everything a device needs to work there without a network, signed, sized, expiring."""
 
 import base64
+import gzip
 import json
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Header, Response
 from pydantic import AwareDatetime, BaseModel, Field
 from wanderamt.backbone.database import Database
 from wanderamt.contracts import case_code
+from wanderamt.kernel.ids import DeviceId
 from wanderamt.security.roles import Role
 from wanderamt.security.tokens import Caller
 from wanderamt.shell.http import only
@@ -17,11 +20,14 @@ from wanderamt.shell.problems import Refused
 from intake.api.numbers import BlockOut, block_out
 from intake.api.outcome import at_stand, told
 from intake.domain.catalogue.book import Book
+from intake.domain.enrolment import CERTIFIED_FOR
+from intake.domain.numbers import Series
 from intake.domain.refusals import NOT_YOUR_STAND
 from intake.handlers.bundle import Bundle, make_bundle
 from intake.handlers.documents import papers_taken_back
 from intake.proof.authority import Authority
 from intake.proof.detached import sign_body
+from intake.proof.device import certify
 from intake.proof.stamp import sign_list
 
 SIGNATURE = "X-JWS-Signature"
@@ -54,8 +60,13 @@ class BundleStand(BaseModel):
 
 
 class BundleOut(BaseModel):
-    """`sizes`: bytes of each part. `status_list`: of papers that were taken back, signed; `authority`: certificate."""
+    """`sizes`: bytes of each part. `status_list`: of papers that were taken back, signed; `authority`: certificate.
 
+    `certificate`: base64 of the device's own, with which it may stamp papers until `certified_until` (CWT); empty for a
+    device that was enrolled without a key.
+    """
+
+    device_id: UUID
     stand: BundleStand
     as_of: AwareDatetime
     expires_at: AwareDatetime = Field(description="after it the device must not use the bundle any more")
@@ -64,6 +75,8 @@ class BundleOut(BaseModel):
     number_blocks: list[BlockOut]
     status_list: str = Field(description="base64 of the signed list (CWT)")
     authority: str
+    certificate: str
+    certified_until: AwareDatetime | None
     sizes: dict[str, int]
 
 
@@ -74,24 +87,30 @@ def bundle_routes(database: Database, book: Book, authority: Authority) -> APIRo
     }
 
     @router.get("/stands/{stand_id}/bundle", response_class=Response, responses=described)
-    async def bundle(stand_id: UUID, caller: Caller = only(Role.CLERK)) -> Response:
-        """For the device and the stand of the token. The head X-JWS-Signature signs exactly these bytes."""
+    async def bundle(
+        stand_id: UUID, caller: Caller = only(Role.CLERK), accept_encoding: Annotated[str, Header()] = ""
+    ) -> Response:
+        """For the device and the stand of the token. The head X-JWS-Signature signs exactly these bytes, unpacked."""
         device_id, own = at_stand(caller)
         if own != stand_id:
             raise Refused(NOT_YOUR_STAND)
         async with database.work() as work:
             made = told(await make_bundle(stand_id, device_id, work, book=book))
             listed = sign_list(await papers_taken_back(work), authority)
-        body = _body(made, base64.b64encode(listed).decode(), authority.trust.pem)
-        head = {SIGNATURE: sign_body(body, authority), "Cache-Control": "no-store"}
+        body = _body(made, device_id, base64.b64encode(listed).decode(), authority)
+        head = {SIGNATURE: sign_body(body, authority), "Cache-Control": "no-store", "Vary": "Accept-Encoding"}
+        if "gzip" in accept_encoding:
+            body, head["Content-Encoding"] = gzip.compress(body, 6, mtime=0), "gzip"
         return Response(body, media_type="application/json", headers=head)
 
     return router
 
 
-def _body(made: Bundle, status_list: str, certificate: str) -> bytes:
+def _body(made: Bundle, device_id: DeviceId, status_list: str, authority: Authority) -> bytes:
     """Keys in order, no blanks: the same bundle is the same bytes."""
+    until = made.as_of + CERTIFIED_FOR if made.key else None
     out = BundleOut(
+        device_id=device_id,
         stand=BundleStand(
             stand_id=made.stand.id,
             place=made.stand.place,
@@ -108,14 +127,24 @@ def _body(made: Bundle, status_list: str, certificate: str) -> bytes:
             ServiceOut(service=one.service, version=one.version, edition=one.edition.model_dump(mode="json"))
             for one in made.services
         ],
-        number_blocks=[block_out(one) for one in made.blocks],
+        number_blocks=[block_out(one, authority) for one in made.blocks],
         status_list=status_list,
-        authority=certificate,
+        authority=authority.trust.pem,
+        certificate=_certificate(made, device_id, authority, until) if until else "",
+        certified_until=until,
         sizes={},
     )
     whole = out.model_dump(mode="json")
     whole["sizes"] = {part: len(_json(whole[part])) for part in _PARTS}
     return _json(whole)
+
+
+def _certificate(made: Bundle, device_id: DeviceId, authority: Authority, until: datetime) -> str:
+    assert made.key  # noqa: S101 -- asked for with one alone
+    papers = [one.block for one in made.blocks if one.block.series is Series.DOCUMENT]
+    key = made.key.public_key
+    token = certify(device_id, key, papers, authority, now=made.as_of, until=until)
+    return base64.b64encode(token).decode()
 
 
 _BOOKED = ("appointment_id", "service", "starts_at", "ends_at", "language")

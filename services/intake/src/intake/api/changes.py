@@ -51,6 +51,7 @@ def change_routes(database: Database, sealer: Sealer, _book: Book) -> APIRouter:
     async def changes(
         cursor: Annotated[str, Query(max_length=200)] = "",
         wait_s: Annotated[float, Query(ge=0, le=MAX_WAIT_S, description="How long to wait for a change.")] = 0,
+        acked: Annotated[int, Query(ge=0, le=2**53, description="The highest device_seq ever answered.")] = 0,
         caller: Caller = only(Role.CLERK),
     ) -> ChangesOut:
         """What changed at the stand of the token since `cursor`. Empty: nothing did while we waited."""
@@ -60,7 +61,9 @@ def change_routes(database: Database, sealer: Sealer, _book: Book) -> APIRouter:
         while True:
             async with database.work() as work:
                 found: Changes = told(
-                    await changes_since(cursor, work, device_id=device_id, stand_id=stand_id, sealer=sealer)
+                    await changes_since(
+                        cursor, work, device_id=device_id, stand_id=stand_id, acked=acked, sealer=sealer
+                    )
                 )
             left = until - loop.time()
             if found.cases or found.reset or left <= 0:

@@ -24,6 +24,7 @@ class ConflictOut(BaseModel):
 
     conflict_id: UUID
     case_id: UUID
+    entry_id: UUID
     device_id: UUID
     name: str
     base: str | int | bool | None
@@ -50,6 +51,7 @@ def conflict_routes(database: Database, sealer: Sealer, book: Book) -> APIRouter
             ConflictOut(
                 conflict_id=one.id,
                 case_id=one.case_id,
+                entry_id=one.entry_id,
                 device_id=one.device_id,
                 name=one.name,
                 noted_at=one.noted_at,

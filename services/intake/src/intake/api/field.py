@@ -20,6 +20,7 @@ from intake.api.outcome import told
 from intake.domain.catalogue.book import Book
 from intake.domain.entry import ENTRY, AnyEntry, UnreadableEntry, read_line, read_value
 from intake.domain.refusals import MALFORMED_BODY, NO_ENTRIES, NOT_ENROLLED, TOO_MANY_ENTRIES
+from intake.handlers.enrolment import has_forgotten
 from intake.handlers.ground import enrol_device, revoke_device
 from intake.handlers.sync import Answer, Sync, take
 from intake.store import devices as device_list
@@ -30,6 +31,10 @@ MAX_ENTRIES = 500
 DeviceTime = Annotated[
     AwareDatetime | None,
     Header(description="What the device's clock says. Recorded to help its owner; nothing is ever ordered by it."),
+]
+AckedThrough = Annotated[
+    int,
+    Header(ge=0, description="The highest device_seq that was ever answered. A server that has fewer was restored."),
 ]
 LINES = "application/x-ndjson"
 
@@ -51,8 +56,11 @@ class EntryResult(BaseModel):
 
 
 class SyncAnswer(BaseModel):
+    """`reset`: the server was restored from a backup and lacks what it once took. Send the last 14 days again."""
+
     results: list[EntryResult]
     server_time: datetime
+    reset: bool = False
 
 
 class DeviceIn(BaseModel):
@@ -141,15 +149,21 @@ def field_routes(database: Database, sealer: Sealer, book: Book) -> APIRouter:
     router = APIRouter()
 
     @router.post("/sync", tags=["field"], openapi_extra=SYNC_BODY, response_model=SyncAnswer)
-    async def sync(request: Request, device_time: DeviceTime = None, caller: Caller = only(Role.CLERK)) -> Response:
+    async def sync(
+        request: Request,
+        device_time: DeviceTime = None,
+        acked_through: AckedThrough = 0,
+        caller: Caller = only(Role.CLERK),
+    ) -> Response:
         """Takes what the crew captured, online or not: one answer per entry, bad ones never hold up good ones."""
         if not caller.device_id:
             raise Refused(NOT_ENROLLED)
         entries = _read_entries(await read_body(request), lines=_media_type(request) == LINES)
         message = Sync(caller, DeviceId(caller.device_id), entries, device_time)
         async with database.work() as work:
+            reset = acked_through > 0 and told(await has_forgotten(acked_through, work, device_id=message.device_id))
             answers = await take(message, work, sealer=sealer, book=book)
-        answer = SyncAnswer(results=[_result(one) for one in told(answers)], server_time=work.now)
+        answer = SyncAnswer(results=[_result(one) for one in told(answers)], server_time=work.now, reset=reset)
         return Response(answer.model_dump_json(), media_type="application/json")  # checked once is enough
 
     @router.post("/devices", tags=["devices"], status_code=201)

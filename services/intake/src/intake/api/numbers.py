@@ -7,16 +7,18 @@ from uuid import UUID
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 from wanderamt.backbone.database import Database
-from wanderamt.security.keys import Sealer
 from wanderamt.security.roles import Role
 from wanderamt.security.tokens import Caller
 from wanderamt.shell.http import only
+from wanderamt.shell.problems import Refused
 
 from intake.api.outcome import at_stand, told
-from intake.domain.catalogue.book import Book
 from intake.domain.numbers import Number, Series
+from intake.domain.refusals import LEASE_FORGED
 from intake.handlers import numbers
 from intake.handlers.numbers import Leased
+from intake.proof.authority import Authority
+from intake.proof.lease import read_lease, sign_lease
 
 Year = Annotated[int, Path(ge=2000, le=2200)]
 
@@ -31,13 +33,30 @@ class LeaseIn(BaseModel):
 
 
 class BlockOut(BaseModel):
-    """`numbers`: those that may still be used, in order, as they are printed."""
+    """`numbers`: those that may still be used, in order, as they are printed; `places`: theirs in the status list.
+
+    `lease`: the same, signed. A device keeps it, and shows it to a server that was restored from a backup.
+    """
 
     block_id: UUID
     series: Series
     leased_at: datetime
     returned_at: datetime | None
     numbers: list[str] = Field(examples=[["UK-2026-0000001-3", "UK-2026-0000002-1"]])
+    places: list[int] = Field(description="Of papers alone; else empty.")
+    lease: str
+
+
+class LeasesIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    leases: list[Annotated[str, Field(max_length=4000)]] = Field(min_length=1, max_length=200)
+
+
+class PutBackOut(BaseModel):
+    """`put_back`: how many blocks had been forgotten."""
+
+    put_back: int
 
 
 class ReturnIn(BaseModel):
@@ -70,7 +89,7 @@ class AccountOut(BaseModel):
     gaps: list[GapOut]
 
 
-def number_routes(database: Database, _sealer: Sealer, _book: Book) -> APIRouter:
+def number_routes(database: Database, authority: Authority) -> APIRouter:
     router = APIRouter(tags=["numbers"])
 
     @router.post("/numbers/blocks", status_code=201)
@@ -81,21 +100,33 @@ def number_routes(database: Database, _sealer: Sealer, _book: Book) -> APIRouter
             leased = await numbers.lease_block(
                 order.block_id, work, series=order.series, device_id=device_id, stand_id=stand_id
             )
-            return block_out(told(leased))
+            return block_out(told(leased), authority)
 
     @router.get("/numbers/blocks")
     async def held(caller: Caller = only(Role.CLERK)) -> list[BlockOut]:
         """The blocks that the device of the token has not given back."""
         device_id, _ = at_stand(caller)
         async with database.work() as work:
-            return [block_out(one) for one in await numbers.held_blocks(work, device_id=device_id)]
+            return [block_out(one, authority) for one in await numbers.held_blocks(work, device_id=device_id)]
 
     @router.post("/numbers/blocks/{block_id}/return")
     async def give_back(block_id: UUID, order: ReturnIn, caller: Caller = only(Role.CLERK)) -> BlockOut:
         """Gives a block back after the device has sent everything. What was not used is void with the reason."""
         device_id, _ = at_stand(caller)
         async with database.work() as work:
-            return block_out(told(await numbers.return_block(block_id, work, reason=order.reason, device_id=device_id)))
+            returned = await numbers.return_block(block_id, work, reason=order.reason, device_id=device_id)
+            return block_out(told(returned), authority)
+
+    @router.post("/numbers/blocks/put-back")
+    async def put_back(order: LeasesIn, caller: Caller = only(Role.CLERK)) -> PutBackOut:
+        """After a restore: what was leased to the device of the token later than the backup was made."""
+        device_id, _ = at_stand(caller)
+        read = [read_lease(lease, authority) for lease in order.leases]
+        leased = [Leased(*one) for one in read if one and one[1].device_id == device_id]
+        if len(leased) < len(read):
+            raise Refused(LEASE_FORGED)
+        async with database.work() as work:
+            return PutBackOut(put_back=told(await numbers.put_back_blocks(leased, work, device_id=device_id)))
 
     @router.post("/numbers/void", status_code=204)
     async def void(order: VoidIn, caller: Caller = only(Role.CLERK)) -> None:
@@ -131,12 +162,15 @@ def number_routes(database: Database, _sealer: Sealer, _book: Book) -> APIRouter
     return router
 
 
-def block_out(leased: Leased) -> BlockOut:
+def block_out(leased: Leased, authority: Authority) -> BlockOut:
     block = leased.block
+    places = [block.place_of(number.serial) for number in leased.left]
     return BlockOut(
         block_id=leased.id,
         series=block.series,
         leased_at=block.leased_at,
         returned_at=block.returned_at,
         numbers=[str(number) for number in leased.left],
+        places=[place for place in places if place is not None],
+        lease=sign_lease(leased.id, block, authority),
     )

@@ -56,6 +56,7 @@ class StandingOut(BaseModel):
     issued_at: datetime
     valid_until: date | None
     as_of: datetime = Field(description="Of the list of papers that were taken back.")
+    given_at_stand: bool = Field(description="Stamped by a device before the office had heard of it.")
 
 
 class Taken:
@@ -156,4 +157,5 @@ def _standing_out(claims: Claims, listed: StatusList, *, now: datetime) -> Stand
         issued_at=claims.issued_at,
         valid_until=claims.valid_until,
         as_of=listed.as_of,
+        given_at_stand=bool(claims.given_by),
     )

@@ -102,6 +102,7 @@ def _show(claims: Claims, stands: Standing, listed: StatusList | None) -> None:
         ("issued at", claims.issued_at.isoformat(timespec="minutes")),
         ("valid until", str(claims.valid_until or "(no end)")),
         ("authority", claims.authority),
+        ("given", "at a stand, before the office had heard of it" if claims.given_by else "by the office"),
         ("list as of", listed.as_of.isoformat(timespec="minutes") if listed else "(no list given)"),
     ):
         table.add_row(name, value)

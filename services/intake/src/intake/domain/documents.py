@@ -34,6 +34,7 @@ class Document:
     """Without `pdf` it is ordered but not made yet. `version`: how many events of it were told.
 
     `status_index`: its place in the status list; given when it is kept for the first time, if not before.
+    `beside`: given at a stand while the office had made one already; both say the same.
     """
 
     id: DocumentId
@@ -46,6 +47,7 @@ class Document:
     issued_at: datetime | None = None
     revoked_at: datetime | None = None
     status_index: int | None = None
+    beside: bool = False
 
 
 def document_number(year: int, serial: int) -> str:
@@ -78,6 +80,8 @@ def revoke(document: Document, *, now: datetime) -> Decision[Document]:
     return Decision(revoked, (event,))
 
 
-def given_provisionally(case_id: CaseId, given: ReceiptGiven, *, now: datetime) -> Document:
-    """A paper that exists on a device's printer alone, as the document it is."""
-    return Document(given.document_id, case_id, given.number, now)
+def given_provisionally(
+    case_id: CaseId, given: ReceiptGiven, *, place: int | None, beside: bool, now: datetime
+) -> Document:
+    """A paper that exists on a device's printer alone, as the document it is. `place`: in the status list."""
+    return Document(given.document_id, case_id, given.number, now, status_index=place, beside=beside)

@@ -48,7 +48,10 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Serials `first` to `last`, both included. `used` and `voided` (with the reason) account for what left it."""
+    """Serials `first` to `last`, both included. `used` and `voided` (with the reason) account for what left it.
+
+    `places`: of each serial in the status list, for numbers of documents; none for the other series.
+    """
 
     series: Series
     year: int
@@ -60,12 +63,17 @@ class Block:
     used: frozenset[int] = frozenset()
     voided: tuple[tuple[int, str], ...] = ()
     returned_at: datetime | None = None
+    places: tuple[int, ...] = ()
 
     def __contains__(self, serial: int) -> bool:
         return self.first <= serial <= self.last
 
     def holds(self, number: Number) -> bool:
         return (number.series, number.year) == (self.series, self.year) and number.serial in self
+
+    def place_of(self, serial: int) -> int | None:
+        """In the status list."""
+        return self.places[serial - self.first] if self.places and serial in self else None
 
     def numbers(self) -> Iterator[Number]:
         return (Number(self.series, self.year, serial) for serial in range(self.first, self.last + 1))
@@ -109,10 +117,11 @@ def lease(
     stand_id: StandId,
     device_id: DeviceId,
     now: datetime,
+    places: tuple[int, ...] = (),
     size: int = BLOCK_SIZE,
 ) -> Block:
     """The next block of the series. The caller holds the series' row, so that no two blocks overlap."""
-    return Block(series, year, next_serial, next_serial + size - 1, stand_id, device_id, now)
+    return Block(series, year, next_serial, next_serial + size - 1, stand_id, device_id, now, places=places)
 
 
 def use(block: Block, serial: int, *, device_id: DeviceId) -> Block | Refusal:

@@ -25,6 +25,7 @@ class Claims:
     """`content`: see `content_hash`. `status_index`: the paper's place in the status list of its authority.
 
     `holder`: name and birth date as printed, so that a genuine stamp on another's paper is seen without network.
+    `given_by`: the device that stamped it at a stand, before the office had heard of it; empty for the office's own.
     """
 
     __pydantic_config__: ClassVar = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")  # bytes in JSON
@@ -35,6 +36,7 @@ class Claims:
     issued_at: datetime
     valid_until: date | None = None
     holder: str = ""
+    given_by: str = ""
 
 
 class Standing(StrEnum):

@@ -230,3 +230,23 @@ STAND_GONE = Refusal("bundle.stand_gone", "This stand is cancelled or over. Sign
 NOT_YOUR_STAND = Refusal(
     "bundle.other_stand", "The token is for another stand. Sign in for this one to load its bundle.", Ground.FORBIDDEN
 )
+
+CODE_UNKNOWN = Refusal(
+    "enrolment.code", "This code is not known or has run out. Ask the operator for a new one.", Ground.NOT_FOUND
+)
+CODE_USED = Refusal(
+    "enrolment.code_used", "Another device has used this code. Ask the operator for a new one.", Ground.CONFLICT
+)
+OTHER_KEY = Refusal(
+    "enrolment.other_key",
+    "This device is known with another key. Ask the operator for a new code and enrol it as a new device.",
+    Ground.CONFLICT,
+)
+NO_SESSION_STAND = Refusal(
+    "session.stand", "This stand is not known, cancelled or over. Choose another one.", Ground.CONFLICT
+)
+LEASE_FORGED = Refusal("number.lease_forged", "This is no lease of ours, or not one of this device.")
+EXPORT_UNREADABLE = Refusal(
+    "export.unreadable", "This is no export of a field device, or not one of this city. Copy the file again."
+)
+KEY_UNREADABLE = Refusal("enrolment.key", "This is no public P-256 key. Let the device make a new one.")

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from joserfc.jwk import ECKey
 from wanderamt.backbone.work import Work
 from wanderamt.contracts import (
     AppointmentBooked,
@@ -23,10 +24,11 @@ from wanderamt.kernel.refusal import Refusal
 
 from intake.domain.catalogue.book import Book, Pinned
 from intake.domain.catalogue.due import VIENNA
+from intake.domain.enrolment import key_of
 from intake.domain.refusals import NO_BUNDLE, STAND_GONE
 from intake.domain.report import Stand
 from intake.handlers.numbers import Leased, held_blocks
-from intake.store import appointments, stands
+from intake.store import appointments, enrolment, stands
 
 MOST = 500
 AFTER = timedelta(hours=24)  # the stand's end, until which a bundle may be used
@@ -37,7 +39,10 @@ AppointmentNews = AppointmentBooked | AppointmentMoved | AppointmentCancelled | 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """`services`: the editions in force on the stand's day, with their forms and prices; `blocks`: of this device."""
+    """`services`: the editions in force on the stand's day, with their forms and prices; `blocks`: of this device.
+
+    `key`: of the device, for its certificate; None for one that was enrolled without.
+    """
 
     stand: Stand
     as_of: datetime
@@ -45,6 +50,7 @@ class Bundle:
     appointments: Sequence[Any]
     services: Sequence[Pinned]
     blocks: Sequence[Leased]
+    key: ECKey | None
 
 
 async def on_appointment(event: AppointmentNews, work: Work) -> None:
@@ -69,6 +75,7 @@ async def make_bundle(stand_id: UUID, device_id: DeviceId, work: Work, *, book: 
         return STAND_GONE
     day = stand.starts_at.astimezone(VIENNA).date()
     offered = [book.on(code, day) for code in await stands.services_of(work, stand.id)]
+    device = await enrolment.find_key(work, device_id)
     expires_at = min(stand.ends_at + AFTER, work.now + LONGEST)
     return Bundle(
         stand,
@@ -77,4 +84,5 @@ async def make_bundle(stand_id: UUID, device_id: DeviceId, work: Work, *, book: 
         await appointments.at_stand(work, stand.id, until=stand.ends_at, limit=MOST),
         [one for one in offered if isinstance(one, Pinned)],
         await held_blocks(work, device_id=device_id),
+        key_of(device) if device and device.public_key else None,
     )

@@ -11,7 +11,7 @@ from wanderamt.security.keys import Sealer
 from intake.domain.changes import Cursor, read_cursor
 from intake.domain.refusals import NOT_ENROLLED
 from intake.handlers.cases import scans_on_devices
-from intake.store import changes, devices
+from intake.store import changes, devices, enrolment
 from intake.store.cases import Filed
 
 PAGE = 200
@@ -32,16 +32,20 @@ class Changes(NamedTuple):
 
 
 async def changes_since(
-    text: str, work: Work, *, device_id: DeviceId, stand_id: StandId, sealer: Sealer
+    text: str, work: Work, *, device_id: DeviceId, stand_id: StandId, acked: int, sealer: Sealer
 ) -> Changes | Refusal:
-    """`text`: the cursor the device was given last; empty, everything of its stand."""
+    """`text`: the cursor the device was given last; empty, everything of its stand.
+
+    `acked`: the highest sequence of its own that it was ever answered. A restore within one database server is seen by
+    it alone.
+    """
     if not await devices.device_enrolled(work, device_id):
         return NOT_ENROLLED
     epoch = await changes.server_epoch(work)
     cursor = read_cursor(text) if text else Cursor(epoch)
     if isinstance(cursor, Refusal):
         return cursor
-    reset = cursor.epoch != epoch
+    reset = cursor.epoch != epoch or await enrolment.last_heard(work, device_id) < acked
     found = await changes.cases_changed_since(work, stand_id, Cursor(epoch) if reset else cursor, sealer, limit=PAGE)
     cases = [filed for filed, _ in found]
     return Changes(

@@ -33,6 +33,8 @@ from intake.store.cases import Filed
 from intake.store.forms import reseal, seal_form
 from intake.store.history import Chapter
 
+VOID = frozenset({CaseState.COMPENSATED, CaseState.WITHDRAWN})
+MADE = frozenset({CaseState.FINAL, CaseState.CLOSED})  # the office has made a paper of its own
 TAKES_BACK = (Compensated, Withdrawn, Reopened)  # a paper of before does not count any more
 
 
@@ -48,16 +50,20 @@ class By(NamedTuple):
 
 @dataclass
 class Filing:
-    """Of one transaction. `turn` what happened, each in its turn; `close` writes all of it in a few statements."""
+    """Of one transaction. `turn` what happened, each in its turn; `close` writes all of it in a few statements.
+
+    `places`: in the status list, of numbers that devices gave to papers.
+    """
 
     work: Work
     sealer: Sealer
     files: dict[CaseId, Filed] = field(default_factory=dict)
+    places: dict[str, int] = field(default_factory=dict)
     _chapters: list[Chapter] = field(default_factory=list)
     _movements: list[Movement] = field(default_factory=list)
     _refunds: list[Refund] = field(default_factory=list)
     _papers: list[Document] = field(default_factory=list)
-    _wanted: list[tuple[Case, str | None]] = field(default_factory=list)
+    _wanted: list[tuple[CaseId, str | None]] = field(default_factory=list)
     _void: set[CaseId] = field(default_factory=set)
     _touched: set[CaseId] = field(default_factory=set)
 
@@ -127,9 +133,18 @@ class Filing:
             if isinstance(one, TAKES_BACK):
                 self._void.add(case.id)
             if isinstance(one, ReceiptGiven):
-                self._papers.append(given_provisionally(case.id, one, now=self.work.now))
+                self._note_receipt(case, one)
             if isinstance(one, Finished):
-                self._wanted.append((case, by.traceparent))
+                self._wanted.append((case.id, by.traceparent))
+
+    def _note_receipt(self, case: Case, given: ReceiptGiven) -> None:
+        """A case that has come to an end without success meanwhile takes the paper back as it is written down."""
+        if case.state in VOID:
+            self._void.add(case.id)
+        finished_now = any(case_id == case.id for case_id, _ in self._wanted)
+        beside = case.state in MADE and not finished_now
+        place = self.places.get(given.number)
+        self._papers.append(given_provisionally(case.id, given, place=place, beside=beside, now=self.work.now))
 
     async def _order_documents(self) -> None:
         """What is taken back first: one paper of a case counts at a time. It may have been given just now."""
@@ -147,10 +162,11 @@ class Filing:
     async def _new_papers(self) -> list[Document]:
         """Ordered under the trace of the entry that finished the case, or under the current one."""
         work = self.work
-        unnumbered = sum(not case.receipt for case, _ in self._wanted)
+        wanted = [(self.files[case_id].case, traceparent) for case_id, traceparent in self._wanted]
+        unnumbered = sum(not case.receipt for case, _ in wanted)
         serials = iter(await documents.next_serials(work, unnumbered) if unnumbered else [])
         ordered = []
-        for case, traceparent in self._wanted:
+        for case, traceparent in wanted:
             with traced("order document", traceparent):
                 document_id = case.receipt.document_id if case.receipt else DocumentId(work.new_id())
                 work.enqueue(IssueDocument(case_id=case.id, document_id=document_id))

@@ -1,5 +1,6 @@
 """Blocks of numbers: leased before a stand, used on it, given back with an account after it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -23,7 +24,7 @@ from intake.domain.numbers import (
     void,
 )
 from intake.domain.refusals import BLOCK_OF_OTHERS, NO_BLOCK, NOT_ENROLLED, NUMBER_NOT_IN_BLOCK, TOO_MANY_BLOCKS
-from intake.store import devices, numbers
+from intake.store import devices, documents, numbers
 from intake.store.numbers import Gone
 
 MAX_BLOCKS = 20  # of one series that a device may hold: a thousand numbers
@@ -55,6 +56,7 @@ async def lease_block(
     if sum(bool(one.left) for one in held if one.block.series is series) >= MAX_BLOCKS:
         return TOO_MANY_BLOCKS
     year = work.now.astimezone(VIENNA).year
+    places = await documents.next_serials(work, BLOCK_SIZE) if series is Series.DOCUMENT else []
     block = lease(
         series,
         year=year,
@@ -62,9 +64,18 @@ async def lease_block(
         stand_id=stand_id,
         device_id=device_id,
         now=work.now,
+        places=tuple(places),
     )
     await numbers.add_block(work, block_id, block)
     return Leased(block_id, block)
+
+
+async def put_back_blocks(leased: Iterable[Leased], work: Work, *, device_id: DeviceId) -> int | Refusal:
+    """After a restore: blocks that were leased later than the backup was made. How many had been forgotten."""
+    if not await devices.device_enrolled(work, device_id):
+        return NOT_ENROLLED
+    back = [await numbers.put_back_block(work, one.id, one.block) for one in leased if one.block.device_id == device_id]
+    return sum(back)
 
 
 async def held_blocks(work: Work, *, device_id: DeviceId) -> list[Leased]:

@@ -269,6 +269,9 @@ class Table:
             if isinstance(used, Refusal):
                 return used
             blocks[block_id] = used
+            place = used.place_of(number.serial)
+            if place is not None:
+                self.filing.places[str(number)] = place
             spent.append(Gone(block_id, number, entry_id=EntryId(entry.entry_id)))
         self.blocks = blocks
         self.spent += spent

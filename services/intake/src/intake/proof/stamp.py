@@ -1,7 +1,7 @@
-"""Stamps and status lists, signed: COSE_Sign1 (RFC 9052) with claims of CWT (RFC 8392), a stamp as text for a QR code.
+"""Stamps and status lists, signed (see intake.proof.cwt), a stamp as text for a QR code.
 
 Kept true: nothing of a stamp is believed before its signature held under the key of a certificate that the verifier
-had before.
+had before, or under that of a device which such a certificate vouches for.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,23 +9,21 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 import base45
-import cbor2
-from cwt import COSE, COSEAlgs, COSEHeaders, COSEKey
-from cwt.exceptions import CWTError
 from wanderamt.kernel.refusal import Refusal
 
 from intake.domain.proof import Claims
 from intake.domain.refusals import LIST_UNREADABLE, STAMP_FORGED, STAMP_OF_OTHERS, STAMP_UNREADABLE
 from intake.domain.status import StatusList, pack, unpack
 from intake.proof.authority import Authority, Trust
+from intake.proof.cwt import EXPIRES, ISSUED, ISSUER, SUBJECT, head_of, sign, verified
+from intake.proof.device import DeviceCertificate, read_certificate
 
 PREFIX = "WA1:"
-MAX_TEXT = 2000  # characters; a stamp has some 300
+MAX_TEXT = 2000  # characters; a stamp has some 300, one of a device some 700
 STAMP, LIST = "application/wanderamt-stamp+cwt", "application/statuslist+cwt"
-# keys of CWT claims; content is private to us
-ISSUER, SUBJECT, EXPIRES, ISSUED = 1, 2, 4, 6
-TYPE = 16  # header of RFC 9596: what kind of token it is, so that none passes for another
+# keys of claims beside those of CWT, and of a header; those below -65536 are private to us
 STATUS, STATUS_LIST, CONTENT, HOLDER = 65535, 65533, -65537, -65538
+KID, DEVICE = 4, -65540
 
 
 def stamp(claims: Claims, authority: Authority) -> str:
@@ -54,9 +52,35 @@ def read_stamp(text: str, trusted: Iterable[Trust]) -> Claims | Refusal:
         token = base45.b45decode(text.removeprefix(PREFIX))
     except ValueError:
         return STAMP_UNREADABLE
+    head = head_of(token)
+    if head is None:
+        return STAMP_UNREADABLE
+    if DEVICE in head:
+        return _read_device_stamp(token, head[DEVICE], trusted)
     body = _verified(token, STAMP, trusted)
-    if isinstance(body, Refusal):
-        return body
+    return body if isinstance(body, Refusal) else _claims(body)
+
+
+def _read_device_stamp(token: bytes, shown: Any, trusted: Iterable[Trust]) -> Claims | Refusal:
+    """Of a paper that was given at a stand. It counts as the device's certificate says, and never further."""
+    if not isinstance(shown, bytes):
+        return STAMP_UNREADABLE
+    certificate = read_certificate(shown, trusted)
+    if not certificate:
+        return STAMP_OF_OTHERS
+    try:
+        body = verified(token, STAMP, certificate.key, b"")
+    except ValueError:
+        return STAMP_UNREADABLE
+    claims = _claims(body, certificate) if body is not None else STAMP_FORGED
+    if isinstance(claims, Refusal):
+        return claims
+    own = claims.authority == certificate.authority
+    allowed = certificate.allows(claims.number, claims.status_index, claims.issued_at)
+    return claims if own and allowed else STAMP_FORGED
+
+
+def _claims(body: Mapping[Any, Any], certificate: DeviceCertificate | None = None) -> Claims | Refusal:
     try:
         return Claims(
             authority=str(body[ISSUER]),
@@ -66,6 +90,7 @@ def read_stamp(text: str, trusted: Iterable[Trust]) -> Claims | Refusal:
             issued_at=datetime.fromtimestamp(body[ISSUED], UTC),
             valid_until=_day(body.get(EXPIRES)),
             holder=str(body.get(HOLDER, "")),
+            given_by=str(certificate.device_id) if certificate else "",
         )
     except (KeyError, TypeError, ValueError, OverflowError):
         return STAMP_UNREADABLE
@@ -93,38 +118,21 @@ def read_list(token: bytes, trusted: Iterable[Trust]) -> StatusList | Refusal:
 
 
 def _sign(body: Mapping[Any, Any], kind: str, authority: Authority) -> bytes:
-    key = COSEKey.new(_cose_key(authority.trust) | {-4: authority.key.private_numbers().private_value.to_bytes(32)})
-    head = {COSEHeaders.ALG: COSEAlgs.ES256, COSEHeaders.KID: authority.trust.key_id, TYPE: kind}
-    signed: bytes = COSE.new().encode(cbor2.dumps(body, canonical=True), key, protected=head)
-    return signed
+    return sign(body, kind, authority.key, authority.trust.key_id)
 
 
 def _verified(token: bytes, kind: str, trusted: Iterable[Trust]) -> Mapping[Any, Any] | Refusal:
-    trust = _named(token, trusted)
-    if isinstance(trust, Refusal):
-        return trust
-    try:
-        head, _, payload = COSE.new().decode_with_headers(token, COSEKey.new(_cose_key(trust)))
-        body = cbor2.loads(payload)
-    except (CWTError, ValueError, TypeError, LookupError, AttributeError):  # of what a flipped bit can make of CBOR
-        return STAMP_FORGED
-    return body if head.get(TYPE) == kind and isinstance(body, dict) else STAMP_UNREADABLE
-
-
-def _named(token: bytes, trusted: Iterable[Trust]) -> Trust | Refusal:
-    """Whose key the token says it was signed with."""
-    try:
-        head = cbor2.loads(cbor2.loads(token).value[0])
-        key_id = head[COSEHeaders.KID]
-    except (ValueError, EOFError, AttributeError, LookupError, TypeError):
+    head = head_of(token)
+    if head is None or KID not in head:
         return STAMP_UNREADABLE
-    return next((one for one in trusted if one.key_id == key_id), STAMP_OF_OTHERS)
-
-
-def _cose_key(trust: Trust) -> dict[int, Any]:
-    """RFC 9053 section 7.1: EC2, P-256."""
-    numbers = trust.key.public_numbers()
-    return {1: 2, 2: trust.key_id, 3: -7, -1: 1, -2: numbers.x.to_bytes(32), -3: numbers.y.to_bytes(32)}
+    trust = next((one for one in trusted if one.key_id == head[KID]), None)
+    if not trust:
+        return STAMP_OF_OTHERS
+    try:
+        body = verified(token, kind, trust.key, trust.key_id)
+    except ValueError:
+        return STAMP_UNREADABLE
+    return STAMP_FORGED if body is None else body
 
 
 def _day(seconds: int | None) -> date | None:

@@ -21,12 +21,13 @@ async def save_documents(work: Work, documents: Sequence[Document]) -> None:
     await work.save(
         """
         INSERT INTO document (document_id, case_id, number, version, ordered_at, issued_at, revoked_at, sha256, pdf,
-                              status_index)
+                              status_index, beside)
         SELECT document_id, case_id, number, version, ordered_at, issued_at, revoked_at, sha256, pdf,
-               coalesce(status_index, nextval('document_serial'))
+               coalesce(status_index, nextval('document_serial')), beside
         FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::int[], $5::timestamptz[], $6::timestamptz[],
-                    $7::timestamptz[], $8::text[], $9::bytea[], $10::bigint[])
-             AS d(document_id, case_id, number, version, ordered_at, issued_at, revoked_at, sha256, pdf, status_index)
+                    $7::timestamptz[], $8::text[], $9::bytea[], $10::bigint[], $11::boolean[])
+             AS d(document_id, case_id, number, version, ordered_at, issued_at, revoked_at, sha256, pdf, status_index,
+                  beside)
         ON CONFLICT (document_id) DO UPDATE
         SET version = excluded.version, issued_at = excluded.issued_at, revoked_at = excluded.revoked_at,
             sha256 = excluded.sha256, pdf = excluded.pdf
@@ -41,6 +42,7 @@ async def save_documents(work: Work, documents: Sequence[Document]) -> None:
         [document.sha256 for document in documents],
         [document.pdf for document in documents],
         [document.status_index for document in documents],
+        [document.beside for document in documents],
     )
 
 
@@ -49,7 +51,7 @@ async def find_order(work: Work, document_id: DocumentId, sealer: Sealer) -> tup
     row = await work.db.fetchrow(
         """
         SELECT c.*, d.document_id, d.number AS document_number, d.version AS document_version, d.ordered_at,
-               d.issued_at, d.revoked_at, d.sha256, d.pdf, d.status_index, coalesce(s.place, '') AS place
+               d.issued_at, d.revoked_at, d.sha256, d.pdf, d.status_index, d.beside, coalesce(s.place, '') AS place
         FROM document d JOIN case_file c USING (case_id) LEFT JOIN stand s USING (stand_id) WHERE document_id = $1
         """,
         document_id,
@@ -84,16 +86,32 @@ async def lock_documents_of_cases(work: Work, case_ids: Iterable[CaseId]) -> lis
 async def find_document_of_case(work: Work, case_id: CaseId) -> Document | None:
     """The one that counts, else the last one that was taken back."""
     row = await work.db.fetchrow(
-        "SELECT * FROM document WHERE case_id = $1 ORDER BY revoked_at DESC NULLS FIRST LIMIT 1", case_id
+        "SELECT * FROM document WHERE case_id = $1 ORDER BY revoked_at DESC NULLS FIRST, beside LIMIT 1", case_id
     )
     return _document(row) if row else None
 
 
 async def status_of_papers(work: Work) -> tuple[list[int], int]:
-    """The places of those that were taken back, and how many places there are."""
-    rows = await work.db.fetch("SELECT status_index FROM document WHERE revoked_at IS NOT NULL")
+    """The places of those that were taken back, and how many places there are.
+
+    A number that was voided, and one that a revoked device has not used, stands on no paper that counts.
+    """
+    rows = await work.db.fetch(
+        """
+        SELECT status_index AS place FROM document WHERE revoked_at IS NOT NULL
+        UNION ALL
+        SELECT b.places[g.serial - b.first + 1] FROM number_gone g JOIN number_block b USING (block_id)
+        WHERE g.reason IS NOT NULL AND cardinality(b.places) > 0
+        UNION ALL
+        SELECT b.places[s - b.first + 1]
+        FROM number_block b JOIN device d USING (device_id) CROSS JOIN generate_series(b.first, b.last) AS s
+        WHERE d.revoked_at IS NOT NULL AND b.returned_at IS NULL AND cardinality(b.places) > 0
+          AND NOT EXISTS (SELECT 1 FROM number_gone g
+                          WHERE (g.series, g.year, g.serial) = (b.series, b.year, s))
+        """
+    )
     last = await work.db.fetchval("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM document_serial")
-    return [row["status_index"] for row in rows], last + 1
+    return [row["place"] for row in rows], last + 1
 
 
 def _document(row: Any) -> Document:
@@ -108,4 +126,5 @@ def _document(row: Any) -> Document:
         issued_at=row["issued_at"],
         revoked_at=row["revoked_at"],
         status_index=row["status_index"],
+        beside=row["beside"],
     )

@@ -47,8 +47,8 @@ async def next_serial(work: Work, series: Series, *, year: int) -> int:
 async def add_block(work: Work, block_id: UUID, block: Block) -> None:
     await work.db.execute(
         """
-        INSERT INTO number_block (block_id, series, year, first, last, stand_id, device_id, leased_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        INSERT INTO number_block (block_id, series, year, first, last, stand_id, device_id, leased_at, places)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         """,
         block_id,
         block.series,
@@ -58,7 +58,38 @@ async def add_block(work: Work, block_id: UUID, block: Block) -> None:
         block.stand_id,
         block.device_id,
         block.leased_at,
+        list(block.places),
     )
+
+
+async def put_back_block(work: Work, block_id: UUID, block: Block) -> bool:
+    """One that a restore has forgotten: none of its numbers nor places is given out again. False when it is here."""
+    await work.db.execute(
+        """
+        INSERT INTO number_series (series, year, next_serial) VALUES ($1, $2, $3 + 1)
+        ON CONFLICT (series, year)
+        DO UPDATE SET next_serial = greatest(number_series.next_serial, excluded.next_serial)
+        """,
+        block.series,
+        block.year,
+        block.last,
+    )
+    if block.places:
+        await work.db.execute(
+            "SELECT setval('document_serial', greatest($1::bigint, (SELECT last_value FROM document_serial)))",
+            max(block.places),
+        )
+    taken = await work.db.fetchval(
+        "SELECT 1 FROM number_block WHERE block_id = $1 OR (series = $2 AND year = $3 AND first = $4)",
+        block_id,
+        block.series,
+        block.year,
+        block.first,
+    )
+    if taken:
+        return False
+    await add_block(work, block_id, block)
+    return True
 
 
 async def lock_block(work: Work, block_id: UUID) -> Block | None:
@@ -144,6 +175,7 @@ async def _blocks(work: Work, rows: Sequence[Any]) -> dict[UUID, Block]:
             used=frozenset(used[row["block_id"]]),
             voided=tuple(voided[row["block_id"]]),
             returned_at=row["returned_at"],
+            places=tuple(row["places"]),
         )
         for row in rows
     }

@@ -41,6 +41,7 @@ class FactDefinition(Part):
     code: Code
     kind: FactKind
     titles: Titles
+    help: Titles | None = Field(None, description="A sentence for whoever is not sure what to answer.")
     choices: dict[Code, Titles] = Field(default_factory=dict, description="For kind choice: what may be answered.")
 
     def takes(self, value: FactValue) -> bool:

@@ -169,7 +169,8 @@ def _changes(case: Case, happening: Happening) -> dict[str, Any]:
         case RegisterConfirmed():
             return {"state": CaseState.OPEN, "request_id": None, "confirmed": True, "reason": "confirmed"}
         case ReceiptGiven():
-            return {"receipt": Receipt(happening.document_id, happening.number)}
+            void = case.state in {CaseState.COMPENSATED, CaseState.WITHDRAWN}  # what is given then counts for nothing
+            return {"receipt": None if void else Receipt(happening.document_id, happening.number)}
         case Paid():
             receipts = (*case.receipts, happening.receipt)
             return {"paid_cents": case.paid_cents + happening.cents, "receipts": receipts, "settled": True}

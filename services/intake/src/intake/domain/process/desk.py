@@ -158,10 +158,13 @@ def pay(case: Case, edition: Edition, paid: Paid) -> Happenings | Refusal:
 
 
 def give_receipt(case: Case, receipt: ReceiptGiven) -> Happenings | Refusal:
-    """A provisional document belongs to a case whose register has not answered yet."""
+    """The citizen has this paper in hand, whatever was heard meanwhile: it is kept, and counts if the case does.
+
+    Before the steps at the desk are done there is nothing to give.
+    """
     if case.receipt:
         return RECEIPT_GIVEN
-    return (receipt,) if case.state is CaseState.PROVISIONAL else RECEIPT_NOT_NEEDED
+    return RECEIPT_NOT_NEEDED if case.state is CaseState.OPEN else (receipt,)
 
 
 def proceed(case: Case, edition: Edition, *, request_id: RequestId, now: datetime) -> Happenings:

@@ -1,0 +1,83 @@
+"""The crew's app as files: whole, compressed beforehand, under a policy that lets in no script but its own."""
+
+from importlib.resources import files
+from os import PathLike, stat_result
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI
+from starlette.datastructures import Headers
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+PATH = "/field"
+NOT_BUILT = "The crew's app is not built here. Run 'make setup', then start the service again.\n"
+
+
+class AppFiles(StaticFiles):
+    """Whoever takes gzip gets the file that lies packed beside."""
+
+    def __init__(self, folder: Path, *, issuer: str) -> None:
+        super().__init__(directory=folder, html=True, check_dir=False)
+        self._folder = folder
+        self._headers = {"Content-Security-Policy": _policy(issuer), **SAFE}
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        if not (self._folder / "index.html").is_file():
+            return PlainTextResponse(NOT_BUILT, 503)
+        response = await super().get_response(path, scope)
+        for name, value in self._headers.items():
+            response.headers[name] = value
+        fixed = path.startswith("assets/")  # their names change with what is in them
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if fixed else "no-cache"
+        return response
+
+    def file_response(
+        self, full_path: "str | PathLike[str]", stat_result: stat_result, scope: Scope, status_code: int = 200
+    ) -> Response:
+        packed = Path(f"{full_path}.gz")
+        if "gzip" not in Headers(scope=scope).get("accept-encoding", "") or not packed.is_file():
+            return super().file_response(full_path, stat_result, scope, status_code)
+        plain: Any = FileResponse(full_path)
+        return FileResponse(
+            packed,
+            status_code,
+            media_type=plain.media_type,
+            headers={"Content-Encoding": "gzip", "Vary": "Accept-Encoding"},
+        )
+
+
+def serve_app(http: FastAPI, folder: Path | None, *, issuer: str) -> None:
+    """`issuer`: where clerks sign in; the one address outside that the app may speak to."""
+    shipped = Path(str(files("intake.pages") / "field"))
+    http.mount(PATH, AppFiles(folder or shipped, issuer=issuer), name="field app")
+
+
+def _policy(issuer: str) -> str:
+    outside = "{0.scheme}://{0.netloc}".format(urlsplit(issuer)) if issuer else ""
+    return "; ".join(
+        (
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "img-src 'self' blob: data:",
+            "media-src 'self' blob:",
+            "font-src 'self'",
+            f"connect-src 'self' {outside}".strip(),
+            "manifest-src 'self'",
+            "worker-src 'self'",
+            "form-action 'none'",
+            "base-uri 'none'",
+            "frame-ancestors 'none'",
+        )
+    )
+
+
+SAFE = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "camera=(self), geolocation=(), microphone=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}

@@ -1,0 +1,54 @@
+"""A lease of numbers as its device holds it: signed, so that a server that has forgotten it takes it back (JWS)."""
+
+import json
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey
+from wanderamt.kernel.ids import DeviceId, StandId
+
+from intake.domain.numbers import Block, Series
+from intake.proof.authority import Authority
+
+ALGORITHM = "ES256"
+TYPE = "wanderamt-lease"
+
+
+def sign_lease(block_id: UUID, block: Block, authority: Authority) -> str:
+    said = {
+        "block_id": str(block_id),
+        "device_id": str(block.device_id),
+        "stand_id": str(block.stand_id),
+        "series": block.series,
+        "year": block.year,
+        "first": block.first,
+        "last": block.last,
+        "places": block.places,
+        "leased_at": block.leased_at.isoformat(),
+    }
+    head = {"alg": ALGORITHM, "typ": TYPE}
+    return jws.serialize_compact(head, json.dumps(said).encode(), ECKey.import_key(authority.key_pem))
+
+
+def read_lease(text: str, authority: Authority) -> tuple[UUID, Block] | None:
+    """None for what the authority has not signed."""
+    try:
+        found = jws.deserialize_compact(text, ECKey.import_key(authority.trust.pem), algorithms=[ALGORITHM])
+        said: dict[str, Any] = json.loads(found.payload)
+        if found.headers().get("typ") != TYPE:
+            return None
+        return UUID(said["block_id"]), Block(
+            Series(said["series"]),
+            int(said["year"]),
+            int(said["first"]),
+            int(said["last"]),
+            StandId(UUID(said["stand_id"])),
+            DeviceId(UUID(said["device_id"])),
+            datetime.fromisoformat(said["leased_at"]),
+            places=tuple(map(int, said["places"])),
+        )
+    except (JoseError, ValueError, KeyError, TypeError):
+        return None
