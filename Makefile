@@ -34,6 +34,12 @@ $(STATE)/compiled: $(STATE)/synced $(wildcard services/scheduling/src/scheduling
 	@$(RUN) python -m scheduling.solver.warm
 	@touch $@
 
+APP := services/intake/field-app
+$(STATE)/field-app: $(STATE)/synced $(shell find $(APP) -type f -not -path '*/node_modules/*' -not -path '*/tests/*')
+	@echo "building the crew's app (half a minute, once)"
+	@$(RUN) wanderamt local field-app
+	@touch $@
+
 $(STATE)/browser: | $(STATE)/synced
 	@command -v chromium || command -v chromium-browser || command -v google-chrome || \
 		(echo "installing Chromium for the tests of pages (apt, once)" && apt-get update -qq && \
@@ -41,7 +47,7 @@ $(STATE)/browser: | $(STATE)/synced
 		(echo "no Chromium, and apt may not install it: install chromium and run again" && exit 1)
 	@touch $@
 
-setup: $(STATE)/fetched $(STATE)/compiled ## Install everything this project needs (other targets do it by themselves)
+setup: $(STATE)/fetched $(STATE)/compiled $(STATE)/field-app ## Install everything this project needs (other targets do it by themselves)
 
 check: $(STATE)/synced ## Say what this machine has, what it lacks, and how to get it
 	@$(RUN) wanderamt local check
@@ -49,13 +55,13 @@ check: $(STATE)/synced ## Say what this machine has, what it lacks, and how to g
 demo: $(STATE)/fetched ## Play a recorded morning through all services (KILL=registry-bridge kills one with -9)
 	@$(RUN) wanderamt local demo $(if $(KILL),--kill $(KILL))
 
-up: $(STATE)/fetched ## Start the whole system, print its URLs, keep it running
+up: $(STATE)/fetched $(STATE)/field-app ## Start the whole system, print its URLs, keep it running
 	@exec .venv/bin/wanderamt local up
 
 down: $(STATE)/synced ## Stop what 'make up' started
 	@$(RUN) wanderamt local down
 
-test: $(STATE)/fetched $(STATE)/browser $(STATE)/compiled ## Run all tests on real Kafka, PostgreSQL and a real browser
+test: $(STATE)/fetched $(STATE)/browser $(STATE)/compiled $(STATE)/field-app ## Run all tests on real Kafka, PostgreSQL and a real browser
 	@$(RUN) pytest $(ARGS)
 
 faults: $(STATE)/fetched ## Break the running system from three seeds and audit it (40 minutes; SEEDS="1 2 3")
@@ -72,6 +78,7 @@ lint: $(STATE)/synced ## Style, types, import rules
 	@$(RUN) ruff format --check .
 	@$(RUN) mypy
 	@$(RUN) lint-imports
+	@$(RUN) wanderamt local field-app --script check
 
 format: $(STATE)/synced ## Mend style
 	@$(RUN) ruff check --fix --quiet . ; $(RUN) ruff format .

@@ -17,6 +17,7 @@ from rich.table import Table
 from wanderamt_local.check import findings
 from wanderamt_local.contracts import broken, derived
 from wanderamt_local.demo.run import run_demo
+from wanderamt_local.field_app import NotBuilt, build_field_app, run_script
 from wanderamt_local.jars import KAFKA, VERAPDF, fetch_jars
 from wanderamt_local.postgres import Unavailable
 from wanderamt_local.processes import NotReady
@@ -49,6 +50,20 @@ def fetch() -> None:
         for program in (KAFKA, VERAPDF):
             fetch_jars(program)
     console.print("the jars are here and are the locked ones")
+
+
+@commands.command("field-app")
+def field_app(
+    out: Annotated[Path | None, typer.Option(help="Another folder than the one intake serves it from.")] = None,
+    script: Annotated[str, typer.Option(help="Run a script of its package.json instead: check, test.")] = "",
+) -> None:
+    """Build the crew's app (TypeScript), with the Node.js of the locked packages."""
+    with _explained():
+        if script:
+            run_script(script)
+        else:
+            build_field_app(out=out)
+    console.print(f"the crew's app: {script or 'build'} is done")
 
 
 @commands.command()
@@ -162,6 +177,6 @@ def _explained() -> Iterator[None]:
     """What this machine lacks is a sentence on the screen, not a traceback."""
     try:
         yield
-    except (Unavailable, NotReady) as error:
+    except (Unavailable, NotReady, NotBuilt) as error:
         console.print(f"[red]{error}[/]", highlight=False)
         sys.exit(2)

@@ -115,14 +115,17 @@ async def give_up_held(entry_id: EntryId, work: Work, *, sealer: Sealer, book: B
 async def _take_readable(sync: Sync, work: Work, sealer: Sealer, book: Book) -> dict[int, Answer]:
     """Answers by the identity of the entry: the same id may stand twice in one request."""
     readable = [entry for entry in sync.entries if not isinstance(entry, UnreadableEntry)]
-    allowed = [entry for entry in readable if entry.stand_id == sync.caller.stand_id]
+    stands = {sync.caller.stand_id}
+    if any(entry.stand_id not in stands for entry in readable):  # what was left over from another day
+        stands |= await devices.stands_of(work, sync.device_id)
+    allowed = [entry for entry in readable if entry.stand_id in stands]
     new = await ledger.take_entries(work, allowed, sync.device_id) if allowed else set()
     known = len(new) < len(allowed)  # an id came before, or twice in this request
     old = await ledger.taken_entries(work, {entry.entry_id for entry in allowed}) if known else {}
     fresh: dict[UUID, AnyEntry] = {}
     answers: dict[int, Answer] = {}
     for entry in readable:
-        if entry.stand_id != sync.caller.stand_id:
+        if entry.stand_id not in stands:
             answers[id(entry)] = Answer(entry.entry_id, Fate.REFUSED, refusal=OTHER_STAND)
         elif entry.entry_id in new and entry.entry_id not in fresh:
             fresh[entry.entry_id] = entry

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import NamedTuple
+from uuid import UUID
 
 from wanderamt.backbone.work import Work
 from wanderamt.kernel.ids import DeviceId
@@ -11,6 +12,12 @@ CLOCK_MOVED_S = 2
 
 async def device_enrolled(work: Work, device_id: DeviceId) -> bool:
     return bool(await work.db.fetchval("SELECT revoked_at IS NULL FROM device WHERE device_id = $1", device_id))
+
+
+async def stands_of(work: Work, device_id: DeviceId) -> set[UUID]:
+    """Where the device has worked: it leased numbers there."""
+    rows = await work.db.fetch("SELECT DISTINCT stand_id FROM number_block WHERE device_id = $1", device_id)
+    return {row["stand_id"] for row in rows}
 
 
 class Device(NamedTuple):

@@ -1,0 +1,45 @@
+// Begins: the clock, the language, the key if it is still held, then the screen, then the sending.
+import { render } from "preact";
+import { App } from "./app.tsx";
+import { windClock } from "./device/clock.ts";
+import { comeBack, keptSettings, settings } from "./device/session.ts";
+import { takeUp } from "./device/vault.ts";
+import { onBlocked } from "./store/db.ts";
+import { keepSending } from "./sync/engine.ts";
+import { chooseLanguage } from "./words/texts.ts";
+
+const LOCK_AFTER_S = 300;
+
+async function start(): Promise<void> {
+  let trouble = "";
+  onBlocked(() => document.body.setAttribute("data-blocked", "other tab"));
+  try {
+    await chooseLanguage();
+    await windClock();
+    await takeUp(((await keptSettings())?.lock_after_s ?? LOCK_AFTER_S) * 1000);
+  } catch {
+    trouble = "error.storage";
+  }
+  try {
+    await comeBack();
+  } catch {
+    trouble = "error.sign_in";
+  }
+  render(<App trouble={trouble} />, document.getElementById("app")!);
+  void settings().catch(() => undefined);
+  keepSending();
+  await worker();
+}
+
+async function worker(): Promise<void> {
+  if (!("serviceWorker" in navigator)) return;
+  let replaced = navigator.serviceWorker.controller !== null;
+  navigator.serviceWorker.addEventListener("controllerchange", () => {
+    if (replaced) location.reload(); // the clerk took the new version
+    replaced = true;
+  });
+  const registration = await navigator.serviceWorker.register("/field/worker.js", { scope: "/field/", type: "module" });
+  setInterval(() => void registration.update().catch(() => undefined), 3600_000);
+}
+
+void start();

@@ -1,0 +1,217 @@
+// The form of a service: made from the catalogue, checked while it is typed, kept while it is typed.
+import { useRef, useState } from "preact/hooks";
+import { now } from "../device/clock.ts";
+import { CONSENT, correct, openCase } from "../stand/desk.ts";
+import { dayOf } from "../stand/fees.ts";
+import { type Wrong, wrongIn } from "../stand/form.ts";
+import type { CaseView, Fact, FactValue, Form } from "../stand/types.ts";
+import { dropDraft, saveDraft } from "../store/outbox.ts";
+import { said, t } from "../words/texts.ts";
+import { Choice, Do, Text } from "./parts.tsx";
+
+export function CaseForm(props: { view: CaseView; correcting: boolean; onDone: (view: CaseView) => void }) {
+  const [form, setForm] = useState<Form>(props.view.form);
+  const [wrong, setWrong] = useState<Wrong>({});
+  const [yearAlone, setYearAlone] = useState(Boolean(props.view.form.applicant.birth_year));
+  const saving = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  const { view } = props;
+  const { edition } = view;
+
+  const change = (part: Partial<Form>) => {
+    const next = { ...form, ...part };
+    setForm(next);
+    clearTimeout(saving.current);
+    if (view.case_seq === 0) saving.current = setTimeout(() => void saveDraft({ ...view, form: next }), 300);
+  };
+  const applicant = (part: Form["applicant"]) => change({ applicant: { ...form.applicant, ...part } });
+  const contact = (part: Form["contact"]) => change({ contact: { ...form.contact, ...part } });
+  const why = (field: string) => (wrong[field] ? t(wrong[field]) : undefined);
+
+  const done = async () => {
+    clearTimeout(saving.current);
+    const found = wrongIn(form, edition, dayOf(now()));
+    setWrong(found);
+    const first = Object.keys(found)[0];
+    if (first) {
+      setTimeout(() => document.getElementById(first.replace("facts.", "fact-"))?.focus());
+      return;
+    }
+    props.onDone(await (props.correcting ? correct(view, form) : openCase(view, form)));
+  };
+
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        document.querySelector<HTMLButtonElement>("[data-testid=form-done]")?.click();
+      }}
+    >
+      <h2>{t("form.person")}</h2>
+      <Text
+        id="given_name"
+        label={t("form.given_name")}
+        help={t("form.name_help")}
+        value={form.applicant.given_name ?? ""}
+        onInput={(given_name) => applicant({ given_name })}
+        wrong={why("given_name")}
+      />
+      <Text
+        id="family_name"
+        label={t("form.family_name")}
+        value={form.applicant.family_name ?? ""}
+        onInput={(family_name) => applicant({ family_name })}
+        wrong={why("family_name")}
+      />
+      {yearAlone ? (
+        <Text
+          id="birth_year"
+          label={t("form.birth_year")}
+          inputMode="numeric"
+          maxLength={4}
+          value={String(form.applicant.birth_year ?? "")}
+          wrong={why("birth_year") ?? why("birth_date")}
+          onInput={(year) => {
+            const { birth_date: _, ...rest } = form.applicant;
+            change({ applicant: { ...rest, birth_year: Number(year) || 0 } });
+          }}
+        />
+      ) : (
+        <Text
+          id="birth_date"
+          label={t("form.birth_date")}
+          type="date"
+          value={form.applicant.birth_date ?? ""}
+          onInput={(birth_date) => applicant({ birth_date })}
+          wrong={why("birth_date")}
+        />
+      )}
+      <label class="option">
+        <input type="checkbox" checked={yearAlone} onChange={(event) => setYearAlone(event.currentTarget.checked)} />
+        <span>{t("form.year_alone")}</span>
+      </label>
+
+      {edition.facts.length > 0 && <h2>{t("form.questions")}</h2>}
+      {edition.facts.map((fact) => (
+        <Question
+          key={fact.code}
+          fact={fact}
+          value={form.facts[fact.code]}
+          wrong={why(`facts.${fact.code}`)}
+          onAnswer={(value) => change({ facts: { ...form.facts, [fact.code]: value } })}
+        />
+      ))}
+
+      <h2>{t("form.contact")}</h2>
+      <p class="help">{t("form.contact_help")}</p>
+      <Text
+        id="phone"
+        label={t("form.phone")}
+        type="tel"
+        inputMode="tel"
+        value={form.contact.phone ?? ""}
+        onInput={(phone) => contact({ phone })}
+        wrong={why("phone")}
+      />
+      <Text
+        id="email"
+        label={t("form.email")}
+        type="email"
+        inputMode="email"
+        value={form.contact.email ?? ""}
+        onInput={(email) => contact({ email })}
+        wrong={why("email")}
+      />
+      {(form.contact.phone || form.contact.email) && (
+        <div class="field">
+          <label class="option">
+            <input
+              id="consent"
+              type="checkbox"
+              checked={Boolean(form.contact.consent)}
+              onChange={(event) => contact({ consent: event.currentTarget.checked ? CONSENT : "" })}
+            />
+            <span>{t("consent")}</span>
+          </label>
+          {wrong["consent"] && <p class="wrong">{t(wrong["consent"])}</p>}
+        </div>
+      )}
+      <button class="unseen" type="submit" tabIndex={-1} aria-hidden="true">
+        {t("next")}
+      </button>
+      <Do kind="main" testid="form-done" label={t(props.correcting ? "case.send_again" : "next")} does={done} />
+      {Object.keys(wrong).length > 0 && (
+        <p class="wrong" role="alert">
+          {t("form.wrong", { n: Object.keys(wrong).length })}
+        </p>
+      )}
+      {view.case_seq === 0 && (
+        <Do label={t("form.drop")} does={async () => (await dropDraft(view), (location.hash = "#/queue"))} />
+      )}
+    </form>
+  );
+}
+
+function Question(props: {
+  fact: Fact;
+  value: FactValue | undefined;
+  wrong: string | undefined;
+  onAnswer: (value: FactValue) => void;
+}) {
+  const { fact, value, wrong } = props;
+  const id = `fact-${fact.code}`;
+  const help = fact.help ? said(fact.help) : undefined;
+  switch (fact.kind) {
+    case "choice":
+      return (
+        <Choice
+          id={id}
+          legend={said(fact.titles)}
+          help={help}
+          wrong={wrong}
+          value={value as string | undefined}
+          onChoose={props.onAnswer}
+          options={Object.entries(fact.choices).map(([code, titles]) => ({ value: code, label: said(titles) }))}
+        />
+      );
+    case "yes_no":
+      return (
+        <Choice
+          id={id}
+          legend={said(fact.titles)}
+          help={help}
+          wrong={wrong}
+          value={value === undefined ? undefined : value ? "yes" : "no"}
+          onChoose={(answer) => props.onAnswer(answer === "yes")}
+          options={[
+            { value: "yes", label: t("yes") },
+            { value: "no", label: t("no") },
+          ]}
+        />
+      );
+    case "number":
+      return (
+        <Text
+          id={id}
+          label={said(fact.titles)}
+          help={help}
+          wrong={wrong}
+          inputMode="numeric"
+          maxLength={9}
+          value={value === undefined ? "" : String(value)}
+          onInput={(typed) => props.onAnswer(/^\d+$/.test(typed) ? Number(typed) : "")}
+        />
+      );
+    case "date":
+      return (
+        <Text
+          id={id}
+          label={said(fact.titles)}
+          help={help}
+          wrong={wrong}
+          type="date"
+          value={String(value ?? "")}
+          onInput={props.onAnswer}
+        />
+      );
+  }
+}

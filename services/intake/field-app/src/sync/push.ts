@@ -1,0 +1,132 @@
+// Entries to the office. Kept true: all that waits of one case goes in one request, in its order; an entry is off the
+// list when the office has answered for it and not before; one that is refused holds up no other case.
+import { now } from "../device/clock.ts";
+import type { Session } from "../device/session.ts";
+import { outboxKey } from "../device/vault.ts";
+import { database, type EntryRow, fact, note } from "../store/db.ts";
+import { changed } from "../store/live.ts";
+import { open, textOf } from "../store/sealing.ts";
+import { askJson, NoAnswer, Problem } from "./http.ts";
+import { startOver } from "./pull.ts";
+
+const AT_ONCE = 60;
+const AT_ONCE_BYTES = 256 * 1024;
+
+interface Result {
+  entry_id: string | null;
+  status: "accepted" | "duplicate" | "held" | "conflict" | "refused";
+  problem: { code: string; hint: string; errors: string[] } | null;
+}
+
+/** How many entries were answered. Throws NoAnswer, or a Problem that is about the session and not about an entry. */
+export async function pushEntries(session: Session): Promise<number> {
+  let answered = 0;
+  for (const batch of batches(await waiting())) answered += await push(session, batch);
+  return answered;
+}
+
+async function waiting(): Promise<EntryRow[]> {
+  const rows = await (await database()).getAllFromIndex("entries", "by_seq");
+  return rows.filter((row) => row.state === "device" || row.state === "sent" || row.state === "held");
+}
+
+/** Whole cases, as many as fit; the case that waits longest first. */
+export function batches(rows: EntryRow[]): EntryRow[][] {
+  const cases = new Map<string, EntryRow[]>();
+  for (const row of rows) cases.set(row.case_id, [...(cases.get(row.case_id) ?? []), row]);
+  const out: EntryRow[][] = [];
+  let [count, bytes] = [AT_ONCE, 0];
+  for (const own of cases.values()) {
+    const size = own.reduce((sum, row) => sum + row.sealed.length, 0);
+    if (count + own.length > AT_ONCE || bytes + size > AT_ONCE_BYTES) {
+      out.push([]);
+      [count, bytes] = [0, 0];
+    }
+    out.at(-1)!.push(...own);
+    [count, bytes] = [count + own.length, bytes + size];
+  }
+  return out;
+}
+
+async function push(session: Session, batch: EntryRow[]): Promise<number> {
+  const key = outboxKey();
+  const texts = await Promise.all(
+    batch.map(async (row) => textOf(await open(key, "entries", row.entry_id, row.sealed))),
+  );
+  await mark(batch, (row) => ({ ...row, state: row.state === "device" ? "sent" : row.state, tries: row.tries + 1 }));
+  const acked = (await fact<number>("acked")) ?? 0;
+  try {
+    const told = await askJson<{ results: Result[]; reset: boolean }>("/sync", {
+      method: "POST",
+      token: session.token,
+      body: `{"entries":[${texts.join(",")}]}`,
+      headers: {
+        "Content-Type": "application/json",
+        "Device-Time": new Date().toISOString(),
+        "Acked-Through": `${acked}`,
+      },
+    });
+    if (told.results.length !== batch.length) throw new NoAnswer("not every entry was answered");
+    if (told.reset) {
+      await startOver();
+      throw new NoAnswer("the office was restored");
+    }
+    await take(batch, told.results);
+    return batch.length;
+  } catch (error) {
+    if (!(error instanceof Problem) || error.passes || error.status === 401 || error.status === 403) throw error;
+    return isolate(session, batch, error);
+  }
+}
+
+/** The request as a whole was refused: one of its cases is why. Halved until it stands alone. */
+async function isolate(session: Session, batch: EntryRow[], problem: Problem): Promise<number> {
+  const cases = [...new Set(batch.map((row) => row.case_id))];
+  if (cases.length === 1) {
+    await mark(batch, (row) => ({
+      ...row,
+      state: "refused",
+      code: problem.code,
+      hint: problem.hint,
+      answered_at: now(),
+    }));
+    return batch.length;
+  }
+  const half = new Set(cases.slice(0, cases.length / 2));
+  const first = await push(
+    session,
+    batch.filter((row) => half.has(row.case_id)),
+  );
+  return (
+    first +
+    (await push(
+      session,
+      batch.filter((row) => !half.has(row.case_id)),
+    ))
+  );
+}
+
+async function take(batch: EntryRow[], results: Result[]): Promise<void> {
+  const told = new Map(batch.map((row, at) => [row.entry_id, results[at]!]));
+  await mark(batch, (row) => {
+    const result = told.get(row.entry_id)!;
+    const state = result.status === "duplicate" ? "accepted" : result.status;
+    const errors = result.problem?.errors.join("; ") ?? "";
+    const hint = [result.problem?.hint ?? "", errors].filter(Boolean).join(" ");
+    return { ...row, state, code: result.problem?.code ?? "", hint, answered_at: now() };
+  });
+  const heard = batch.filter((row) => told.get(row.entry_id)!.status !== "refused").map((row) => row.device_seq);
+  await note("acked", Math.max((await fact<number>("acked")) ?? 0, ...heard));
+}
+
+async function mark(batch: EntryRow[], as: (row: EntryRow) => EntryRow): Promise<void> {
+  const tx = (await database()).transaction("entries", "readwrite", { durability: "strict" });
+  await Promise.all(
+    batch.map(async ({ entry_id }) => {
+      const row = await tx.store.get(entry_id);
+      if (row) await tx.store.put(as(row));
+    }),
+  );
+  await tx.done;
+  changed();
+}

@@ -1,0 +1,309 @@
+"""A clerk with a tablet: the crew's app in a real Chromium, behind a network that can be taken away."""
+
+import asyncio
+import io
+import json
+import random
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import httpx
+import pytest
+import pytest_asyncio
+from PIL import Image
+from playwright.async_api import BrowserContext, Page, Playwright, async_playwright
+from uuid_utils.compat import uuid7
+from wanderamt.backbone.sources import utc_now
+from wanderamt.security.roles import Role
+from wanderamt_faults.lossy import Lossy
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+QUIET = [
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+SERVICES = ["registration_confirmation", "dog_registration", "found_property_report", "registration"]
+PIN = "471100"
+DEADLINE_S = 240
+
+
+@dataclass
+class Tablet:
+    """Chromium with a profile of its own, and the network between it and the office."""
+
+    system: Any
+    play: Playwright
+    profile: Path
+    door: Lossy
+    stand_id: UUID = field(default_factory=uuid7)
+    options: dict[str, Any] = field(default_factory=dict)
+    context: BrowserContext | None = None
+    page: Any = None
+    label: str = "Tablet 7"
+    scripts: list[str] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"{self.door.url}/field/"
+
+    async def switch_on(self) -> Page:
+        found = next(filter(None, map(shutil.which, NAMES)), None)
+        assert found, "there is no Chromium: 'make test' installs it with apt where it may, else install it yourself"
+        options = {
+            "viewport": {"width": 820, "height": 1180},
+            "locale": "de-AT",
+            "accept_downloads": True,
+            **self.options,
+        }
+        self.context = await self.play.chromium.launch_persistent_context(
+            str(self.profile), executable_path=found, headless=True, args=QUIET, **options
+        )
+        for script in self.scripts:
+            await self.context.add_init_script(script)
+        return await self.open()
+
+    async def open(self, path: str = "") -> Page:
+        assert self.context
+        self.page = await self.context.new_page()
+        self.page.set_default_timeout(20_000)
+        await self.page.goto(self.url + path)
+        return self.page
+
+    async def switch_off(self) -> None:
+        if self.context:
+            await self.context.close()
+            self.context = None
+
+    async def kill_tab(self) -> None:
+        """The renderer dies, whatever it was doing."""
+        session = await self.context.new_cdp_session(self.page)
+        with_crash = asyncio.create_task(session.send("Page.crash"))
+        await asyncio.sleep(0.05)
+        with_crash.cancel()
+        await self.page.close()
+        await self.open("#/queue")
+
+    async def code(self) -> str:
+        operator = {"Authorization": f"Bearer {self.system.token('o@linz', Role.OPERATOR, audience='intake')}"}
+        async with httpx.AsyncClient(base_url=self.system.url("intake"), headers=operator) as http:
+            return str((await http.post("/devices/codes", json={"label": self.label})).json()["code"])
+
+    async def enrol(self) -> None:
+        await self.page.get_by_label("Code").fill(await self.code())
+        await self.page.get_by_test_id("enrol").click()
+        await self.page.get_by_test_id("sign-in").wait_for()
+
+    async def sign_in(self, clerk: str = "Anna Huber") -> None:
+        await self.page.get_by_test_id("sign-in").click()
+        await self.page.get_by_role("button", name=clerk).click()
+        await self.page.get_by_test_id("begin").wait_for()
+
+    async def begin(self) -> None:
+        await self.page.locator(f"input[name=stand][value='{self.stand_id}']").check()
+        await self.page.get_by_label("PIN (6 Ziffern)").fill(PIN)
+        await self.page.get_by_label("PIN noch einmal").fill(PIN)
+        await self.page.get_by_test_id("begin").click()
+
+    async def load(self) -> None:
+        await self.page.get_by_test_id("load").click()
+        await self.page.get_by_role("link", name="Zum Stand").wait_for()
+
+    async def worker_ready(self) -> None:
+        """The app is on the device, whole: it opens without a network."""
+        await self.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        await self.page.wait_for_function("navigator.serviceWorker.controller !== null")
+
+    async def ready(self) -> None:
+        """From the box to the stand."""
+        await self.switch_on()
+        await self.enrol()
+        await self.sign_in()
+        await self.begin()
+        await self.load()
+        await self.worker_ready()
+        await self.page.get_by_role("link", name="Zum Stand").click()
+        await self.page.get_by_test_id("walk-in").wait_for()
+
+    async def start_case(self, service: str) -> None:
+        await self.page.goto(f"{self.url}#/queue")
+        await self.page.get_by_test_id("walk-in").click()
+        await self.page.locator(f"input[name=service][value={service}]").check()
+        await self.page.get_by_test_id("start").click()
+
+    async def person(self, given: str = "Šemsa", family: str = "Öztürk", *, phone: str = "") -> None:
+        await self.page.locator("#given_name").fill(given)
+        await self.page.locator("#family_name").fill(family)
+        await self.page.locator("#birth_date").fill("1971-12-31")
+        if phone:
+            await self.page.locator("#phone").fill(phone)
+            await self.page.locator("#consent").check()
+
+    async def identify(self) -> None:
+        await self.page.locator("input[name=level][value=photo_id]").check()
+        await self.page.get_by_test_id("identify").click()
+
+    async def give(self) -> None:
+        await self.page.get_by_test_id("give-paper").click()
+        await self.page.get_by_test_id("code").wait_for()
+
+    async def confirmation(self, family: str = "Öztürk", *, phone: str = "") -> str:
+        """A whole confirmation of registration: 4 entries. The text of the code on the paper."""
+        page = self.page
+        await self.start_case("registration_confirmation")
+        await self.person(family=family, phone=phone)
+        await page.locator("input[name=fact-channel][value=spoken]").check()
+        await page.locator("input[name=fact-register_asked][value=central]").check()
+        await page.locator("input[name=fact-recipient_named][value=yes]").check()
+        await page.get_by_test_id("form-done").click()
+        await self.identify()
+        await page.locator("input[name=payment][value=cash]").check()
+        await page.get_by_test_id("pay").click()
+        await self.give()
+        stamp = await page.get_by_test_id("code").get_attribute("data-stamp")
+        await page.get_by_test_id("hand-over").click()
+        await page.get_by_test_id("walk-in").wait_for()
+        return str(stamp)
+
+    async def dog(self, photo: bytes, family: str = "Öztürk") -> None:
+        """A whole dog registration: 5 entries and 2 photos."""
+        page = self.page
+        await self.start_case("dog_registration")
+        await self.person(family=family)
+        await page.locator("#fact-dog_born_on").fill("2026-01-10")
+        await page.locator("#fact-twelve_weeks_on").fill("2026-04-04")
+        await page.locator("input[name=fact-pet_database_shown][value=yes]").check()
+        await page.locator("input[name=fact-large_dog][value=no]").check()
+        await page.get_by_test_id("form-done").click()
+        await self.identify()
+        for left in (2, 1):
+            await page.locator("#photo-file").set_input_files(
+                {"name": "paper.jpg", "mimeType": "image/jpeg", "buffer": photo}
+            )
+            await page.locator("figure").wait_for()
+            await page.get_by_test_id("keep-photo").click()
+            if left == 2:
+                await page.locator(".checks li.good").first.wait_for()
+                await page.locator("figure").wait_for(state="detached")
+        await self.give()
+        await page.get_by_test_id("hand-over").click()
+        await page.get_by_test_id("walk-in").wait_for()
+
+    async def waiting(self) -> int:
+        """What the app says is not at the office."""
+        return int(await self.page.get_by_test_id("not-at-office").get_attribute("data-count"))
+
+    async def all_sent(self, *, deadline_s: float = DEADLINE_S) -> None:
+        async with asyncio.timeout(deadline_s):
+            while await self.waiting():
+                await asyncio.sleep(0.2)
+
+    async def rows(self, store: str) -> list[dict[str, Any]]:
+        """What lies in the browser's database, without what is sealed."""
+        found = await self.page.evaluate(
+            """(store) => new Promise((done, failed) => {
+                const opening = indexedDB.open('wanderamt-field');
+                opening.onerror = () => failed(opening.error);
+                opening.onsuccess = () => {
+                    const all = opening.result.transaction(store).objectStore(store).getAll();
+                    all.onsuccess = () => {
+                        opening.result.close();
+                        done(JSON.stringify(all.result.map(({ sealed, ...row }) => row)));
+                    };
+                };
+            })""",
+            store,
+        )
+        return list(json.loads(found))
+
+    async def sql(self, query: str, *args: object) -> list[Any]:
+        """Of intake's database."""
+        connection = await asyncpg.connect(self.system.env("intake")["WANDERAMT_DATABASE_URL"])
+        try:
+            return list(await connection.fetch(query, *args))
+        finally:
+            await connection.close()
+
+    async def device_id(self) -> UUID:
+        device = await self.page.evaluate(
+            """() => new Promise((done) => {
+                const opening = indexedDB.open('wanderamt-field');
+                opening.onsuccess = () => {
+                    const one = opening.result.transaction('facts').objectStore('facts').get('device');
+                    one.onsuccess = () => { opening.result.close(); done(one.result.device_id); };
+                };
+            })"""
+        )
+        return UUID(device)
+
+
+MakeTablet = Callable[..., Awaitable[Tablet]]
+
+
+@pytest_asyncio.fixture
+async def make_tablet(running_system: Any, tmp_path: Path) -> AsyncIterator[MakeTablet]:
+    """`await make_tablet(seed=1)` → a tablet that is off, before a stand that the office knows."""
+    tablets: list[Tablet] = []
+    async with async_playwright() as play:
+
+        async def make(*, seed: int = 1, **options: Any) -> Tablet:
+            door = Lossy(("127.0.0.1", running_system.ports["intake"]), random.Random(seed))
+            await door.start()
+            tablet = Tablet(running_system, play, tmp_path / f"profile-{len(tablets)}", door, options=options)
+            tablets.append(tablet)
+            await _schedule(running_system, tablet.stand_id)
+            return tablet
+
+        yield make
+        for tablet in tablets:
+            await tablet.switch_off()
+            await tablet.door.stop()
+
+
+@pytest_asyncio.fixture
+async def tablet(make_tablet: MakeTablet) -> Tablet:
+    """At the stand, with everything loaded, and a network."""
+    made = await make_tablet()
+    await made.ready()
+    return made
+
+
+async def _schedule(system: Any, stand_id: UUID) -> None:
+    begin = utc_now() + timedelta(minutes=5)
+    planner = {"Authorization": f"Bearer {system.token('p@linz', Role.PLANNER, audience='scheduling')}"}
+    stand = {
+        "stand_id": str(stand_id),
+        "place": f"Südbahnhofmarkt {str(stand_id)[-4:]}",
+        "district": "Innere Stadt",
+        "starts_at": begin.isoformat(),
+        "ends_at": (begin + timedelta(hours=5)).isoformat(),
+        "crew": f"Team {stand_id}",
+        "vehicle": f"Bus {stand_id}",
+        "kit": f"Koffer {stand_id}",
+        "services": SERVICES,
+        "desks": 2,
+        "walk_in_share": 0.5,
+    }
+    async with httpx.AsyncClient(base_url=system.url("scheduling"), headers=planner, timeout=10) as http:
+        (await http.post("/stands", json=stand)).raise_for_status()
+    clerk = {"Authorization": f"Bearer {system.token('c@linz', Role.CLERK, audience='intake')}"}
+    async with httpx.AsyncClient(base_url=system.url("intake"), headers=clerk, timeout=10) as http, asyncio.timeout(30):
+        while str(stand_id) not in {one["stand_id"] for one in (await http.get("/stands")).json()}:
+            await asyncio.sleep(0.1)
+
+
+@pytest.fixture(scope="session")
+def photo() -> bytes:
+    """A page as a camera takes it: large, and not easy to press together."""
+    grain = Image.effect_noise((2400, 1800), 40).convert("RGB")
+    held = io.BytesIO()
+    grain.save(held, "JPEG", quality=90)
+    return held.getvalue()
