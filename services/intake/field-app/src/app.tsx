@@ -90,7 +90,8 @@ function Screen(props: { place: Place; hash: string }) {
 }
 
 function Head(props: { place: Place }) {
-  const waiting = useLive(countNotAtOffice) ?? 0;
+  const counted = useLive(countNotAtOffice); // undefined: nobody knows yet, and nothing is claimed
+  const waiting = counted ?? 0;
   const phase = useLive(async () => syncStatus().phase);
   const oldest = useLive(async () => Math.min(...(await notAtOffice()).entries.map((row) => row.written_at)));
   const inside = props.place.session && !props.place.locked && !signedIn() && !props.place.revoked;
@@ -100,14 +101,16 @@ function Head(props: { place: Place }) {
         <a class="home" href={props.place.bundle ? "#/queue" : "#/prepare"}>
           Wanderamt
         </a>
-        <a
-          class={`waiting ${waiting ? "some" : "none"}`}
-          href="#/outbox"
-          data-testid="not-at-office"
-          data-count={waiting}
-        >
-          {waiting ? t("head.waiting", { n: waiting }) : t("head.none")}
-        </a>
+        {counted !== undefined && (
+          <a
+            class={`waiting ${waiting ? "some" : "none"}`}
+            href="#/outbox"
+            data-testid="not-at-office"
+            data-count={waiting}
+          >
+            {waiting ? t("head.waiting", { n: waiting }) : t("head.none")}
+          </a>
+        )}
         <button
           type="button"
           lang={spoken() === "de" ? "en" : "de"}

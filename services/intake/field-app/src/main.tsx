@@ -3,6 +3,7 @@ import { render } from "preact";
 import { App } from "./app.tsx";
 import { windClock } from "./device/clock.ts";
 import { comeBack, keptSettings, settings } from "./device/session.ts";
+import { report, watchErrors } from "./device/telemetry.ts";
 import { takeUp } from "./device/vault.ts";
 import { onBlocked } from "./store/db.ts";
 import { keepSending } from "./sync/engine.ts";
@@ -12,6 +13,7 @@ const LOCK_AFTER_S = 300;
 
 async function start(): Promise<void> {
   let trouble = "";
+  watchErrors();
   onBlocked(() => document.body.setAttribute("data-blocked", "other tab"));
   try {
     await chooseLanguage();
@@ -28,6 +30,7 @@ async function start(): Promise<void> {
   render(<App trouble={trouble} />, document.getElementById("app")!);
   void settings().catch(() => undefined);
   keepSending();
+  await report("start", `app.${__VERSION__}`, Math.round(performance.now()));
   await worker();
 }
 

@@ -2,6 +2,7 @@
 import { fact, forget, note } from "../store/db.ts";
 import { bytesOf, fromBase64, toBase64Url } from "../store/sealing.ts";
 import { ask, askJson } from "../sync/http.ts";
+import { now } from "./clock.ts";
 import { device, enrolled, makeDevice } from "./identity.ts";
 import { keep } from "./vault.ts";
 
@@ -126,7 +127,7 @@ export async function comeBack(): Promise<boolean> {
 
 export async function standsToChoose(): Promise<StandInfo[]> {
   const all = await askJson<StandInfo[]>("/stands", { headers: { Authorization: `Bearer ${access}` } });
-  return all.filter((one) => !one.cancelled && Date.parse(one.ends_at) > Date.now() - 24 * 3600_000);
+  return all.filter((one) => !one.cancelled && Date.parse(one.ends_at) > now() - 24 * 3600_000);
 }
 
 /** Begins the session and keeps the outbox key under the PIN. Throws Problem, for a revoked device too. */

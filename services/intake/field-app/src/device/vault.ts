@@ -28,6 +28,7 @@ let lockAfterMs = 300_000;
 let touched = 0;
 
 export class WrongPin extends Error {
+  override name = "WrongPin";
   readonly left: number;
   constructor(left: number) {
     super("wrong pin");

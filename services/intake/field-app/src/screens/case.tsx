@@ -40,7 +40,7 @@ export function Case(props: { session: Session; bundle: Bundle; caseId: string }
   };
   return (
     <Page title={`${view.called} · ${said(view.edition.titles)}`} back="#/queue">
-      <ol class="steps" aria-label={t("case.steps")}>
+      <ol class="steps" aria-label={t("case.steps")} data-stage={stage}>
         {STEPS.filter((one) => needs(view, one)).map((one) => (
           <li key={one} aria-current={one === stage ? "step" : undefined}>
             {t(`stage.${one}`)}

@@ -1,6 +1,7 @@
 // What every screen is made of.
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { reportError } from "../device/telemetry.ts";
 import { onChange } from "../store/live.ts";
 import { Problem } from "../sync/http.ts";
 import { reason, t } from "../words/texts.ts";
@@ -104,7 +105,7 @@ export function Do(props: {
 /** What happened, and what to do next. */
 export function sentence(error: unknown): string {
   if (error instanceof Problem) return reason(error.code, error.hint);
-  const name = error instanceof DOMException ? error.name : error instanceof Error ? error.constructor.name : "";
+  const name = error instanceof Error || error instanceof DOMException ? error.name : "";
   if (name === "QuotaExceededError") return t("error.full");
   const known: Record<string, string> = {
     NoAnswer: "error.no_network",
@@ -115,6 +116,7 @@ export function sentence(error: unknown): string {
   };
   const own = error instanceof Error ? t(error.message) : "";
   if (error instanceof Error && own !== error.message) return own;
+  if (!known[name]) void reportError(error);
   return t(known[name] ?? "error.other", { what: name });
 }
 

@@ -56,7 +56,9 @@ interface Kept {
   packed: number;
 }
 
-export class BundleWrong extends Error {}
+export class BundleWrong extends Error {
+  override name = "BundleWrong";
+}
 
 let open_: { kept: Kept; bundle: Bundle } | null = null;
 

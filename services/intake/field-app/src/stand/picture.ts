@@ -7,7 +7,9 @@ const MOST_BYTES = 700_000;
 const QUALITIES = [0.8, 0.65, 0.5, 0.35];
 const PDF_MOST = 10 * 1024 * 1024;
 
-export class PictureWrong extends Error {}
+export class PictureWrong extends Error {
+  override name = "PictureWrong";
+}
 
 /** JPEG, or a PDF as it is. Throws PictureWrong for what is neither, or too large. */
 export async function capture(source: Blob | HTMLVideoElement): Promise<Captured> {

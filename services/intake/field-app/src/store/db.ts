@@ -1,6 +1,6 @@
 // The device's own database. Kept true: everything about people lies here sealed; counters, states and ids lie open, so
 // that the list "not yet at the office" can be shown to whoever holds the device, locked or not.
-import { type DBSchema, type IDBPDatabase, openDB } from "idb";
+import { type DBSchema, type IDBPDatabase, type IDBPTransaction, openDB, type StoreNames } from "idb";
 
 export type EntryState = "device" | "sent" | "accepted" | "held" | "conflict" | "refused";
 export type Series = "GZ" | "BE" | "UK";
@@ -18,6 +18,7 @@ export interface EntryRow {
   written_at: number; // ms, by the corrected clock
   answered_at: number;
   tries: number;
+  bytes: number; // of what is sealed
   sealed: Uint8Array<ArrayBuffer>; // the entry as it is sent, letter by letter
 }
 
@@ -85,7 +86,7 @@ export interface ReportRow {
 interface Schema extends DBSchema {
   facts: { key: string; value: unknown };
   entries: { key: string; value: EntryRow; indexes: { by_seq: number; by_case: string; by_state: string } };
-  files: { key: string; value: FileRow; indexes: { by_state: string } };
+  files: { key: string; value: FileRow; indexes: { by_state: string; by_case: string } };
   pieces: { key: [string, number]; value: PieceRow };
   cases: { key: string; value: CaseRow };
   blocks: { key: string; value: BlockRow };
@@ -96,7 +97,7 @@ interface Schema extends DBSchema {
 export type Database = IDBPDatabase<Schema>;
 
 export const NAME = "wanderamt-field";
-export const VERSION = 1;
+export const VERSION = 2;
 
 let opened: Promise<Database> | null = null;
 let blockedBy: (() => void) | null = null;
@@ -109,8 +110,9 @@ export function onBlocked(whenBlocked: () => void): void {
 /** Opens anew when the browser has closed it: some do under memory pressure, and every write after would fail. */
 export function database(): Promise<Database> {
   opened ??= openDB<Schema>(NAME, VERSION, {
-    upgrade(db, from) {
+    async upgrade(db, from, _to, tx) {
       if (from < 1) first(db);
+      if (from < 2) await second(db, tx);
     },
     blocked: () => blockedBy?.(),
     blocking: (_old, _now, event) => {
@@ -139,6 +141,15 @@ function first(db: Database): void {
   db.createObjectStore("cases", { keyPath: "case_id" });
   db.createObjectStore("blocks", { keyPath: "block_id" });
   db.createObjectStore("tills", { keyPath: "till_id" });
+}
+
+/** 0.2.0: the app reports on itself, photos are found by case, entries say their size. One transaction: all or nothing. */
+async function second(db: Database, tx: IDBPTransaction<Schema, StoreNames<Schema>[], "versionchange">): Promise<void> {
+  db.createObjectStore("reports", { keyPath: "id", autoIncrement: true });
+  tx.objectStore("files").createIndex("by_case", "case_id");
+  for (let cursor = await tx.objectStore("entries").openCursor(); cursor; cursor = await cursor.continue()) {
+    await cursor.update({ ...cursor.value, bytes: cursor.value.sealed.length });
+  }
 }
 
 export async function fact<T>(name: string): Promise<T | undefined> {

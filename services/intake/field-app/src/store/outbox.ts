@@ -22,6 +22,7 @@ const LOCK = "wanderamt-outbox";
 const STRICT = { durability: "strict" } as const;
 
 export class NoNumbers extends Error {
+  override name = "NoNumbers";
   readonly series: Series;
   constructor(series: Series) {
     super(`no number of ${series} is left`);
@@ -178,10 +179,12 @@ async function entryRow(
     body: one.body,
   };
   const { entry_id, case_id, stand_id, device_seq, case_seq, type } = entry;
+  const sealed = await sealJson(key, "entries", entry_id, entry);
   return {
     ...{ entry_id, case_id, stand_id, device_seq, case_seq, type },
     ...{ state: "device", code: "", hint: "", written_at: now(), answered_at: 0, tries: 0 },
-    sealed: await sealJson(key, "entries", entry_id, entry),
+    bytes: sealed.length,
+    sealed,
   };
 }
 

@@ -5,7 +5,9 @@ const NONCE_BYTES = 12;
 export type Bytes = Uint8Array<ArrayBuffer>;
 export type Store = "entries" | "attachments" | "pieces" | "cases" | "bundle";
 
-export class Unreadable extends Error {}
+export class Unreadable extends Error {
+  override name = "Unreadable";
+}
 
 export async function seal(key: CryptoKey, store: Store, id: string, plain: Bytes): Promise<Bytes> {
   const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));

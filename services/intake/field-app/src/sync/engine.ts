@@ -2,6 +2,7 @@
 // shortens the wait again; a person can always send now.
 
 import { session } from "../device/session.ts";
+import { pushReports, report, reportError } from "../device/telemetry.ts";
 import { hasKey, withdraw } from "../device/vault.ts";
 import { fact, forget, note } from "../store/db.ts";
 import { changed } from "../store/live.ts";
@@ -89,6 +90,7 @@ export async function attempt(): Promise<Phase> {
   set({ phase: "sending" });
   try {
     const phase = await contact();
+    if (status.failures > 3) await report("sync", "sync.back", status.failures);
     set({ phase, failures: 0, why: "" });
     return phase;
   } catch (error) {
@@ -109,6 +111,7 @@ async function contact(): Promise<Phase> {
   await pushFiles(own);
   await pushTills(own);
   await resolveConflicts(own);
+  await pushReports(own);
   await tidy();
   return "idle";
 }
@@ -122,8 +125,9 @@ async function whyNot(error: unknown): Promise<Phase> {
     return "revoked";
   }
   if (error instanceof Problem && error.status === 401) return "expired";
-  if (error instanceof NoAnswer || error instanceof Problem) return "waiting";
-  throw error;
+  if (!(error instanceof NoAnswer)) await report("sync", error instanceof Problem ? error.code : "sync.bug");
+  if (!(error instanceof NoAnswer || error instanceof Problem)) await reportError(error);
+  return "waiting";
 }
 
 function set(change: Partial<Status>): void {

@@ -5,10 +5,13 @@ import { proof } from "../device/identity.ts";
 const TIMEOUT_MS = 20_000;
 
 /** Nobody answered, or the answer was cut: nothing is known of what happened there. The same is sent again. */
-export class NoAnswer extends Error {}
+export class NoAnswer extends Error {
+  override name = "NoAnswer";
+}
 
 /** The office answered with a problem (RFC 9457). */
 export class Problem extends Error {
+  override name = "Problem";
   readonly status: number;
   readonly code: string;
   readonly hint: string;

@@ -37,7 +37,7 @@ export function batches(rows: EntryRow[]): EntryRow[][] {
   const out: EntryRow[][] = [];
   let [count, bytes] = [AT_ONCE, 0];
   for (const own of cases.values()) {
-    const size = own.reduce((sum, row) => sum + row.sealed.length, 0);
+    const size = own.reduce((sum, row) => sum + row.bytes, 0);
     if (count + own.length > AT_ONCE || bytes + size > AT_ONCE_BYTES) {
       out.push([]);
       [count, bytes] = [0, 0];
