@@ -24,14 +24,12 @@ from uuid_utils.compat import uuid7
 from wanderamt.backbone.sources import utc_now
 from wanderamt.security.roles import Role
 from wanderamt_faults.lossy import Lossy
+from wanderamt_local.field import case_entry
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 QUIET = [
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
+    *("--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    *("--no-first-run", "--use-fake-device-for-media-stream"),
 ]
 SERVICES = ["registration_confirmation", "dog_registration", "found_property_report", "registration"]
 PIN = "471100"
@@ -52,6 +50,8 @@ class Tablet:
     page: Any = None
     label: str = "Tablet 7"
     photo: bytes = b""
+    disk_bytes: int = 0
+    disk: Any = None
     scripts: list[str] = field(default_factory=list)
 
     @property
@@ -72,7 +72,15 @@ class Tablet:
         )
         for script in self.scripts:
             await self.context.add_init_script(script)
+        if self.disk_bytes:
+            self.disk = await self.context.new_cdp_session(self.context.pages[0])
+            await self.set_disk(self.disk_bytes)
         return await self.open()
+
+    async def set_disk(self, size: int | None) -> None:
+        """How much the browser gives to the app; None: what it likes. Chromium remembers what it found for 30 s."""
+        wanted = {"origin": self.door.url} | ({"quotaSize": size} if size else {})
+        await self.disk.send("Storage.overrideQuotaForOrigin", wanted)
 
     async def open(self, path: str = "") -> Page:
         assert self.context
@@ -150,9 +158,19 @@ class Tablet:
 
     async def go_on(self, *, family: str = "Öztürk", phone: str = "") -> str:
         """With the case on the screen, wherever it stands, until it is handed over."""
-        stamp = ""
+        stamp = await self.go_on_to_paper(family=family, phone=phone)
+        await self.page.get_by_test_id("hand-over").click()
+        await self.page.get_by_test_id("walk-in").wait_for()
+        return stamp
+
+    async def go_on_until(self, wanted: str) -> None:
+        await self.go_on_to_paper(until=wanted)
+
+    async def go_on_to_paper(self, *, family: str = "Öztürk", phone: str = "", until: str = "") -> str:
         while True:
             stage = await self.page.locator("[data-stage]").get_attribute("data-stage")
+            if stage == until:
+                return ""
             match stage:
                 case "form":
                     await self._fill(family, phone)
@@ -169,10 +187,7 @@ class Tablet:
                     code = self.page.get_by_test_id("code")
                     if not await code.count():
                         await self.page.get_by_test_id("give-paper").click()
-                    stamp = str(await code.get_attribute("data-stamp"))
-                    await self.page.get_by_test_id("hand-over").click()
-                    await self.page.get_by_test_id("walk-in").wait_for()
-                    return stamp
+                    return str(await code.get_attribute("data-stamp"))
             await self.page.locator(f"[data-stage]:not([data-stage={stage}])").wait_for()
 
     async def _fill(self, family: str, phone: str) -> None:
@@ -198,16 +213,18 @@ class Tablet:
         if await page.get_by_test_id("seen").count():
             await page.get_by_test_id("seen").click()
         else:
-            await page.locator("#photo-file").set_input_files(
-                {"name": "paper.jpg", "mimeType": "image/jpeg", "buffer": self.photo}
-            )
-            await page.locator("figure").wait_for()
+            await self.choose_photo()
             await page.get_by_test_id("keep-photo").click()
         await page.wait_for_function(
             "(done) => document.querySelector('[data-stage]')?.dataset.stage !== 'papers' "
             "|| document.querySelectorAll('.checks li.good').length > done",
             arg=done,
         )
+
+    async def choose_photo(self) -> None:
+        picture = {"name": "paper.jpg", "mimeType": "image/jpeg", "buffer": self.photo}
+        await self.page.locator("#photo-file").set_input_files(picture)
+        await self.page.locator("figure").wait_for()
 
     async def finish_begun(self) -> None:
         """Cases that were begun and not handed over, as a killed tab leaves them."""
@@ -249,6 +266,33 @@ class Tablet:
         )
         return list(json.loads(found))
 
+    async def fact(self, name: str) -> Any:
+        """Of the browser's database, as far as JSON can say it."""
+        found = await self.page.evaluate(
+            """(name) => new Promise((done) => {
+                const opening = indexedDB.open('wanderamt-field');
+                opening.onsuccess = () => {
+                    const one = opening.result.transaction('facts').objectStore('facts').get(name);
+                    one.onsuccess = () => { opening.result.close(); done(JSON.stringify(one.result ?? null)); };
+                };
+            })""",
+            name,
+        )
+        return json.loads(found)
+
+    async def put_fact(self, name: str, value: Any) -> None:
+        await self.page.evaluate(
+            """([name, value]) => new Promise((done) => {
+                const opening = indexedDB.open('wanderamt-field');
+                opening.onsuccess = () => {
+                    const tx = opening.result.transaction('facts', 'readwrite');
+                    tx.objectStore('facts').put(value, name);
+                    tx.oncomplete = () => { opening.result.close(); done(); };
+                };
+            })""",
+            [name, value],
+        )
+
     async def sql(self, query: str, *args: object) -> list[Any]:
         """Of intake's database."""
         connection = await asyncpg.connect(self.system.env("intake")["WANDERAMT_DATABASE_URL"])
@@ -258,16 +302,35 @@ class Tablet:
             await connection.close()
 
     async def device_id(self) -> UUID:
-        device = await self.page.evaluate(
-            """() => new Promise((done) => {
-                const opening = indexedDB.open('wanderamt-field');
-                opening.onsuccess = () => {
-                    const one = opening.result.transaction('facts').objectStore('facts').get('device');
-                    one.onsuccess = () => { opening.result.close(); done(one.result.device_id); };
-                };
-            })"""
+        return UUID((await self.fact("device"))["device_id"])
+
+    async def send_now(self) -> None:
+        await self.page.goto(f"{self.url}#/outbox")
+        await self.page.get_by_test_id("send-now").click()
+
+    async def fill_elsewhere(self, case_id: str, body: dict[str, Any]) -> None:
+        """Another device of the stand fills the same case."""
+        device_id = uuid7()
+        token = await self.system.enrol(device_id, self.stand_id, label="Tablet 8")
+        [case] = await self.sql("SELECT version FROM case_file WHERE case_id = $1", UUID(case_id))
+        entry = case_entry(
+            "case.fill", uuid7(), UUID(case_id), self.stand_id, device_seq=1, case_seq=1, captured_at=utc_now(), body=body
         )
-        return UUID(device)
+        headers = {"Authorization": f"Bearer {token}"}
+        async with httpx.AsyncClient(base_url=self.system.url("intake"), headers=headers) as http:
+            reply = await http.post("/sync", json={"entries": [entry | {"base_version": case["version"]}]})
+        assert reply.json()["results"][0]["status"] == "accepted", reply.text
+
+    async def revoke(self, device_id: UUID) -> None:
+        operator = {"Authorization": f"Bearer {self.system.token('o@linz', Role.OPERATOR, audience='intake')}"}
+        async with httpx.AsyncClient(base_url=self.system.url("intake"), headers=operator) as http:
+            (await http.post(f"/devices/{device_id}/revoke")).raise_for_status()
+
+    async def let_in_again(self, device_id: UUID) -> None:
+        operator = {"Authorization": f"Bearer {self.system.token('o@linz', Role.OPERATOR, audience='intake')}"}
+        async with httpx.AsyncClient(base_url=self.system.url("intake"), headers=operator) as http:
+            order = {"device_id": str(device_id), "label": self.label}
+            (await http.post("/devices", json=order)).raise_for_status()
 
 
 MakeTablet = Callable[..., Awaitable[Tablet]]
@@ -316,8 +379,8 @@ async def _schedule(system: Any, stand_id: UUID) -> None:
         "vehicle": f"Bus {stand_id}",
         "kit": f"Koffer {stand_id}",
         "services": SERVICES,
-        "desks": 2,
-        "walk_in_share": 0.5,
+        "desks": 3,
+        "walk_in_share": 0,
     }
     async with httpx.AsyncClient(base_url=system.url("scheduling"), headers=planner, timeout=10) as http:
         (await http.post("/stands", json=stand)).raise_for_status()

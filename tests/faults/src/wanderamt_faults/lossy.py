@@ -9,6 +9,7 @@ import contextlib
 import mimetypes
 import random
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +21,8 @@ TIMEOUT_S = 30
 class Lossy:
     """`loss`: share of requests that get no answer, half of them after they were taken; `cut`: share whose body, or
     whose answer's, ends at a random byte; `double`: share that arrives twice, or is answered twice. `down`: no network.
-    `app`: folder with the app's files; None: those that the office serves.
+    `app`: folder with the app's files; None: those that the office serves. `tamper`: what somebody on the way makes of
+    an answer. `app_bytes`: how much of the app came over the air.
     """
 
     target: tuple[str, int]
@@ -30,7 +32,9 @@ class Lossy:
     double: float = 0.0
     down: bool = False
     app: Path | None = None
+    tamper: Callable[[str, bytes], bytes] | None = None
     port: int = 0
+    app_bytes: int = 0
     happened: Counter[str] = field(default_factory=Counter)
     _server: asyncio.Server | None = None
 
@@ -65,8 +69,10 @@ class Lossy:
             (f"{APP}settings", f"{APP}enrol", f"{APP}sessions", f"{APP}reports")
         ):
             answer = self._file(path) if self.app else await self._ask(head, body)
+            self.app_bytes += len(answer)
         else:
             answer = await self._harm(head, body)
+            answer = self.tamper(path, answer) if self.tamper else answer
         if not answer:
             writer.transport.abort()
             return

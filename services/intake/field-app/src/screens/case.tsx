@@ -7,7 +7,7 @@ import { dayOf, euro, factsOf, Missing, price } from "../stand/fees.ts";
 import type { CaseView, Level, Paid } from "../stand/types.ts";
 import { caseView, entriesOfCase } from "../store/outbox.ts";
 import { reason, said, spoken, t } from "../words/texts.ts";
-import { CaseForm } from "./case_form.tsx";
+import { CaseForm, type FormMode } from "./case_form.tsx";
 import { PaperStep } from "./case_papers.tsx";
 import { Result } from "./case_result.tsx";
 import { Choice, Do, Notice, Page, useLive } from "./parts.tsx";
@@ -21,7 +21,7 @@ export function Case(props: { session: Session; bundle: Bundle; caseId: string }
     async () => (await entriesOfCase(props.caseId)).find((row) => row.state === "refused"),
     props.caseId,
   );
-  const [correcting, setCorrecting] = useState(false);
+  const [mode, setMode] = useState<FormMode>("open");
   useEffect(() => {
     void caseView(props.caseId).then((found) => setView(found));
   }, [props.caseId]);
@@ -33,9 +33,9 @@ export function Case(props: { session: Session; bundle: Bundle; caseId: string }
       </Page>
     );
   }
-  const stage = correcting ? "form" : stageOf(view);
+  const stage = mode === "open" ? stageOf(view) : "form";
   const go = (next: CaseView) => {
-    setCorrecting(false);
+    setMode("open");
     setView(next);
   };
   return (
@@ -47,15 +47,15 @@ export function Case(props: { session: Session; bundle: Bundle; caseId: string }
           </li>
         ))}
       </ol>
-      {refused && !correcting && (
+      {refused && mode === "open" && (
         <Notice mood="bad">
           {t("case.refused", { why: reason(refused.code, refused.hint) })}{" "}
-          <button type="button" onClick={() => setCorrecting(true)}>
+          <button type="button" onClick={() => setMode("correct")}>
             {t("case.correct")}
           </button>
         </Notice>
       )}
-      {stage === "form" && <CaseForm key={String(correcting)} view={view} correcting={correcting} onDone={go} />}
+      {stage === "form" && <CaseForm key={mode} view={view} mode={mode} onDone={go} />}
       {stage === "identify" && <Identify view={view} onDone={go} />}
       {stage === "papers" && <PaperStep view={view} onDone={go} />}
       {stage === "fee" && <FeeStep view={view} onDone={go} />}
@@ -70,6 +70,7 @@ export function Case(props: { session: Session; bundle: Bundle; caseId: string }
       {view.case_seq > 0 && !view.handed_over && (
         <details>
           <summary>{t("case.more")}</summary>
+          <Do label={t("case.amend")} does={() => setMode("amend")} />
           <p>{t("case.withdraw_what")}</p>
           <Do
             kind="danger"

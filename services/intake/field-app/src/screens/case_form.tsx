@@ -1,7 +1,7 @@
 // The form of a service: made from the catalogue, checked while it is typed, kept while it is typed.
 import { useRef, useState } from "preact/hooks";
 import { now } from "../device/clock.ts";
-import { CONSENT, correct, openCase } from "../stand/desk.ts";
+import { amend, CONSENT, correct, openCase } from "../stand/desk.ts";
 import { dayOf } from "../stand/fees.ts";
 import { type Wrong, wrongIn } from "../stand/form.ts";
 import type { CaseView, Fact, FactValue, Form } from "../stand/types.ts";
@@ -9,7 +9,12 @@ import { dropDraft, saveDraft } from "../store/outbox.ts";
 import { said, t } from "../words/texts.ts";
 import { Choice, Do, Text } from "./parts.tsx";
 
-export function CaseForm(props: { view: CaseView; correcting: boolean; onDone: (view: CaseView) => void }) {
+export type FormMode = "open" | "correct" | "amend";
+
+const SAVE = { open: openCase, correct, amend };
+const LABELS = { open: "next", correct: "case.send_again", amend: "case.save" };
+
+export function CaseForm(props: { view: CaseView; mode: FormMode; onDone: (view: CaseView) => void }) {
   const [form, setForm] = useState<Form>(props.view.form);
   const [wrong, setWrong] = useState<Wrong>({});
   const [yearAlone, setYearAlone] = useState(Boolean(props.view.form.applicant.birth_year));
@@ -36,7 +41,7 @@ export function CaseForm(props: { view: CaseView; correcting: boolean; onDone: (
       setTimeout(() => document.getElementById(first.replace("facts.", "fact-"))?.focus());
       return;
     }
-    props.onDone(await (props.correcting ? correct(view, form) : openCase(view, form)));
+    props.onDone(await SAVE[props.mode](view, form));
   };
 
   return (
@@ -138,7 +143,7 @@ export function CaseForm(props: { view: CaseView; correcting: boolean; onDone: (
       <button class="unseen" type="submit" tabIndex={-1} aria-hidden="true">
         {t("next")}
       </button>
-      <Do kind="main" testid="form-done" label={t(props.correcting ? "case.send_again" : "next")} does={done} />
+      <Do kind="main" testid="form-done" label={t(LABELS[props.mode])} does={done} />
       {Object.keys(wrong).length > 0 && (
         <p class="wrong" role="alert">
           {t("form.wrong", { n: Object.keys(wrong).length })}

@@ -2,7 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { hasKey } from "../device/vault.ts";
 import type { EntryRow, FileRow } from "../store/db.ts";
-import { caseView, notAtOffice } from "../store/outbox.ts";
+import { caseView, dismiss, notAtOffice } from "../store/outbox.ts";
 import { type Status, sendNow, syncStatus } from "../sync/engine.ts";
 import { moment, reason, size, t } from "../words/texts.ts";
 import { Do, type Mood, Notice, Page, useLive } from "./parts.tsx";
@@ -62,6 +62,7 @@ function Entry(props: { row: EntryRow; called: string }) {
         <b>{props.called}</b> {t(`type.${row.type}`)} <small>{moment(row.written_at)}</small>
       </a>
       <span class="state">{t(`state.${row.state}`, { why })}</span>
+      {row.state === "refused" && <Do label={t("outbox.dismiss")} does={() => dismiss(row.entry_id)} />}
     </li>
   );
 }

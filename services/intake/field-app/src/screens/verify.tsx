@@ -11,6 +11,7 @@ import { moment, t } from "../words/texts.ts";
 import { Do, Facts, type Mood, Notice, Page } from "./parts.tsx";
 
 const MOST_PIXELS = 1600;
+const THOROUGH = { effort: Number.POSITIVE_INFINITY, timeLimit: 5_000 }; // a picture has no next frame
 const MOODS: Record<Checked["verdict"], Mood> = {
   ...{
     valid: "good",
@@ -98,7 +99,7 @@ function Scan(props: { onCode: (code: string) => void; onTrouble: (key: string) 
   };
   const fromFile = async (file: File) => {
     const bitmap = await createImageBitmap(file).catch(() => null);
-    const code = bitmap && read(bitmap, bitmap.width, bitmap.height);
+    const code = bitmap && read(bitmap, bitmap.width, bitmap.height, THOROUGH);
     if (code) props.onCode(code);
     else props.onTrouble("verify.no_code");
   };
@@ -122,14 +123,14 @@ function Scan(props: { onCode: (code: string) => void; onTrouble: (key: string) 
   );
 }
 
-function read(source: CanvasImageSource, width: number, height: number): string {
+function read(source: CanvasImageSource, width: number, height: number, how = {}): string {
   if (!width || !height) return "";
   const scale = Math.min(1, MOST_PIXELS / Math.max(width, height));
   const canvas = new OffscreenCanvas(Math.round(width * scale), Math.round(height * scale));
   const context = canvas.getContext("2d", { willReadFrequently: true })!;
   context.drawImage(source, 0, 0, canvas.width, canvas.height);
   try {
-    return decodeQR(context.getImageData(0, 0, canvas.width, canvas.height));
+    return decodeQR(context.getImageData(0, 0, canvas.width, canvas.height), how);
   } catch {
     return ""; // no code in this picture
   }

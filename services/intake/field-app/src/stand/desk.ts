@@ -2,7 +2,7 @@
 import { v7 } from "uuid";
 import { now } from "../device/clock.ts";
 import { database, type TillRow } from "../store/db.ts";
-import { type Captured, type Change, saveDraft, write } from "../store/outbox.ts";
+import { bodyOf, type Captured, type Change, entriesOfCase, saveDraft, write } from "../store/outbox.ts";
 import { sendSoon } from "../sync/engine.ts";
 import { type Bundle, certificateOf } from "./bundle.ts";
 import { dayOf, factsOf, Missing, papersOf, price, printedDay } from "./fees.ts";
@@ -89,15 +89,39 @@ export function openCase(view: CaseView, typed: Form): Promise<CaseView> {
   });
 }
 
-/** What was refused is sent again, right: under the next place in the order, whole, so that the case stands on it. */
-export function correct(view: CaseView, typed: Form): Promise<CaseView> {
+/** What was refused is sent again, right, under the next places in the order; nothing that was accepted is repeated.
+ * Without its opening the office has nothing of the case, and gets all of it; else what was refused, after what changed. */
+export async function correct(view: CaseView, typed: Form): Promise<CaseView> {
   const form = cleaned(typed);
-  const body = { service: view.service, language: view.language, ...form };
-  const rest: Change["entries"] = [];
-  if (view.identified) rest.push({ type: "case.identify", body: { level: view.identified } });
-  for (const [code, seen] of Object.entries(view.papers))
-    rest.push({ type: "case.see_paper", body: { code, ...seen } });
-  return then(() => ({ view: { ...view, form }, entries: [{ type: "case.open", body }, ...rest] }));
+  const refused = (await entriesOfCase(view.case_id)).filter((row) => row.state === "refused");
+  const opening = refused.find((row) => row.type === "case.open");
+  const again = await Promise.all(
+    refused.filter((row) => row !== opening).map(async (row) => ({ type: row.type, body: await bodyOf(row) })),
+  );
+  const first = opening
+    ? { type: "case.open", body: { service: view.service, language: view.language, number: view.number, ...form } }
+    : { type: "case.fill", body: form };
+  const changed = opening || JSON.stringify(form) !== JSON.stringify(cleaned(view.form));
+  return then(() => ({ view: { ...view, form }, entries: changed ? [first, ...again] : again, replaces: refused }));
+}
+
+/** The fields that changed, and no others, so that what another device wrote meanwhile is not overwritten. */
+export function amend(view: CaseView, typed: Form): Promise<CaseView> {
+  const form = cleaned(typed);
+  const before = cleaned(view.form);
+  const body = {
+    applicant: changedIn(before.applicant, form.applicant),
+    contact: changedIn(before.contact, form.contact),
+    facts: changedIn(before.facts, form.facts),
+  };
+  const nothing = Object.values(body).every((part) => Object.keys(part).length === 0);
+  return then(() => ({ view: { ...view, form }, entries: nothing ? [] : [{ type: "case.fill", body }] }));
+}
+
+function changedIn(before: object, after: object): Record<string, unknown> {
+  const [old, fresh] = [new Map(Object.entries(before)), new Map(Object.entries(after))];
+  const names = [...new Set([...old.keys(), ...fresh.keys()])].filter((name) => old.get(name) !== fresh.get(name));
+  return Object.fromEntries(names.map((name) => [name, fresh.get(name) ?? null]));
 }
 
 export function identify(view: CaseView, level: Level): Promise<CaseView> {

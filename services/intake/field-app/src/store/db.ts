@@ -2,7 +2,8 @@
 // that the list "not yet at the office" can be shown to whoever holds the device, locked or not.
 import { type DBSchema, type IDBPDatabase, type IDBPTransaction, openDB, type StoreNames } from "idb";
 
-export type EntryState = "device" | "sent" | "accepted" | "held" | "conflict" | "refused";
+// "replaced": it was refused, and a person has sent it anew or said that it is not needed
+export type EntryState = "device" | "sent" | "accepted" | "held" | "conflict" | "refused" | "replaced";
 export type Series = "GZ" | "BE" | "UK";
 
 export interface EntryRow {

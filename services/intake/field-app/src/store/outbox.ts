@@ -42,6 +42,7 @@ export interface Change {
   entries: { type: string; body: unknown }[];
   files?: Captured[];
   till?: TillRow;
+  replaces?: EntryRow[];
 }
 
 export interface Taken {
@@ -97,6 +98,7 @@ async function writeAlone(build: (hand: Hand) => Promise<Change> | Change): Prom
       done.push(tx.objectStore("pieces").add({ attachment_id: row.attachment_id, place, sealed: piece }));
     });
   }
+  for (const row of change.replaces ?? []) done.push(tx.objectStore("entries").put({ ...row, state: "replaced" }));
   if (change.till) done.push(tx.objectStore("tills").put(change.till));
   await Promise.all([...done, tx.done]);
   return view;
@@ -126,7 +128,7 @@ export async function casesOf(standId: string): Promise<CaseView[]> {
   return Promise.all(rows.map((row) => openJson<CaseView>(outboxKey(), "cases", row.case_id, row.sealed)));
 }
 
-const AT_OFFICE: EntryState = "accepted";
+const SETTLED: EntryState[] = ["accepted", "replaced"];
 
 /** The one list of what is not at the office yet: entries in the order of the device, then photos. */
 export async function notAtOffice(): Promise<{ entries: EntryRow[]; files: FileRow[] }> {
@@ -137,22 +139,36 @@ export async function notAtOffice(): Promise<{ entries: EntryRow[]; files: FileR
     tx.done,
   ]);
   return {
-    entries: entries.filter((row) => row.state !== AT_OFFICE),
-    files: files.filter((row) => row.state !== AT_OFFICE),
+    entries: entries.filter((row) => !SETTLED.includes(row.state)),
+    files: files.filter((row) => row.state !== "accepted"),
   };
 }
 
 export async function countNotAtOffice(): Promise<number> {
   const tx = (await database()).transaction(["entries", "files"]);
-  const entries = tx.objectStore("entries").index("by_state");
-  const files = tx.objectStore("files").index("by_state");
-  const [all, there, allFiles, filesThere] = await Promise.all([
+  const entries = tx.objectStore("entries");
+  const files = tx.objectStore("files");
+  const [all, allFiles, filesThere, ...settled] = await Promise.all([
     entries.count(),
-    entries.count(AT_OFFICE),
     files.count(),
-    files.count(AT_OFFICE),
+    files.index("by_state").count("accepted"),
+    ...SETTLED.map((state) => entries.index("by_state").count(state)),
   ]);
-  return all - there + allFiles - filesThere;
+  return all - settled.reduce((sum, n) => sum + n, 0) + allFiles - filesThere;
+}
+
+/** A person has looked at what was refused: it is not needed. It stays in the office's ledger, and here for 14 days. */
+export async function dismiss(entryId: string): Promise<void> {
+  const tx = (await database()).transaction("entries", "readwrite", STRICT);
+  const row = await tx.store.get(entryId);
+  if (row?.state === "refused") await tx.store.put({ ...row, state: "replaced" });
+  await tx.done;
+  changed();
+}
+
+/** What an entry says. */
+export async function bodyOf(row: EntryRow): Promise<unknown> {
+  return (await openJson<{ body: unknown }>(outboxKey(), "entries", row.entry_id, row.sealed)).body;
 }
 
 export async function entriesOfCase(caseId: string): Promise<EntryRow[]> {

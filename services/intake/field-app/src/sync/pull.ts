@@ -47,7 +47,7 @@ export async function startOver(): Promise<void> {
     tx.objectStore("files").getAll(),
     tx.objectStore("tills").getAll(),
   ]);
-  const again = entries.filter((row) => row.written_at >= since && row.state !== "refused");
+  const again = entries.filter((row) => row.written_at >= since && row.state !== "refused" && row.state !== "replaced");
   await Promise.all([
     ...again.map((row) => tx.objectStore("entries").put({ ...row, state: "device", code: "", hint: "" })),
     ...files
@@ -91,7 +91,10 @@ export async function tidy(): Promise<void> {
   const before = now() - KEPT_MS;
   const tx = (await database()).transaction(["entries", "files", "pieces", "cases"], "readwrite");
   const entries = await tx.objectStore("entries").getAll();
-  const old = entries.filter((row) => row.state === "accepted" && row.device_seq <= durable && row.written_at < before);
+  const old = entries.filter(
+    (row) =>
+      ((row.state === "accepted" && row.device_seq <= durable) || row.state === "replaced") && row.written_at < before,
+  );
   const kept = new Set(entries.filter((row) => !old.includes(row)).map((row) => row.case_id));
   for (const row of old) await tx.objectStore("entries").delete(row.entry_id);
   for (const row of await tx.objectStore("files").getAll()) {

@@ -1,0 +1,104 @@
+"""The end of a shift, two devices that disagree, and a device that cannot send."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+
+async def test_a_shift_ends_with_the_till_counted_and_nothing_left(tablet: Any) -> None:
+    page = tablet.page
+    await page.goto(f"{tablet.url}#/shift")
+    await page.locator("#float").fill("50")
+    await page.get_by_test_id("open-till").click()
+    await page.get_by_test_id("close-till").wait_for()
+    await tablet.whole("registration_confirmation")
+    await tablet.whole("registration_confirmation")
+    await tablet.all_sent()
+    await page.goto(f"{tablet.url}#/shift")
+    await page.locator("#counted").fill("56,50")
+    await page.get_by_text("Differenz: -€ 0,10").or_(page.get_by_text("Differenz: −€ 0,10")).wait_for()
+    await page.locator("#till-note").fill("ein Zehner fiel hinter den Sitz")
+    await page.get_by_test_id("close-till").click()
+    device_id = await tablet.device_id()
+    async with asyncio.timeout(30):
+        while not (closed := await tablet.sql("SELECT * FROM till WHERE device_id = $1 AND closed_at IS NOT NULL", device_id)):
+            await asyncio.sleep(0.1)
+    assert (closed[0]["float_cents"], closed[0]["counted_cents"]) == (5000, 5650)
+    taken = await tablet.sql("SELECT sum(cents) AS cents FROM movement WHERE device_id = $1", device_id)
+    assert taken[0]["cents"] == 660
+    await page.get_by_role("button", name="Nummern zurückgeben").click()
+    await page.get_by_text("Nummern zurückgegeben.").first.wait_for()
+    held = await tablet.sql("SELECT 1 FROM number_block WHERE device_id = $1 AND returned_at IS NULL", device_id)
+    assert held == []
+    await page.get_by_test_id("wipe").click()
+    await page.get_by_role("heading", name="Gerät anmelden").wait_for()
+    assert not await page.get_by_role("alert").count(), "it was wiped on purpose"
+
+
+async def test_what_cannot_be_sent_goes_by_file_and_the_device_is_not_wiped_before(tablet: Any, tmp_path: Path) -> None:
+    page, file = tablet.page, tmp_path / "device.wanderamt"
+    tablet.door.down = True
+    await tablet.whole("dog_registration", family="Unverwechselbar")
+    await tablet.whole("registration_confirmation")
+    device_id = await tablet.device_id()
+    entries, files = await tablet.rows("entries"), await tablet.rows("files")
+    await page.goto(f"{tablet.url}#/shift")
+    assert await page.get_by_test_id("wipe").get_attribute("aria-disabled") == "true"
+    async with page.expect_download() as download:
+        await page.get_by_test_id("export").click()
+    await (await download.value).save_as(file)
+    assert b"Unverwechselbar" not in file.read_bytes()
+    await page.locator("[data-testid=wipe]:not([aria-disabled])").click()
+    await page.get_by_role("heading", name="Gerät anmelden").wait_for()
+
+    command = [str(Path(sys.executable).parent / "wanderamt"), "field", "import", str(file), "--officer", "anna.huber@linz"]
+    env = {**os.environ, **tablet.system.env("intake")}
+    for fate in ("applied", "duplicate"):  # the second time is harmless
+        done = await asyncio.to_thread(subprocess.run, command, env=env, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert f"entries {fate}" in done.stdout
+        assert str(len(entries)) in done.stdout
+    taken = await tablet.sql("SELECT * FROM entry WHERE device_id = $1", device_id)
+    assert {str(one["entry_id"]) for one in taken} == {one["entry_id"] for one in entries}
+    assert {one["fate"] for one in taken} == {"applied"}
+    whole = await tablet.sql("SELECT completed_at FROM attachment WHERE device_id = $1", device_id)
+    assert [bool(one["completed_at"]) for one in whole] == [True] * len(files)
+    requests = await tablet.sql("SELECT request_id FROM case_file WHERE device_id = $1 AND state = 'provisional'", device_id)
+    async with asyncio.timeout(60):  # the register is asked in the officer's name, and answers
+        while requests and await tablet.sql("SELECT 1 FROM case_file WHERE device_id = $1 AND state = 'provisional'", device_id):
+            await asyncio.sleep(0.2)
+    file.write_text(file.read_text()[:200] + "x" + file.read_text()[201:])
+    done = await asyncio.to_thread(subprocess.run, command, env=env, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode != 0
+
+
+async def test_a_conflict_shows_both_values_and_a_person_decides(tablet: Any) -> None:
+    """Another device has filled in another phone number meanwhile."""
+    page = tablet.page
+    await tablet.start_case("registration_confirmation")
+    await tablet.go_on_until("identify")
+    await tablet.all_sent()
+    case_id = (await tablet.rows("entries"))[0]["case_id"]
+    tablet.door.down = True
+    await tablet.fill_elsewhere(case_id, {"contact": {"phone": "+43660111111", "consent": "2026-1"}})
+    await page.locator("summary").click()
+    await page.get_by_role("button", name="Formular ändern").click()
+    await page.locator("#phone").fill("0660 222222")
+    await page.locator("#consent").check()
+    await page.get_by_test_id("form-done").click()
+    await page.locator("[data-stage=identify]").wait_for()
+    tablet.door.down = False
+    await tablet.send_now()
+    await page.locator("li[data-state=conflict]").wait_for()
+    assert "Konflikt: Ein anderes Gerät" in await page.locator("main").inner_text()
+    await page.get_by_role("link", name="Konflikte ansehen").click()
+    await page.get_by_text("+43660111111").wait_for()
+    await page.get_by_text("+43660222222").wait_for()
+    await page.get_by_role("button", name="Das gilt").nth(1).click()
+    await page.get_by_text("Keine Konflikte.").wait_for()
+    await tablet.all_sent()
+    [decided] = await tablet.sql("SELECT taken, decided_by FROM conflict WHERE case_id = $1", case_id)
+    assert (decided["taken"], decided["decided_by"]) == ("theirs", "anna.huber@linz")
