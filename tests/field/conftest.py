@@ -17,6 +17,7 @@ import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
 from PIL import Image
 from playwright.async_api import BrowserContext, Page, Playwright, async_playwright
 from playwright.async_api import Error as PlaywrightError
@@ -26,6 +27,8 @@ from wanderamt.security.roles import Role
 from wanderamt_faults.lossy import Lossy
 from wanderamt_local.field import case_entry
 
+SHOTS = Path(__file__).parents[2] / "build" / "field-app"
+GRAVE = {"serious", "critical"}
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 QUIET = [
     *("--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -109,7 +112,7 @@ class Tablet:
             return str((await http.post("/devices/codes", json={"label": self.label})).json()["code"])
 
     async def enrol(self) -> None:
-        await self.page.get_by_label("Code").fill(await self.code())
+        await self.page.locator("#code").fill(await self.code())
         await self.page.get_by_test_id("enrol").click()
         await self.page.get_by_test_id("sign-in").wait_for()
 
@@ -120,13 +123,13 @@ class Tablet:
 
     async def begin(self) -> None:
         await self.page.locator(f"input[name=stand][value='{self.stand_id}']").check()
-        await self.page.get_by_label("PIN (6 Ziffern)").fill(PIN)
-        await self.page.get_by_label("PIN noch einmal").fill(PIN)
+        await self.page.locator("#pin").fill(PIN)
+        await self.page.locator("#pin-again").fill(PIN)
         await self.page.get_by_test_id("begin").click()
 
     async def load(self) -> None:
         await self.page.get_by_test_id("load").click()
-        await self.page.get_by_role("link", name="Zum Stand").wait_for()
+        await self.page.locator("main a[href='#/queue']").wait_for()
 
     async def worker_ready(self) -> None:
         """The app is on the device, whole: it opens without a network."""
@@ -141,7 +144,7 @@ class Tablet:
         await self.begin()
         await self.load()
         await self.worker_ready()
-        await self.page.get_by_role("link", name="Zum Stand").click()
+        await self.page.locator("main a[href='#/queue']").click()
         await self.page.get_by_test_id("walk-in").wait_for()
 
     async def start_case(self, service: str) -> None:
@@ -314,7 +317,14 @@ class Tablet:
         token = await self.system.enrol(device_id, self.stand_id, label="Tablet 8")
         [case] = await self.sql("SELECT version FROM case_file WHERE case_id = $1", UUID(case_id))
         entry = case_entry(
-            "case.fill", uuid7(), UUID(case_id), self.stand_id, device_seq=1, case_seq=1, captured_at=utc_now(), body=body
+            "case.fill",
+            uuid7(),
+            UUID(case_id),
+            self.stand_id,
+            device_seq=1,
+            case_seq=1,
+            captured_at=utc_now(),
+            body=body,
         )
         headers = {"Authorization": f"Bearer {token}"}
         async with httpx.AsyncClient(base_url=self.system.url("intake"), headers=headers) as http:
@@ -331,6 +341,29 @@ class Tablet:
         async with httpx.AsyncClient(base_url=self.system.url("intake"), headers=operator) as http:
             order = {"device_id": str(device_id), "label": self.label}
             (await http.post("/devices", json=order)).raise_for_status()
+
+
+class Gallery:
+    """Keeps a picture of each screen, and what axe finds serious or critical on it."""
+
+    def __init__(self, tablet: Any, language: str) -> None:
+        self.tablet, self.language, self.seen, self.found = tablet, language, 0, []
+
+    async def look(self, name: str) -> None:
+        page: Page = self.tablet.page
+        await asyncio.sleep(0.3)
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        self.seen += 1
+        await page.screenshot(path=SHOTS / f"{self.language}-{self.seen:02}-{name}.png", full_page=True)
+        violations: Any = (await Axe().run(page)).response["violations"]
+        self.found += [f"{name}: {one['id']} {one['nodes'][0]['html']}" for one in violations if one["impact"] in GRAVE]
+        wide = await page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+        assert not wide, f"{name} scrolls sideways"
+
+
+@pytest.fixture
+def make_gallery() -> Callable[[Tablet, str], Gallery]:
+    return Gallery
 
 
 MakeTablet = Callable[..., Awaitable[Tablet]]

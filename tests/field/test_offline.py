@@ -56,7 +56,14 @@ async def test_a_whole_service_is_finished_offline_with_a_code_that_verifies(tab
     await tablet.all_sent()
     case_id = (await tablet.rows("entries"))[0]["case_id"]
     async with asyncio.timeout(60):
-        while not (made := await tablet.sql("SELECT number, pdf IS NOT NULL AS made FROM document WHERE case_id = $1", case_id)) or not made[0]["made"]:
+        while (
+            not (
+                made := await tablet.sql(
+                    "SELECT number, pdf IS NOT NULL AS made FROM document WHERE case_id = $1", case_id
+                )
+            )
+            or not made[0]["made"]
+        ):
             await asyncio.sleep(0.2)
     assert made[0]["number"].startswith("UK-"), "the paper of the stand and that of the office are one"
 

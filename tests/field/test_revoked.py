@@ -63,7 +63,8 @@ async def test_what_lies_on_the_device_names_nobody(tablet: Any) -> None:
 async def test_after_silence_it_is_locked_and_a_killed_tab_needs_the_pin(tablet: Any) -> None:
     tablet.door.down = True
     await tablet.whole("registration_confirmation")
-    await tablet.page.get_by_role("button", name="Sperren").click()
+    await tablet.put_fact("settings", await tablet.fact("settings") | {"lock_after_s": 4})
+    await tablet.page.reload()
     await tablet.page.get_by_role("heading", name="Gesperrt").wait_for()
     assert await tablet.fact("key") is None
     await tablet.kill_tab()

@@ -24,7 +24,9 @@ async def test_a_shift_ends_with_the_till_counted_and_nothing_left(tablet: Any) 
     await page.get_by_test_id("close-till").click()
     device_id = await tablet.device_id()
     async with asyncio.timeout(30):
-        while not (closed := await tablet.sql("SELECT * FROM till WHERE device_id = $1 AND closed_at IS NOT NULL", device_id)):
+        while not (
+            closed := await tablet.sql("SELECT * FROM till WHERE device_id = $1 AND closed_at IS NOT NULL", device_id)
+        ):
             await asyncio.sleep(0.1)
     assert (closed[0]["float_cents"], closed[0]["counted_cents"]) == (5000, 5650)
     taken = await tablet.sql("SELECT sum(cents) AS cents FROM movement WHERE device_id = $1", device_id)
@@ -54,10 +56,19 @@ async def test_what_cannot_be_sent_goes_by_file_and_the_device_is_not_wiped_befo
     await page.locator("[data-testid=wipe]:not([aria-disabled])").click()
     await page.get_by_role("heading", name="Gerät anmelden").wait_for()
 
-    command = [str(Path(sys.executable).parent / "wanderamt"), "field", "import", str(file), "--officer", "anna.huber@linz"]
+    command = [
+        str(Path(sys.executable).parent / "wanderamt"),
+        "field",
+        "import",
+        str(file),
+        "--officer",
+        "anna.huber@linz",
+    ]
     env = {**os.environ, **tablet.system.env("intake")}
     for fate in ("applied", "duplicate"):  # the second time is harmless
-        done = await asyncio.to_thread(subprocess.run, command, env=env, capture_output=True, text=True, timeout=120, check=False)
+        done = await asyncio.to_thread(
+            subprocess.run, command, env=env, capture_output=True, text=True, timeout=120, check=False
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         assert f"entries {fate}" in done.stdout
         assert str(len(entries)) in done.stdout
@@ -66,16 +77,22 @@ async def test_what_cannot_be_sent_goes_by_file_and_the_device_is_not_wiped_befo
     assert {one["fate"] for one in taken} == {"applied"}
     whole = await tablet.sql("SELECT completed_at FROM attachment WHERE device_id = $1", device_id)
     assert [bool(one["completed_at"]) for one in whole] == [True] * len(files)
-    requests = await tablet.sql("SELECT request_id FROM case_file WHERE device_id = $1 AND state = 'provisional'", device_id)
+    requests = await tablet.sql(
+        "SELECT request_id FROM case_file WHERE device_id = $1 AND state = 'provisional'", device_id
+    )
     async with asyncio.timeout(60):  # the register is asked in the officer's name, and answers
-        while requests and await tablet.sql("SELECT 1 FROM case_file WHERE device_id = $1 AND state = 'provisional'", device_id):
+        while requests and await tablet.sql(
+            "SELECT 1 FROM case_file WHERE device_id = $1 AND state = 'provisional'", device_id
+        ):
             await asyncio.sleep(0.2)
     file.write_text(file.read_text()[:200] + "x" + file.read_text()[201:])
-    done = await asyncio.to_thread(subprocess.run, command, env=env, capture_output=True, text=True, timeout=120, check=False)
+    done = await asyncio.to_thread(
+        subprocess.run, command, env=env, capture_output=True, text=True, timeout=120, check=False
+    )
     assert done.returncode != 0
 
 
-async def test_a_conflict_shows_both_values_and_a_person_decides(tablet: Any) -> None:
+async def test_a_conflict_shows_both_values_and_a_person_decides(tablet: Any, make_gallery: Any) -> None:
     """Another device has filled in another phone number meanwhile."""
     page = tablet.page
     await tablet.start_case("registration_confirmation")
@@ -97,6 +114,12 @@ async def test_a_conflict_shows_both_values_and_a_person_decides(tablet: Any) ->
     await page.get_by_role("link", name="Konflikte ansehen").click()
     await page.get_by_text("+43660111111").wait_for()
     await page.get_by_text("+43660222222").wait_for()
+    gallery = make_gallery(tablet, "de-conflict")
+    await gallery.look("both-values")
+    await page.get_by_role("button", name="English").click()
+    await gallery.look("both-values-english")
+    await page.get_by_role("button", name="Deutsch").click()
+    assert gallery.found == []
     await page.get_by_role("button", name="Das gilt").nth(1).click()
     await page.get_by_text("Keine Konflikte.").wait_for()
     await tablet.all_sent()

@@ -27,7 +27,9 @@ async def _book(system: Any, stand_id: UUID) -> None:
     """Sixty appointments, made by citizens."""
     booked = 0
     async with httpx.AsyncClient(base_url=system.url("scheduling"), timeout=20) as http:
-        times = (await http.get(f"/public/stands/{stand_id}/times", params={"service": "registration_confirmation"})).json()
+        times = (
+            await http.get(f"/public/stands/{stand_id}/times", params={"service": "registration_confirmation"})
+        ).json()
         for at in 20 * times:
             if booked == APPOINTMENTS:
                 return

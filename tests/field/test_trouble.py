@@ -41,7 +41,12 @@ async def test_a_full_disk(make_tablet: Any) -> None:
 async def test_a_denied_camera(tablet: Any) -> None:
     session = await tablet.context.new_cdp_session(tablet.page)
     profile = (await session.send("Target.getTargetInfo"))["targetInfo"]["browserContextId"]
-    denied = {"permission": {"name": "camera"}, "setting": "denied", "origin": tablet.door.url, "browserContextId": profile}
+    denied = {
+        "permission": {"name": "camera"},
+        "setting": "denied",
+        "origin": tablet.door.url,
+        "browserContextId": profile,
+    }
     await session.send("Browser.setPermission", denied)
     await tablet.start_case("dog_registration")
     await tablet.go_on_until("papers")
@@ -66,7 +71,9 @@ async def test_storage_that_was_thrown_away(tablet: Any) -> None:
     await tablet.page.goto("about:blank")
     await session.send("Storage.clearDataForOrigin", {"origin": tablet.door.url, "storageTypes": "indexeddb"})
     await tablet.page.goto(tablet.url)
-    await tablet.page.get_by_role("alert").filter(has_text="Der Browser hat die Daten dieses Geräts gelöscht").wait_for()
+    await (
+        tablet.page.get_by_role("alert").filter(has_text="Der Browser hat die Daten dieses Geräts gelöscht").wait_for()
+    )
     assert str(device_id) in await tablet.page.locator("main").inner_text()
     taken = await tablet.sql("SELECT fate FROM entry WHERE device_id = $1", device_id)
     assert [one["fate"] for one in taken] == ["applied"] * 4
@@ -113,7 +120,7 @@ async def test_a_bundle_with_a_wrong_signature(tablet: Any) -> None:
     await tablet.whole("registration_confirmation")
 
 
-async def test_one_bad_entry_holds_up_no_other_case_and_can_be_corrected(tablet: Any) -> None:
+async def test_one_bad_entry_holds_up_no_other_case_and_can_be_corrected(tablet: Any, make_gallery: Any) -> None:
     """A name in another script slips past the form (an older one, say): the office refuses it, with a word."""
     tablet.door.down = True
     await tablet.page.evaluate("String.prototype.normalize = () => 'Latin'")
@@ -129,7 +136,12 @@ async def test_one_bad_entry_holds_up_no_other_case_and_can_be_corrected(tablet:
     assert sorted(one["state"] for one in rows) == ["accepted"] * 4 + ["refused"] * 4
     shown = await tablet.page.locator("main").inner_text()
     assert "Nicht angenommen: Eine Angabe im Formular stimmt nicht" in shown
+    gallery = make_gallery(tablet, "de-refused")
+    await gallery.look("list")
     await tablet.page.locator("li[data-state=refused] a").first.click()
+    await tablet.page.get_by_role("button", name="Berichtigen").wait_for()
+    await gallery.look("case")
+    assert gallery.found == []
     await tablet.page.get_by_role("button", name="Berichtigen").click()
     await tablet.page.locator("#family_name").fill("Dmitrij")
     await tablet.page.get_by_test_id("form-done").click()
@@ -149,7 +161,9 @@ async def test_errors_reach_the_office_without_a_name(tablet: Any) -> None:
     await tablet.page.evaluate(f"setTimeout(() => {{ throw new RangeError('{secret}') }})")
     await asyncio.sleep(0.5)
     assert [one for one in await tablet.rows("reports") if one["code"] == "RangeError"]
-    await tablet.send_now() if await tablet.waiting() else await tablet.page.evaluate("dispatchEvent(new Event('online'))")
+    await tablet.send_now() if await tablet.waiting() else await tablet.page.evaluate(
+        "dispatchEvent(new Event('online'))"
+    )
     log = tablet.system.state.sub("logs") / "intake.log"
     async with asyncio.timeout(40):
         while "RangeError" not in log.read_text():

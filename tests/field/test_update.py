@@ -5,7 +5,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-
 RELEASES = Path(__file__).parents[2] / "services" / "intake" / "field-app" / "tests" / "releases"
 UNSENT = 50
 

@@ -25,6 +25,13 @@ export function Case(props: { session: Session; bundle: Bundle; caseId: string }
   useEffect(() => {
     void caseView(props.caseId).then((found) => setView(found));
   }, [props.caseId]);
+  const stage = view ? (mode === "open" ? stageOf(view) : "form") : "";
+  useEffect(() => {
+    const heading = document.querySelector<HTMLElement>("main section h2, main form h2");
+    heading?.setAttribute("tabindex", "-1");
+    heading?.focus({ preventScroll: true });
+    scrollTo(0, 0);
+  }, [stage]);
   if (view === undefined) return null;
   if (view === null) {
     return (
@@ -33,7 +40,6 @@ export function Case(props: { session: Session; bundle: Bundle; caseId: string }
       </Page>
     );
   }
-  const stage = mode === "open" ? stageOf(view) : "form";
   const go = (next: CaseView) => {
     setMode("open");
     setView(next);
