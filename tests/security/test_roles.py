@@ -30,7 +30,10 @@ OPEN_TO = {
     ("intake", "POST", "/numbers/blocks"): {Role.CLERK},
     ("intake", "GET", "/numbers/blocks"): {Role.CLERK},
     ("intake", "POST", "/numbers/blocks/{block_id}/return"): {Role.CLERK},
+    ("intake", "POST", "/numbers/blocks/put-back"): {Role.CLERK},
     ("intake", "POST", "/numbers/void"): {Role.CLERK},
+    ("intake", "POST", "/devices/codes"): {Role.OPERATOR},
+    **{("intake", "POST", f"/field/{way}"): {Role.CLERK} for way in ("sessions", "reports")},
     ("intake", "GET", "/numbers/{series}/{year}"): set(Role),
     ("intake", "GET", "/changes"): {Role.CLERK},
     ("intake", "POST", "/attachments"): {Role.CLERK},
@@ -97,6 +100,8 @@ OPEN_TO = {
 
 
 PUBLIC = {
+    ("intake", "GET", "/field/settings"),
+    ("intake", "POST", "/field/enrol"),
     ("intake", "GET", "/status-list"),
     ("intake", "GET", "/authority.pem"),
     ("intake", "GET", "/verify"),

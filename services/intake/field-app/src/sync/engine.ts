@@ -6,10 +6,9 @@ import { pushReports, report, reportError } from "../device/telemetry.ts";
 import { hasKey, withdraw } from "../device/vault.ts";
 import { fact, forget, note } from "../store/db.ts";
 import { changed } from "../store/live.ts";
-import { countNotAtOffice } from "../store/outbox.ts";
 import { resolveConflicts } from "./conflicts.ts";
 import { pushFiles } from "./files.ts";
-import { NoAnswer, Problem } from "./http.ts";
+import { answersHeard, NoAnswer, Problem } from "./http.ts";
 import { pull, showLeases, tidy } from "./pull.ts";
 import { pushEntries } from "./push.ts";
 import { pushTills } from "./tills.ts";
@@ -86,7 +85,7 @@ async function run(): Promise<void> {
 
 /** One contact with the office. Also what the service worker does when the browser wakes it. */
 export async function attempt(): Promise<Phase> {
-  const before = await countNotAtOffice();
+  const before = answersHeard();
   set({ phase: "sending" });
   try {
     const phase = await contact();
@@ -95,8 +94,8 @@ export async function attempt(): Promise<Phase> {
     return phase;
   } catch (error) {
     const phase = await whyNot(error);
-    const moved = (await countNotAtOffice()) < before;
-    set({ phase, failures: moved ? 0 : status.failures + 1, why: error instanceof Problem ? error.code : "" });
+    const gotThrough = answersHeard() > before;
+    set({ phase, failures: gotThrough ? 0 : status.failures + 1, why: error instanceof Problem ? error.code : "" });
     return phase;
   }
 }

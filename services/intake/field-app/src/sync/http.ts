@@ -43,6 +43,11 @@ export interface Answer {
   bytes: Uint8Array<ArrayBuffer>;
 }
 
+let heard = 0;
+
+/** How many whole answers came since the app began: while it grows, the network is bad and not gone. */
+export const answersHeard = (): number => heard;
+
 /** Throws NoAnswer or Problem. A clock that is off is put right by the answer, and the request made once more. */
 export async function ask(path: string, asked: Asked = {}): Promise<Answer> {
   try {
@@ -83,6 +88,7 @@ async function once(path: string, asked: Asked): Promise<Answer> {
   } catch (error) {
     throw new NoAnswer(String(error));
   }
+  heard += 1;
   if (!response.ok) throw problemOf(response, bytes);
   return { status: response.status, headers: response.headers, bytes };
 }

@@ -23,7 +23,14 @@ from intake.handlers.enrolment import Session, begin_session, enrol_by_code, inv
 from intake.proof.authority import Trust
 
 MAX_REPORTS = 100
-Coordinate = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{43}$", description="32 bytes in base64url.")]
+Coordinate = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9_-]{43}$",
+        description="32 bytes in base64url.",
+        examples=["f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU"],
+    ),
+]
 
 log = structlog.get_logger()
 
