@@ -169,7 +169,8 @@ async def test_a_cancelled_stand_offers_the_next_ones_nearby(
     await page.get_by_role("heading", name="The stand does not take place").wait_for()
     assert await eye.finds("visit-conflict-en") == []
     offered = await page.get_by_role("group").all_inner_texts()
-    assert "JKU Campus" in offered[0], "the nearest first"
+    own = [place for text in offered for place in PLACES if place in text]  # other tests have stands of theirs
+    assert own[0] == "JKU Campus", "the nearest first"
     await page.get_by_role("radio").first.check()
     await page.get_by_role("button", name="Move the appointment").click()
     assert "Moved" in await page.get_by_role("status").inner_text()

@@ -139,10 +139,12 @@ async def test_what_needs_no_call_makes_room_at_once_for_what_does(desk: Desk) -
 
 async def test_a_graceful_stop_records_what_is_under_way(desk: Desk) -> None:
     await desk.put(*range(20))
+    begun = []
 
     async def call(job: Call) -> Call:
+        begun.append(job.number)
         await asyncio.sleep(0.3)
         return job
 
-    await desk.run(lambda: bool(desk.claims), replace(desk.lane, call=call))
+    await desk.run(lambda: len(begun) == 20, replace(desk.lane, call=call, timeout_s=10))
     assert desk.recorded() == list(range(20))

@@ -121,7 +121,7 @@ class ReportIn(BaseModel):
 class ReportsIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    app_version: str = Field(pattern=r"^[0-9A-Za-z.+-]{1,40}$")
+    app_version: str = Field(pattern=r"^[0-9A-Za-z.+-]{1,40}$", examples=["0.2.0"])
     reports: list[ReportIn] = Field(min_length=1, max_length=MAX_REPORTS)
 
 
