@@ -107,6 +107,10 @@ async def test_a_session_is_for_the_holder_of_the_key_alone(desk: Any, stand: UU
     assert (await desk.http.get("/changes", headers=stolen)).json()["code"] == "proof.wrong"
     own = bearer | {"DPoP": key.proof("GET", "/changes", token)}
     assert (await desk.http.get("/changes", headers=own)).status_code == 200
+    longer = bearer | {"DPoP": key.proof("POST", "/field/sessions", token)}
+    order = {"device_id": str(device_id), "stand_id": str(stand)}
+    reply = await desk.http.post("/field/sessions", json=order, headers=longer)
+    assert (reply.status_code, reply.json()["code"]) == (401, "token.invalid"), "a session does not prolong itself"
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,8 @@ function Screen(props: { place: Place; hash: string }) {
   if (name === "shift") return <Shift session={own} />;
   if (name === "signin") return <SignIn expired />;
   if (!place.bundle || name === "prepare" || name === undefined) return <Prepare session={own} />;
+  const over = expired(place.bundle); // what was begun may be ended, nothing new is begun on old rules
+  if (over && name !== "case" && name !== "verify") return <Prepare session={own} />;
   if (name === "new" && id) return <NewCase key={id} session={own} bundle={place.bundle} guestId={id} />;
   if (name === "case" && id) return <Case key={id} session={own} bundle={place.bundle} caseId={id} />;
   if (name === "verify") return <Verify session={own} bundle={place.bundle} />;

@@ -7,14 +7,16 @@ import { report, watchErrors } from "./device/telemetry.ts";
 import { takeUp } from "./device/vault.ts";
 import { onBlocked } from "./store/db.ts";
 import { keepSending } from "./sync/engine.ts";
-import { chooseLanguage } from "./words/texts.ts";
+import { chooseLanguage, t } from "./words/texts.ts";
 
 const LOCK_AFTER_S = 300;
 
 async function start(): Promise<void> {
   let trouble = "";
   watchErrors();
-  onBlocked(() => document.body.setAttribute("data-blocked", "other tab"));
+  onBlocked(() => {
+    document.getElementById("app")!.textContent = t("error.blocked");
+  });
   try {
     await chooseLanguage();
     await windClock();

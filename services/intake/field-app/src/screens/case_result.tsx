@@ -2,6 +2,7 @@
 
 import { useMemo } from "preact/hooks";
 import { encodeQR } from "qr";
+import { clockIsLost } from "../device/clock.ts";
 import type { Session } from "../device/session.ts";
 import { type Bundle, mayStamp } from "../stand/bundle.ts";
 import { givePaper, handOver } from "../stand/desk.ts";
@@ -21,6 +22,7 @@ const MOODS: Record<string, Mood> = {
 export function Result(props: { view: CaseView; bundle: Bundle; session: Session; onDone: (view: CaseView) => void }) {
   const { view } = props;
   const state = view.office?.state ?? "here";
+  const authority = props.session.trusted[0]?.name ?? "";
   return (
     <section>
       <h2>{t("result.title")}</h2>
@@ -30,10 +32,10 @@ export function Result(props: { view: CaseView; bundle: Bundle; session: Session
       {view.edition.obligations.map((one) => (
         <p key={one.code}>{said(one.reminder)}</p>
       ))}
-      {view.paid && <Receipt view={view} authority={props.bundle.stand.place} />}
+      {view.paid && <Receipt view={view} by={`${authority}, ${props.bundle.stand.place}`} />}
       {view.paper ? (
-        <GivenPaper view={view} />
-      ) : mayStamp(props.bundle) ? (
+        <GivenPaper view={view} authority={authority} />
+      ) : mayStamp(props.bundle) && !clockIsLost() ? (
         <Do
           kind="main"
           testid="give-paper"
@@ -56,7 +58,7 @@ export function Result(props: { view: CaseView; bundle: Bundle; session: Session
   );
 }
 
-function Receipt(props: { view: CaseView; authority: string }) {
+function Receipt(props: { view: CaseView; by: string }) {
   const paid = props.view.paid!;
   const { language } = props.view;
   return (
@@ -78,13 +80,13 @@ function Receipt(props: { view: CaseView; authority: string }) {
         </tbody>
       </table>
       <p>
-        {moment(paid.at)} · {props.authority}
+        {moment(paid.at)} · {props.by}
       </p>
     </section>
   );
 }
 
-function GivenPaper(props: { view: CaseView }) {
+function GivenPaper(props: { view: CaseView; authority: string }) {
   const paper = props.view.paper!;
   const { printed } = paper;
   const svg = useMemo(() => {
@@ -103,7 +105,9 @@ function GivenPaper(props: { view: CaseView }) {
   return (
     <article class="sheet paper" lang={props.view.language}>
       <h3>{printed["title"]}</h3>
-      <p>{paper.number}</p>
+      <p>
+        {props.authority} · {paper.number}
+      </p>
       <Facts rows={rows} />
       <img class="code" src={svg} alt={t("paper.code")} data-testid="code" data-stamp={paper.stamp} />
       <p>{label("paper.note")}</p>

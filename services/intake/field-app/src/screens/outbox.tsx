@@ -2,7 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { hasKey } from "../device/vault.ts";
 import type { EntryRow, FileRow } from "../store/db.ts";
-import { caseView, dismiss, notAtOffice } from "../store/outbox.ts";
+import { caseView, dismiss, notAtOffice, sendFileAgain } from "../store/outbox.ts";
 import { type Status, sendNow, syncStatus } from "../sync/engine.ts";
 import { moment, reason, size, t } from "../words/texts.ts";
 import { Do, type Mood, Notice, Page, useLive } from "./parts.tsx";
@@ -77,6 +77,15 @@ function File(props: { row: FileRow; called: string }) {
         <b>{props.called}</b> {label}
       </span>
       <span class="state">{t(`state.${row.state}`, { why })}</span>
+      {row.state === "refused" && (
+        <Do
+          label={t("outbox.again")}
+          does={async () => {
+            await sendFileAgain(row.attachment_id);
+            sendNow();
+          }}
+        />
+      )}
       {row.sent > 0 && <progress max={row.length} value={row.sent} aria-label={label} />}
     </li>
   );

@@ -166,6 +166,15 @@ export async function dismiss(entryId: string): Promise<void> {
   changed();
 }
 
+/** A photo that was refused, once more. */
+export async function sendFileAgain(attachmentId: string): Promise<void> {
+  const tx = (await database()).transaction("files", "readwrite", STRICT);
+  const row = await tx.store.get(attachmentId);
+  if (row?.state === "refused") await tx.store.put({ ...row, state: "device", sent: 0, code: "", hint: "" });
+  await tx.done;
+  changed();
+}
+
 /** What an entry says. */
 export async function bodyOf(row: EntryRow): Promise<unknown> {
   return (await openJson<{ body: unknown }>(outboxKey(), "entries", row.entry_id, row.sealed)).body;

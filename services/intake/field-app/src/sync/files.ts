@@ -35,6 +35,8 @@ export async function pushFiles(session: Session): Promise<number> {
         last = error;
         unanswered += 1;
         if (unanswered >= PATIENCE) throw error;
+      } else if (error instanceof Problem && error.code === "attachment.too_many") {
+        break; // those that are half sent come first
       } else if (
         error instanceof Problem &&
         !error.passes &&

@@ -13,7 +13,7 @@ from wanderamt.kernel.ids import DeviceId, StandId
 from wanderamt.kernel.refusal import Refusal
 from wanderamt.security.keys import Sealer
 from wanderamt.security.roles import Role
-from wanderamt.security.tokens import Caller, TokenSigner
+from wanderamt.security.tokens import INVALID, Caller, TokenSigner
 from wanderamt.shell.http import only, proven_key
 from wanderamt.shell.problems import Refused
 
@@ -157,7 +157,12 @@ def enrolment_routes(
 
     @router.post("/field/sessions", tags=["field"], status_code=201)
     async def begin(order: SessionIn, request: Request, caller: Caller = only(Role.CLERK)) -> SessionOut:
-        """Begins a clerk's session with a device at a stand. Needs a proof of the device's key (DPoP)."""
+        """Begins a clerk's session with a device at a stand. Needs a proof of the device's key (DPoP).
+
+        By a token of the city's sign-in: a session does not prolong itself.
+        """
+        if caller.bound_to:
+            raise Refused(INVALID)
         token = request.headers["authorization"].split(" ", 1)[1].strip()
         shown = proven_key(request, token, now=database.sources.clock())
         if isinstance(shown, Refusal):
