@@ -50,6 +50,7 @@ class CaseOpened(CaseEvent):
     language: Language
     captured_at: AwareDatetime
     contact: Sealed | None = None
+    appointment_id: UUID | None = Field(None, description="The appointment that the citizen came for.")
 
 
 class RegisterRequested(CaseEvent):

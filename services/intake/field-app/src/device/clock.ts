@@ -20,7 +20,6 @@ export function now(): number {
   return Date.now() + clock.offset_ms;
 }
 
-export const lastContact = (): number => clock.heard_at;
 export const offBy = (): number => -clock.offset_ms;
 
 /** The clock was set back, or the battery was out, since the last contact: nobody knows what time it is. */

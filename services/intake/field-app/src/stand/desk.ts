@@ -84,9 +84,13 @@ export function openCase(view: CaseView, typed: Form): Promise<CaseView> {
   const form = cleaned(typed);
   return then((hand) => {
     const number = hand.take("GZ").number;
-    const body = { service: view.service, language: view.language, number, ...form };
+    const body = { ...opening(view), number, ...form };
     return { view: { ...view, form, number, opened_at: now() }, entries: [{ type: "case.open", body }] };
   });
+}
+
+function opening({ service, language, appointment_id }: CaseView): object {
+  return { service, language, ...(appointment_id && { appointment_id }) };
 }
 
 /** What was refused is sent again, right, under the next places in the order; nothing that was accepted is repeated.
@@ -94,14 +98,14 @@ export function openCase(view: CaseView, typed: Form): Promise<CaseView> {
 export async function correct(view: CaseView, typed: Form): Promise<CaseView> {
   const form = cleaned(typed);
   const refused = (await entriesOfCase(view.case_id)).filter((row) => row.state === "refused");
-  const opening = refused.find((row) => row.type === "case.open");
+  const unopened = refused.find((row) => row.type === "case.open");
   const again = await Promise.all(
-    refused.filter((row) => row !== opening).map(async (row) => ({ type: row.type, body: await bodyOf(row) })),
+    refused.filter((row) => row !== unopened).map(async (row) => ({ type: row.type, body: await bodyOf(row) })),
   );
-  const first = opening
-    ? { type: "case.open", body: { service: view.service, language: view.language, number: view.number, ...form } }
+  const first = unopened
+    ? { type: "case.open", body: { ...opening(view), number: view.number, ...form } }
     : { type: "case.fill", body: form };
-  const changed = opening || JSON.stringify(form) !== JSON.stringify(cleaned(view.form));
+  const changed = unopened || JSON.stringify(form) !== JSON.stringify(cleaned(view.form));
   return then(() => ({ view: { ...view, form }, entries: changed ? [first, ...again] : again, replaces: refused }));
 }
 

@@ -41,10 +41,6 @@ export async function guests(found: Bundle): Promise<Guest[]> {
   return [...booked, ...walked].sort((one, other) => rank[one.state] - rank[other.state] || one.at - other.at);
 }
 
-export async function nextGuest(found: Bundle): Promise<Guest | null> {
-  return (await guests(found)).find((one) => one.state === "here") ?? null;
-}
-
 /** A ticket such as W-007. */
 export async function walkIn(found: Bundle): Promise<Guest> {
   const queue = await kept(found.stand.stand_id);

@@ -44,9 +44,7 @@ export function readToken(bytes: Uint8Array): Token {
 /** Whether this key signed it, as a token of this type. */
 export async function holdsFor(token: Token, kind: string, key: PublicKey): Promise<boolean> {
   if (token.head.get(TYPE) !== kind || token.head.get(ALG) !== ES256) return false;
-  const jwk = { kty: "EC", crv: "P-256", x: key.x, y: key.y };
-  const imported = await crypto.subtle.importKey("jwk", jwk, { name: "ECDSA", namedCurve: "P-256" }, false, ["verify"]);
-  return crypto.subtle.verify({ name: "ECDSA", hash: "SHA-256" }, imported, token.signature, token.signed);
+  return verifyRaw(key, token.signature, token.signed);
 }
 
 /** `extra`: more of the protected head. */

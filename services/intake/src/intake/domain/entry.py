@@ -111,6 +111,7 @@ class OpenBody(_Strict):
     service: str = Field(max_length=80)
     language: Language = Language.DE
     number: str | None = Field(None, pattern=NUMBER_PATTERN, description="File number, of a block of this device.")
+    appointment_id: UUID | None = Field(None, description="The appointment that the citizen came for.")
     applicant: Applicant | None = None
     contact: Contact = Contact()
     facts: dict[Code, Answer] = Field({}, max_length=50)

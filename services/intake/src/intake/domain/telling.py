@@ -66,6 +66,7 @@ def _told(happening: Happening, case: Case, parts: Parts, officer: str, now: dat
                 language=case.language,
                 captured_at=case.captured_at,
                 contact=parts.contact,
+                appointment_id=happening.appointment_id,
             )
         case RegisterAsked() if parts.applicant:
             return RegisterRequested(

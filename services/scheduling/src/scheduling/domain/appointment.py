@@ -211,7 +211,8 @@ def arrive(one: Appointment, *, now: datetime) -> Appointment | Refusal:
 
 
 def serve(one: Appointment, *, now: datetime) -> Decision[Appointment] | Refusal:
-    if one.state not in {State.BOOKED, State.ARRIVED}:
+    """Also after it was noted as missed: what happened at a stand without network is heard later."""
+    if one.state not in {State.BOOKED, State.ARRIVED, State.MISSED}:
         return ENDED
     event = AppointmentServed(appointment_id=one.id, served_at=now)
     return Decision(replace(one, state=State.SERVED, version=one.version + 1), (event,))

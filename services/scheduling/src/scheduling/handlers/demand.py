@@ -15,12 +15,16 @@ from wanderamt.contracts import (
 )
 
 from scheduling.domain.demand.served import CaseNews, learn
+from scheduling.handlers.appointments import end_appointment
 from scheduling.store import demand
 
 
 async def on_case_news(news: Sequence[CaseNews], work: Work) -> None:
     known = await demand.visits(work, {one.case_id for one in news})
     await demand.save_visits(work, learn(known, news))
+    for one in news:
+        if isinstance(one, CaseOpened) and one.appointment_id:
+            await end_appointment(one.appointment_id, work, came=True)  # refused where it had ended already
 
 
 _on_case_news = Many(on_case_news)

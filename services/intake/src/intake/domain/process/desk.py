@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from uuid import UUID
 
 from wanderamt.contracts import Language
 from wanderamt.kernel.ids import DeviceId, RequestId, StandId
@@ -75,6 +76,7 @@ class Opening:
     captured_at: datetime
     number: str | None
     form: Mapping[str, FieldValue]
+    appointment_id: UUID | None = None
 
 
 def open_case(case: Case | None, opening: Opening, book: Book, *, now: datetime) -> Happenings | Refusal:
@@ -98,6 +100,7 @@ def open_case(case: Case | None, opening: Opening, book: Book, *, now: datetime)
         application_day=day,
         number=opening.number,
         deadline=now + OPEN_FOR,
+        appointment_id=opening.appointment_id,
     )
     return (opened, Filled(form)) if form else (opened,)
 

@@ -34,6 +34,7 @@ class Opened:
     application_day: date
     number: str | None
     deadline: datetime
+    appointment_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,7 @@ def _open(case: Case | None, entry: OpenCase, book: Book, hands: Hands) -> Done 
         captured_at=entry.captured_at,
         number=body.number,
         form=given,
+        appointment_id=body.appointment_id,
     )
     opened = desk.open_case(case, opening, book, now=hands.now)
     if isinstance(opened, Refusal):
