@@ -40,6 +40,20 @@ async def test_a_shift_ends_with_the_till_counted_and_nothing_left(tablet: Any) 
     assert not await page.get_by_role("alert").count(), "it was wiped on purpose"
 
 
+async def test_an_operator_makes_a_code_on_the_command_line(make_tablet: Any) -> None:
+    tablet = await make_tablet()
+    await tablet.switch_on()
+    command = [str(Path(sys.executable).parent / "wanderamt"), "field", "code", "--label", "Tablet 12"]
+    env = {**os.environ, **tablet.system.env("intake")}
+    done = await asyncio.to_thread(
+        subprocess.run, command, env=env, capture_output=True, text=True, timeout=60, check=True
+    )
+    await tablet.page.locator("#code").fill(done.stdout.strip().lower())
+    await tablet.page.get_by_test_id("enrol").click()
+    await tablet.page.get_by_test_id("sign-in").wait_for()
+    assert (await tablet.fact("device"))["label"] == "Tablet 12"
+
+
 async def test_what_cannot_be_sent_goes_by_file_and_the_device_is_not_wiped_before(tablet: Any, tmp_path: Path) -> None:
     page, file = tablet.page, tmp_path / "device.wanderamt"
     tablet.door.down = True
