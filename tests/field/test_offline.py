@@ -66,6 +66,14 @@ async def test_a_whole_service_is_finished_offline_with_a_code_that_verifies(tab
         ):
             await asyncio.sleep(0.2)
     assert made[0]["number"].startswith("UK-"), "the paper of the stand and that of the office are one"
+    page, file = tablet.page, tmp_path / "paper.pdf"
+    await page.goto(f"{tablet.url}#/case/{case_id}")
+    await page.evaluate("dispatchEvent(new Event('online'))")
+    await page.get_by_text(f"Erledigt ({made[0]['number']})").wait_for()
+    async with page.expect_download() as download:
+        await page.get_by_test_id("office-paper").click()
+    await (await download.value).save_as(file)
+    assert (await verify(str(file), "--certificate", str(certificate), "--status-list", str(listed)))[0] == 0
 
 
 async def test_a_case_is_taken_by_keyboard_alone(tablet: Any) -> None:

@@ -8,8 +8,9 @@ import { type Bundle, mayStamp } from "../stand/bundle.ts";
 import { givePaper, handOver } from "../stand/desk.ts";
 import { euro } from "../stand/fees.ts";
 import type { CaseView } from "../stand/types.ts";
+import { ask, askJson } from "../sync/http.ts";
 import { moment, said, t, tIn } from "../words/texts.ts";
-import { Do, Facts, type Mood, Notice } from "./parts.tsx";
+import { Do, Facts, type Mood, Notice, saveFile } from "./parts.tsx";
 
 const MOODS: Record<string, Mood> = {
   final: "good",
@@ -27,7 +28,7 @@ export function Result(props: { view: CaseView; bundle: Bundle; session: Session
     <section>
       <h2>{t("result.title")}</h2>
       <Notice mood={MOODS[state] ?? "plain"}>
-        {t(`result.${state}`, { number: view.office?.document_number ?? view.number })}
+        {t(`result.${state}`, { number: view.paper?.number ?? view.number })}
       </Notice>
       {view.edition.obligations.map((one) => (
         <p key={one.code}>{said(one.reminder)}</p>
@@ -47,6 +48,13 @@ export function Result(props: { view: CaseView; bundle: Bundle; session: Session
       )}
       <div class="row noprint">
         {(view.paper || view.paid) && <Do label={t("result.print")} does={() => print()} />}
+        {state === "final" && (
+          <Do
+            testid="office-paper"
+            label={t("result.office_paper")}
+            does={() => saveOfficePaper(props.session, view.case_id)}
+          />
+        )}
         <Do
           kind={view.paper ? "main" : "plain"}
           testid="hand-over"
@@ -56,6 +64,15 @@ export function Result(props: { view: CaseView; bundle: Bundle; session: Session
       </div>
     </section>
   );
+}
+
+/** The signed file, as the office made it; a network is needed. */
+async function saveOfficePaper(session: Session, caseId: string): Promise<void> {
+  const { token } = session;
+  const told = await askJson<{ document_id: string | null; document_number: string }>(`/cases/${caseId}`, { token });
+  if (!told.document_id) throw new Error("result.not_made");
+  const answer = await ask(`/documents/${told.document_id}.pdf`, { token });
+  saveFile(new Blob([answer.bytes], { type: "application/pdf" }), `${told.document_number}.pdf`);
 }
 
 function Receipt(props: { view: CaseView; by: string }) {

@@ -1,7 +1,9 @@
 // What every screen is made of.
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { now } from "../device/clock.ts";
 import { reportError } from "../device/telemetry.ts";
+import { exportSealed } from "../stand/shift.ts";
 import { onChange } from "../store/live.ts";
 import { Problem } from "../sync/http.ts";
 import { reason, t } from "../words/texts.ts";
@@ -206,4 +208,20 @@ export function Facts(props: { rows: [string, ComponentChildren][] }) {
       ))}
     </dl>
   );
+}
+
+/** Hands a file to the browser's downloads. */
+export function saveFile(content: Blob, name: string): void {
+  const url = URL.createObjectURL(content);
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
+
+/** What is not at the office, sealed. */
+export async function saveExport(): Promise<void> {
+  const day = new Date(now()).toISOString().slice(0, 16).replaceAll(/[:T]/g, "-");
+  saveFile(await exportSealed(), `wanderamt-${day}.wanderamt`);
 }

@@ -9,8 +9,7 @@ import { countNotAtOffice } from "../store/outbox.ts";
 import { sendNow } from "../sync/engine.ts";
 import { closeTill, type Reckoning } from "../sync/tills.ts";
 import { moment, spoken, t } from "../words/texts.ts";
-import { Do, Facts, Notice, Page, Text, useLive } from "./parts.tsx";
-import { saveExport } from "./way_in.tsx";
+import { Do, Facts, Notice, Page, saveExport, Text, useLive } from "./parts.tsx";
 
 async function look() {
   const [till, waiting, blocks, wipeable] = await Promise.all([

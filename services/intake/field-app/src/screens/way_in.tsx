@@ -3,13 +3,13 @@ import { useEffect, useState } from "preact/hooks";
 import { evictedDevice } from "../device/identity.ts";
 import { begin, enrol, goToSignIn, type StandInfo, session, standsToChoose } from "../device/session.ts";
 import { PIN_DIGITS, unlock, WrongPin } from "../device/vault.ts";
-import { exportSealed, mayWipe, wipe } from "../stand/shift.ts";
+import { mayWipe, wipe } from "../stand/shift.ts";
 import { forget } from "../store/db.ts";
 import { changed } from "../store/live.ts";
 import { countNotAtOffice } from "../store/outbox.ts";
 import { sendNow } from "../sync/engine.ts";
 import { moment, t } from "../words/texts.ts";
-import { Choice, Do, Notice, Page, sentence, Text, useLive } from "./parts.tsx";
+import { Choice, Do, Notice, Page, saveExport, sentence, Text, useLive } from "./parts.tsx";
 
 export function Enrol() {
   const [code, setCode] = useState("");
@@ -173,14 +173,4 @@ export function Revoked() {
       {wipeable && <Do kind="danger" label={t("shift.wipe")} does={async () => (await wipe(), location.reload())} />}
     </Page>
   );
-}
-
-/** Hands the sealed file to the browser's downloads. */
-export async function saveExport(): Promise<void> {
-  const url = URL.createObjectURL(await exportSealed());
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = `wanderamt-${new Date().toISOString().slice(0, 16).replaceAll(/[:T]/g, "-")}.wanderamt`;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }

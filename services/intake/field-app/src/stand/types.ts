@@ -105,8 +105,6 @@ export interface OfficeView {
   state: string;
   version: number;
   reason: string;
-  document_number: string | null;
-  document_id: string | null;
 }
 
 export interface CaseView {

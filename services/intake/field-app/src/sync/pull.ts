@@ -72,14 +72,14 @@ export async function showLeases(session: Session): Promise<void> {
 async function takeOver(cases: Changed[]): Promise<void> {
   const db = await database();
   const key = outboxKey();
-  for (const { case_id, state, version, reason, document_number, document_id } of cases) {
+  for (const { case_id, state, version, reason } of cases) {
     const row = await db.get("cases", case_id);
     if (!row) continue; // of another device
     await navigator.locks.request("wanderamt-outbox", async () => {
       const fresh = await db.get("cases", case_id);
       if (!fresh) return;
       const view = await openJson<CaseView>(key, "cases", case_id, fresh.sealed);
-      const office = { state, version, reason, document_number, document_id };
+      const office = { state, version, reason };
       await db.put("cases", { ...fresh, sealed: await sealJson(key, "cases", case_id, { ...view, office }) });
     });
   }
