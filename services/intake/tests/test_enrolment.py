@@ -8,6 +8,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from intake.proof.authority import Authority, Trust
+from intake.proof.lease import read_lease, sign_lease
 from joserfc import jws
 from joserfc.jwk import ECKey
 from uuid_utils.compat import uuid7
@@ -161,7 +163,7 @@ async def test_what_the_app_tells_of_itself_holds_no_free_text(desk: Any) -> Non
         assert (await desk.http.post("/field/reports", json=bad, headers=desk.clerk())).status_code == 422
 
 
-async def test_leases_come_back_after_a_restore_and_nobody_else_s(desk: Any) -> None:
+async def test_leases_come_back_after_a_restore_and_nobody_else_s(desk: Any, former: Authority) -> None:
     order = {"block_id": str(uuid7()), "series": "UK"}
     leased = (await desk.http.post("/numbers/blocks", json=order, headers=desk.clerk())).json()
     assert len(leased["places"]) == len(leased["numbers"]) == 50
@@ -178,6 +180,12 @@ async def test_leases_come_back_after_a_restore_and_nobody_else_s(desk: Any) -> 
     ).json()
     assert not set(fresh["numbers"]) & set(leased["numbers"])
     assert not set(fresh["places"]) & set(leased["places"])
+    _, block = read_lease(leased["lease"], [Trust.read(desk.badge.secrets.document_certificate)]) or (None, None)
+    assert block
+    of_before = sign_lease(UUID(order["block_id"]), block, former)  # the city has another key since
+    assert (
+        await desk.http.post("/numbers/blocks/put-back", json={"leases": [of_before]}, headers=desk.clerk())
+    ).is_success
     forged = {"leases": [leased["lease"][:-8] + "AAAAAAAA"]}
     reply = await desk.http.post("/numbers/blocks/put-back", json=forged, headers=desk.clerk())
     assert (reply.status_code, reply.json()["code"]) == (422, "number.lease_forged")

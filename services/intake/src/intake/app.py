@@ -60,7 +60,7 @@ def build(settings: Settings | None = None) -> Service:
         report_routes,
     ):
         ground.http.include_router(routes(ground.database, sealer, book))
-    ground.http.include_router(number_routes(ground.database, authority))
+    ground.http.include_router(number_routes(ground.database, authority, trusted))
     ground.http.include_router(bundle_routes(ground.database, book, authority))
     about = FieldSettings(
         authority=authority.trust.name,

@@ -2,7 +2,7 @@
 // number, and a place in our own files. Kept until there is a network; the oldest go first when there are too many.
 
 import { database, type ReportRow } from "../store/db.ts";
-import { ask } from "../sync/http.ts";
+import { ask, Problem } from "../sync/http.ts";
 import { now } from "./clock.ts";
 import type { Session } from "./session.ts";
 
@@ -50,7 +50,9 @@ export async function pushReports(session: Session): Promise<void> {
   const rows = await db.getAll("reports", null, AT_ONCE);
   if (!rows.length) return;
   const reports = rows.map(({ id: _, ...rest }) => rest);
-  await ask("/field/reports", { token: session.token, json: { app_version: __VERSION__, reports } });
+  await ask("/field/reports", { token: session.token, json: { app_version: __VERSION__, reports } }).catch((error) => {
+    if (!(error instanceof Problem) || error.passes || error.ofSession) throw error; // else they are wrong: let them go
+  });
   const tx = db.transaction("reports", "readwrite");
   await Promise.all([...rows.map((row) => tx.store.delete(row.id!)), tx.done]);
 }

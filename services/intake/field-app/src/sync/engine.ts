@@ -105,14 +105,24 @@ async function contact(): Promise<Phase> {
   if (!own) return "signed_out";
   if (!hasKey()) return (await fact("revoked")) ? "revoked" : "locked";
   await pull(own);
-  await showLeases(own);
+  await aside(() => showLeases(own));
   await pushEntries(own);
   await pushFiles(own);
-  await pushTills(own);
-  await resolveConflicts(own);
-  await pushReports(own);
+  await aside(() => pushTills(own));
+  await aside(() => resolveConflicts(own));
+  await aside(() => pushReports(own));
   await tidy();
   return "idle";
+}
+
+/** What the office says no to here holds up nothing else. It is reported, and asked again at the next contact. */
+async function aside(step: () => Promise<unknown>): Promise<void> {
+  try {
+    await step();
+  } catch (error) {
+    if (!(error instanceof Problem) || error.ofSession || error.passes) throw error;
+    await report("sync", error.code);
+  }
 }
 
 async function whyNot(error: unknown): Promise<Phase> {

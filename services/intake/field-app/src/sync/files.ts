@@ -37,12 +37,7 @@ export async function pushFiles(session: Session): Promise<number> {
         if (unanswered >= PATIENCE) throw error;
       } else if (error instanceof Problem && error.code === "attachment.too_many") {
         break; // those that are half sent come first
-      } else if (
-        error instanceof Problem &&
-        !error.passes &&
-        error.status !== 401 &&
-        error.code !== "device.not_enrolled"
-      ) {
+      } else if (error instanceof Problem && !error.passes && !error.ofSession) {
         await mark(row.attachment_id, { state: "refused", code: error.code, hint: error.hint });
       } else throw error;
     }

@@ -22,6 +22,11 @@ export class Problem extends Error {
     this.hint = hint;
   }
 
+  /** About the session or the device, not about what was sent. */
+  get ofSession(): boolean {
+    return this.status === 401 || this.code === "device.not_enrolled" || this.code === "role.missing";
+  }
+
   /** A failure of the machine, not of what was sent. */
   get passes(): boolean {
     return this.status >= 500 || this.status === 429 || this.status === 408;

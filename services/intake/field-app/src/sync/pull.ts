@@ -5,7 +5,7 @@ import { outboxKey } from "../device/vault.ts";
 import type { CaseView, OfficeView } from "../stand/types.ts";
 import { database, fact, note } from "../store/db.ts";
 import { openJson, sealJson } from "../store/sealing.ts";
-import { askJson } from "./http.ts";
+import { askJson, Problem } from "./http.ts";
 
 export const KEPT_DAYS = 14;
 const KEPT_MS = KEPT_DAYS * 24 * 3600_000;
@@ -28,7 +28,10 @@ export async function pull(session: Session): Promise<void> {
     const cursor = (await fact<string>("cursor")) ?? "";
     const acked = (await fact<number>("acked")) ?? 0;
     const asked = new URLSearchParams({ cursor, acked: String(acked) });
-    const told = await askJson<Changes>(`/changes?${asked}`, { token: session.token });
+    const told = await askJson<Changes>(`/changes?${asked}`, { token: session.token }).catch(async (error: unknown) => {
+      if (error instanceof Problem && error.code === "changes.cursor" && cursor) await note("cursor", ""); // from the start
+      throw error;
+    });
     if (told.reset) await startOver();
     await takeOver(told.cases);
     await note("cursor", told.cursor);
@@ -65,7 +68,11 @@ export async function startOver(): Promise<void> {
 export async function showLeases(session: Session): Promise<void> {
   if (!(await fact<boolean>("leases_to_show"))) return;
   const leases = (await (await database()).getAll("blocks")).map((block) => block.lease);
-  if (leases.length) await askJson("/numbers/blocks/put-back", { token: session.token, json: { leases } });
+  for (const lease of leases) {
+    await askJson("/numbers/blocks/put-back", { token: session.token, json: { leases: [lease] } }).catch((error) => {
+      if (!(error instanceof Problem) || error.code !== "number.lease_forged") throw error; // one is no reason to hold back the others
+    });
+  }
   await note("leases_to_show", false);
 }
 

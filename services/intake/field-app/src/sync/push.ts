@@ -74,7 +74,7 @@ async function push(session: Session, batch: EntryRow[]): Promise<number> {
     await take(batch, told.results);
     return batch.length;
   } catch (error) {
-    if (!(error instanceof Problem) || error.passes || error.status === 401 || error.status === 403) throw error;
+    if (!(error instanceof Problem) || error.passes || error.ofSession) throw error;
     return isolate(session, batch, error);
   }
 }

@@ -17,7 +17,7 @@ from intake.domain.numbers import Number, Series
 from intake.domain.refusals import LEASE_FORGED
 from intake.handlers import numbers
 from intake.handlers.numbers import Leased
-from intake.proof.authority import Authority
+from intake.proof.authority import Authority, Trust
 from intake.proof.lease import read_lease, sign_lease
 
 Year = Annotated[int, Path(ge=2000, le=2200)]
@@ -89,7 +89,8 @@ class AccountOut(BaseModel):
     gaps: list[GapOut]
 
 
-def number_routes(database: Database, authority: Authority) -> APIRouter:
+def number_routes(database: Database, authority: Authority, trusted: list[Trust]) -> APIRouter:
+    """`trusted`: certificates under which a lease may have been signed."""
     router = APIRouter(tags=["numbers"])
 
     @router.post("/numbers/blocks", status_code=201)
@@ -121,7 +122,7 @@ def number_routes(database: Database, authority: Authority) -> APIRouter:
     async def put_back(order: LeasesIn, caller: Caller = only(Role.CLERK)) -> PutBackOut:
         """After a restore: what was leased to the device of the token later than the backup was made."""
         device_id, _ = at_stand(caller)
-        read = [read_lease(lease, authority) for lease in order.leases]
+        read = [read_lease(lease, trusted) for lease in order.leases]
         leased = [Leased(*one) for one in read if one and one[1].device_id == device_id]
         if len(leased) < len(read):
             raise Refused(LEASE_FORGED)

@@ -1,6 +1,7 @@
 """A lease of numbers as its device holds it: signed, so that a server that has forgotten it takes it back (JWS)."""
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,7 @@ from joserfc.jwk import ECKey
 from wanderamt.kernel.ids import DeviceId, StandId
 
 from intake.domain.numbers import Block, Series
-from intake.proof.authority import Authority
+from intake.proof.authority import Authority, Trust
 
 ALGORITHM = "ES256"
 TYPE = "wanderamt-lease"
@@ -33,10 +34,14 @@ def sign_lease(block_id: UUID, block: Block, authority: Authority) -> str:
     return jws.serialize_compact(head, json.dumps(said).encode(), ECKey.import_key(authority.key_pem))
 
 
-def read_lease(text: str, authority: Authority) -> tuple[UUID, Block] | None:
-    """None for what the authority has not signed."""
+def read_lease(text: str, trusted: Iterable[Trust]) -> tuple[UUID, Block] | None:
+    """None for what none of them has signed."""
+    return next((found for trust in trusted if (found := _read(text, trust))), None)
+
+
+def _read(text: str, trust: Trust) -> tuple[UUID, Block] | None:
     try:
-        found = jws.deserialize_compact(text, ECKey.import_key(authority.trust.pem), algorithms=[ALGORITHM])
+        found = jws.deserialize_compact(text, ECKey.import_key(trust.pem), algorithms=[ALGORITHM])
         said: dict[str, Any] = json.loads(found.payload)
         if found.headers().get("typ") != TYPE:
             return None
