@@ -37,6 +37,7 @@ class Desk:
         self.done: list[tuple[str, int]] = []
         self.answers: list[Any] = []
         self.poison: set[str] = set()
+        self.stumbled: list[str] = []
         self.lane = Lane(Call, self.claim, self.call, self.record, slots=4, timeout_s=0.3)
 
     async def claim(self, job: Call, attempt: Attempt, _: Work) -> Call:
@@ -51,6 +52,7 @@ class Desk:
 
     async def record(self, job: Call, _: object, __: Work) -> Retry | None:
         if job.who in self.poison:
+            self.stumbled.append(job.who)
             raise ValueError
         self.done.append((job.who, job.number))
         return None
@@ -149,7 +151,7 @@ async def dead_one(desk: Desk) -> Inbox:
     desk.poison = {"dead"}
     async with desk.database.work() as work:
         work.enqueue(*(Call(who="dead", number=number) for number in range(3)))
-    await desk.run(lambda: bool(desk.attempts))
+    await desk.run(lambda: bool(desk.stumbled))
     async with asyncio.timeout(5):
         while not await desk.sql("SELECT 1 FROM job WHERE dead"):
             await asyncio.sleep(0.02)

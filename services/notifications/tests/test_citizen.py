@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+from notifications.api.citizen import ANSWER_S
 from uuid_utils.compat import uuid7
 from wanderamt.contracts import StandScheduled, case_code
 
@@ -76,10 +77,10 @@ async def test_strangers_learn_nothing_from_what_fits_not_and_soon_may_not_try(o
         for tried, born in ((code, "5.5.1980"), ("00000-00000", BORN), ("?", BORN), (code, "no date"), (code, "")):
             begun = time.perf_counter()
             page = await looked_up(http, tried, born or "x")
-            answers.append((page.status_code, page.text, round(time.perf_counter() - begun, 1)))
+            answers.append((page.status_code, page.text, time.perf_counter() - begun))
         assert len({answer[:2] for answer in answers}) == 1
         assert answers[0][0] == 404
-        assert {answer[2] for answer in answers} <= {0.5, 0.6}
+        assert all(answer[2] >= ANSWER_S for answer in answers), "none comes sooner than another"
         for _ in range(3):
             await looked_up(http, code, "6.6.1980")
         right = await looked_up(http, code)  # right, but tried too often: answered like a wrong one
