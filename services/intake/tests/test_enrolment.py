@@ -3,11 +3,11 @@
 import base64
 import json
 from datetime import datetime, timedelta
-from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
 import pytest
+from intake.handlers.ground import on_stand_scheduled
 from intake.proof.authority import Authority, Trust
 from intake.proof.lease import read_lease, sign_lease
 from joserfc import jws
@@ -15,9 +15,8 @@ from joserfc.jwk import ECKey
 from uuid_utils.compat import uuid7
 from wanderamt.backbone.sources import utc_now
 from wanderamt.contracts import StandScheduled
+from wanderamt.security.proofs import hash_of
 from wanderamt.security.roles import Role
-
-from intake.handlers.ground import on_stand_scheduled  # isort: skip
 
 
 class Key:
@@ -32,12 +31,11 @@ class Key:
         return {name: said[name] for name in ("kty", "crv", "x", "y")}
 
     def proof(self, method: str, path: str, token: str, *, at: datetime | None = None, **changes: Any) -> str:
-        hashed = base64.urlsafe_b64encode(sha256(token.encode()).digest()).rstrip(b"=").decode()
         said = {
             "htm": method,
             "htu": f"https://linz.example{path}",
             "iat": int((at or utc_now()).timestamp()),
-            "ath": hashed,
+            "ath": hash_of(token),
         }
         head = {"alg": "ES256", "typ": "dpop+jwt", "jwk": self.jwk}
         return jws.serialize_compact(head, json.dumps(said | changes).encode(), self.key)

@@ -17,15 +17,19 @@ class NotBuilt(Exception):
 
 def build_field_app(*, out: Path | None = None) -> None:
     """Installs the locked packages and builds. `out`: where to; without it, where intake serves it from."""
-    _npm("ci", "--no-audit", "--no-fund", "--ignore-scripts")
+    _install()
     _npm("run", "build", out=out)
 
 
 def run_script(name: str) -> None:
     """A script of package.json: check, test."""
     if not (SOURCES / "node_modules").is_dir():
-        _npm("ci", "--no-audit", "--no-fund", "--ignore-scripts")
+        _install()
     _npm("run", name)
+
+
+def _install() -> None:
+    _npm("ci", "--no-audit", "--no-fund", "--ignore-scripts")
 
 
 def _npm(*command: str, out: Path | None = None) -> None:

@@ -4,12 +4,10 @@ Speaks what the crew's app needs of a real one: discovery, authorize with a page
 good for a minute, once, for the client and the challenge it was asked with.
 """
 
-import base64
 import html
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from hashlib import sha256
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode, urlsplit
 
@@ -22,6 +20,7 @@ from joserfc.jwk import ECKey
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from wanderamt.backbone.sources import utc_now
+from wanderamt.security.proofs import hash_of
 from wanderamt.security.roles import Role
 from wanderamt.security.tokens import Caller, TokenSigner
 
@@ -58,7 +57,7 @@ def create_sign_in(issuer: str, private_pem: str) -> FastAPI:
     app = FastAPI(title="sign-in of the city, for development")
     app.add_middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "POST"])
     signer, granted = TokenSigner(private_pem), dict[str, Granted]()
-    public: dict[str, Any] = {**ECKey.import_key(private_pem).as_dict(private=False)}
+    public: dict[str, Any] = ECKey.import_key(private_pem).as_dict(private=False)
 
     @app.get("/.well-known/openid-configuration")
     async def discovery() -> dict[str, Any]:
@@ -108,8 +107,7 @@ def create_sign_in(issuer: str, private_pem: str) -> FastAPI:
         redirect_uri: Annotated[str, Form()],
     ) -> Response:
         found = granted.pop(code, None)
-        proved = base64.urlsafe_b64encode(sha256(code_verifier.encode()).digest()).rstrip(b"=").decode()
-        if not found or found.until < utc_now() or proved != found.challenge:
+        if not found or found.until < utc_now() or hash_of(code_verifier) != found.challenge:
             return JSONResponse({"error": "invalid_grant"}, 400)
         if (client_id, redirect_uri) != (found.client_id, found.redirect_uri):
             return JSONResponse({"error": "invalid_grant"}, 400)

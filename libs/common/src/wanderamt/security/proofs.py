@@ -48,7 +48,7 @@ def read_proof(proof: str, *, method: str, path: str, token: str, now: datetime)
         made_at = float(claims["iat"])
     except (JoseError, ValueError, KeyError, TypeError, AttributeError):
         return WRONG
-    return thumbprint(key) if abs(now.timestamp() - made_at) <= GOOD_FOR.total_seconds() else CLOCK
+    return key.thumbprint() if abs(now.timestamp() - made_at) <= GOOD_FOR.total_seconds() else CLOCK
 
 
 def public_key(jwk: dict[str, Any]) -> ECKey:
@@ -61,9 +61,6 @@ def public_key(jwk: dict[str, Any]) -> ECKey:
         raise ValueError("this is no public key") from error
 
 
-def thumbprint(key: ECKey) -> str:
-    return key.thumbprint()
-
-
 def hash_of(token: str) -> str:
+    """As a proof names its token, and PKCE (RFC 7636) its verifier: SHA-256 in base64url."""
     return base64.urlsafe_b64encode(sha256(token.encode()).digest()).rstrip(b"=").decode()

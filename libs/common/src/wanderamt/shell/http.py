@@ -5,7 +5,6 @@ Kept true: every route is made with `door.route` and names the roles it is open 
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, FastAPI, Request, Response
@@ -34,6 +33,7 @@ BODY_TOO_LARGE = Refusal(
 
 tracer = trace.get_tracer(__name__)
 bearer = HTTPBearer(auto_error=False, description="JWT (ES256) of the city's sign-in")
+Sent = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 
 
 class Part(Protocol):
@@ -51,9 +51,7 @@ class Gate:
 
     roles: frozenset[Role]
 
-    async def __call__(
-        self, request: Request, sent: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
-    ) -> Caller:
+    async def __call__(self, request: Request, sent: Sent) -> Caller:
         if sent is None:
             raise Refused(MISSING)
         reader: TokenReader = request.app.state.tokens
@@ -61,23 +59,26 @@ class Gate:
         caller = reader.read(sent.credentials, now=sources.clock())
         if isinstance(caller, Refusal):
             raise Refused(caller)
-        if caller.bound_to and (refusal := _unproven(caller.bound_to, request, sent.credentials, now=sources.clock())):
-            raise Refused(refusal)
+        if caller.bound_to and caller.bound_to != proven_key(request, sent.credentials):
+            raise Refused(proofs.WRONG)
         if not caller.roles & self.roles:
             raise Refused(WRONG_ROLE)
         return caller
 
 
-def _unproven(bound_to: str, request: Request, token: str, *, now: datetime) -> Refusal | None:
-    """Why the request does not show that its sender holds the key."""
-    shown = proven_key(request, token, now=now)
-    return shown if isinstance(shown, Refusal) else None if shown == bound_to else proofs.WRONG
-
-
-def proven_key(request: Request, token: str, *, now: datetime) -> str | Refusal:
-    """Thumbprint of the key whose holder made this request with this token, by the header DPoP."""
-    proof = request.headers.get(PROOF, "")
-    return proofs.read_proof(proof, method=request.method, path=request.url.path, token=token, now=now)
+def proven_key(request: Request, token: str) -> str:
+    """Thumbprint of the key whose holder made this request with this token. Raises Refused where none is shown."""
+    sources: Sources = request.app.state.sources
+    shown = proofs.read_proof(
+        request.headers.get(PROOF, ""),
+        method=request.method,
+        path=request.url.path,
+        token=token,
+        now=sources.clock(),
+    )
+    if isinstance(shown, Refusal):
+        raise Refused(shown)
+    return shown
 
 
 def only(*roles: Role) -> Any:

@@ -1,20 +1,20 @@
 """The door of the crew's app before there is a case: enrolment, sessions, what it tells of itself."""
 
 import base64
-from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from datetime import datetime
+from typing import Annotated, Literal
 from uuid import UUID
 
 import structlog
 from fastapi import APIRouter, Request
+from joserfc.jwk import ECKey
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from wanderamt.backbone.database import Database
 from wanderamt.kernel.ids import DeviceId, StandId
-from wanderamt.kernel.refusal import Refusal
 from wanderamt.security.keys import Sealer
 from wanderamt.security.roles import Role
 from wanderamt.security.tokens import INVALID, Caller, TokenSigner
-from wanderamt.shell.http import only, proven_key
+from wanderamt.shell.http import Sent, only, proven_key
 from wanderamt.shell.problems import Refused
 
 from intake.api.outcome import at_stand, told
@@ -75,7 +75,6 @@ class EnrolIn(BaseModel):
 class EnrolOut(BaseModel):
     device_id: UUID
     label: str
-    server_time: datetime
 
 
 class SessionIn(BaseModel):
@@ -102,8 +101,6 @@ class SessionOut(BaseModel):
     officer: str
     outbox_key: str
     trusted: list[TrustOut]
-    server_epoch: str
-    server_time: datetime
 
 
 class ReportIn(BaseModel):
@@ -153,27 +150,30 @@ def enrolment_routes(
                 )
             except ValueError as error:
                 raise Refused(KEY_UNREADABLE) from error
-            return EnrolOut(device_id=order.device_id, label=label, server_time=work.now)
+        return EnrolOut(device_id=order.device_id, label=label)
 
     @router.post("/field/sessions", tags=["field"], status_code=201)
-    async def begin(order: SessionIn, request: Request, caller: Caller = only(Role.CLERK)) -> SessionOut:
+    async def begin(order: SessionIn, request: Request, sent: Sent, caller: Caller = only(Role.CLERK)) -> SessionOut:
         """Begins a clerk's session with a device at a stand. Needs a proof of the device's key (DPoP).
 
         By a token of the city's sign-in: a session does not prolong itself.
         """
-        if caller.bound_to:
+        if caller.bound_to or not sent:
             raise Refused(INVALID)
-        token = request.headers["authorization"].split(" ", 1)[1].strip()
-        shown = proven_key(request, token, now=database.sources.clock())
-        if isinstance(shown, Refusal):
-            raise Refused(shown)
+        shown = proven_key(request, sent.credentials)
         async with database.work() as work:
             session: Session = told(
                 await begin_session(
                     DeviceId(order.device_id), StandId(order.stand_id), work, shown=shown, sealer=sealer
                 )
             )
-            return _session_out(session, caller, signer, trusted, now=work.now)
+        return SessionOut(
+            token=_bound_token(session, caller.subject, shown, signer, now=work.now),
+            until=session.until,
+            officer=caller.subject,
+            outbox_key=base64.b64encode(session.outbox_key).decode(),
+            trusted=[_trust_out(one) for one in trusted],
+        )
 
     @router.post("/field/reports", tags=["field"], status_code=204)
     async def report(sent: ReportsIn, caller: Caller = only(Role.CLERK)) -> None:
@@ -194,28 +194,12 @@ def enrolment_routes(
     return router
 
 
-def _session_out(
-    session: Session, caller: Caller, signer: TokenSigner, trusted: list[Trust], *, now: datetime
-) -> SessionOut:
-    bound = Caller(
-        caller.subject, frozenset({Role.CLERK}), session.device.id, session.stand.id, bound_to=session.thumbprint
-    )
-    lifetime: timedelta = session.until - now
-    return SessionOut(
-        token=signer.sign(bound, audience="intake", now=now, lifetime=lifetime),
-        until=session.until,
-        officer=caller.subject,
-        outbox_key=base64.b64encode(session.outbox_key).decode(),
-        trusted=[_trust_out(one) for one in trusted],
-        server_epoch=session.server_epoch,
-        server_time=now,
-    )
+def _bound_token(session: Session, officer: str, key: str, signer: TokenSigner, *, now: datetime) -> str:
+    """`key`: thumbprint of the one of which a proof must come with it."""
+    caller = Caller(officer, frozenset({Role.CLERK}), session.device.id, session.stand.id, bound_to=key)
+    return signer.sign(caller, audience="intake", now=now, lifetime=session.until - now)
 
 
 def _trust_out(trust: Trust) -> TrustOut:
-    numbers = trust.key.public_numbers()
-    point: dict[str, Any] = {
-        name: base64.urlsafe_b64encode(value.to_bytes(32)).rstrip(b"=").decode()
-        for name, value in (("x", numbers.x), ("y", numbers.y))
-    }
-    return TrustOut(key_id=trust.key_id.hex(), name=trust.name, **point)
+    point = ECKey.import_key(trust.pem).as_dict(private=False)
+    return TrustOut(key_id=trust.key_id.hex(), name=trust.name, x=str(point["x"]), y=str(point["y"]))

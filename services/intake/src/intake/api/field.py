@@ -161,7 +161,7 @@ def field_routes(database: Database, sealer: Sealer, book: Book) -> APIRouter:
         entries = _read_entries(await read_body(request), lines=_media_type(request) == LINES)
         message = Sync(caller, DeviceId(caller.device_id), entries, device_time)
         async with database.work() as work:
-            reset = acked_through > 0 and told(await has_forgotten(acked_through, work, device_id=message.device_id))
+            reset = await has_forgotten(acked_through, work, device_id=message.device_id)
             answers = await take(message, work, sealer=sealer, book=book)
         answer = SyncAnswer(results=[_result(one) for one in told(answers)], server_time=work.now, reset=reset)
         return Response(answer.model_dump_json(), media_type="application/json")  # checked once is enough

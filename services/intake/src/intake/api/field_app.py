@@ -1,14 +1,14 @@
 """The crew's app as files: whole, compressed beforehand, under a policy that lets in no script but its own."""
 
 from importlib.resources import files
+from mimetypes import guess_type
 from os import PathLike, stat_result
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from starlette.datastructures import Headers
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -40,13 +40,12 @@ class AppFiles(StaticFiles):
         packed = Path(f"{full_path}.gz")
         if "gzip" not in Headers(scope=scope).get("accept-encoding", "") or not packed.is_file():
             return super().file_response(full_path, stat_result, scope, status_code)
-        plain: Any = FileResponse(full_path)
-        return FileResponse(
-            packed,
-            status_code,
-            media_type=plain.media_type,
-            headers={"Content-Encoding": "gzip", "Vary": "Accept-Encoding"},
-        )
+        response = super().file_response(packed, packed.stat(), scope, status_code)
+        kind = guess_type(str(full_path))[0] or "application/octet-stream"
+        response.headers["Content-Type"] = f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
+        response.headers["Content-Encoding"] = "gzip"
+        response.headers["Vary"] = "Accept-Encoding"
+        return response
 
 
 def serve_app(http: FastAPI, folder: Path | None, *, issuer: str) -> None:

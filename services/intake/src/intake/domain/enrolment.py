@@ -3,7 +3,6 @@
 Kept true: a code is used by one device; a device that has a key is spoken to by the holder of that key alone.
 """
 
-import base64
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -70,11 +69,11 @@ def let_in(
     return OTHER_KEY if known and known.public_key not in {None, key} else None
 
 
-def may_begin(device: DeviceKey | None, *, thumbprint: str, own: str) -> Refusal | None:
-    """A session, for the holder of the key alone. `own`: thumbprint of the key that was enrolled."""
+def may_begin(device: DeviceKey | None, *, shown: str) -> Refusal | None:
+    """A session, for the holder of the key alone. `shown`: thumbprint of the key of which there was a proof."""
     if not device or device.revoked or not device.public_key:
         return NOT_ENROLLED
-    return None if thumbprint == own else OTHER_KEY
+    return None if key_of(device).thumbprint() == shown else OTHER_KEY
 
 
 def key_of(device: DeviceKey) -> ECKey:
@@ -83,8 +82,6 @@ def key_of(device: DeviceKey) -> ECKey:
 
 
 def written(jwk: dict[str, Any]) -> str:
-    """Each coordinate as its 32 bytes: the same key is always the same text. Raises ValueError for what is no key."""
-    public_key(jwk)
-    point = {name: base64.urlsafe_b64decode(str(jwk[name]) + "==").rjust(32, b"\0") for name in ("x", "y")}
-    shown = {name: base64.urlsafe_b64encode(value).rstrip(b"=").decode() for name, value in point.items()}
-    return json.dumps({"crv": "P-256", "kty": "EC", **shown}, sort_keys=True)
+    """The same key is always the same text. Raises ValueError for what is no key."""
+    said = public_key(jwk).as_dict(private=False)
+    return json.dumps({name: said[name] for name in ("crv", "kty", "x", "y")})

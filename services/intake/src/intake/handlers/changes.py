@@ -11,7 +11,8 @@ from wanderamt.security.keys import Sealer
 from intake.domain.changes import Cursor, read_cursor
 from intake.domain.refusals import NOT_ENROLLED
 from intake.handlers.cases import scans_on_devices
-from intake.store import changes, devices, enrolment
+from intake.handlers.enrolment import has_forgotten
+from intake.store import changes, devices
 from intake.store.cases import Filed
 
 PAGE = 200
@@ -45,7 +46,7 @@ async def changes_since(
     cursor = read_cursor(text) if text else Cursor(epoch)
     if isinstance(cursor, Refusal):
         return cursor
-    reset = cursor.epoch != epoch or await enrolment.last_heard(work, device_id) < acked
+    reset = cursor.epoch != epoch or await has_forgotten(acked, work, device_id=device_id)
     found = await changes.cases_changed_since(work, stand_id, Cursor(epoch) if reset else cursor, sealer, limit=PAGE)
     cases = [filed for filed, _ in found]
     return Changes(

@@ -8,23 +8,21 @@ from wanderamt.backbone.work import Work
 from wanderamt.kernel.ids import DeviceId, StandId
 from wanderamt.kernel.refusal import Refusal
 from wanderamt.security.keys import Sealer
-from wanderamt.security.proofs import thumbprint
 
 from intake.domain.enrolment import (
     CODE_FOR,
     SESSION_FOR,
     DeviceKey,
     code_from,
-    key_of,
     let_in,
     may_begin,
     read_code,
     written,
 )
-from intake.domain.refusals import NO_SESSION_STAND, NOT_ENROLLED
+from intake.domain.refusals import NO_SESSION_STAND
 from intake.domain.report import Stand
 from intake.handlers.bundle import AFTER
-from intake.store import changes, devices, enrolment, stands
+from intake.store import devices, enrolment, stands
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +31,8 @@ class Session:
 
     device: DeviceKey
     stand: Stand
-    thumbprint: str
     outbox_key: bytes
     until: datetime
-    server_epoch: str
 
 
 async def invite(work: Work, *, label: str, officer: str, sealer: Sealer) -> tuple[str, datetime]:
@@ -69,22 +65,18 @@ async def begin_session(
 ) -> Session | Refusal:
     """`shown`: thumbprint of the key of which the request carried a proof."""
     device = await enrolment.find_key(work, device_id)
-    own = thumbprint(key_of(device)) if device and device.public_key else ""
-    if refusal := may_begin(device, thumbprint=shown, own=own):
+    if refusal := may_begin(device, shown=shown):
         return refusal
     assert device  # noqa: S101 -- an unknown one begins nothing
     stand = await stands.find_stand(work, stand_id)
     if not stand or stand.cancelled or not stand.ends_at or stand.ends_at + AFTER <= work.now:
         return NO_SESSION_STAND
-    epoch = await changes.server_epoch(work)
-    return Session(device, stand, own, outbox_key(device_id, sealer), work.now + SESSION_FOR, epoch)
+    return Session(device, stand, outbox_key(device_id, sealer), work.now + SESSION_FOR)
 
 
-async def has_forgotten(acked: int, work: Work, *, device_id: DeviceId) -> bool | Refusal:
+async def has_forgotten(acked: int, work: Work, *, device_id: DeviceId) -> bool:
     """Whether the device was told of more entries (`acked`: the highest sequence) than lie here: a backup came back."""
-    if not await devices.device_enrolled(work, device_id):
-        return NOT_ENROLLED
-    return await enrolment.last_heard(work, device_id) < acked
+    return acked > 0 and await enrolment.last_heard(work, device_id) < acked
 
 
 def outbox_key(device_id: DeviceId, sealer: Sealer) -> bytes:

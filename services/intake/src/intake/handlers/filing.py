@@ -15,7 +15,7 @@ from wanderamt.security.assertions import Assertion
 from wanderamt.security.keys import Sealer
 
 from intake.domain.documents import Document, IssueDocument, document_number, given_provisionally, revoke
-from intake.domain.process.case import Case, CaseState
+from intake.domain.process.case import VOID, Case, CaseState
 from intake.domain.process.desk import Happenings
 from intake.domain.process.happening import (
     Compensated,
@@ -33,7 +33,6 @@ from intake.store.cases import Filed
 from intake.store.forms import reseal, seal_form
 from intake.store.history import Chapter
 
-VOID = frozenset({CaseState.COMPENSATED, CaseState.WITHDRAWN})
 MADE = frozenset({CaseState.FINAL, CaseState.CLOSED})  # the office has made a paper of its own
 TAKES_BACK = (Compensated, Withdrawn, Reopened)  # a paper of before does not count any more
 

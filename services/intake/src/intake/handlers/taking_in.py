@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from wanderamt.backbone.work import Work
-from wanderamt.kernel.ids import CaseId, DeviceId, StandId
+from wanderamt.kernel.ids import CaseId, DeviceId
 from wanderamt.kernel.refusal import Refusal
 from wanderamt.security.keys import Sealer
 from wanderamt.security.roles import Role
@@ -13,7 +14,7 @@ from wanderamt.security.tokens import Caller
 
 from intake.domain.attachment import Attachment, Kind
 from intake.domain.catalogue.book import Book
-from intake.domain.entry import UnreadableEntry
+from intake.domain.entry import AnyEntry, UnreadableEntry
 from intake.domain.export import Export, ExportedFile
 from intake.handlers import attachments
 from intake.handlers.sync import Answer, Sync, take
@@ -33,17 +34,13 @@ class TakenIn:
 
 def parcels(export: Export, *, officer: str) -> Iterator[Sync]:
     """The entries by stand, in the order of the device, so many at a time."""
-    stands = dict.fromkeys(one.stand_id for one in export.entries if not isinstance(one, UnreadableEntry))
-    for stand_id in stands:
+    by_stand: dict[UUID | None, list[AnyEntry | UnreadableEntry]] = {}
+    for one in export.entries:
+        by_stand.setdefault(None if isinstance(one, UnreadableEntry) else one.stand_id, []).append(one)
+    for stand_id, own in by_stand.items():
         caller = Caller(officer, frozenset({Role.CLERK}), export.device_id, stand_id)
-        own = [
-            one for one in export.entries if not isinstance(one, UnreadableEntry) and one.stand_id == StandId(stand_id)
-        ]
         for begin in range(0, len(own), AT_ONCE):
             yield Sync(caller, export.device_id, tuple(own[begin : begin + AT_ONCE]))
-    unreadable = tuple(one for one in export.entries if isinstance(one, UnreadableEntry))
-    if unreadable:
-        yield Sync(Caller(officer, frozenset({Role.CLERK}), export.device_id), export.device_id, unreadable)
 
 
 async def take_parcel(parcel: Sync, taken: TakenIn, work: Work, *, sealer: Sealer, book: Book) -> Refusal | None:

@@ -6,15 +6,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from joserfc import jws
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey
 from wanderamt.kernel.ids import DeviceId, StandId
 
 from intake.domain.numbers import Block, Series
 from intake.proof.authority import Authority, Trust
+from intake.proof.detached import open_text, sign_text
 
-ALGORITHM = "ES256"
 TYPE = "wanderamt-lease"
 
 
@@ -30,8 +27,7 @@ def sign_lease(block_id: UUID, block: Block, authority: Authority) -> str:
         "places": block.places,
         "leased_at": block.leased_at.isoformat(),
     }
-    head = {"alg": ALGORITHM, "typ": TYPE}
-    return jws.serialize_compact(head, json.dumps(said).encode(), ECKey.import_key(authority.key_pem))
+    return sign_text(json.dumps(said).encode(), authority, {"typ": TYPE})
 
 
 def read_lease(text: str, trusted: Iterable[Trust]) -> tuple[UUID, Block] | None:
@@ -40,11 +36,11 @@ def read_lease(text: str, trusted: Iterable[Trust]) -> tuple[UUID, Block] | None
 
 
 def _read(text: str, trust: Trust) -> tuple[UUID, Block] | None:
+    found = open_text(text, trust)
+    if not found or found.headers().get("typ") != TYPE:
+        return None
     try:
-        found = jws.deserialize_compact(text, ECKey.import_key(trust.pem), algorithms=[ALGORITHM])
-        said: dict[str, Any] = json.loads(found.payload)
-        if found.headers().get("typ") != TYPE:
-            return None
+        said: dict[str, Any] = json.loads(found.payload or b"")
         return UUID(said["block_id"]), Block(
             Series(said["series"]),
             int(said["year"]),
@@ -55,5 +51,5 @@ def _read(text: str, trust: Trust) -> tuple[UUID, Block] | None:
             datetime.fromisoformat(said["leased_at"]),
             places=tuple(map(int, said["places"])),
         )
-    except (JoseError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return None

@@ -50,7 +50,8 @@ class CaseState(StrEnum):
 
 
 BPK = "applicant.bpk"
-AT_AN_END = frozenset({CaseState.FINAL, CaseState.COMPENSATED, CaseState.WITHDRAWN, CaseState.CLOSED})
+VOID = frozenset({CaseState.COMPENSATED, CaseState.WITHDRAWN})  # no paper of it counts
+AT_AN_END = VOID | {CaseState.FINAL, CaseState.CLOSED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +170,7 @@ def _changes(case: Case, happening: Happening) -> dict[str, Any]:
         case RegisterConfirmed():
             return {"state": CaseState.OPEN, "request_id": None, "confirmed": True, "reason": "confirmed"}
         case ReceiptGiven():
-            void = case.state in {CaseState.COMPENSATED, CaseState.WITHDRAWN}  # what is given then counts for nothing
-            return {"receipt": None if void else Receipt(happening.document_id, happening.number)}
+            return {"receipt": None if case.state in VOID else Receipt(happening.document_id, happening.number)}
         case Paid():
             receipts = (*case.receipts, happening.receipt)
             return {"paid_cents": case.paid_cents + happening.cents, "receipts": receipts, "settled": True}
