@@ -40,6 +40,32 @@ async def test_a_shift_ends_with_the_till_counted_and_nothing_left(tablet: Any) 
     assert not await page.get_by_role("alert").count(), "it was wiped on purpose"
 
 
+async def test_a_fee_taken_while_the_till_is_being_told_is_in_the_till(tablet: Any) -> None:
+    """The office's answer comes late: what was taken meanwhile is not undone by it."""
+    page = tablet.page
+    await page.goto(f"{tablet.url}#/shift")
+    await page.locator("#float").fill("50")
+    tablet.door.slow = {"/tills": 4}
+    await page.get_by_test_id("open-till").click()
+    await page.get_by_test_id("close-till").wait_for()
+    await tablet.whole("registration_confirmation")
+    tablet.door.slow = {}
+    await tablet.all_sent()
+    async with asyncio.timeout(30):
+        while not (tills := await tablet.rows("tills"))[0]["told"]:
+            await asyncio.sleep(0.1)
+    assert (tills[0]["receipts"], tills[0]["cash_cents"]) == (1, 330)
+
+
+async def test_a_form_that_was_dropped_does_not_come_back(tablet: Any) -> None:
+    await tablet.start_case("registration_confirmation")
+    await tablet.page.locator("#family_name").fill("Huber")
+    await tablet.page.get_by_role("button", name="Verwerfen").click()
+    await tablet.page.get_by_test_id("walk-in").wait_for()
+    await asyncio.sleep(1)
+    assert await tablet.rows("cases") == []
+
+
 async def test_an_operator_makes_a_code_on_the_command_line(make_tablet: Any) -> None:
     tablet = await make_tablet()
     await tablet.switch_on()

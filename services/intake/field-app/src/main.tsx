@@ -2,14 +2,11 @@
 import { render } from "preact";
 import { App } from "./app.tsx";
 import { windClock } from "./device/clock.ts";
-import { comeBack, keptSettings, settings } from "./device/session.ts";
+import { comeBack, settings, takeUpKey } from "./device/session.ts";
 import { report, watchErrors } from "./device/telemetry.ts";
-import { takeUp } from "./device/vault.ts";
 import { onBlocked } from "./store/db.ts";
 import { keepSending } from "./sync/engine.ts";
 import { chooseLanguage, t } from "./words/texts.ts";
-
-const LOCK_AFTER_S = 300;
 
 async function start(): Promise<void> {
   let trouble = "";
@@ -20,7 +17,7 @@ async function start(): Promise<void> {
   try {
     await chooseLanguage();
     await windClock();
-    await takeUp(((await keptSettings())?.lock_after_s ?? LOCK_AFTER_S) * 1000);
+    await takeUpKey();
   } catch {
     trouble = "error.storage";
   }

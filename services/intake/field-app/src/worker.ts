@@ -2,9 +2,8 @@
 import { createHandlerBoundToURL, precacheAndRoute } from "workbox-precaching";
 import { NavigationRoute, registerRoute } from "workbox-routing";
 import { windClock } from "./device/clock.ts";
-import { keptSettings } from "./device/session.ts";
-import { takeUp } from "./device/vault.ts";
-import { attempt } from "./sync/engine.ts";
+import { takeUpKey } from "./device/session.ts";
+import { attemptAlone } from "./sync/engine.ts";
 
 interface Worker {
   __WB_MANIFEST: { url: string; revision: string | null }[];
@@ -33,8 +32,6 @@ self.addEventListener("sync", (event) => {
 
 async function send(): Promise<void> {
   await windClock();
-  await takeUp(((await keptSettings())?.lock_after_s ?? 300) * 1000);
-  await navigator.locks.request("wanderamt-sync", { ifAvailable: true }, async (lock) => {
-    if (lock && (await attempt()) === "waiting") throw new Error("later"); // the browser tries again
-  });
+  await takeUpKey();
+  if ((await attemptAlone()) === "waiting") throw new Error("later"); // the browser tries again
 }

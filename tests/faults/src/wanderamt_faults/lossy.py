@@ -22,7 +22,7 @@ class Lossy:
     """`loss`: share of requests that get no answer, half of them after they were taken; `cut`: share whose body, or
     whose answer's, ends at a random byte; `double`: share that arrives twice, or is answered twice. `down`: no network.
     `app`: folder with the app's files; None: those that the office serves. `tamper`: what somebody on the way makes of
-    an answer. `app_bytes`: how much of the app came over the air.
+    an answer. `slow`: paths whose answers are so many seconds on their way. `app_bytes`: how much of the app came.
     """
 
     target: tuple[str, int]
@@ -31,6 +31,7 @@ class Lossy:
     cut: float = 0.0
     double: float = 0.0
     down: bool = False
+    slow: dict[str, float] = field(default_factory=dict)
     app: Path | None = None
     tamper: Callable[[str, bytes], bytes] | None = None
     port: int = 0
@@ -72,6 +73,7 @@ class Lossy:
             self.app_bytes += len(answer)
         else:
             answer = await self._harm(head, body)
+            await asyncio.sleep(self.slow.get(path, 0))
             answer = self.tamper(path, answer) if self.tamper else answer
         if not answer:
             writer.transport.abort()

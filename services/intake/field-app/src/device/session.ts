@@ -4,7 +4,7 @@ import { bytesOf, fromBase64, toBase64Url } from "../store/sealing.ts";
 import { ask, askJson } from "../sync/http.ts";
 import { now } from "./clock.ts";
 import { device, enrolled, makeDevice } from "./identity.ts";
-import { keep } from "./vault.ts";
+import { keep, takeUp } from "./vault.ts";
 
 export interface Settings {
   authority: string;
@@ -51,6 +51,8 @@ interface SessionAnswer {
 }
 
 const REDIRECT = "/field/";
+const TIMEOUT_MS = 20_000;
+const LOCK_AFTER_S = 300; // until the office has said something else
 let access = ""; // of the city's sign-in: minutes only, never stored
 
 export const session = (): Promise<Session | undefined> => fact<Session>("session");
@@ -69,7 +71,11 @@ export async function settings(): Promise<Settings> {
   }
 }
 
-export const keptSettings = (): Promise<Settings | undefined> => fact<Settings>("settings");
+/** The key, if it is still held, by what the office said last of silence. */
+export async function takeUpKey(): Promise<void> {
+  const kept = await fact<Settings>("settings");
+  await takeUp((kept?.lock_after_s ?? LOCK_AFTER_S) * 1000);
+}
 
 /** Throws Problem for a code that is wrong or used. */
 export async function enrol(code: string): Promise<void> {
@@ -82,10 +88,10 @@ export async function enrol(code: string): Promise<void> {
 /** Leaves the page for the city's sign-in. */
 export async function goToSignIn(): Promise<void> {
   const about = await settings();
-  const found = (await (await fetch(`${about.issuer}/.well-known/openid-configuration`)).json()) as Record<
-    string,
-    string
-  >;
+  const discovery = await fetch(`${about.issuer}/.well-known/openid-configuration`, {
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  });
+  const found = (await discovery.json()) as Record<string, string>;
   const verifier = toBase64Url(crypto.getRandomValues(new Uint8Array(32)));
   const state = toBase64Url(crypto.getRandomValues(new Uint8Array(16)));
   const challenge = toBase64Url(new Uint8Array(await crypto.subtle.digest("SHA-256", bytesOf(verifier))));
@@ -119,7 +125,7 @@ export async function comeBack(): Promise<boolean> {
     client_id: about.client_id,
     redirect_uri: location.origin + REDIRECT,
   });
-  const reply = await fetch(begun.token_endpoint, { method: "POST", body, signal: AbortSignal.timeout(20_000) });
+  const reply = await fetch(begun.token_endpoint, { method: "POST", body, signal: AbortSignal.timeout(TIMEOUT_MS) });
   if (!reply.ok) throw new Error(`token ${reply.status}`);
   access = ((await reply.json()) as { access_token: string }).access_token;
   return true;

@@ -5,7 +5,7 @@ import { amend, CONSENT, correct, openCase } from "../stand/desk.ts";
 import { dayOf } from "../stand/fees.ts";
 import { type Wrong, wrongIn } from "../stand/form.ts";
 import type { CaseView, Fact, FactValue, Form } from "../stand/types.ts";
-import { dropDraft, saveDraft } from "../store/outbox.ts";
+import { dropDraft, keepCase } from "../store/outbox.ts";
 import { said, t } from "../words/texts.ts";
 import { Choice, Do, Text } from "./parts.tsx";
 
@@ -26,11 +26,30 @@ export function CaseForm(props: { view: CaseView; mode: FormMode; onDone: (view:
     const next = { ...form, ...part };
     setForm(next);
     clearTimeout(saving.current);
-    if (view.case_seq === 0) saving.current = setTimeout(() => void saveDraft({ ...view, form: next }), 300);
+    if (view.case_seq === 0) saving.current = setTimeout(() => void keepCase({ ...view, form: next }), 300);
   };
   const applicant = (part: Form["applicant"]) => change({ applicant: { ...form.applicant, ...part } });
   const contact = (part: Form["contact"]) => change({ contact: { ...form.contact, ...part } });
+  const bornIn = (year: string) => {
+    const { birth_date: _, ...rest } = form.applicant;
+    change({ applicant: { ...rest, birth_year: Number(year) || 0 } });
+  };
   const why = (field: string) => (wrong[field] ? t(wrong[field]) : undefined);
+  const line = (
+    field: string,
+    value: string | undefined,
+    onInput: (value: string) => void,
+    more: Partial<Parameters<typeof Text>[0]> = {},
+  ) => (
+    <Text
+      id={field}
+      label={t(`form.${field}`)}
+      value={value ?? ""}
+      onInput={onInput}
+      wrong={why(field) ?? (field === "birth_year" ? why("birth_date") : undefined)}
+      {...more}
+    />
+  );
 
   const done = async () => {
     clearTimeout(saving.current);
@@ -44,6 +63,12 @@ export function CaseForm(props: { view: CaseView; mode: FormMode; onDone: (view:
     props.onDone(await SAVE[props.mode](view, form));
   };
 
+  const drop = async () => {
+    clearTimeout(saving.current); // what is being typed must not come back
+    await dropDraft(view);
+    location.hash = "#/queue";
+  };
+
   return (
     <form
       onSubmit={(event) => {
@@ -52,44 +77,13 @@ export function CaseForm(props: { view: CaseView; mode: FormMode; onDone: (view:
       }}
     >
       <h2>{t("form.person")}</h2>
-      <Text
-        id="given_name"
-        label={t("form.given_name")}
-        help={t("form.name_help")}
-        value={form.applicant.given_name ?? ""}
-        onInput={(given_name) => applicant({ given_name })}
-        wrong={why("given_name")}
-      />
-      <Text
-        id="family_name"
-        label={t("form.family_name")}
-        value={form.applicant.family_name ?? ""}
-        onInput={(family_name) => applicant({ family_name })}
-        wrong={why("family_name")}
-      />
-      {yearAlone ? (
-        <Text
-          id="birth_year"
-          label={t("form.birth_year")}
-          inputMode="numeric"
-          maxLength={4}
-          value={String(form.applicant.birth_year ?? "")}
-          wrong={why("birth_year") ?? why("birth_date")}
-          onInput={(year) => {
-            const { birth_date: _, ...rest } = form.applicant;
-            change({ applicant: { ...rest, birth_year: Number(year) || 0 } });
-          }}
-        />
-      ) : (
-        <Text
-          id="birth_date"
-          label={t("form.birth_date")}
-          type="date"
-          value={form.applicant.birth_date ?? ""}
-          onInput={(birth_date) => applicant({ birth_date })}
-          wrong={why("birth_date")}
-        />
-      )}
+      {line("given_name", form.applicant.given_name, (given_name) => applicant({ given_name }), {
+        help: t("form.name_help"),
+      })}
+      {line("family_name", form.applicant.family_name, (family_name) => applicant({ family_name }))}
+      {yearAlone
+        ? line("birth_year", String(form.applicant.birth_year ?? ""), bornIn, { inputMode: "numeric", maxLength: 4 })
+        : line("birth_date", form.applicant.birth_date, (birth_date) => applicant({ birth_date }), { type: "date" })}
       <label class="option">
         <input type="checkbox" checked={yearAlone} onChange={(event) => setYearAlone(event.currentTarget.checked)} />
         <span>{t("form.year_alone")}</span>
@@ -108,24 +102,8 @@ export function CaseForm(props: { view: CaseView; mode: FormMode; onDone: (view:
 
       <h2>{t("form.contact")}</h2>
       <p class="help">{t("form.contact_help")}</p>
-      <Text
-        id="phone"
-        label={t("form.phone")}
-        type="tel"
-        inputMode="tel"
-        value={form.contact.phone ?? ""}
-        onInput={(phone) => contact({ phone })}
-        wrong={why("phone")}
-      />
-      <Text
-        id="email"
-        label={t("form.email")}
-        type="email"
-        inputMode="email"
-        value={form.contact.email ?? ""}
-        onInput={(email) => contact({ email })}
-        wrong={why("email")}
-      />
+      {line("phone", form.contact.phone, (phone) => contact({ phone }), { type: "tel", inputMode: "tel" })}
+      {line("email", form.contact.email, (email) => contact({ email }), { type: "email", inputMode: "email" })}
       {(form.contact.phone || form.contact.email) && (
         <div class="field">
           <label class="option">
@@ -149,9 +127,7 @@ export function CaseForm(props: { view: CaseView; mode: FormMode; onDone: (view:
           {t("form.wrong", { n: Object.keys(wrong).length })}
         </p>
       )}
-      {view.case_seq === 0 && (
-        <Do label={t("form.drop")} does={async () => (await dropDraft(view), (location.hash = "#/queue"))} />
-      )}
+      {view.case_seq === 0 && <Do label={t("form.drop")} does={drop} />}
     </form>
   );
 }

@@ -1,12 +1,13 @@
 // The papers a citizen brings: seen, or photographed and kept. Without a camera a file will do.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { seePaper } from "../stand/desk.ts";
 import { dayOf, factsOf, papersOf } from "../stand/fees.ts";
-import { camera, capture } from "../stand/picture.ts";
+import { capture } from "../stand/picture.ts";
 import type { CaseView, Paper } from "../stand/types.ts";
 import type { Captured } from "../store/outbox.ts";
 import { said, size, t } from "../words/texts.ts";
-import { Do, Notice } from "./parts.tsx";
+import { CameraOrFile } from "./camera.tsx";
+import { Do } from "./parts.tsx";
 
 export function PaperStep(props: { view: CaseView; onDone: (view: CaseView) => void }) {
   const { view } = props;
@@ -77,58 +78,31 @@ function Preview(props: { photo: Captured }) {
 }
 
 /** A picture from the camera, or from a file when the camera is denied, missing or busy. */
-export function Photo(props: { onPhoto: (photo: Captured) => void }) {
-  const video = useRef<HTMLVideoElement>(null);
-  const stream = useRef<MediaStream | undefined>(undefined);
-  const [on, setOn] = useState(false);
+function Photo(props: { onPhoto: (photo: Captured) => void }) {
   const [trouble, setTrouble] = useState("");
-  const stop = () => {
-    for (const track of stream.current?.getTracks() ?? []) track.stop();
-    setOn(false);
-  };
-  useEffect(() => stop, []);
   const take = async (source: Blob | HTMLVideoElement) => {
     try {
       setTrouble("");
       props.onPhoto(await capture(source));
-      stop();
+      return true;
     } catch (error) {
       setTrouble(error instanceof Error ? error.message : "picture.unreadable");
+      return false;
     }
   };
   return (
-    <div class="photo">
-      <video ref={video} playsInline muted hidden={!on} aria-label={t("papers.camera_picture")} />
-      {on ? (
-        <Do kind="main" label={t("papers.shoot")} does={() => take(video.current!)} />
-      ) : (
-        <Do
-          label={t("papers.camera")}
-          does={async () => {
-            try {
-              setTrouble("");
-              stream.current = await camera(video.current!);
-              setOn(true);
-            } catch (error) {
-              setTrouble(error instanceof Error ? error.message : "camera.missing");
-            }
-          }}
-        />
+    <CameraOrFile
+      id="photo-file"
+      label={t("papers.camera")}
+      fileLabel={t("papers.file")}
+      accept="image/*,application/pdf"
+      capture="environment"
+      trouble={trouble}
+      onTrouble={setTrouble}
+      onFile={take}
+      whileOn={({ video, stop }) => (
+        <Do kind="main" label={t("papers.shoot")} does={async () => (await take(video)) && stop()} />
       )}
-      {trouble && <Notice mood="bad">{t(trouble)}</Notice>}
-      <div class="field">
-        <label for="photo-file">{t("papers.file")}</label>
-        <input
-          id="photo-file"
-          type="file"
-          accept="image/*,application/pdf"
-          capture="environment"
-          onChange={(event) => {
-            const file = event.currentTarget.files?.[0];
-            if (file) void take(file);
-          }}
-        />
-      </div>
-    </div>
+    />
   );
 }

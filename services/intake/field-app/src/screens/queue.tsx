@@ -5,7 +5,7 @@ import type { Bundle } from "../stand/bundle.ts";
 import { begin, stageOf } from "../stand/desk.ts";
 import { type Guest, guests, setState, walkIn } from "../stand/queue.ts";
 import type { CaseView, Language, Offered } from "../stand/types.ts";
-import { casesOf, saveDraft } from "../store/outbox.ts";
+import { casesOf, keepCase } from "../store/outbox.ts";
 import { said, spoken, t, time } from "../words/texts.ts";
 import { Choice, Do, Notice, Page, useLive } from "./parts.tsx";
 
@@ -105,7 +105,7 @@ export function NewCase(props: { session: Session; bundle: Bundle; guestId: stri
   const start = async (offered: Offered) => {
     const id = guest?.walkIn === false ? guest.id : "";
     const view: CaseView = begin(offered, props.session.stand.stand_id, language, guest?.called ?? props.guestId, id);
-    await saveDraft(view);
+    await keepCase(view);
     await setState(props.bundle, props.guestId, "served");
     location.hash = `#/case/${view.case_id}`;
   };

@@ -1,28 +1,26 @@
 // Checks any paper of ours without a network: by the camera, a picture, or the text of its code.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { decodeQR } from "qr/decode.js";
 import { now } from "../device/clock.ts";
 import type { Session } from "../device/session.ts";
 import type { Bundle } from "../stand/bundle.ts";
 import { type Checked, check } from "../stand/papers.ts";
-import { camera } from "../stand/picture.ts";
 import { moment, t } from "../words/texts.ts";
+import { type Camera, CameraOrFile } from "./camera.tsx";
 import { Do, Facts, type Mood, Notice, Page } from "./parts.tsx";
 
 const MOST_PIXELS = 1600;
 const THOROUGH = { effort: Number.POSITIVE_INFINITY, timeLimit: 5_000 }; // a picture has no next frame
 const MOODS: Record<Checked["verdict"], Mood> = {
-  ...{
-    valid: "good",
-    unknown: "doubt",
-    expired: "bad",
-    revoked: "bad",
-    forged: "bad",
-    foreign: "bad",
-    unreadable: "doubt",
-  },
-} as Record<Checked["verdict"], Mood>;
+  valid: "good",
+  unknown: "doubt",
+  expired: "bad",
+  revoked: "bad",
+  forged: "bad",
+  foreign: "bad",
+  unreadable: "doubt",
+};
 
 export function Verify(props: { session: Session; bundle: Bundle }) {
   const [text, setText] = useState("");
@@ -31,6 +29,19 @@ export function Verify(props: { session: Session; bundle: Bundle }) {
   const look = async (code: string) => {
     setTrouble("");
     setFound(await check(code, props.session.trusted, props.bundle.status_list, now()));
+  };
+  const fromFile = async (file: File) => {
+    const bitmap = await createImageBitmap(file).catch(() => null);
+    const code = bitmap && read(bitmap, bitmap.width, bitmap.height, THOROUGH);
+    if (code) await look(code);
+    else setTrouble("verify.no_code");
+  };
+  const scan = ({ video, stop, on }: Camera) => {
+    if (!on()) return;
+    const code = read(video, video.videoWidth, video.videoHeight);
+    if (!code) return void setTimeout(() => scan({ video, stop, on }), 120);
+    stop();
+    void look(code);
   };
   return (
     <Page title={t("verify.title")} back="#/queue">
@@ -53,8 +64,16 @@ export function Verify(props: { session: Session; bundle: Bundle }) {
         </section>
       )}
       <p>{t("verify.intro")}</p>
-      <Scan onCode={look} onTrouble={setTrouble} />
-      {trouble && <Notice mood="bad">{t(trouble)}</Notice>}
+      <CameraOrFile
+        id="stamp-file"
+        label={t("verify.scan")}
+        fileLabel={t("verify.file")}
+        accept="image/*"
+        trouble={trouble}
+        onTrouble={setTrouble}
+        onFile={fromFile}
+        onOpen={scan}
+      />
       <div class="field">
         <label for="stamp">{t("verify.text")}</label>
         <textarea
@@ -67,59 +86,6 @@ export function Verify(props: { session: Session; bundle: Bundle }) {
       </div>
       <Do kind="main" testid="verify" label={t("verify.do")} disabled={!text.trim()} does={() => look(text)} />
     </Page>
-  );
-}
-
-function Scan(props: { onCode: (code: string) => void; onTrouble: (key: string) => void }) {
-  const video = useRef<HTMLVideoElement>(null);
-  const stop = useRef<() => void>(() => undefined);
-  const [on, setOn] = useState(false);
-  useEffect(() => () => stop.current(), []);
-  const begin = async () => {
-    try {
-      const stream = await camera(video.current!);
-      setOn(true);
-      let going = true;
-      stop.current = () => {
-        going = false;
-        for (const track of stream.getTracks()) track.stop();
-        setOn(false);
-      };
-      const look = () => {
-        if (!going) return;
-        const code = read(video.current!, video.current!.videoWidth, video.current!.videoHeight);
-        if (!code) return void setTimeout(look, 120);
-        stop.current();
-        props.onCode(code);
-      };
-      look();
-    } catch (error) {
-      props.onTrouble(error instanceof Error ? error.message : "camera.missing");
-    }
-  };
-  const fromFile = async (file: File) => {
-    const bitmap = await createImageBitmap(file).catch(() => null);
-    const code = bitmap && read(bitmap, bitmap.width, bitmap.height, THOROUGH);
-    if (code) props.onCode(code);
-    else props.onTrouble("verify.no_code");
-  };
-  return (
-    <>
-      <video ref={video} playsInline muted hidden={!on} aria-label={t("papers.camera_picture")} />
-      {!on && <Do label={t("verify.scan")} does={begin} />}
-      <div class="field">
-        <label for="stamp-file">{t("verify.file")}</label>
-        <input
-          id="stamp-file"
-          type="file"
-          accept="image/*"
-          onChange={(event) => {
-            const file = event.currentTarget.files?.[0];
-            if (file) void fromFile(file);
-          }}
-        />
-      </div>
-    </>
   );
 }
 

@@ -83,24 +83,11 @@ export function Begin(props: { onBegun: () => void }) {
           }))}
         />
       )}
-      <Text
-        id="pin"
-        label={t("begin.pin")}
-        help={t("begin.pin_help")}
-        type="password"
-        inputMode="numeric"
-        maxLength={PIN_DIGITS}
-        autoComplete="new-password"
-        value={pin}
-        onInput={setPin}
-      />
-      <Text
+      <Pin id="pin" label={t("begin.pin")} help={t("begin.pin_help")} fresh value={pin} onInput={setPin} />
+      <Pin
         id="pin-again"
         label={t("begin.pin_again")}
-        type="password"
-        inputMode="numeric"
-        maxLength={PIN_DIGITS}
-        autoComplete="new-password"
+        fresh
         value={again}
         onInput={setAgain}
         wrong={again.length === PIN_DIGITS && pin !== again ? t("begin.pin_differs") : undefined}
@@ -118,6 +105,28 @@ export function Begin(props: { onBegun: () => void }) {
         }}
       />
     </Page>
+  );
+}
+
+/** `fresh`: one that is chosen now. */
+function Pin(props: {
+  id: string;
+  label: string;
+  value: string;
+  onInput: (value: string) => void;
+  fresh?: boolean;
+  help?: string;
+  wrong?: string | undefined;
+}) {
+  const { fresh, ...rest } = props;
+  return (
+    <Text
+      {...rest}
+      type="password"
+      inputMode="numeric"
+      maxLength={PIN_DIGITS}
+      autoComplete={fresh ? "new-password" : "current-password"}
+    />
   );
 }
 
@@ -144,17 +153,7 @@ export function Locked(props: { onOpen: () => void }) {
   return (
     <Page title={t("locked.title")}>
       <p>{t("locked.intro", { who: own?.officer ?? "" })}</p>
-      <Text
-        id="pin"
-        label={t("begin.pin")}
-        type="password"
-        inputMode="numeric"
-        maxLength={PIN_DIGITS}
-        autoComplete="current-password"
-        value={pin}
-        onInput={tryPin}
-        wrong={wrong || undefined}
-      />
+      <Pin id="pin" label={t("begin.pin")} value={pin} onInput={tryPin} wrong={wrong || undefined} />
       <p>{t("locked.waiting", { n: waiting })}</p>
       <Do label={t("locked.sign_in")} does={goToSignIn} />
     </Page>

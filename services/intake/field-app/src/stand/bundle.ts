@@ -6,9 +6,9 @@ import { now } from "../device/clock.ts";
 import { device } from "../device/identity.ts";
 import type { Session } from "../device/session.ts";
 import { hasKey, outboxKey } from "../device/vault.ts";
-import { type BlockRow, database, fact, note, type Series } from "../store/db.ts";
+import { database, fact, forget, note, type Series, STRICT } from "../store/db.ts";
 import { changed } from "../store/live.ts";
-import { type Bytes, fromBase64, open, seal, textOf } from "../store/sealing.ts";
+import { type Bytes, fromBase64, nonceOf, open, seal, textOf } from "../store/sealing.ts";
 import { ask, askJson } from "../sync/http.ts";
 import { readDetached, verifyRaw } from "./tokens.ts";
 import type { Offered } from "./types.ts";
@@ -28,8 +28,6 @@ export interface Booked {
 interface BlockOut {
   block_id: string;
   series: Series;
-  leased_at: string;
-  returned_at: string | null;
   numbers: string[];
   places: number[];
   lease: string;
@@ -60,18 +58,18 @@ export class BundleWrong extends Error {
   override name = "BundleWrong";
 }
 
-let open_: { kept: Kept; bundle: Bundle } | null = null;
+let opened: { nonce: string; bundle: Bundle } | null = null;
 
 /** The one in use, for the stand of the session; null while there is none. */
 export async function bundle(session: Session): Promise<Bundle | null> {
   const kept = await fact<Kept>("bundle");
   if (!kept || kept.stand_id !== session.stand.stand_id || !hasKey()) return null;
-  if (open_?.kept.sealed.length === kept.sealed.length && open_.bundle.device_id) {
-    if (open_.kept.sealed[0] === kept.sealed[0] && open_.kept.sealed[11] === kept.sealed[11]) return open_.bundle;
+  const nonce = nonceOf(kept.sealed); // no two bundles have the same: it is unpacked once
+  if (opened?.nonce !== nonce) {
+    const plain = await open(outboxKey(), "bundle", kept.stand_id, kept.sealed);
+    opened = { nonce, bundle: JSON.parse(textOf(plain)) as Bundle };
   }
-  const plain = await open(outboxKey(), "bundle", kept.stand_id, kept.sealed);
-  open_ = { kept, bundle: JSON.parse(textOf(plain)) as Bundle };
-  return open_.bundle;
+  return opened.bundle;
 }
 
 export async function bundleSize(): Promise<{ bytes: number; packed: number }> {
@@ -89,21 +87,20 @@ export async function load(session: Session, step: (what: "numbers" | "bundle" |
   step("check");
   const found = await proven(answer.bytes, answer.headers.get("x-jws-signature") ?? "", session);
   const sealed = await seal(outboxKey(), "bundle", stand_id, answer.bytes);
-  await keepBlocks(found.number_blocks, stand_id);
+  await keepBlocks(found.number_blocks);
   const packed = await packedSize(answer.bytes);
   await note("bundle", { sealed, stand_id, bytes: answer.bytes.length, packed } satisfies Kept);
-  open_ = null;
   changed();
   return found;
 }
 
-/** Nobody has to unpack it to know how much came over the air. */
+/** About what came over the air: a browser tells the real figure for its first requests alone. */
 async function packedSize(bytes: Bytes): Promise<number> {
   const stream = new Blob([bytes]).stream().pipeThrough(new CompressionStream("gzip"));
   return (await new Response(stream).arrayBuffer()).byteLength;
 }
 
-export async function proven(bytes: Bytes, signature: string, session: Session): Promise<Bundle> {
+async function proven(bytes: Bytes, signature: string, session: Session): Promise<Bundle> {
   try {
     const { keyId, signed, signature: made } = readDetached(signature, bytes);
     const trust = session.trusted.find((one) => one.key_id === keyId);
@@ -135,22 +132,19 @@ async function leaseNumbers(session: Session): Promise<void> {
         token: session.token,
         json: { block_id: wanted, series },
       });
-      await keepBlocks([told], session.stand.stand_id);
-      await note(`lease.${series}`, undefined);
+      await keepBlocks([told]);
+      await forget(`lease.${series}`);
     }
   }
 }
 
 /** A block that is here already keeps what the device knows of it: it has used more than the office has heard of. */
-async function keepBlocks(blocks: BlockOut[], standId: string): Promise<void> {
-  const tx = (await database()).transaction("blocks", "readwrite", { durability: "strict" });
+async function keepBlocks(blocks: BlockOut[]): Promise<void> {
+  const tx = (await database()).transaction("blocks", "readwrite", STRICT);
   for (const one of blocks) {
     if (await tx.store.get(one.block_id)) continue;
-    const row: BlockRow = {
-      ...{ block_id: one.block_id, series: one.series, numbers: one.numbers, places: one.places, lease: one.lease },
-      ...{ stand_id: standId, taken: 0, leased_at: now(), returned: false },
-    };
-    await tx.store.put(row);
+    const { block_id, series, numbers, places, lease } = one;
+    await tx.store.put({ block_id, series, numbers, places, lease, taken: 0, returned: false });
   }
   await tx.done;
 }

@@ -2,7 +2,7 @@
 import { v7 } from "uuid";
 import { now } from "../device/clock.ts";
 import { database, type TillRow } from "../store/db.ts";
-import { bodyOf, type Captured, type Change, entriesOfCase, saveDraft, write } from "../store/outbox.ts";
+import { bodyOf, type Captured, type Change, entriesOfCase, keepCase, write } from "../store/outbox.ts";
 import { sendSoon } from "../sync/engine.ts";
 import { type Bundle, certificateOf } from "./bundle.ts";
 import { dayOf, factsOf, Missing, papersOf, price, printedDay } from "./fees.ts";
@@ -56,7 +56,6 @@ export function begin(
     case_id: v7(),
     stand_id: standId,
     service: offered.service,
-    version: offered.version,
     edition: offered.edition,
     language,
     form: { applicant: {}, contact: {}, facts: {} },
@@ -208,6 +207,6 @@ export function withdraw(view: CaseView): Promise<CaseView> {
 
 export async function handOver(view: CaseView): Promise<CaseView> {
   const done = { ...view, handed_over: true };
-  await saveDraft(done);
+  await keepCase(done);
   return done;
 }

@@ -4,9 +4,9 @@ import { now } from "../device/clock.ts";
 import { device, forgetDevice } from "../device/identity.ts";
 import type { Session } from "../device/session.ts";
 import { withdraw } from "../device/vault.ts";
-import { database, NAME, type TillRow } from "../store/db.ts";
+import { database, NAME, piecesOf, type TillRow } from "../store/db.ts";
 import { changed } from "../store/live.ts";
-import { countNotAtOffice, notAtOffice } from "../store/outbox.ts";
+import { countNotAtOffice, notAtOffice, revise } from "../store/outbox.ts";
 import { toBase64 } from "../store/sealing.ts";
 import { sendSoon } from "../sync/engine.ts";
 import { askJson } from "../sync/http.ts";
@@ -31,17 +31,15 @@ export async function blocksHeld() {
 
 /** After everything was sent: what was not used is void from now on, with a reason. */
 export async function returnNumbers(session: Session): Promise<number> {
-  const db = await database();
   let count = 0;
   for (const block of await blocksHeld()) {
     await askJson(`/numbers/blocks/${block.block_id}/return`, {
       token: session.token,
       json: { reason: "shift ended" },
     });
-    await db.put("blocks", { ...block, returned: true });
+    await revise("blocks", [block.block_id], (row) => ({ ...row, returned: true }));
     count += block.numbers.length - block.taken;
   }
-  changed();
   return count;
 }
 
@@ -57,8 +55,7 @@ export async function exportSealed(): Promise<Blob> {
   const db = await database();
   for (const row of files) {
     line("attachments", row.attachment_id, row.sealed);
-    const range = IDBKeyRange.bound([row.attachment_id, 0], [row.attachment_id, Number.MAX_SAFE_INTEGER]);
-    for (const piece of await db.getAll("pieces", range))
+    for (const piece of await db.getAll("pieces", piecesOf(row.attachment_id)))
       line("pieces", `${row.attachment_id}/${piece.place}`, piece.sealed);
   }
   const held = entries.map((row) => row.entry_id).concat(files.map((row) => row.attachment_id));

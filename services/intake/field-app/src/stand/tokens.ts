@@ -1,7 +1,7 @@
 // Tokens as papers and lists carry them: COSE_Sign1 (RFC 9052) with P-256, in base45 (RFC 9285) where they are printed.
 // The other half of intake's proof room: what one side signs the other one reads (a test holds both together).
 import { decode, encode } from "cborg";
-import { type Bytes, fromBase64, joined } from "../store/sealing.ts";
+import { type Bytes, bytesOf, fromBase64, joined, textOf, toBase64Url } from "../store/sealing.ts";
 
 export const ISSUER = 1;
 export const SUBJECT = 2;
@@ -94,9 +94,9 @@ export function fromBase45(text: string): Bytes {
 export function readDetached(signature: string, body: Uint8Array): { keyId: string; signed: Bytes; signature: Bytes } {
   const [head, between, signed] = signature.split(".");
   if (between !== "" || !head || !signed) throw new Error("no detached JWS");
-  const said = JSON.parse(new TextDecoder().decode(fromBase64(head))) as { kid?: string; alg?: string };
+  const said = JSON.parse(textOf(fromBase64(head))) as { kid?: string; alg?: string };
   if (said.alg !== "ES256") throw new Error("another algorithm");
-  const text = joined(new TextEncoder().encode(`${head}.`), base64UrlBytes(body));
+  const text = bytesOf(`${head}.${toBase64Url(body)}`);
   return { keyId: said.kid ?? "", signed: text, signature: fromBase64(signed) };
 }
 
@@ -104,12 +104,6 @@ export async function verifyRaw(key: PublicKey, signature: Bytes, signed: Bytes)
   const jwk = { kty: "EC", crv: "P-256", x: key.x, y: key.y };
   const imported = await crypto.subtle.importKey("jwk", jwk, { name: "ECDSA", namedCurve: "P-256" }, false, ["verify"]);
   return crypto.subtle.verify({ name: "ECDSA", hash: "SHA-256" }, imported, signature, signed);
-}
-
-function base64UrlBytes(body: Uint8Array): Uint8Array {
-  let text = "";
-  for (let at = 0; at < body.length; at += 0x8000) text += String.fromCharCode(...body.subarray(at, at + 0x8000));
-  return new TextEncoder().encode(btoa(text).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", ""));
 }
 
 function toSign(head: Uint8Array, payload: Uint8Array): Bytes {

@@ -111,7 +111,6 @@ export interface CaseView {
   case_id: string;
   stand_id: string;
   service: string;
-  version: string;
   edition: Edition;
   language: Language;
   form: Form;

@@ -17,8 +17,6 @@ export interface EntryRow {
   code: string; // of the refusal, or why it is held
   hint: string;
   written_at: number; // ms, by the corrected clock
-  answered_at: number;
-  tries: number;
   bytes: number; // of what is sealed
   sealed: Uint8Array<ArrayBuffer>; // the entry as it is sent, letter by letter
 }
@@ -51,12 +49,10 @@ export interface CaseRow {
 export interface BlockRow {
   block_id: string;
   series: Series;
-  stand_id: string;
   numbers: string[];
   places: number[];
   taken: number; // how many of `numbers` were used
   lease: string;
-  leased_at: number;
   returned: boolean;
 }
 
@@ -84,10 +80,10 @@ export interface ReportRow {
   where: string;
 }
 
-interface Schema extends DBSchema {
+export interface Schema extends DBSchema {
   facts: { key: string; value: unknown };
   entries: { key: string; value: EntryRow; indexes: { by_seq: number; by_case: string; by_state: string } };
-  files: { key: string; value: FileRow; indexes: { by_state: string; by_case: string } };
+  files: { key: string; value: FileRow; indexes: { by_state: string } };
   pieces: { key: [string, number]; value: PieceRow };
   cases: { key: string; value: CaseRow };
   blocks: { key: string; value: BlockRow };
@@ -96,6 +92,12 @@ interface Schema extends DBSchema {
 }
 
 export type Database = IDBPDatabase<Schema>;
+
+export const STRICT = { durability: "strict" } as const; // on the disk before anybody is told
+
+/** All pieces of a photo, in order. */
+export const piecesOf = (attachmentId: string): IDBKeyRange =>
+  IDBKeyRange.bound([attachmentId, 0], [attachmentId, Number.MAX_SAFE_INTEGER]);
 
 export const NAME = "wanderamt-field";
 export const VERSION = 2;
@@ -144,10 +146,9 @@ function first(db: Database): void {
   db.createObjectStore("tills", { keyPath: "till_id" });
 }
 
-/** 0.2.0: the app reports on itself, photos are found by case, entries say their size. One transaction: all or nothing. */
+/** 0.2.0: the app reports on itself, entries say their size. One transaction: all or nothing. */
 async function second(db: Database, tx: IDBPTransaction<Schema, StoreNames<Schema>[], "versionchange">): Promise<void> {
   db.createObjectStore("reports", { keyPath: "id", autoIncrement: true });
-  tx.objectStore("files").createIndex("by_case", "case_id");
   for (let cursor = await tx.objectStore("entries").openCursor(); cursor; cursor = await cursor.continue()) {
     await cursor.update({ ...cursor.value, bytes: cursor.value.sealed.length });
   }

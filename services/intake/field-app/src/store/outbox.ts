@@ -1,17 +1,21 @@
 // The outbox: what the crew did, written down before anybody is asked.
 // Kept true: an entry, the case as it is after it, the numbers it used and its photos are written in one transaction
 // that is durable, or not at all; sequences have no gap; an entry leaves the list when the office has answered for it.
+// Whoever changes a row that is here already holds the lock that all tabs share, and changes what lies there then.
 import { v7 } from "uuid";
 import { now } from "../device/clock.ts";
 import { outboxKey } from "../device/vault.ts";
-import type { CaseView } from "../stand/types.ts";
+import type { CaseView, OfficeView } from "../stand/types.ts";
 import {
   type BlockRow,
+  type CaseRow,
   database,
   type EntryRow,
   type EntryState,
   type FileRow,
+  type Schema,
   type Series,
+  STRICT,
   type TillRow,
 } from "./db.ts";
 import { changed } from "./live.ts";
@@ -19,7 +23,6 @@ import { type Bytes, openJson, seal, sealJson, toHex } from "./sealing.ts";
 
 export const PIECE_BYTES = 256 * 1024;
 const LOCK = "wanderamt-outbox";
-const STRICT = { durability: "strict" } as const;
 
 export class NoNumbers extends Error {
   override name = "NoNumbers";
@@ -57,9 +60,34 @@ export interface Hand {
 
 /** Raises NoNumbers, and whatever the browser says when its disk is full: then nothing was written at all. */
 export async function write(build: (hand: Hand) => Promise<Change> | Change): Promise<CaseView> {
-  const view = await navigator.locks.request(LOCK, () => writeAlone(build));
+  const view = await alone(() => writeAlone(build));
   changed();
   return view;
+}
+
+export function alone<T>(work: () => Promise<T>): Promise<T> {
+  return navigator.locks.request(LOCK, work);
+}
+
+type Revised = "entries" | "files" | "tills" | "blocks";
+
+/** Changes rows as they lie here now, not as somebody read them before he asked the office. */
+export async function revise<S extends Revised>(
+  name: S,
+  keys: string[],
+  as: (row: Schema[S]["value"]) => Schema[S]["value"],
+): Promise<void> {
+  await alone(async () => {
+    const tx = (await database()).transaction<Revised, "readwrite">(name, "readwrite", STRICT);
+    await Promise.all(
+      keys.map(async (key) => {
+        const row = await tx.store.get(key);
+        if (row) await tx.store.put(as(row as Schema[S]["value"]));
+      }),
+    );
+    await tx.done;
+  });
+  changed();
 }
 
 async function writeAlone(build: (hand: Hand) => Promise<Change> | Change): Promise<CaseView> {
@@ -82,13 +110,13 @@ async function writeAlone(build: (hand: Hand) => Promise<Change> | Change): Prom
     change.entries.map((one, at) => entryRow(key, change.view, one, before + at + 1, at + 1)),
   );
   const files = await Promise.all((change.files ?? []).map((one) => fileRows(key, view.case_id, one)));
-  const sealed = await sealJson(key, "cases", view.case_id, view);
+  const row = await caseRow(key, view);
 
   const stores = ["facts", "entries", "files", "pieces", "cases", "blocks", "tills"] as const;
   const tx = db.transaction(stores, "readwrite", STRICT);
   const done: Promise<unknown>[] = [
     tx.objectStore("facts").put(before + rows.length, "device_seq"),
-    tx.objectStore("cases").put({ case_id: view.case_id, stand_id: view.stand_id, touched_at: now(), sealed }),
+    tx.objectStore("cases").put(row),
     ...rows.map((row) => tx.objectStore("entries").add(row)),
     ...Array.from(touched, (block) => tx.objectStore("blocks").put(block)),
   ];
@@ -104,11 +132,29 @@ async function writeAlone(build: (hand: Hand) => Promise<Change> | Change): Prom
   return view;
 }
 
-/** What is being typed: kept, so that a closed tab costs nothing. Nothing for the office. */
-export async function saveDraft(view: CaseView): Promise<void> {
-  const sealed = await sealJson(outboxKey(), "cases", view.case_id, view);
-  const row = { case_id: view.case_id, stand_id: view.stand_id, touched_at: now(), sealed };
-  await (await database()).put("cases", row);
+/** What is not for the office: a form that is being typed, a paper handed over. Never undoes what was written since. */
+export async function keepCase(view: CaseView): Promise<void> {
+  await alone(async () => {
+    const before = await caseView(view.case_id);
+    if (!before || before.case_seq <= view.case_seq) await putCase(view);
+  });
+}
+
+/** What the office says of a case of ours. */
+export async function noteOffice(caseId: string, office: OfficeView): Promise<void> {
+  await alone(async () => {
+    const view = await caseView(caseId);
+    if (view) await putCase({ ...view, office });
+  });
+}
+
+async function putCase(view: CaseView): Promise<void> {
+  await (await database()).put("cases", await caseRow(outboxKey(), view));
+}
+
+async function caseRow(key: CryptoKey, view: CaseView): Promise<CaseRow> {
+  const { case_id, stand_id } = view;
+  return { case_id, stand_id, touched_at: now(), sealed: await sealJson(key, "cases", case_id, view) };
 }
 
 export async function dropDraft(view: CaseView): Promise<void> {
@@ -128,51 +174,50 @@ export async function casesOf(standId: string): Promise<CaseView[]> {
   return Promise.all(rows.map((row) => openJson<CaseView>(outboxKey(), "cases", row.case_id, row.sealed)));
 }
 
-const SETTLED: EntryState[] = ["accepted", "replaced"];
+export const TO_SEND: EntryState[] = ["device", "sent", "held"];
+const NOT_THERE: EntryState[] = [...TO_SEND, "conflict", "refused"];
+const FILES_NOT_THERE: FileRow["state"][] = ["device", "sent", "refused"];
 
-/** The one list of what is not at the office yet: entries in the order of the device, then photos. */
+/** In the order of the device. */
+export async function entriesIn(states: EntryState[]): Promise<EntryRow[]> {
+  const tx = (await database()).transaction("entries");
+  const found = await Promise.all(states.map((state) => tx.store.index("by_state").getAll(state)));
+  return found.flat().sort((one, other) => one.device_seq - other.device_seq);
+}
+
+/** The one that waits longest first. */
+export async function filesIn(states: FileRow["state"][]): Promise<FileRow[]> {
+  const tx = (await database()).transaction("files");
+  const found = await Promise.all(states.map((state) => tx.store.index("by_state").getAll(state)));
+  return found.flat().sort((one, other) => one.written_at - other.written_at);
+}
+
+/** The one list of what is not at the office yet: entries, then photos. */
 export async function notAtOffice(): Promise<{ entries: EntryRow[]; files: FileRow[] }> {
-  const tx = (await database()).transaction(["entries", "files"]);
-  const [entries, files] = await Promise.all([
-    tx.objectStore("entries").index("by_seq").getAll(),
-    tx.objectStore("files").getAll(),
-    tx.done,
-  ]);
-  return {
-    entries: entries.filter((row) => !SETTLED.includes(row.state)),
-    files: files.filter((row) => row.state !== "accepted"),
-  };
+  const [entries, files] = await Promise.all([entriesIn(NOT_THERE), filesIn(FILES_NOT_THERE)]);
+  return { entries, files };
 }
 
 export async function countNotAtOffice(): Promise<number> {
   const tx = (await database()).transaction(["entries", "files"]);
-  const entries = tx.objectStore("entries");
-  const files = tx.objectStore("files");
-  const [all, allFiles, filesThere, ...settled] = await Promise.all([
-    entries.count(),
-    files.count(),
-    files.index("by_state").count("accepted"),
-    ...SETTLED.map((state) => entries.index("by_state").count(state)),
+  const entries = tx.objectStore("entries").index("by_state");
+  const files = tx.objectStore("files").index("by_state");
+  const counts = await Promise.all([
+    ...NOT_THERE.map((state) => entries.count(state)),
+    ...FILES_NOT_THERE.map((state) => files.count(state)),
   ]);
-  return all - settled.reduce((sum, n) => sum + n, 0) + allFiles - filesThere;
+  return counts.reduce((sum, count) => sum + count, 0);
 }
 
 /** A person has looked at what was refused: it is not needed. It stays in the office's ledger, and here for 14 days. */
-export async function dismiss(entryId: string): Promise<void> {
-  const tx = (await database()).transaction("entries", "readwrite", STRICT);
-  const row = await tx.store.get(entryId);
-  if (row?.state === "refused") await tx.store.put({ ...row, state: "replaced" });
-  await tx.done;
-  changed();
+export function dismiss(entryId: string): Promise<void> {
+  return revise("entries", [entryId], (row) => (row.state === "refused" ? { ...row, state: "replaced" } : row));
 }
 
 /** A photo that was refused, once more. */
-export async function sendFileAgain(attachmentId: string): Promise<void> {
-  const tx = (await database()).transaction("files", "readwrite", STRICT);
-  const row = await tx.store.get(attachmentId);
-  if (row?.state === "refused") await tx.store.put({ ...row, state: "device", sent: 0, code: "", hint: "" });
-  await tx.done;
-  changed();
+export function sendFileAgain(attachmentId: string): Promise<void> {
+  const again = { state: "device", sent: 0, code: "", hint: "" } as const;
+  return revise("files", [attachmentId], (row) => (row.state === "refused" ? { ...row, ...again } : row));
 }
 
 /** What an entry says. */
@@ -207,7 +252,7 @@ async function entryRow(
   const sealed = await sealJson(key, "entries", entry_id, entry);
   return {
     ...{ entry_id, case_id, stand_id, device_seq, case_seq, type },
-    ...{ state: "device", code: "", hint: "", written_at: now(), answered_at: 0, tries: 0 },
+    ...{ state: "device", code: "", hint: "", written_at: now() },
     bytes: sealed.length,
     sealed,
   };

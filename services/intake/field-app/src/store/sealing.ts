@@ -30,6 +30,8 @@ export async function open(key: CryptoKey, store: Store, id: string, sealed: Byt
   }
 }
 
+export const nonceOf = (sealed: Bytes): string => toHex(sealed.subarray(0, NONCE_BYTES));
+
 export const sealJson = (key: CryptoKey, store: Store, id: string, value: unknown): Promise<Bytes> =>
   seal(key, store, id, bytesOf(JSON.stringify(value)));
 

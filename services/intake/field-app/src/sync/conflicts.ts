@@ -1,7 +1,6 @@
 // Fields that two devices changed: both values are shown, a person decides, and until then the entry stays on the list.
 import type { Session } from "../device/session.ts";
-import { database } from "../store/db.ts";
-import { changed } from "../store/live.ts";
+import { entriesIn, revise } from "../store/outbox.ts";
 import { ask, askJson } from "./http.ts";
 
 export interface Conflict {
@@ -25,15 +24,9 @@ export async function decide(session: Session, conflict: Conflict, take: "here" 
 
 /** Entries whose fields were all decided, here or in the office, are at the office. */
 export async function resolveConflicts(session: Session): Promise<void> {
-  const db = await database();
-  const waiting = await db.getAllFromIndex("entries", "by_state", "conflict");
-  const own = waiting.filter((row) => row.stand_id === session.stand.stand_id);
+  const own = (await entriesIn(["conflict"])).filter((row) => row.stand_id === session.stand.stand_id);
   if (!own.length) return;
   const open = new Set((await openConflicts(session)).map((one) => one.entry_id));
-  const tx = db.transaction("entries", "readwrite");
-  for (const row of own) {
-    if (!open.has(row.entry_id)) await tx.store.put({ ...row, state: "accepted", code: "", hint: "" });
-  }
-  await tx.done;
-  changed();
+  const decided = own.map((row) => row.entry_id).filter((id) => !open.has(id));
+  await revise("entries", decided, (row) => ({ ...row, state: "accepted", code: "", hint: "" }));
 }

@@ -70,10 +70,7 @@ async function run(): Promise<void> {
   try {
     do {
       wanted = false;
-      const done = await navigator.locks.request(LOCK, { ifAvailable: true }, (lock) =>
-        lock ? attempt() : "elsewhere",
-      );
-      if (done === "elsewhere") set({ phase: "elsewhere", failures: 0, why: "" });
+      if ((await attemptAlone()) === "elsewhere") set({ phase: "elsewhere", failures: 0, why: "" });
     } while (wanted);
   } finally {
     running = false;
@@ -83,8 +80,12 @@ async function run(): Promise<void> {
   }
 }
 
-/** One contact with the office. Also what the service worker does when the browser wakes it. */
-export async function attempt(): Promise<Phase> {
+/** One contact with the office, unless somebody else is at it. Also what the worker does when the browser wakes it. */
+export function attemptAlone(): Promise<Phase> {
+  return navigator.locks.request(LOCK, { ifAvailable: true }, (lock) => (lock ? attempt() : "elsewhere"));
+}
+
+async function attempt(): Promise<Phase> {
   const before = answersHeard();
   set({ phase: "sending" });
   try {
@@ -102,8 +103,8 @@ export async function attempt(): Promise<Phase> {
 
 async function contact(): Promise<Phase> {
   const own = await session();
-  if (!own) return "signed_out";
-  if (!hasKey()) return (await fact("revoked")) ? "revoked" : "locked";
+  if (!own) return (await fact("revoked")) ? "revoked" : "signed_out";
+  if (!hasKey()) return "locked";
   await pull(own);
   await aside(() => showLeases(own));
   await pushEntries(own);
@@ -134,8 +135,9 @@ async function whyNot(error: unknown): Promise<Phase> {
     return "revoked";
   }
   if (error instanceof Problem && error.status === 401) return "expired";
-  if (!(error instanceof NoAnswer)) await report("sync", error instanceof Problem ? error.code : "sync.bug");
-  if (!(error instanceof NoAnswer || error instanceof Problem)) await reportError(error);
+  if (error instanceof NoAnswer) return "waiting";
+  await report("sync", error instanceof Problem ? error.code : "sync.bug");
+  if (!(error instanceof Problem)) await reportError(error);
   return "waiting";
 }
 

@@ -2,8 +2,7 @@
 import type { Session } from "../device/session.ts";
 import { outboxKey } from "../device/vault.ts";
 import { database, type FileRow } from "../store/db.ts";
-import { changed } from "../store/live.ts";
-import { PIECE_BYTES } from "../store/outbox.ts";
+import { filesIn, PIECE_BYTES, revise } from "../store/outbox.ts";
 import { bytesOf, open, openJson, toBase64 } from "../store/sealing.ts";
 import { ask, NoAnswer, Problem } from "./http.ts";
 
@@ -20,10 +19,7 @@ interface About {
 
 /** How many files are whole at the office now. Throws NoAnswer, or a Problem about the session. */
 export async function pushFiles(session: Session): Promise<number> {
-  const rows = (await (await database()).getAll("files")).filter(
-    (row) => row.state === "device" || row.state === "sent",
-  );
-  rows.sort((one, other) => one.written_at - other.written_at);
+  const rows = await filesIn(["device", "sent"]);
   let [done, unanswered] = [0, 0];
   let last: NoAnswer | null = null;
   for (const row of rows) {
@@ -95,10 +91,6 @@ async function announce(session: Session, about: About): Promise<number> {
   return offset;
 }
 
-async function mark(attachmentId: string, as: Partial<FileRow>): Promise<void> {
-  const tx = (await database()).transaction("files", "readwrite", { durability: "strict" });
-  const row = await tx.store.get(attachmentId);
-  if (row) await tx.store.put({ ...row, ...as });
-  await tx.done;
-  changed();
+function mark(attachmentId: string, as: Partial<FileRow>): Promise<void> {
+  return revise("files", [attachmentId], (row) => ({ ...row, ...as }));
 }

@@ -105,8 +105,5 @@ function problemOf(response: Response, bytes: Uint8Array<ArrayBuffer>): Error {
   } catch {
     // not one of ours: a gateway, or a cut body
   }
-  // without a code of ours nobody of ours has refused anything
-  return response.status === 404 && response.headers.get("content-length") === "0"
-    ? new Problem(404, "http.404", "")
-    : new NoAnswer(`status ${response.status}`);
+  return new NoAnswer(`status ${response.status}`); // without a code of ours nobody of ours has refused anything
 }

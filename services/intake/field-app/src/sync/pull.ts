@@ -1,14 +1,13 @@
 // What the office says: where the cases stand, what it has kept, and whether it has lost something.
 import { now } from "../device/clock.ts";
 import type { Session } from "../device/session.ts";
-import { outboxKey } from "../device/vault.ts";
-import type { CaseView, OfficeView } from "../stand/types.ts";
-import { database, fact, note } from "../store/db.ts";
-import { openJson, sealJson } from "../store/sealing.ts";
+import type { OfficeView } from "../stand/types.ts";
+import { database, fact, note, piecesOf, STRICT } from "../store/db.ts";
+import { alone, noteOffice } from "../store/outbox.ts";
 import { askJson, Problem } from "./http.ts";
 
-export const KEPT_DAYS = 14;
-const KEPT_MS = KEPT_DAYS * 24 * 3600_000;
+const KEPT_MS = 14 * 24 * 3600_000;
+const TIDY_MS = 3600_000;
 
 interface Changed extends OfficeView {
   case_id: string;
@@ -33,7 +32,7 @@ export async function pull(session: Session): Promise<void> {
       throw error;
     });
     if (told.reset) await startOver();
-    await takeOver(told.cases);
+    for (const { case_id, state, version, reason } of told.cases) await noteOffice(case_id, { state, version, reason });
     await note("cursor", told.cursor);
     await note("durable_through", told.durable_through);
     more = told.more;
@@ -41,10 +40,14 @@ export async function pull(session: Session): Promise<void> {
 }
 
 /** The office came back from a backup: everything of the last 14 days is sent again, and it takes each once. */
-export async function startOver(): Promise<void> {
+export function startOver(): Promise<void> {
+  return alone(startOverAlone);
+}
+
+async function startOverAlone(): Promise<void> {
   const db = await database();
   const since = now() - KEPT_MS;
-  const tx = db.transaction(["entries", "files", "tills", "facts"], "readwrite", { durability: "strict" });
+  const tx = db.transaction(["entries", "files", "tills", "facts"], "readwrite", STRICT);
   const [entries, files, tills] = await Promise.all([
     tx.objectStore("entries").getAll(),
     tx.objectStore("files").getAll(),
@@ -56,7 +59,7 @@ export async function startOver(): Promise<void> {
     ...files
       .filter((row) => row.written_at >= since && row.state !== "refused")
       .map((row) => tx.objectStore("files").put({ ...row, state: "device", sent: 0, code: "", hint: "" })),
-    ...tills.map((row) => tx.objectStore("tills").put({ ...row, told: false, closed: false })),
+    ...tills.map((row) => tx.objectStore("tills").put({ ...row, told: false })),
     tx.objectStore("facts").put(0, "acked"),
     tx.objectStore("facts").put("", "cursor"),
     tx.objectStore("facts").put(true, "leases_to_show"),
@@ -76,24 +79,12 @@ export async function showLeases(session: Session): Promise<void> {
   await note("leases_to_show", false);
 }
 
-async function takeOver(cases: Changed[]): Promise<void> {
-  const db = await database();
-  const key = outboxKey();
-  for (const { case_id, state, version, reason } of cases) {
-    const row = await db.get("cases", case_id);
-    if (!row) continue; // of another device
-    await navigator.locks.request("wanderamt-outbox", async () => {
-      const fresh = await db.get("cases", case_id);
-      if (!fresh) return;
-      const view = await openJson<CaseView>(key, "cases", case_id, fresh.sealed);
-      const office = { state, version, reason };
-      await db.put("cases", { ...fresh, sealed: await sealJson(key, "cases", case_id, { ...view, office }) });
-    });
-  }
-}
+let tidiedAt = Number.NEGATIVE_INFINITY;
 
-/** What is durable at the office and older than 14 days is not needed here any more. */
+/** What is durable at the office and older than 14 days is not needed here any more. Looked at once an hour. */
 export async function tidy(): Promise<void> {
+  if (performance.now() - tidiedAt < TIDY_MS) return;
+  tidiedAt = performance.now();
   const durable = (await fact<number>("durable_through")) ?? 0;
   const before = now() - KEPT_MS;
   const tx = (await database()).transaction(["entries", "files", "pieces", "cases"], "readwrite");
@@ -107,9 +98,7 @@ export async function tidy(): Promise<void> {
   for (const row of await tx.objectStore("files").getAll()) {
     if (row.state !== "accepted" || row.written_at >= before || kept.has(row.case_id)) continue;
     await tx.objectStore("files").delete(row.attachment_id);
-    await tx
-      .objectStore("pieces")
-      .delete(IDBKeyRange.bound([row.attachment_id, 0], [row.attachment_id, Number.MAX_SAFE_INTEGER]));
+    await tx.objectStore("pieces").delete(piecesOf(row.attachment_id));
   }
   const gone = new Set(old.map((row) => row.case_id).filter((one) => !kept.has(one)));
   for (const caseId of gone) await tx.objectStore("cases").delete(caseId);

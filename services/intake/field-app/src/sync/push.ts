@@ -1,10 +1,9 @@
 // Entries to the office. Kept true: all that waits of one case goes in one request, in its order; an entry is off the
 // list when the office has answered for it and not before; one that is refused holds up no other case.
-import { now } from "../device/clock.ts";
 import type { Session } from "../device/session.ts";
 import { outboxKey } from "../device/vault.ts";
-import { database, type EntryRow, fact, note } from "../store/db.ts";
-import { changed } from "../store/live.ts";
+import { type EntryRow, fact, note } from "../store/db.ts";
+import { entriesIn, revise, TO_SEND } from "../store/outbox.ts";
 import { open, textOf } from "../store/sealing.ts";
 import { askJson, NoAnswer, Problem } from "./http.ts";
 import { startOver } from "./pull.ts";
@@ -21,13 +20,8 @@ interface Result {
 /** How many entries were answered. Throws NoAnswer, or a Problem that is about the session and not about an entry. */
 export async function pushEntries(session: Session): Promise<number> {
   let answered = 0;
-  for (const batch of batches(await waiting())) answered += await push(session, batch);
+  for (const batch of batches(await entriesIn(TO_SEND))) answered += await push(session, batch);
   return answered;
-}
-
-async function waiting(): Promise<EntryRow[]> {
-  const rows = await (await database()).getAllFromIndex("entries", "by_seq");
-  return rows.filter((row) => row.state === "device" || row.state === "sent" || row.state === "held");
 }
 
 /** Whole cases, as many as fit; the case that waits longest first. */
@@ -53,7 +47,7 @@ async function push(session: Session, batch: EntryRow[]): Promise<number> {
   const texts = await Promise.all(
     batch.map(async (row) => textOf(await open(key, "entries", row.entry_id, row.sealed))),
   );
-  await mark(batch, (row) => ({ ...row, state: row.state === "device" ? "sent" : row.state, tries: row.tries + 1 }));
+  await mark(batch, (row) => (row.state === "device" ? { ...row, state: "sent" } : row));
   const acked = (await fact<number>("acked")) ?? 0;
   try {
     const told = await askJson<{ results: Result[]; reset: boolean }>("/sync", {
@@ -83,27 +77,19 @@ async function push(session: Session, batch: EntryRow[]): Promise<number> {
 async function isolate(session: Session, batch: EntryRow[], problem: Problem): Promise<number> {
   const cases = [...new Set(batch.map((row) => row.case_id))];
   if (cases.length === 1) {
-    await mark(batch, (row) => ({
-      ...row,
-      state: "refused",
-      code: problem.code,
-      hint: problem.hint,
-      answered_at: now(),
-    }));
+    await mark(batch, (row) => ({ ...row, state: "refused", code: problem.code, hint: problem.hint }));
     return batch.length;
   }
-  const half = new Set(cases.slice(0, cases.length / 2));
-  const first = await push(
+  const first = new Set(cases.slice(0, cases.length / 2));
+  let answered = await push(
     session,
-    batch.filter((row) => half.has(row.case_id)),
+    batch.filter((row) => first.has(row.case_id)),
   );
-  return (
-    first +
-    (await push(
-      session,
-      batch.filter((row) => !half.has(row.case_id)),
-    ))
+  answered += await push(
+    session,
+    batch.filter((row) => !first.has(row.case_id)),
   );
+  return answered;
 }
 
 async function take(batch: EntryRow[], results: Result[]): Promise<void> {
@@ -113,20 +99,16 @@ async function take(batch: EntryRow[], results: Result[]): Promise<void> {
     const state = result.status === "duplicate" ? "accepted" : result.status;
     const errors = result.problem?.errors.join("; ") ?? "";
     const hint = [result.problem?.hint ?? "", errors].filter(Boolean).join(" ");
-    return { ...row, state, code: result.problem?.code ?? "", hint, answered_at: now() };
+    return { ...row, state, code: result.problem?.code ?? "", hint };
   });
   const heard = batch.filter((row) => told.get(row.entry_id)!.status !== "refused").map((row) => row.device_seq);
   await note("acked", Math.max((await fact<number>("acked")) ?? 0, ...heard));
 }
 
-async function mark(batch: EntryRow[], as: (row: EntryRow) => EntryRow): Promise<void> {
-  const tx = (await database()).transaction("entries", "readwrite", { durability: "strict" });
-  await Promise.all(
-    batch.map(async ({ entry_id }) => {
-      const row = await tx.store.get(entry_id);
-      if (row) await tx.store.put(as(row));
-    }),
+function mark(batch: EntryRow[], as: (row: EntryRow) => EntryRow): Promise<void> {
+  return revise(
+    "entries",
+    batch.map((row) => row.entry_id),
+    as,
   );
-  await tx.done;
-  changed();
 }
