@@ -151,9 +151,7 @@ async def test_one_bad_entry_holds_up_no_other_case_and_can_be_corrected(tablet:
         while not await tablet.sql("SELECT 1 FROM case_file WHERE case_id = $1 AND state <> 'open'", case_id):
             await asyncio.sleep(0.1)
     await tablet.page.goto(f"{tablet.url}#/outbox")
-    async with asyncio.timeout(30):
-        while await tablet.waiting():
-            await asyncio.sleep(0.1)
+    await tablet.all_sent(deadline_s=30)
 
 
 async def test_errors_reach_the_office_without_a_name(tablet: Any) -> None:

@@ -28,6 +28,7 @@ QUIET: Final = [
 ]
 PIN: Final = "471100"
 DEADLINE_S: Final = 240
+NOT_THERE: Final = {"device", "sent", "held", "conflict", "refused"}
 
 
 @dataclass
@@ -236,8 +237,18 @@ class Tablet:
             await self.go_on()
 
     async def waiting(self) -> int:
-        """What the app says is not at the office."""
+        """What the app says is not at the office. It tells a change a moment after it: waited for until it is so."""
+        async with asyncio.timeout(DEADLINE_S):
+            while (said := await self._said()) != await self._not_there():
+                await asyncio.sleep(0.05)
+        return said
+
+    async def _said(self) -> int:
         return int(await self.page.get_by_test_id("not-at-office").get_attribute("data-count"))
+
+    async def _not_there(self) -> int:
+        rows = await self.rows("entries") + await self.rows("files")
+        return sum(row["state"] in NOT_THERE for row in rows)
 
     async def all_sent(self, *, deadline_s: float = DEADLINE_S) -> None:
         async with asyncio.timeout(deadline_s):
