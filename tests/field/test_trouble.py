@@ -154,6 +154,17 @@ async def test_one_bad_entry_holds_up_no_other_case_and_can_be_corrected(tablet:
     await tablet.all_sent(deadline_s=30)
 
 
+async def test_an_office_of_before_cannot_unpack(tablet: Any) -> None:
+    """An update under way: the app is the new one, the instance that answers the old one."""
+    tablet.door.down = True
+    await tablet.whole("registration_confirmation")
+    tablet.door.old = True
+    tablet.door.down = False
+    await tablet.send_now()
+    await tablet.all_sent()
+    assert {one["state"] for one in await tablet.rows("entries")} == {"accepted"}
+
+
 async def test_errors_reach_the_office_without_a_name(tablet: Any) -> None:
     secret = "Geheimhuber"
     await tablet.page.evaluate(f"setTimeout(() => {{ throw new RangeError('{secret}') }})")

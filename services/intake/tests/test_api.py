@@ -1,5 +1,6 @@
 """Intake's door: good entries are taken, bad ones are told why, nothing is lost."""
 
+import gzip
 import json
 from dataclasses import replace
 from datetime import timedelta
@@ -56,6 +57,19 @@ async def test_a_request_that_announces_too_much_is_refused_before_it_is_read(de
     assert reply.status_code == 413
     assert reply.json()["code"] == "request.too_large"
     assert reply.json()["hint"]
+
+
+async def test_entries_come_as_gzip_over_a_slow_link(desk: Any) -> None:
+    packed = gzip.compress(json.dumps({"entries": [desk.entry(), desk.entry()]}).encode())
+    headers = desk.clerk() | {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    reply = await desk.http.post("/sync", content=packed, headers=headers)
+    assert [one["status"] for one in reply.json()["results"]] == ["accepted", "accepted"]
+    for broken in (packed[:-9], b"no gzip at all", packed[:20] + b"x" + packed[21:]):
+        reply = await desk.http.post("/sync", content=broken, headers=headers)
+        assert (reply.status_code, reply.json()["code"]) == (422, "request.not_gzip")
+    bomb = gzip.compress(bytes(MAX_BODY_BYTES + 1))
+    reply = await desk.http.post("/sync", content=bomb, headers=headers)
+    assert (reply.status_code, reply.json()["code"]) == (413, "request.too_large")
 
 
 async def test_the_same_intent_twice_opens_one_case(desk: Any) -> None:

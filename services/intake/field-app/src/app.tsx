@@ -95,7 +95,7 @@ function Head(props: { place: Place }) {
   const counted = useLive(countNotAtOffice); // undefined: nobody knows yet, and nothing is claimed
   const waiting = counted ?? 0;
   const phase = useLive(async () => syncStatus().phase);
-  const oldest = useLive(async () => Math.min(...(await notAtOffice()).entries.map((row) => row.written_at)));
+  const oldest = useLive(async () => Math.min(...(await notAtOffice(1)).entries.map((row) => row.written_at)));
   const inside = props.place.session && !props.place.locked && !signedIn() && !props.place.revoked;
   return (
     <header>

@@ -6,6 +6,7 @@ import { cleaned, isLatin, phoneOf } from "../src/stand/form.ts";
 import { fromBase45, toBase45 } from "../src/stand/tokens.ts";
 import type { EntryRow } from "../src/store/db.ts";
 import { LONGEST_WAIT_S, waitAfter } from "../src/sync/engine.ts";
+import { atOnce, learn, MOST } from "../src/sync/pace.ts";
 import { batches } from "../src/sync/push.ts";
 
 test("waiting doubles, never beyond a minute, never nothing", () => {
@@ -26,13 +27,13 @@ test("base45 reads as it was written", () => {
 
 test("what waits of one case is never split", () => {
   const rows = Array.from({ length: 300 }, (_, at) => ({ case_id: `c${at % 40}`, bytes: 900 + at }) as EntryRow);
-  const found = batches(rows);
+  const found = [...batches(rows)];
   assert.equal(found.flat().length, 300);
   for (const batch of found) {
     const inside = new Set(batch.map((row) => row.case_id));
     for (const other of found) if (other !== batch) assert.ok(other.every((row) => !inside.has(row.case_id)));
   }
-  assert.ok(found.every((batch) => batch.length <= 60));
+  assert.ok(found.every((batch) => batch.length <= 100));
 });
 
 test("phone numbers in every national form", () => {
@@ -63,4 +64,19 @@ test("without an address nobody's consent is kept, and a year alone invents no d
 test("a report holds places in our own files and no message", () => {
   const stack = "Error: Ada Lovelace\n at x (https://linz.example/field/assets/index-a1.js:12:345)\n at secret.js:1:1";
   assert.equal(placeOf(stack), "assets/index-a1.js:12:345");
+});
+
+test("a slow link is asked for less at once, a good one for more, a lost request changes nothing", () => {
+  assert.equal(atOnce(), MOST);
+  learn(MOST, 200, false); // lost at once
+  assert.equal(atOnce(), MOST);
+  learn(MOST, 20_000, false); // not there in time
+  assert.equal(atOnce(), MOST / 2);
+  learn(2_000, 12_000, true); // the office is slow, or the link is: less, and never nothing
+  for (let n = 0; n < 20; n++) learn(100, 20_000, false);
+  assert.equal(atOnce(), 4 * 1024);
+  learn(100, 50, true); // a small one that went well says nothing of large ones
+  assert.equal(atOnce(), 4 * 1024);
+  for (let n = 0; n < 20; n++) learn(atOnce(), 50, true);
+  assert.equal(atOnce(), MOST);
 });

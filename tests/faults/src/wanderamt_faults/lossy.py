@@ -22,7 +22,9 @@ class Lossy:
     """`loss`: share of requests that get no answer, half of them after they were taken; `cut`: share whose body, or
     whose answer's, ends at a random byte; `double`: share that arrives twice, or is answered twice. `down`: no network.
     `app`: folder with the app's files; None: those that the office serves. `tamper`: what somebody on the way makes of
-    an answer. `slow`: paths whose answers are so many seconds on their way. `app_bytes`: how much of the app came.
+    an answer. `slow`: paths whose answers are so many seconds on their way. `bytes_per_s`: of the link, 0 for one that
+    takes no time; a request that is on its way for over 30 s never arrives. `old`: the office is one of before,
+    which knows no Content-Encoding. `app_bytes`: how much of the app came.
     """
 
     target: tuple[str, int]
@@ -32,6 +34,8 @@ class Lossy:
     double: float = 0.0
     down: bool = False
     slow: dict[str, float] = field(default_factory=dict)
+    bytes_per_s: float = 0.0
+    old: bool = False
     app: Path | None = None
     tamper: Callable[[str, bytes], bytes] | None = None
     port: int = 0
@@ -72,8 +76,10 @@ class Lossy:
             answer = self._file(path) if self.app else await self._ask(head, body)
             self.app_bytes += len(answer)
         else:
+            await self._crawl(head + body)
             answer = await self._harm(head, body)
             await asyncio.sleep(self.slow.get(path, 0))
+            await self._crawl(answer)
             answer = self.tamper(path, answer) if self.tamper else answer
         if not answer:
             writer.transport.abort()
@@ -109,6 +115,10 @@ class Lossy:
         self._note("whole")
         return await self._ask(head, body)
 
+    async def _crawl(self, content: bytes) -> None:
+        if self.bytes_per_s:
+            await asyncio.sleep(len(content) / self.bytes_per_s)
+
     def _note(self, what: str) -> bytes:
         self.happened[what] += 1
         return b""
@@ -119,7 +129,8 @@ class Lossy:
             reader, writer = await asyncio.open_connection(*self.target)
         except OSError:
             return b""
-        lines = [line for line in head.split(b"\r\n") if not line.lower().startswith(b"connection:")]
+        unknown = (b"connection:", b"content-encoding:") if self.old else (b"connection:",)
+        lines = [line for line in head.split(b"\r\n") if not line.lower().startswith(unknown)]
         lines.insert(1, b"Connection: close")
         try:
             writer.write(b"\r\n".join(lines) + body)

@@ -3,6 +3,7 @@
 Kept true: every route is made with `door.route` and names the roles it is open to; health alone is open to everybody.
 """
 
+import zlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Protocol
@@ -29,6 +30,9 @@ MAX_BODY_BYTES = 32 * 1024 * 1024
 
 BODY_TOO_LARGE = Refusal(
     "request.too_large", f"One request holds at most {MAX_BODY_BYTES // 2**20} MiB. Send it in parts.", Ground.TOO_LARGE
+)
+BODY_NOT_GZIP = Refusal(
+    "request.not_gzip", "The body says it is gzip and is not, or its end is missing. Send it again."
 )
 
 tracer = trace.get_tracer(__name__)
@@ -178,10 +182,17 @@ class Traced:
 
 
 async def read_body(request: Request) -> bytes:
-    """The raw body, bounded. Raises Refused (413)."""
+    """The body, unpacked when it came as gzip; bounded as it is unpacked. Raises Refused (413, or 400 for bad gzip)."""
+    packed = request.headers.get("content-encoding", "").strip().lower() == "gzip"
+    gzip = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise Refused(BODY_TOO_LARGE)
+    try:
+        async for chunk in request.stream():
+            body += gzip.decompress(chunk, MAX_BODY_BYTES + 1 - len(body)) if packed else chunk
+            if len(body) > MAX_BODY_BYTES:
+                raise Refused(BODY_TOO_LARGE)
+    except zlib.error as error:
+        raise Refused(BODY_NOT_GZIP) from error
+    if packed and not gzip.eof:
+        raise Refused(BODY_NOT_GZIP)
     return bytes(body)

@@ -2,7 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { hasKey } from "../device/vault.ts";
 import type { EntryRow, FileRow } from "../store/db.ts";
-import { caseView, dismiss, notAtOffice, sendFileAgain } from "../store/outbox.ts";
+import { caseView, countsNotAtOffice, dismiss, notAtOffice, sendFileAgain } from "../store/outbox.ts";
 import { type Status, sendNow, syncStatus } from "../sync/engine.ts";
 import { moment, reason, size, t } from "../words/texts.ts";
 import { Do, type Mood, Notice, Page, useLive } from "./parts.tsx";
@@ -11,19 +11,19 @@ const MOODS: Record<string, Mood> = { device: "plain", sent: "plain", held: "dou
 const SHOWN = 300;
 
 export function Outbox() {
-  const found = useLive(notAtOffice);
-  const names = useLive(callNames) ?? new Map<string, string>();
+  const found = useLive(look);
   if (!found) return null;
-  const { entries, files } = found;
-  const none = entries.length + files.length === 0;
+  const { entries, files, names, counts } = found;
+  const count = counts.entries + counts.files;
+  const none = count === 0;
   return (
     <Page title={t("outbox.title")} back="#/queue">
       <SyncLine />
       {none ? (
         <Notice mood="good">{t("outbox.empty")}</Notice>
       ) : (
-        <p data-testid="waiting" data-count={entries.length + files.length}>
-          {t("outbox.count", { entries: entries.length, files: files.length })}
+        <p data-testid="waiting" data-count={count}>
+          {t("outbox.count", counts)}
         </p>
       )}
       {!none && <Do kind="main" testid="send-now" label={t("outbox.send")} does={sendNow} />}
@@ -40,15 +40,18 @@ export function Outbox() {
           <File key={row.attachment_id} row={row} called={names.get(row.case_id) ?? ""} />
         ))}
       </ul>
-      {entries.length + files.length > SHOWN && <p class="quiet">{t("outbox.more", { n: SHOWN })}</p>}
+      {count > SHOWN && <p class="quiet">{t("outbox.more", { n: SHOWN })}</p>}
     </Page>
   );
 }
 
-async function callNames(): Promise<Map<string, string>> {
-  const { entries, files } = await notAtOffice();
-  const ids = [...new Set([...entries, ...files].map((row) => row.case_id))].slice(0, SHOWN);
-  if (!hasKey()) return new Map();
+async function look() {
+  const [rows, counts] = await Promise.all([notAtOffice(SHOWN), countsNotAtOffice()]);
+  return { ...rows, counts, names: hasKey() ? await callNames([...rows.entries, ...rows.files]) : new Map() };
+}
+
+async function callNames(rows: { case_id: string }[]): Promise<Map<string, string>> {
+  const ids = [...new Set(rows.map((row) => row.case_id))].slice(0, SHOWN);
   const views = await Promise.all(ids.map((id) => caseView(id)));
   return new Map(views.filter((view) => view !== null).map((view) => [view.case_id, view.called]));
 }

@@ -8,21 +8,27 @@ import { onChange } from "../store/live.ts";
 import { Problem } from "../sync/http.ts";
 import { reason, t } from "../words/texts.ts";
 
+const NOTHING = Symbol("nothing");
+
 /** What `load` gives, again whenever something on the device changed; undefined until it came the first time. */
 export function useLive<T>(load: () => Promise<T>, ...on: unknown[]): T | undefined {
   const [value, setValue] = useState<T>();
   useEffect(() => {
     let current = true;
-    let asked = 0;
-    const again = () => {
-      const mine = ++asked;
-      load().then(
-        (loaded) => current && mine === asked && setValue(loaded),
-        () => undefined, // locked while it loaded: the screen is about to change
-      );
+    let [loading, stale] = [false, false];
+    const again = async () => {
+      stale = true;
+      if (loading) return; // one at a time: what changes while it loads is loaded next
+      loading = true;
+      while (current && stale) {
+        stale = false;
+        const loaded = await load().catch(() => NOTHING); // locked meanwhile: the screen is about to change
+        if (current && loaded !== NOTHING) setValue(() => loaded as T);
+      }
+      loading = false;
     };
-    again();
-    const stop = onChange(again);
+    void again();
+    const stop = onChange(() => void again());
     return () => {
       current = false;
       stop();

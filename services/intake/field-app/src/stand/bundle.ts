@@ -8,7 +8,7 @@ import type { Session } from "../device/session.ts";
 import { hasKey, outboxKey } from "../device/vault.ts";
 import { database, fact, forget, note, type Series, STRICT } from "../store/db.ts";
 import { changed } from "../store/live.ts";
-import { type Bytes, fromBase64, nonceOf, open, seal, textOf } from "../store/sealing.ts";
+import { type Bytes, fromBase64, nonceOf, open, packed, seal, textOf } from "../store/sealing.ts";
 import { ask, askJson } from "../sync/http.ts";
 import { readDetached, verifyRaw } from "./tokens.ts";
 import type { Offered } from "./types.ts";
@@ -88,16 +88,10 @@ export async function load(session: Session, step: (what: "numbers" | "bundle" |
   const found = await proven(answer.bytes, answer.headers.get("x-jws-signature") ?? "", session);
   const sealed = await seal(outboxKey(), "bundle", stand_id, answer.bytes);
   await keepBlocks(found.number_blocks);
-  const packed = await packedSize(answer.bytes);
-  await note("bundle", { sealed, stand_id, bytes: answer.bytes.length, packed } satisfies Kept);
+  const size = (await packed(answer.bytes)).length; // about what came over the air
+  await note("bundle", { sealed, stand_id, bytes: answer.bytes.length, packed: size } satisfies Kept);
   changed();
   return found;
-}
-
-/** About what came over the air: a browser tells the real figure for its first requests alone. */
-async function packedSize(bytes: Bytes): Promise<number> {
-  const stream = new Blob([bytes]).stream().pipeThrough(new CompressionStream("gzip"));
-  return (await new Response(stream).arrayBuffer()).byteLength;
 }
 
 async function proven(bytes: Bytes, signature: string, session: Session): Promise<Bundle> {

@@ -178,35 +178,40 @@ export const TO_SEND: EntryState[] = ["device", "sent", "held"];
 const NOT_THERE: EntryState[] = [...TO_SEND, "conflict", "refused"];
 const FILES_NOT_THERE: FileRow["state"][] = ["device", "sent", "refused"];
 
-/** In the order of the device. */
-export async function entriesIn(states: EntryState[]): Promise<EntryRow[]> {
+/** In the order of the device. `most`: of each state, those that were written first. */
+export async function entriesIn(states: EntryState[], most?: number): Promise<EntryRow[]> {
   const tx = (await database()).transaction("entries");
-  const found = await Promise.all(states.map((state) => tx.store.index("by_state").getAll(state)));
+  const found = await Promise.all(states.map((state) => tx.store.index("by_state").getAll(state, most)));
   return found.flat().sort((one, other) => one.device_seq - other.device_seq);
 }
 
 /** The one that waits longest first. */
-export async function filesIn(states: FileRow["state"][]): Promise<FileRow[]> {
+export async function filesIn(states: FileRow["state"][], most?: number): Promise<FileRow[]> {
   const tx = (await database()).transaction("files");
-  const found = await Promise.all(states.map((state) => tx.store.index("by_state").getAll(state)));
+  const found = await Promise.all(states.map((state) => tx.store.index("by_state").getAll(state, most)));
   return found.flat().sort((one, other) => one.written_at - other.written_at);
 }
 
-/** The one list of what is not at the office yet: entries, then photos. */
-export async function notAtOffice(): Promise<{ entries: EntryRow[]; files: FileRow[] }> {
-  const [entries, files] = await Promise.all([entriesIn(NOT_THERE), filesIn(FILES_NOT_THERE)]);
+/** The one list of what is not at the office yet: entries, then photos. `most`: of each state, for who shows only these. */
+export async function notAtOffice(most?: number): Promise<{ entries: EntryRow[]; files: FileRow[] }> {
+  const [entries, files] = await Promise.all([entriesIn(NOT_THERE, most), filesIn(FILES_NOT_THERE, most)]);
   return { entries, files };
 }
 
 export async function countNotAtOffice(): Promise<number> {
+  const { entries, files } = await countsNotAtOffice();
+  return entries + files;
+}
+
+export async function countsNotAtOffice(): Promise<{ entries: number; files: number }> {
   const tx = (await database()).transaction(["entries", "files"]);
-  const entries = tx.objectStore("entries").index("by_state");
-  const files = tx.objectStore("files").index("by_state");
-  const counts = await Promise.all([
-    ...NOT_THERE.map((state) => entries.count(state)),
-    ...FILES_NOT_THERE.map((state) => files.count(state)),
+  const [entries, files] = [tx.objectStore("entries").index("by_state"), tx.objectStore("files").index("by_state")];
+  const [ofEntries, ofFiles] = await Promise.all([
+    Promise.all(NOT_THERE.map((state) => entries.count(state))),
+    Promise.all(FILES_NOT_THERE.map((state) => files.count(state))),
   ]);
-  return counts.reduce((sum, count) => sum + count, 0);
+  const sum = (counts: number[]) => counts.reduce((one, other) => one + other, 0);
+  return { entries: sum(ofEntries), files: sum(ofFiles) };
 }
 
 /** A person has looked at what was refused: it is not needed. It stays in the office's ledger, and here for 14 days. */

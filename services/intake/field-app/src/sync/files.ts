@@ -5,6 +5,7 @@ import { database, type FileRow } from "../store/db.ts";
 import { filesIn, PIECE_BYTES, revise } from "../store/outbox.ts";
 import { bytesOf, open, openJson, toBase64 } from "../store/sealing.ts";
 import { ask, NoAnswer, Problem } from "./http.ts";
+import { atOnce } from "./pace.ts";
 
 const TUS = { "Tus-Resumable": "1.0.0" };
 const PATIENCE = 3; // unanswered in a row: the network is gone
@@ -52,11 +53,14 @@ async function pushFile(session: Session, row: FileRow): Promise<void> {
     const piece = await (await database()).get("pieces", [row.attachment_id, place]);
     if (!piece) throw new Problem(410, "attachment.gone", "");
     const plain = await open(key, "pieces", `${row.attachment_id}/${place}`, piece.sealed);
+    const begin = offset - place * PIECE_BYTES;
+    const body = plain.slice(begin, begin + atOnce());
     try {
       const answer = await ask(`/attachments/${row.attachment_id}`, {
         method: "PATCH",
         token: session.token,
-        body: plain.slice(offset - place * PIECE_BYTES),
+        body,
+        weight: body.length,
         headers: { ...TUS, "Content-Type": "application/offset+octet-stream", "Upload-Offset": String(offset) },
       });
       offset = Number(answer.headers.get("upload-offset"));

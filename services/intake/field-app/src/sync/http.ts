@@ -1,6 +1,7 @@
 // One way to ask the office: with a time-out, a proof, and two kinds of failure: no answer, or an answer that says no.
 import { hear } from "../device/clock.ts";
 import { proof } from "../device/identity.ts";
+import { learn } from "./pace.ts";
 
 const TIMEOUT_MS = 20_000;
 
@@ -39,6 +40,7 @@ export interface Asked {
   json?: unknown;
   body?: BodyInit;
   headers?: Record<string, string>;
+  weight?: number; // bytes before they were packed, of what can be cut as the link wants it: see pace.ts
   timeoutMs?: number;
 }
 
@@ -91,8 +93,10 @@ async function once(path: string, asked: Asked): Promise<Answer> {
     await hear(response.headers.get("date"), begun);
     bytes = new Uint8Array(await response.arrayBuffer());
   } catch (error) {
+    if (asked.weight) learn(asked.weight, Date.now() - begun, false);
     throw new NoAnswer(String(error));
   }
+  if (asked.weight) learn(asked.weight, Date.now() - begun, true);
   heard += 1;
   if (!response.ok) throw problemOf(response, bytes);
   return { status: response.status, headers: response.headers, bytes };

@@ -155,7 +155,10 @@ def field_routes(database: Database, sealer: Sealer, book: Book) -> APIRouter:
         acked_through: AckedThrough = 0,
         caller: Caller = only(Role.CLERK),
     ) -> Response:
-        """Takes what the crew captured, online or not: one answer per entry, bad ones never hold up good ones."""
+        """Takes what the crew captured, online or not: one answer per entry, bad ones never hold up good ones.
+
+        On a slow link send it packed: `Content-Encoding: gzip`.
+        """
         if not caller.device_id:
             raise Refused(NOT_ENROLLED)
         entries = _read_entries(await read_body(request), lines=_media_type(request) == LINES)

@@ -1,0 +1,127 @@
+"""64 kbit/s, as at the end of a valley: what is too large for one request goes in parts, and a long backlog arrives.
+
+BACKLOG=10000 makes the long run of it.
+"""
+
+import io
+import json
+import os
+import time
+from typing import Any
+from uuid import UUID
+
+from PIL import Image
+from uuid_utils.compat import uuid7
+from wanderamt.backbone.sources import utc_now
+from wanderamt_local.field import case_entry
+
+LINK_BYTES_PER_S = 8_000
+MOST_IN_TIME = 20 * LINK_BYTES_PER_S  # what one request may take, in seconds, by what the link carries
+BACKLOG = int(os.environ.get("BACKLOG", "200"))
+DEADLINE_S = 120 + BACKLOG / 10
+STEPS: list[tuple[str, dict[str, Any]]] = [
+    ("case.fill", {"facts": {"channel": "spoken", "register_asked": "central", "recipient_named": True}}),
+    ("case.fill", {"applicant": {"given_name": "Şule"}}),
+    ("case.identify", {"level": "photo_id"}),
+]
+WRITE = """
+async (entries) => {
+    const db = await new Promise((done) => {
+        const opening = indexedDB.open('wanderamt-field');
+        opening.onsuccess = () => done(opening.result);
+    });
+    const held = await new Promise((done) => {
+        const asked = db.transaction('facts').objectStore('facts').get('key');
+        asked.onsuccess = () => done(asked.result);
+    });
+    const rows = await Promise.all(entries.map(async (entry) => {
+        const iv = crypto.getRandomValues(new Uint8Array(12));
+        const additionalData = new TextEncoder().encode(`entries|${entry.entry_id}`);
+        const plain = new TextEncoder().encode(JSON.stringify(entry));
+        const text = await crypto.subtle.encrypt({ name: 'AES-GCM', iv, additionalData }, held.key, plain);
+        const sealed = new Uint8Array([...iv, ...new Uint8Array(text)]);
+        const { entry_id, case_id, stand_id, device_seq, case_seq, type } = entry;
+        const written_at = Date.parse(entry.captured_at);
+        return { entry_id, case_id, stand_id, device_seq, case_seq, type, state: 'device', code: '', hint: '',
+            written_at, bytes: sealed.length, sealed };
+    }));
+    const tx = db.transaction(['entries', 'facts'], 'readwrite');
+    for (const row of rows) tx.objectStore('entries').put(row);
+    tx.objectStore('facts').put(entries.at(-1).device_seq, 'device_seq');
+    await new Promise((done) => { tx.oncomplete = done; });
+    db.close();
+}
+"""
+
+
+def backlog(stand_id: UUID, count: int) -> list[dict[str, Any]]:
+    """Cases of four entries, as the app writes them."""
+    entries: list[dict[str, Any]] = []
+    while len(entries) < count:
+        case_id = uuid7()
+        opening = {
+            "service": "registration_confirmation",
+            "language": "de",
+            "applicant": {"given_name": "Sule", "family_name": "Öztürk", "birth_date": "1971-12-31"},
+            "contact": {},
+        }
+        for case_seq, (type_, body) in enumerate([("case.open", opening), *STEPS], 1):
+            seq = len(entries) + 1
+            moment = utc_now()
+            entries.append(
+                case_entry(
+                    type_, uuid7(), case_id, stand_id, device_seq=seq, case_seq=case_seq, captured_at=moment, body=body
+                )
+                | {"base_version": 0}
+            )
+    return entries
+
+
+def page_of(width: int) -> bytes:
+    grain = Image.effect_noise((width, width * 3 // 4), 40).convert("RGB")
+    held = io.BytesIO()
+    grain.save(held, "JPEG", quality=90)
+    return held.getvalue()
+
+
+async def test_a_photo_too_large_for_one_request_goes_in_parts(tablet: Any) -> None:
+    tablet.photo = page_of(700)
+    tablet.door.down = True
+    await tablet.start_case("dog_registration")
+    await tablet.go_on_until("papers")
+    await tablet.choose_photo()
+    await tablet.page.get_by_test_id("keep-photo").click()
+    await tablet.page.locator(".checks li.good").wait_for()
+    [row] = await tablet.rows("files")
+    assert MOST_IN_TIME < row["length"] < 2 * MOST_IN_TIME, "it does not go in one"
+    tablet.door.bytes_per_s = LINK_BYTES_PER_S
+    tablet.door.down = False
+    await tablet.send_now()
+    await tablet.all_sent(deadline_s=DEADLINE_S)
+    [there] = await tablet.sql("SELECT completed_at FROM attachment WHERE attachment_id = $1", row["attachment_id"])
+    assert there["completed_at"]
+
+
+async def test_a_long_backlog_arrives_and_the_app_stays_usable(tablet: Any) -> None:
+    device_id = await tablet.device_id()
+    tablet.door.down = True
+    entries = backlog(tablet.stand_id, BACKLOG)
+    for begin in range(0, len(entries), 1000):
+        await tablet.page.evaluate(WRITE, entries[begin : begin + 1000])
+    begun = time.monotonic()
+    await tablet.page.reload()
+    await tablet.page.get_by_test_id("walk-in").wait_for()
+    assert await tablet.waiting() == len(entries)
+    await tablet.whole("registration_confirmation")
+    captured_s = time.monotonic() - begun
+    tablet.door.bytes_per_s = LINK_BYTES_PER_S
+    tablet.door.down = False
+    begun = time.monotonic()
+    await tablet.send_now()
+    await tablet.all_sent(deadline_s=DEADLINE_S)
+    taken = await tablet.sql("SELECT fate, device_seq FROM entry WHERE device_id = $1 ORDER BY device_seq", device_id)
+    assert [one["device_seq"] for one in taken] == list(range(1, len(entries) + 5))
+    assert {one["fate"] for one in taken} == {"applied"}
+    told = {"entries": len(taken), "opened_and_served_s": captured_s, "sent_s": time.monotonic() - begun}
+    print(json.dumps(told), dict(tablet.door.happened))
+    assert tablet.door.happened["whole"] < len(entries) / 20 + 100, "many go in one request"
