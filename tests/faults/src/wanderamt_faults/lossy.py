@@ -23,8 +23,8 @@ class Lossy:
     whose answer's, ends at a random byte; `double`: share that arrives twice, or is answered twice. `down`: no network.
     `app`: folder with the app's files; None: those that the office serves. `tamper`: what somebody on the way makes of
     an answer. `slow`: paths whose answers are so many seconds on their way. `bytes_per_s`: of the link, 0 for one that
-    takes no time; a request that is on its way for over 30 s never arrives. `old`: the office is one of before,
-    which knows no Content-Encoding. `app_bytes`: how much of the app came.
+    takes no time; like a gateway, the door hands on no request that was given up before it was whole. `old`: the
+    office is one of before, which knows no Content-Encoding. `app_bytes`: how much of the app came.
     """
 
     target: tuple[str, int]
@@ -77,6 +77,9 @@ class Lossy:
             self.app_bytes += len(answer)
         else:
             await self._crawl(head + body)
+            if reader.at_eof() or reader.exception():
+                self._note("given up")
+                return
             answer = await self._harm(head, body)
             await asyncio.sleep(self.slow.get(path, 0))
             await self._crawl(answer)
