@@ -88,7 +88,7 @@ async def test_what_cannot_be_sent_goes_by_file_and_the_device_is_not_wiped_befo
     device_id = await tablet.device_id()
     entries, files = await tablet.rows("entries"), await tablet.rows("files")
     await page.goto(f"{tablet.url}#/shift")
-    assert await page.get_by_test_id("wipe").get_attribute("aria-disabled") == "true"
+    await page.locator("[data-testid=wipe][aria-disabled=true]").wait_for()
     async with page.expect_download() as download:
         await page.get_by_test_id("export").click()
     await (await download.value).save_as(file)
@@ -150,7 +150,7 @@ async def test_a_conflict_shows_both_values_and_a_person_decides(tablet: Any, ma
     tablet.door.down = False
     await tablet.send_now()
     await page.locator("li[data-state=conflict]").wait_for()
-    assert "Konflikt: Ein anderes Gerät" in await page.locator("main").inner_text()
+    await page.get_by_text("Konflikt: Ein anderes Gerät").first.wait_for()
     await page.get_by_role("link", name="Konflikte ansehen").click()
     await page.get_by_text("+43660111111").wait_for()
     await page.get_by_text("+43660222222").wait_for()

@@ -36,6 +36,25 @@ T = TypeVar("T")
 MakeDatabase = Callable[[str], Coroutine[Any, Any, str]]
 OpenDatabase = Callable[[str], Coroutine[Any, Any, Database]]
 
+HEAVY_UNTIL = 0.85  # of the run: what is long is not left for the end, when the other workers have nothing more to do
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Spreads files that drive whole systems among the light ones, so that workers that take file after file keep all
+    cores busy: heavy ones side by side wait for each other's processors, light ones for nothing much.
+    """
+    heavy = config.rootpath / "tests"
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    kinds = [[path for path in files if path.is_relative_to(heavy) is wanted] for wanted in (True, False)]
+    place = {
+        path: share * at / len(kind)
+        for kind, share in zip(kinds, (HEAVY_UNTIL, 1.0), strict=True)
+        for at, path in enumerate(kind)
+    }
+    items[:] = [item for path in sorted(files, key=lambda one: place[one]) for item in files[path]]
+
 
 class LoopThread:
     """An event loop that outlives single tests, for servers that serve the whole run."""

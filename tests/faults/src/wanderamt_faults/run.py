@@ -26,7 +26,9 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Plan:
-    """The run ends when all three minima are reached. `rate` in entries per second."""
+    """The run ends when all three minima are reached. `rate` in entries per second. `replays`: how often, at most
+    twice, every service hears the whole log again.
+    """
 
     seed: int
     seconds: float
@@ -34,6 +36,7 @@ class Plan:
     faults: int
     rate: float
     brokers: int = 3
+    replays: int = 2
 
 
 @dataclass
@@ -122,7 +125,7 @@ async def _device(rig: Rig, chance: random.Random) -> Device:
 async def _until_enough(plan: Plan, crowd: Crowd, trouble: Trouble, say: Say) -> None:
     loop = asyncio.get_running_loop()
     begun = loop.time()
-    replays = [plan.seconds * 0.45, plan.seconds * 0.8]
+    replays = [plan.seconds * share for share in (0.45, 0.8)[: plan.replays]]
     told = 0.0
     while True:
         await asyncio.sleep(0.5)

@@ -229,7 +229,6 @@ class Tablet:
         while True:
             await self.page.goto(f"{self.url}#/queue")
             await self.page.get_by_test_id("walk-in").wait_for()
-            await asyncio.sleep(0.3)
             if not await begun.count():
                 return
             await begun.first.click()

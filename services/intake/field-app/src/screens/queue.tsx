@@ -10,8 +10,10 @@ import { said, spoken, t, time } from "../words/texts.ts";
 import { Choice, Do, Notice, Page, useLive } from "./parts.tsx";
 
 export function Queue(props: { session: Session; bundle: Bundle }) {
-  const all = useLive(() => guests(props.bundle), props.bundle) ?? [];
-  const cases = useLive(() => casesOf(props.session.stand.stand_id), props.session.token) ?? [];
+  const look = () => Promise.all([guests(props.bundle), casesOf(props.session.stand.stand_id)]);
+  const seen = useLive(look, props.bundle, props.session.token);
+  if (!seen) return null; // an empty list would be a claim
+  const [all, cases] = seen;
   const here = all.filter((one) => one.state === "here");
   const expected = all.filter((one) => one.state === "expected");
   const open = cases.filter((one) => !one.handed_over);

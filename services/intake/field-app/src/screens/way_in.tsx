@@ -40,10 +40,10 @@ export function Enrol() {
 }
 
 export function SignIn(props: { expired: boolean }) {
-  const waiting = useLive(countNotAtOffice) ?? 0;
+  const waiting = useLive(countNotAtOffice);
   return (
     <Page title={t("signin.title")}>
-      {props.expired && <Notice mood="doubt">{t("signin.expired", { n: waiting })}</Notice>}
+      {props.expired && waiting !== undefined && <Notice mood="doubt">{t("signin.expired", { n: waiting })}</Notice>}
       <p>{t("signin.intro")}</p>
       <Do kind="main" testid="sign-in" label={t("signin.do")} does={goToSignIn} />
     </Page>
@@ -133,7 +133,7 @@ function Pin(props: {
 export function Locked(props: { onOpen: () => void }) {
   const [pin, setPin] = useState("");
   const [wrong, setWrong] = useState("");
-  const waiting = useLive(countNotAtOffice) ?? 0;
+  const waiting = useLive(countNotAtOffice);
   const own = useLive(async () => (await session()) ?? null);
   const tryPin = async (typed: string) => {
     setPin(typed);
@@ -154,18 +154,18 @@ export function Locked(props: { onOpen: () => void }) {
     <Page title={t("locked.title")}>
       <p>{t("locked.intro", { who: own?.officer ?? "" })}</p>
       <Pin id="pin" label={t("begin.pin")} value={pin} onInput={tryPin} wrong={wrong || undefined} />
-      <p>{t("locked.waiting", { n: waiting })}</p>
+      {waiting !== undefined && <p>{t("locked.waiting", { n: waiting })}</p>}
       <Do label={t("locked.sign_in")} does={goToSignIn} />
     </Page>
   );
 }
 
 export function Revoked() {
-  const waiting = useLive(countNotAtOffice) ?? 0;
+  const waiting = useLive(countNotAtOffice);
   const wipeable = useLive(mayWipe) ?? false;
   return (
     <Page title={t("revoked.title")}>
-      <Notice mood="bad">{t("revoked.what", { n: waiting })}</Notice>
+      {waiting !== undefined && <Notice mood="bad">{t("revoked.what", { n: waiting })}</Notice>}
       <p>{t("revoked.then")}</p>
       <Do kind="main" label={t("shift.export")} does={saveExport} />
       <Do label={t("signin.do")} does={goToSignIn} />

@@ -128,9 +128,9 @@ async function aside(step: () => Promise<unknown>): Promise<void> {
 
 async function whyNot(error: unknown): Promise<Phase> {
   if (error instanceof Problem && error.code === "device.not_enrolled") {
-    await note("revoked", true);
-    await forget("session");
     await withdraw();
+    await forget("session");
+    await note("revoked", true);
     changed();
     return "revoked";
   }
