@@ -142,6 +142,18 @@ async def test_the_conflict_is_named_with_who_and_when(office: Any, plan: Plan) 
     assert isinstance(await office.schedule(plan), Stand)
 
 
+async def test_a_night_market_is_past_midnight_and_only_who_said_so_goes_home(office: Any, plan: Plan) -> None:
+    """What nobody has said of a crew forbids nothing: a demo in the evening did not start."""
+    evening = datetime(2027, 5, 4, 19, tzinfo=UTC)
+    night = replace(plan, starts_at=evening, ends_at=evening + timedelta(hours=5))
+    assert isinstance(await office.schedule(night), Stand)
+    async with office.database.work() as work:
+        await put_resource(work, Kind.CREW, "Team B", Crew(latest=time(23)))
+    refused = await office.schedule(replace(night, crew="Team B", place="Urfahr", vehicle="Bus 2", kit="Koffer 2"))
+    assert isinstance(refused, Refusal)
+    assert "Team B does not work after 23:00" in refused.hint
+
+
 async def test_a_crew_rests_between_days_and_works_no_more_days_than_it_may(office: Any, plan: Plan) -> None:
     async with office.database.work() as work:
         await put_resource(work, Kind.CREW, "Team A", Crew(rest_h=11, days_a_week=2))

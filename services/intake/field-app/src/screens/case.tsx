@@ -1,5 +1,5 @@
 // One citizen's case: the form, then what its service asks for, step by step, then the paper.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useState } from "preact/hooks";
 import type { Session } from "../device/session.ts";
 import type { Bundle } from "../stand/bundle.ts";
 import { identify, levelsFor, owed, stageOf, takeFee, withdraw } from "../stand/desk.ts";
@@ -26,7 +26,7 @@ export function Case(props: { session: Session; bundle: Bundle; caseId: string }
     void caseView(props.caseId).then((found) => setView(found));
   }, [props.caseId]);
   const stage = view ? (mode === "open" ? stageOf(view) : "form") : "";
-  useEffect(() => {
+  useLayoutEffect(() => {
     const heading = document.querySelector<HTMLElement>("main section h2, main form h2");
     heading?.setAttribute("tabindex", "-1");
     heading?.focus({ preventScroll: true });

@@ -1,6 +1,6 @@
 // What every screen is made of.
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { now } from "../device/clock.ts";
 import { reportError } from "../device/telemetry.ts";
 import { exportSealed } from "../stand/shift.ts";
@@ -37,10 +37,11 @@ export function useLive<T>(load: () => Promise<T>, ...on: unknown[]): T | undefi
   return value;
 }
 
-/** The heading takes the focus, so that keyboards and screen readers are where the eye is. */
+/** The heading takes the focus, so that keyboards and screen readers are where the eye is; at once, or it takes it from
+ * what somebody quick has reached already. */
 export function Page(props: { title: string; back?: string; children: ComponentChildren }) {
   const head = useRef<HTMLHeadingElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     head.current?.focus({ preventScroll: true });
     document.title = `${props.title} · Wanderamt`;
     scrollTo(0, 0);

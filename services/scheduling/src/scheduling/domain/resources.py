@@ -73,11 +73,13 @@ class Member(_Facts):
 
 
 class Crew(_Facts):
-    """`earliest`, `latest`: of a working day, set-up and tear-down included. `rest_h`: between two of them."""
+    """`earliest`, `latest`: of a working day, set-up and tear-down included; who has a `latest` does not work past
+    midnight. `rest_h`: between two days.
+    """
 
     members: tuple[Member, ...] = ()
-    earliest: OnTheWall = time(0, 0)
-    latest: OnTheWall = time(23, 59, 59)
+    earliest: OnTheWall | None = None
+    latest: OnTheWall | None = None
     longest_h: float = Field(16, gt=0, le=16)
     days_a_week: int = Field(7, ge=1, le=7)
     rest_h: float = Field(0, ge=0, le=24)
@@ -154,9 +156,9 @@ def _pitch(plan: Plan, pitch: Pitch, zone: ZoneInfo, city: City) -> list[str]:
 
 def _hours(name: str, crew: Crew, begin: datetime, end: datetime) -> list[str]:
     told = []
-    if begin.time() < crew.earliest:
+    if crew.earliest and begin.time() < crew.earliest:
         told.append(f"{name} does not work before {crew.earliest:%H:%M}, and set-up begins at {begin:%H:%M}")
-    if end.date() > begin.date() or end.time() > crew.latest:
+    if crew.latest and (end.date() > begin.date() or end.time() > crew.latest):
         told.append(f"{name} does not work after {crew.latest:%H:%M}, and tear-down ends at {end:%H:%M}")
     if (end - begin) > timedelta(hours=crew.longest_h):
         told.append(f"{name} works at most {crew.longest_h:g} hours a day")
