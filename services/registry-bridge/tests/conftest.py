@@ -14,6 +14,7 @@ import pytest_asyncio
 import uvicorn
 from bridge_kit.bridge import Bridge
 from bridge_kit.folder import BridgeFolder, Connection, read_folder
+from bridge_kit.pacing import closed_until
 from bridge_kit.simulator import HttpRegister
 from pydantic import SecretStr
 from registry_bridge.app import build
@@ -74,11 +75,11 @@ async def serve() -> AsyncIterator[Serve]:
 class House:
     """A registry bridge with a real database and registers on real sockets, without Kafka: events go in by its handler.
 
-    `ahead`: how far its clock runs ahead of ours.
+    `ahead`: how far its clock runs ahead of ours; from the beginning when one of the registers is closed just now.
     """
 
     def __init__(self, service: Service, secrets: Secrets) -> None:
-        self.service, self.ahead, self._secrets = service, timedelta(), secrets
+        self.service, self._secrets = service, secrets
         self.sealer = Sealer(SecretStr(secrets.sealing_key), voucher=Voucher(SecretStr(secrets.assertion_key)))
         self.database = service.ground.database
         self.database.sources = Sources(clock=self.now)
@@ -86,6 +87,9 @@ class House:
         assert isinstance(counter, Counter)
         self.manifests, self.bridges = counter.manifests, counter.bridges
         self.inbox = service.parts["inbox"]
+        now = utc_now()
+        closed = (closed_until(one.maintenance, zone=one.zone, now=now) for one in self.manifests.values())
+        self.ahead = max((until - now for until in closed if until), default=timedelta())
 
     def now(self) -> datetime:
         return utc_now() + self.ahead
