@@ -5,7 +5,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar
 
+import httpx
 import pytest_asyncio
+from fastapi import FastAPI
 from wanderamt.backbone import replay
 from wanderamt.backbone.database import Database
 from wanderamt.backbone.inbox import Inbox
@@ -17,6 +19,7 @@ from wanderamt.backbone.topics import Topics
 from wanderamt.backbone.work import Work
 from wanderamt.contracts import StandCancelled
 from wanderamt.kernel.decision import Attempt, Job, Park, Pause, Retry, Unknown
+from wanderamt.shell.http import add_health
 
 
 class Call(Job):
@@ -102,7 +105,6 @@ async def test_a_retry_is_surely_without_effect(desk: Desk) -> None:
 
 async def test_a_pause_claims_nothing_spends_no_try_and_says_why(desk: Desk) -> None:
     paused = True
-    troubles: set[str] = set()
 
     async def gate(free: int, _: Work) -> int | Pause:
         return Pause("the breaker is open") if paused else free
@@ -113,16 +115,32 @@ async def test_a_pause_claims_nothing_spends_no_try_and_says_why(desk: Desk) -> 
     jobs = Jobs(desk.database, [lane])
     await jobs.start()
     await asyncio.sleep(1.5)
-    troubles.add(jobs.trouble)
+    assert (jobs.trouble, jobs.pauses) == ("", {"call": "the breaker is open"})
+    told = await _ready(jobs)
+    assert told.status_code == 200, "a register that is closed is no reason to send nobody here"
+    assert told.json()["parts"]["jobs"] == "call is paused: the breaker is open"
+    jobs.trouble = "cannot go on"
+    assert (await _ready(jobs)).status_code == 503
+    jobs.trouble = ""
     assert desk.attempts == []
     paused = False
     async with asyncio.timeout(10):
         while not desk.done:
             await asyncio.sleep(0.05)
-    assert jobs.trouble == ""
+    assert jobs.pauses == {}
     await jobs.stop()
-    assert troubles == {"call is paused: the breaker is open"}
     assert [one.number for one in desk.attempts] == [1]
+
+
+async def _ready(jobs: Jobs) -> httpx.Response:
+    app = FastAPI()
+
+    async def alive() -> bool:
+        return True
+
+    add_health(app, {"jobs": jobs}, alive)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:
+        return await http.get("/health/ready")
 
 
 async def test_a_dead_job_parks_its_key_and_nothing_else(desk: Desk) -> None:

@@ -155,7 +155,9 @@ async def test_without_places_the_refusal_says_what_to_put_in(office: Any) -> No
 
 async def test_what_was_seen_and_what_nobody_served_move_the_forecast(city: Any) -> None:
     now = city.database.sources.clock()
-    begin = datetime.combine(now.astimezone(VIENNA).date() - timedelta(days=7), time(8), VIENNA)
+    today = now.astimezone(VIENNA).date()
+    tuesday = today - timedelta(days=7 + (today.weekday() - 1) % 7)  # not all places are open at weekends
+    begin = datetime.combine(tuesday, time(8), VIENNA)
     plan = Plan("JKU Campus", "Dornach-Auhof", begin, begin + timedelta(hours=4), "T", "B", "K", ("active_pass",))
     stand = await city.stand(plan)
 

@@ -71,11 +71,15 @@ class LeaseLost(Exception):
 
 @dataclass
 class Jobs:
-    """Runs the lanes of one service. Start as many processes as you like: leases keep them apart."""
+    """Runs the lanes of one service. Start as many processes as you like: leases keep them apart.
+
+    `pauses`: by queue, why it claims nothing just now: a closed register is no trouble of ours.
+    """
 
     database: Database
     lanes: Sequence[Lane | Bulk]
     trouble: str = "not started"
+    pauses: dict[str, str] = field(default_factory=dict)
     done: int = 0
     rng: random.Random = field(default_factory=random.Random)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -160,9 +164,9 @@ class Jobs:
 
     def _say_pause(self, lane: Lane | Bulk, allowed: int | Pause) -> None:
         if isinstance(allowed, Pause):
-            self.trouble = f"{lane.job.QUEUE} is paused: {allowed.reason}"
-        elif self.trouble.startswith(f"{lane.job.QUEUE} is paused"):
-            self.trouble = ""
+            self.pauses[lane.job.QUEUE] = allowed.reason
+        else:
+            self.pauses.pop(lane.job.QUEUE, None)
 
     async def _ask_claims(self, lane: Lane | Bulk, heads: Sequence[Claimed], work: Work) -> Sequence[object]:
         if not isinstance(lane, Bulk):

@@ -6,7 +6,7 @@ Kept true: every route is made with `door.route` and names the roles it is open 
 import zlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Protocol, runtime_checkable
 
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -47,6 +47,16 @@ class Part(Protocol):
 
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
+
+
+@runtime_checkable
+class Pausing(Protocol):
+    """A part of which something waits on purpose: told to the operator, and no reason to send nobody here.
+
+    `pauses`: reasons by what waits.
+    """
+
+    pauses: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +119,10 @@ def create_http(title: str, *, tokens: TokenReader, sources: Sources) -> FastAPI
 
 
 def add_health(app: FastAPI, parts: dict[str, Part], alive: Callable[[], Awaitable[bool]]) -> None:
-    """/health/live: the process answers. /health/ready: database, relay, inbox and jobs all make progress."""
+    """/health/live: the process answers. /health/ready: database, relay, inbox and jobs all make progress.
+
+    A register that is down or closed is not ours to be unready for: the others would be out of reach, too.
+    """
 
     @app.get("/health/live", tags=["health"])
     async def live() -> Health:
@@ -117,13 +130,20 @@ def add_health(app: FastAPI, parts: dict[str, Part], alive: Callable[[], Awaitab
 
     @app.get("/health/ready", tags=["health"])
     async def ready(response: Response) -> Health:
-        troubles = {name: part.trouble or "ok" for name, part in parts.items()}
+        troubles = {name: part.trouble for name, part in parts.items()}
         troubles["database"] = (
-            "ok" if await alive() else "does not answer: start PostgreSQL or check WANDERAMT_DATABASE_URL"
+            "" if await alive() else "does not answer: start PostgreSQL or check WANDERAMT_DATABASE_URL"
         )
-        well = all(text == "ok" for text in troubles.values())
+        well = not any(troubles.values())
+        said = {name: text or _paused(parts.get(name)) or "ok" for name, text in troubles.items()}
         response.status_code = 200 if well else 503
-        return Health(status="ready" if well else "not ready", parts=troubles)
+        return Health(status="ready" if well else "not ready", parts=said)
+
+
+def _paused(part: Part | None) -> str:
+    if not isinstance(part, Pausing):
+        return ""
+    return "; ".join(f"{what} is paused: {why}" for what, why in sorted(part.pauses.items()))
 
 
 def add_asyncapi(app: FastAPI, describe: Callable[[], dict[str, Any]]) -> None:
