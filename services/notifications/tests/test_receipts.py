@@ -4,6 +4,7 @@ import asyncio
 import os
 import random
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -72,11 +73,17 @@ async def test_an_unknown_message_is_reconciled_by_number_and_short_reference(op
         city.smsc.knobs = city.smsc.knobs.model_copy(
             update={"receipts": True, "receipt_after_s": 0.2, "cut_share": 1.0}
         )
-        await city.hear(*(city.issued() for _ in range(5)))
+        for number in range(1, 6):  # one by one: what is written to a line that is cut just then was taken by nobody
+            await city.hear(city.issued())
+            await city.until(partial(_has_taken, city, number))
         await city.until(lambda: city.states_are({"delivered": 5}), timeout_s=40)
         assert len(await city.told(NoticeUnknown)) == 5
         assert len(await city.told(NoticeDelivered)) == 5
         assert len(city.smsc.messages) == 5
+
+
+def _has_taken(city: Any, number: int) -> bool:
+    return len(city.smsc.messages) == number
 
 
 async def test_a_final_failure_goes_to_another_channel_and_then_to_staff(open_city: Any) -> None:
