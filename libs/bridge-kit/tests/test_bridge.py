@@ -130,7 +130,7 @@ async def register() -> AsyncIterator[tuple[Register, str]]:
 
 @pytest.fixture
 def manifest(manifest_text: str) -> Manifest:
-    manifest = read_manifest(manifest_text.replace("timeout_s = 10", "timeout_s = 0.5"))
+    manifest = read_manifest(manifest_text.replace("timeout_s = 10", "timeout_s = 3"))
     assert isinstance(manifest, Manifest)
     return manifest
 
