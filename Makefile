@@ -61,8 +61,8 @@ up: $(STATE)/fetched $(STATE)/field-app ## Start the whole system, print its URL
 down: $(STATE)/synced ## Stop what 'make up' started
 	@$(RUN) wanderamt local down
 
-test: $(STATE)/fetched $(STATE)/browser $(STATE)/compiled $(STATE)/field-app ## Run all tests on real Kafka, PostgreSQL and a real browser, three files at a time (ARGS="-k name")
-	@$(RUN) pytest $(or $(ARGS),-n 3 --dist loadfile --no-loadscope-reorder)
+test: $(STATE)/fetched $(STATE)/browser $(STATE)/compiled $(STATE)/field-app ## Run all tests on real Kafka, PostgreSQL and a real browser, two files at a time (ARGS="-k name")
+	@$(RUN) pytest $(or $(ARGS),-n 2 --dist loadfile --no-loadscope-reorder)
 
 faults: $(STATE)/fetched ## Break the running system from three seeds and audit it (40 minutes; SEEDS="1 2 3")
 	@$(RUN) wanderamt faults run $(foreach seed,$(or $(SEEDS),1 2 3),--seed $(seed)) $(ARGS)
