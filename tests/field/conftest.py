@@ -105,10 +105,20 @@ async def _schedule(system: Any, stand_id: UUID) -> None:
             await asyncio.sleep(0.1)
 
 
-@pytest.fixture(scope="session")
-def photo() -> bytes:
-    """A page as a camera takes it: large, and not easy to press together."""
-    grain = Image.effect_noise((2400, 1800), 40).convert("RGB")
+def page_of(width: int) -> bytes:
+    """A page as a camera takes it, so many pixels wide: not easy to press together."""
+    grain = Image.effect_noise((width, width * 3 // 4), 40).convert("RGB")
     held = io.BytesIO()
     grain.save(held, "JPEG", quality=90)
     return held.getvalue()
+
+
+@pytest.fixture(scope="session")
+def photo() -> bytes:
+    return page_of(2400)
+
+
+@pytest.fixture(scope="session")
+def small_photo() -> bytes:
+    """More than one request of 20 s holds at 64 kbit/s, and less than two."""
+    return page_of(700)

@@ -3,14 +3,12 @@
 BACKLOG=10000 makes the long run of it.
 """
 
-import io
 import json
 import os
 import time
 from typing import Any
 from uuid import UUID
 
-from PIL import Image
 from uuid_utils.compat import uuid7
 from wanderamt.backbone.sources import utc_now
 from wanderamt_local.field import case_entry
@@ -77,15 +75,8 @@ def backlog(stand_id: UUID, count: int) -> list[dict[str, Any]]:
     return entries
 
 
-def page_of(width: int) -> bytes:
-    grain = Image.effect_noise((width, width * 3 // 4), 40).convert("RGB")
-    held = io.BytesIO()
-    grain.save(held, "JPEG", quality=90)
-    return held.getvalue()
-
-
-async def test_a_photo_too_large_for_one_request_goes_in_parts(tablet: Any) -> None:
-    tablet.photo = page_of(700)
+async def test_a_photo_too_large_for_one_request_goes_in_parts(tablet: Any, small_photo: bytes) -> None:
+    tablet.photo = small_photo
     tablet.door.down = True
     await tablet.start_case("dog_registration")
     await tablet.go_on_until("papers")

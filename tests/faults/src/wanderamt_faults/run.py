@@ -26,9 +26,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Plan:
-    """The run ends when all three minima are reached. `rate` in entries per second. `replays`: how often, at most
-    twice, every service hears the whole log again.
-    """
+    """The run ends when all three minima are reached. `rate` in entries per second."""
 
     seed: int
     seconds: float
@@ -36,7 +34,6 @@ class Plan:
     faults: int
     rate: float
     brokers: int = 3
-    replays: int = 2
 
 
 @dataclass
@@ -125,7 +122,7 @@ async def _device(rig: Rig, chance: random.Random) -> Device:
 async def _until_enough(plan: Plan, crowd: Crowd, trouble: Trouble, say: Say) -> None:
     loop = asyncio.get_running_loop()
     begun = loop.time()
-    replays = [plan.seconds * share for share in (0.45, 0.8)[: plan.replays]]
+    replays = [plan.seconds * 0.45, plan.seconds * 0.8]
     told = 0.0
     while True:
         await asyncio.sleep(0.5)

@@ -202,7 +202,7 @@ class Traced:
 
 
 async def read_body(request: Request) -> bytes:
-    """The body, unpacked when it came as gzip; bounded as it is unpacked. Raises Refused (413, or 400 for bad gzip)."""
+    """The body, unpacked when it came as gzip; bounded as it is unpacked. Raises Refused (413, or 422 for bad gzip)."""
     packed = request.headers.get("content-encoding", "").strip().lower() == "gzip"
     gzip = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     body = bytearray()

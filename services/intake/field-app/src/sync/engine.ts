@@ -128,7 +128,7 @@ async function aside(step: () => Promise<unknown>): Promise<void> {
 
 async function whyNot(error: unknown): Promise<Phase> {
   if (error instanceof Problem && error.code === "device.not_enrolled") {
-    await withdraw();
+    await withdraw(); // the keys first: who reads that it is revoked, or finds it killed halfway, finds none
     await forget("session");
     await note("revoked", true);
     changed();
