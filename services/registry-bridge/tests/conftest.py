@@ -12,10 +12,10 @@ import httpx
 import pytest
 import pytest_asyncio
 import uvicorn
-from bridge_kit.bridge import Bridge
-from bridge_kit.folder import BridgeFolder, Connection, read_folder
-from bridge_kit.pacing import closed_until
-from bridge_kit.simulator import HttpRegister
+from connector_kit.bridge import Bridge
+from connector_kit.folder import BridgeFolder, Connection, read_folder
+from connector_kit.pacing import closed_until
+from connector_kit.simulator import HttpRegister
 from pydantic import SecretStr
 from registry_bridge.app import build
 from registry_bridge.bridges import HERE

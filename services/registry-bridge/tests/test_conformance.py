@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from bridge_kit.folder import MANIFEST
+from connector_kit.folder import MANIFEST
 from registry_bridge.bridges import HERE
 
 OURS = sorted(found.parent.name for found in HERE.glob(f"*/{MANIFEST}"))

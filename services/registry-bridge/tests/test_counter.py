@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from bridge_kit.simulator import Knobs
+from connector_kit.simulator import Knobs
 from registry_bridge.bridges.parking.simulator import Simulator
 from uuid_utils.compat import uuid7
 

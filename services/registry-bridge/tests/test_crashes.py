@@ -11,13 +11,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from bridge_kit.conformance.candidate import Candidate
-from bridge_kit.conformance.loop import run
-from bridge_kit.conformance.rig import DAY_S, Rig, crash_expected
-from bridge_kit.driver import Asked, Crash, Fate, Point
-from bridge_kit.folder import read_folder
-from bridge_kit.manifest import Effect
-from bridge_kit.simulator import Knobs
+from connector_kit.conformance.candidate import Candidate
+from connector_kit.conformance.loop import run
+from connector_kit.conformance.rig import DAY_S, Rig, crash_expected
+from connector_kit.driver import Asked, Crash, Fate, Point
+from connector_kit.folder import read_folder
+from connector_kit.manifest import Effect
+from connector_kit.simulator import Knobs
 from registry_bridge.bridges import HERE
 from registry_bridge.bridges.parking.simulator import Simulator
 from wanderamt.backbone.jobs import Jobs

@@ -9,8 +9,8 @@ from uuid import UUID
 
 import asyncssh
 import pytest_asyncio
-from bridge_kit.file_simulator import FileKnobs, FileRegister
-from bridge_kit.folder import read_folder
+from connector_kit.file_simulator import FileKnobs, FileRegister
+from connector_kit.folder import read_folder
 from pydantic import SecretStr
 from registry_bridge.bridges import HERE
 from registry_bridge.bridges.dogs.simulator import open_simulator

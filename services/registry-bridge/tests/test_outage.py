@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from bridge_kit.breaker import Phase
+from connector_kit.breaker import Phase
 from registry_bridge.bridges.residents.simulator import ResidentsKnobs, Simulator
 from registry_bridge.store.registers import find_register
 from uuid_utils.compat import uuid7

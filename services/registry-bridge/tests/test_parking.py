@@ -6,10 +6,10 @@ from uuid import UUID
 
 import pytest
 import pytest_asyncio
-from bridge_kit.adapter import Stamp
-from bridge_kit.bridge import Bridge
-from bridge_kit.simulator import Knobs
-from bridge_kit.verdict import Done, Malformed, NotFound, Rejected, RetryLater, Throttled, Unknown, Verdict
+from connector_kit.adapter import Stamp
+from connector_kit.bridge import Bridge
+from connector_kit.simulator import Knobs
+from connector_kit.verdict import Done, Malformed, NotFound, Rejected, RetryLater, Throttled, Unknown, Verdict
 from registry_bridge.bridges.parking.simulator import Simulator
 from uuid_utils.compat import uuid7
 

@@ -8,12 +8,12 @@ from uuid import UUID
 
 import pytest
 import pytest_asyncio
-from bridge_kit.conformance.mutants import REFERENCE
-from bridge_kit.conformance.reference.library.simulator import open_simulator as open_library
-from bridge_kit.folder import read_folder
-from bridge_kit.manifest import Day, Maintenance, OnDead, Portal
-from bridge_kit.simulator import Knobs
-from bridge_kit.verdict import Done, Malformed, Raw
+from connector_kit.conformance.mutants import REFERENCE
+from connector_kit.conformance.reference.library.simulator import open_simulator as open_library
+from connector_kit.folder import read_folder
+from connector_kit.manifest import Day, Maintenance, OnDead, Portal
+from connector_kit.simulator import Knobs
+from connector_kit.verdict import Done, Malformed, Raw
 from pydantic import SecretStr
 from registry_bridge.bridges.parking.models import Booked
 from registry_bridge.bridges.parking.simulator import Simulator

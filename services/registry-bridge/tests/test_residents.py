@@ -6,9 +6,19 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from bridge_kit.adapter import HttpReply, Stamp
-from bridge_kit.bridge import Bridge
-from bridge_kit.verdict import Ambiguous, AuthFailed, Done, Malformed, NotFound, Rejected, RetryLater, Unknown, Verdict
+from connector_kit.adapter import HttpReply, Stamp
+from connector_kit.bridge import Bridge
+from connector_kit.verdict import (
+    Ambiguous,
+    AuthFailed,
+    Done,
+    Malformed,
+    NotFound,
+    Rejected,
+    RetryLater,
+    Unknown,
+    Verdict,
+)
 from registry_bridge.bridges.residents.models import Person
 from registry_bridge.bridges.residents.simulator import Known, ResidentsKnobs, Simulator
 from uuid_utils.compat import uuid7

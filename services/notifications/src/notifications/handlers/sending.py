@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from bridge_kit.breaker import Phase, in_window
-from bridge_kit.policy import Beat
-from bridge_kit.register import (
+from connector_kit.breaker import Phase, in_window
+from connector_kit.policy import Beat
+from connector_kit.register import (
     RegisterState,
     begun_many,
     ended_many,
@@ -21,7 +21,7 @@ from bridge_kit.register import (
     reserve,
     room,
 )
-from bridge_kit.verdict import Verdict
+from connector_kit.verdict import Verdict
 from opentelemetry import metrics
 from wanderamt.backbone.bulk import Asked, Ended
 from wanderamt.backbone.work import Work

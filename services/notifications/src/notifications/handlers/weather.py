@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from bridge_kit.weather import outlook
+from connector_kit.weather import outlook
 from opentelemetry import metrics
 from opentelemetry.metrics import CallbackOptions, Observation
 from wanderamt.backbone.replay import write_down

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import perf_counter
 
-from bridge_kit.adapter import Stamp
-from bridge_kit.verdict import Done
+from connector_kit.adapter import Stamp
+from connector_kit.verdict import Done
 from pydantic import TypeAdapter
 from wanderamt.contracts import Channel
 from wanderamt.security.keys import Sealer, Unreadable

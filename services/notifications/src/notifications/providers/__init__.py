@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bridge_kit.folder import MANIFEST, BridgeFolder, read_folder
+from connector_kit.folder import MANIFEST, BridgeFolder, read_folder
 
 HERE = Path(__file__).parent
 

@@ -9,16 +9,16 @@ from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
 import structlog
-from bridge_kit.adapter import Stamp
-from bridge_kit.bridge import Bridge, BrokenBridge
-from bridge_kit.folder import BridgeFolder, Connection
-from bridge_kit.manifest import Manifest, Transport
-from bridge_kit.policy import Beat
-from bridge_kit.smpp.bridge import SmppBridge
-from bridge_kit.smpp.link import Address, NotBound
-from bridge_kit.smtp import MailBridge, MailDoor
-from bridge_kit.transport import Identity
-from bridge_kit.verdict import Verdict
+from connector_kit.adapter import Stamp
+from connector_kit.bridge import Bridge, BrokenBridge
+from connector_kit.folder import BridgeFolder, Connection
+from connector_kit.manifest import Manifest, Transport
+from connector_kit.policy import Beat
+from connector_kit.smpp.bridge import SmppBridge
+from connector_kit.smpp.link import Address, NotBound
+from connector_kit.smtp import MailBridge, MailDoor
+from connector_kit.transport import Identity
+from connector_kit.verdict import Verdict
 from pydantic import BaseModel, Field, SecretStr
 from wanderamt.contracts import Channel
 

@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 import uvicorn
 import uvloop
-from bridge_kit.smpp.simulator import Operator
-from bridge_kit.smtp_simulator import PostOffice
+from connector_kit.smpp.simulator import Operator
+from connector_kit.smtp_simulator import PostOffice
 from starlette.routing import Mount
 
 from notifications.providers.textgate.simulator import Gateway, GatewayKnobs

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from bridge_kit.register import STATE, RegisterState
+from connector_kit.register import STATE, RegisterState
 from pydantic import TypeAdapter
 from wanderamt.backbone.work import Work, rows_changed
 

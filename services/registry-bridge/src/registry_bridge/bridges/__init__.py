@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from bridge_kit.folder import MANIFEST, BridgeFolder, read_folder
+from connector_kit.folder import MANIFEST, BridgeFolder, read_folder
 
 HERE = Path(__file__).parent
 

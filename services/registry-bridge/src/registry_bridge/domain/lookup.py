@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
-from bridge_kit.manifest import Kind, Manifest
+from connector_kit.manifest import Kind, Manifest
 from wanderamt.contracts import Verdict
 from wanderamt.kernel.ids import CaseId
 from wanderamt.kernel.refusal import Refusal

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from bridge_kit.manifest import Kind, Manifest
+from connector_kit.manifest import Kind, Manifest
 from wanderamt.contracts import Verdict
 from wanderamt.kernel.ids import CaseId, RequestId
 

@@ -12,12 +12,12 @@ from functools import lru_cache
 from typing import ClassVar
 from uuid import UUID
 
-from bridge_kit.exchange import Laid, Portion, Step, Trouble
-from bridge_kit.files import Look
-from bridge_kit.manifest import Kind, Manifest
-from bridge_kit.policy import Beat, Ended, ForHuman, after, too_late
-from bridge_kit.verdict import Ambiguous, Done, Malformed, NotDone, NotFound, Rejected, Unknown
-from bridge_kit.verdict import Verdict as Told
+from connector_kit.exchange import Laid, Portion, Step, Trouble
+from connector_kit.files import Look
+from connector_kit.manifest import Kind, Manifest
+from connector_kit.policy import Beat, Ended, ForHuman, after, too_late
+from connector_kit.verdict import Ambiguous, Done, Malformed, NotDone, NotFound, Rejected, Unknown
+from connector_kit.verdict import Verdict as Told
 from wanderamt.contracts import RegisterAnswered, RegisterRequested, Verdict
 from wanderamt.kernel.decision import Attempt, Decision, Job, Retry
 from wanderamt.kernel.decision import Unknown as MayHaveHappened

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from bridge_kit.cache import Kept, good_now
-from bridge_kit.manifest import Manifest
-from bridge_kit.policy import Ended, after
-from bridge_kit.register import ended, learned
-from bridge_kit.weather import weather
+from connector_kit.cache import Kept, good_now
+from connector_kit.manifest import Manifest
+from connector_kit.policy import Ended, after
+from connector_kit.register import ended, learned
+from connector_kit.weather import weather
 from wanderamt.backbone.work import Work
 from wanderamt.kernel.decision import Pause
 from wanderamt.kernel.refusal import Refusal

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from datetime import timedelta
 
-from bridge_kit.adapter import Row
-from bridge_kit.exchange import (
+from connector_kit.adapter import Row
+from connector_kit.exchange import (
     Exchange,
     Known,
     Laid,
@@ -20,12 +20,12 @@ from bridge_kit.exchange import (
     sent_back,
     took,
 )
-from bridge_kit.files import Look
-from bridge_kit.manifest import Manifest, files_of
-from bridge_kit.policy import Ended, after, later
-from bridge_kit.register import learned, reserve
-from bridge_kit.verdict import AuthFailed, NotFound, RetryLater
-from bridge_kit.verdict import Verdict as Told
+from connector_kit.files import Look
+from connector_kit.manifest import Manifest, files_of
+from connector_kit.policy import Ended, after, later
+from connector_kit.register import learned, reserve
+from connector_kit.verdict import AuthFailed, NotFound, RetryLater
+from connector_kit.verdict import Verdict as Told
 from structlog import get_logger
 from wanderamt.backbone.work import Work
 from wanderamt.contracts import Verdict

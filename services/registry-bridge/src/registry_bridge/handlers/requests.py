@@ -1,12 +1,12 @@
 """Requests from cases, and how their calls ended."""
 
-from bridge_kit.cache import Kept
-from bridge_kit.manifest import Kind, Manifest, OnDead
-from bridge_kit.policy import Ended, ForHuman, after, next_beat
-from bridge_kit.register import ended, learned, not_called, reserve, room
-from bridge_kit.verdict import Malformed, Raw
-from bridge_kit.verdict import Verdict as Told
-from bridge_kit.weather import outlook
+from connector_kit.cache import Kept
+from connector_kit.manifest import Kind, Manifest, OnDead
+from connector_kit.policy import Ended, ForHuman, after, next_beat
+from connector_kit.register import ended, learned, not_called, reserve, room
+from connector_kit.verdict import Malformed, Raw
+from connector_kit.verdict import Verdict as Told
+from connector_kit.weather import outlook
 from wanderamt.backbone.dead import find_dead, revive, throw_away, unpark
 from wanderamt.backbone.outbox import Statement
 from wanderamt.backbone.replay import write_down

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from uuid import NAMESPACE_OID, UUID, uuid5
 
-from bridge_kit.exchange import late
-from bridge_kit.manifest import Limits, Manifest
-from bridge_kit.pacing import moments
-from bridge_kit.register import RegisterState, begun, reserve, room
-from bridge_kit.weather import Waiting, Weather, outlook, weather
+from connector_kit.exchange import late
+from connector_kit.manifest import Limits, Manifest
+from connector_kit.pacing import moments
+from connector_kit.register import RegisterState, begun, reserve, room
+from connector_kit.weather import Waiting, Weather, outlook, weather
 from wanderamt.backbone.work import Work
 from wanderamt.contracts import RegisterWeatherChanged
 from wanderamt.kernel.decision import Pause

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from time import perf_counter
 
-from bridge_kit.adapter import Stamp
-from bridge_kit.batch import FileBridge, Order
-from bridge_kit.bridge import Bridge
-from bridge_kit.exchange import Laid, Lay, LookThere, Portion, ReadOn, SendBack, Trouble
-from bridge_kit.files import Look
-from bridge_kit.policy import ForHuman
+from connector_kit.adapter import Stamp
+from connector_kit.batch import FileBridge, Order
+from connector_kit.bridge import Bridge
+from connector_kit.exchange import Laid, Lay, LookThere, Portion, ReadOn, SendBack, Trouble
+from connector_kit.files import Look
+from connector_kit.policy import ForHuman
 from wanderamt.security.assertions import Voucher
 from wanderamt.security.keys import Sealer
 

@@ -12,10 +12,10 @@ from time import perf_counter
 from uuid import UUID
 
 import structlog
-from bridge_kit.adapter import Stamp
-from bridge_kit.bridge import Bridge
-from bridge_kit.manifest import Manifest
-from bridge_kit.policy import Beat
+from connector_kit.adapter import Stamp
+from connector_kit.bridge import Bridge
+from connector_kit.manifest import Manifest
+from connector_kit.policy import Beat
 from wanderamt.kernel.decision import Attempt
 from wanderamt.security.keys import Sealer
 

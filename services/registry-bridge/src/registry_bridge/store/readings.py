@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from bridge_kit.cache import Kept
+from connector_kit.cache import Kept
 from wanderamt.backbone.outbox import Statement
 from wanderamt.backbone.work import Work, rows_changed
 from wanderamt.contracts import Verdict

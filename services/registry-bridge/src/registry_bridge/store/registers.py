@@ -1,7 +1,7 @@
 """Registers: one row each, changed under its lock."""
 
-from bridge_kit.exchange import EXCHANGE, Exchange
-from bridge_kit.register import STATE, RegisterState
+from connector_kit.exchange import EXCHANGE, Exchange
+from connector_kit.register import STATE, RegisterState
 from wanderamt.backbone.work import Work
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from bridge_kit.weather import Waiting
+from connector_kit.weather import Waiting
 from wanderamt.backbone.outbox import Statement
 from wanderamt.backbone.work import Work
 from wanderamt.contracts import Verdict

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qs, urlencode
 from uuid import UUID
 
-from bridge_kit.adapter import Happened, HttpCall, HttpReply, NotHappened, Probed, Setup, Stamp
-from bridge_kit.bridge import by_status
-from bridge_kit.verdict import Done, Malformed, Rejected, RetryLater, Verdict, code_of
+from connector_kit.adapter import Happened, HttpCall, HttpReply, NotHappened, Probed, Setup, Stamp
+from connector_kit.bridge import by_status
+from connector_kit.verdict import Done, Malformed, Rejected, RetryLater, Verdict, code_of
 from pydantic import BaseModel, SecretStr
 
 from notifications.domain.receipt import Receipt, Word, stop_of

@@ -6,8 +6,8 @@ Run it: wanderamt bridge sim courier. Its knobs: POST /_simulator {"apply_then_t
 from typing import Any
 from urllib.parse import parse_qs
 
-from bridge_kit.folder import BridgeFolder
-from bridge_kit.simulator import HttpRegister, Knobs
+from connector_kit.folder import BridgeFolder
+from connector_kit.simulator import HttpRegister, Knobs
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route

@@ -9,9 +9,9 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate
 
-from bridge_kit.adapter import Setup, Stamp
-from bridge_kit.smtp import Letter
-from bridge_kit.verdict import Done, Verdict
+from connector_kit.adapter import Setup, Stamp
+from connector_kit.smtp import Letter
+from connector_kit.verdict import Done, Verdict
 from pydantic import BaseModel
 
 from notifications.providers.messages import Mail, Taken

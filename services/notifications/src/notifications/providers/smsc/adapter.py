@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from bridge_kit.adapter import Setup, Stamp
-from bridge_kit.smpp.pdu import MessageState, Submit, read_deliver, read_receipt
-from bridge_kit.verdict import Done, Verdict
+from connector_kit.adapter import Setup, Stamp
+from connector_kit.smpp.pdu import MessageState, Submit, read_deliver, read_receipt
+from connector_kit.verdict import Done, Verdict
 from pydantic import BaseModel, SecretStr
 
 from notifications.domain.receipt import Receipt, Word, stop_of

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 from uuid import UUID
 
-from bridge_kit.adapter import HttpCall, HttpReply, Setup, Stamp
-from bridge_kit.bridge import by_status
-from bridge_kit.verdict import Done, Malformed, Rejected, Verdict, code_of
+from connector_kit.adapter import HttpCall, HttpReply, Setup, Stamp
+from connector_kit.bridge import by_status
+from connector_kit.verdict import Done, Malformed, Rejected, Verdict, code_of
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 from pydantic_core import to_json
 

@@ -10,8 +10,8 @@ import time
 from typing import Any
 
 import httpx
-from bridge_kit.folder import BridgeFolder
-from bridge_kit.simulator import HttpRegister, Knobs
+from connector_kit.folder import BridgeFolder
+from connector_kit.simulator import HttpRegister, Knobs
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import to_json
 from starlette.requests import Request

@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
-from bridge_kit.adapter import Heading, NoRow, Read, Row, Setup, Stamp, Trailer
-from bridge_kit.verdict import Done, Rejected, code_of
+from connector_kit.adapter import Heading, NoRow, Read, Row, Setup, Stamp, Trailer
+from connector_kit.verdict import Done, Rejected, code_of
 from pydantic import BaseModel
 
 from registry_bridge.bridges.dogs.models import Dog, Tag

@@ -1,11 +1,11 @@
-"""A tax office to test against: takes files of dogs, hands out tags. See bridge_kit.file_simulator for its nights."""
+"""A tax office to test against: takes files of dogs, hands out tags. Its nights: connector_kit.file_simulator."""
 
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from bridge_kit.file_simulator import FileKnobs, FileRegister
-from bridge_kit.folder import BridgeFolder
+from connector_kit.file_simulator import FileKnobs, FileRegister
+from connector_kit.folder import BridgeFolder
 
 LONGEST_BREED = 30  # what its 20-year-old column holds
 

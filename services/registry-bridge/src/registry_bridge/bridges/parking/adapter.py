@@ -1,8 +1,8 @@
 """Pure: questions to REST calls, answers to verdicts."""
 
-from bridge_kit.adapter import HttpCall, HttpReply, Setup, Stamp
-from bridge_kit.bridge import by_status
-from bridge_kit.verdict import Done, Malformed, NotFound, Rejected, Verdict, code_of
+from connector_kit.adapter import HttpCall, HttpReply, Setup, Stamp
+from connector_kit.bridge import by_status
+from connector_kit.verdict import Done, Malformed, NotFound, Rejected, Verdict, code_of
 from pydantic import BaseModel, ValidationError
 
 from registry_bridge.bridges.parking.models import Booked, Fee, Grant, Permit, Vehicle

@@ -6,8 +6,8 @@ Run it: wanderamt bridge sim parking. Its knobs: POST /_simulator {"apply_then_t
 from datetime import date, timedelta
 from typing import Any
 
-from bridge_kit.folder import BridgeFolder
-from bridge_kit.simulator import HttpRegister, Knobs
+from connector_kit.folder import BridgeFolder
+from connector_kit.simulator import HttpRegister, Knobs
 from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response

@@ -6,10 +6,10 @@ same `NotFound`.
 
 from typing import Any
 
-from bridge_kit.adapter import HttpCall, HttpReply, Setup, Stamp
-from bridge_kit.bridge import by_status
-from bridge_kit.soap import Port, SoapFault, Unreadable
-from bridge_kit.verdict import Ambiguous, AuthFailed, Done, Malformed, NotFound, Rejected, RetryLater, Verdict
+from connector_kit.adapter import HttpCall, HttpReply, Setup, Stamp
+from connector_kit.bridge import by_status
+from connector_kit.soap import Port, SoapFault, Unreadable
+from connector_kit.verdict import Ambiguous, AuthFailed, Done, Malformed, NotFound, Rejected, RetryLater, Verdict
 from lxml import etree
 from pydantic import BaseModel
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from bridge_kit.folder import BridgeFolder
-from bridge_kit.simulator import HttpRegister, Knobs
+from connector_kit.folder import BridgeFolder
+from connector_kit.simulator import HttpRegister, Knobs
 from lxml import etree
 from pydantic import Field
 from starlette.requests import Request

@@ -1,0 +1,110 @@
+"""A WSDL, and what a bridge needs of it: the operations, models of what goes in and out, a first answer."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from lxml import etree
+
+from connector_kit.scaffold.new import Plan
+from connector_kit.scaffold.openapi import BadDescription, camel, snake
+from connector_kit.soap import NotVendored, Port
+
+TYPES: dict[str, tuple[str, Any]] = {
+    "date": ("date", date(2026, 1, 31)),
+    "dateTime": ("datetime", datetime(2026, 1, 31, 10, 0)),  # noqa: DTZ001 -- an example as registers write it
+    "time": ("time", time(10, 0)),
+    "boolean": ("bool", True),
+    "decimal": ("Decimal", Decimal("1.5")),
+    "double": ("float", 1.5),
+    "float": ("float", 1.5),
+    **dict.fromkeys(("int", "integer", "long", "short", "nonNegativeInteger", "positiveInteger"), ("int", 1)),
+}
+
+
+HEAD = "from datetime import date, datetime, time\nfrom decimal import Decimal\n\nfrom pydantic import BaseModel\n\n\n"
+
+
+@dataclass
+class _Models:
+    """Sources of models by name, in the order in which they must stand."""
+
+    sources: dict[str, str] = field(default_factory=dict)
+
+    def of(self, name: str, parts: list[tuple[str, Any]]) -> dict[str, Any]:
+        """Writes the model of these parts; gives an example of it."""
+        lines, example = [], {}
+        for part, element in parts:
+            annotation, value = self._part(f"{name}{camel(snake(part))}", element)
+            default = "" if element.min_occurs else " = None"
+            lines.append(f"    {part}: {annotation}{'' if element.min_occurs else ' | None'}{default}")
+            example[part] = value
+        body = "\n".join(lines) or "    pass"
+        self.sources[name] = f"class {name}(BaseModel):\n{body}\n"
+        return example
+
+    def _part(self, name: str, element: Any) -> tuple[str, Any]:
+        inner = getattr(element.type, "elements", None)
+        if inner:
+            annotation, value = name, self.of(name, inner)
+        else:
+            annotation, value = TYPES.get(_base(element.type), ("str", "text"))
+        many = element.max_occurs == "unbounded" or element.max_occurs > 1
+        return (f"list[{annotation}]", [value]) if many else (annotation, value)
+
+
+def of_wsdl(id_: str, owner: str, wsdl: Path, beside: tuple[Path, ...] = ()) -> Plan:
+    """Raises BadDescription."""
+    try:
+        port = Port(wsdl)
+    except NotVendored as error:
+        raise BadDescription(f"{error}: fetch it, and give the folder") from error
+    except (etree.LxmlError, ValueError, OSError) as error:
+        raise BadDescription(f"{wsdl.name} is no WSDL: {type(error).__name__}") from error
+    models, operations, scenarios = _Models(), [], {}
+    for action in sorted(port.operations()):
+        takes, gives = port.parts(action)
+        name = snake(action)
+        asked = models.of(f"{camel(name)}Question", takes)
+        told = models.of(f"{camel(name)}Answer", gives)
+        operations.append(
+            {
+                "name": name,
+                "action": action,
+                "kind": "lookup",
+                "effect": "natural",
+                "question": f"{camel(name)}Question",
+                "answer": f"{camel(name)}Answer",
+            }
+        )
+        reply = {
+            "status": 200,
+            "headers": {"Content-Type": "text/xml; charset=utf-8"},
+            "body": port.answer(action, told),
+        }
+        about = {"operation": name, "question": _json(asked)}
+        scenarios[f"{name}-done"] = {**about, "reply": reply, "expect": {"verdict": "done"}}
+        page = {"status": 502, "headers": {"Content-Type": "text/html"}, "body": "<html></html>"}
+        scenarios[f"{name}-gateway"] = {**about, "reply": page, "expect": {"verdict": "retry_later"}}
+    source = HEAD + "\n\n".join(models.sources.values())
+    return Plan(id_, wsdl.stem, owner, "soap", operations, source, scenarios, wsdl=wsdl.name, beside=(wsdl, *beside))
+
+
+def _base(type_: Any) -> str:
+    return str(getattr(getattr(type_, "qname", None) or getattr(type_, "name", ""), "localname", type_.name or ""))
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _json(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_json(one) for one in value]
+    return (
+        value
+        if isinstance(value, bool | int | float | str)
+        else str(value)
+        if isinstance(value, Decimal)
+        else value.isoformat()
+    )
