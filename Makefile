@@ -29,9 +29,9 @@ $(STATE)/fetched: $(STATE)/synced $(wildcard infra/local/src/wanderamt_local/*_j
 	@$(RUN) wanderamt local fetch
 	@touch $@
 
-$(STATE)/compiled: $(STATE)/synced $(wildcard services/scheduling/src/scheduling/solver/*/kernel.py services/scheduling/src/scheduling/solver/*/steps.py)
+$(STATE)/compiled: $(STATE)/synced $(wildcard services/scheduling/src/scheduling/solver/*.py services/scheduling/src/scheduling/solver/*/*.py)
 	@echo "compiling the planner (half a minute, once)"
-	@$(RUN) python -m scheduling.solver.warm
+	@$(RUN) python -m scheduling.solver.precompile
 	@touch $@
 
 APP := apps/field
@@ -47,9 +47,9 @@ $(STATE)/browser: | $(STATE)/synced
 		(echo "no Chromium, and apt may not install it: install chromium and run again" && exit 1)
 	@touch $@
 
-setup: $(STATE)/fetched $(STATE)/compiled $(STATE)/field-app ## Install everything this project needs (other targets do it by themselves)
+setup: $(STATE)/fetched $(STATE)/compiled $(STATE)/field-app ## Install everything this project needs (other targets run it when needed)
 
-check: $(STATE)/synced ## Say what this machine has, what it lacks, and how to get it
+check: $(STATE)/synced ## Check what this machine has and lacks, and how to get it
 	@$(RUN) wanderamt local check
 
 demo: $(STATE)/fetched ## Play a recorded morning through all services (KILL=registry-bridge kills one with -9)
@@ -65,23 +65,23 @@ test: $(STATE)/fetched $(STATE)/browser $(STATE)/compiled $(STATE)/field-app ## 
 	@$(RUN) pytest $(or $(ARGS),-n 2 --dist loadfile --no-loadscope-reorder)
 
 faults: $(STATE)/fetched ## Break the running system from three seeds and audit it (40 minutes; SEEDS="1 2 3")
-	@$(RUN) wanderamt faults run $(foreach seed,$(or $(SEEDS),1 2 3),--seed $(seed)) $(ARGS)
+	@$(RUN) wanderamt-faults run $(foreach seed,$(or $(SEEDS),1 2 3),--seed $(seed)) $(ARGS)
 
-bench: $(STATE)/fetched $(STATE)/compiled ## Measure the backbone beside its bare version, write build/bench.json (ARGS="--scene relay")
-	@$(RUN) wanderamt bench run $(ARGS)
+bench: $(STATE)/fetched $(STATE)/compiled ## Measure the backbone beside a bare version, write build/bench.json (ARGS="--scene relay")
+	@$(RUN) wanderamt-bench run $(ARGS)
 
-docs: $(STATE)/synced ## Write what is derived from the models: schema snapshots, docs/events.md, docs/asyncapi, docs/openapi
+docs: $(STATE)/synced ## Generate from the models: schema snapshots, docs/events.md, docs/asyncapi, docs/openapi
 	@$(RUN) wanderamt local docs
 
-lint: $(STATE)/synced ## Style, types, import rules
+lint: $(STATE)/synced ## Check style, types and import rules
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
 	@$(RUN) mypy
 	@$(RUN) lint-imports
 	@$(RUN) wanderamt local field-app --script check
 
-format: $(STATE)/synced ## Mend style
+format: $(STATE)/synced ## Correct the style
 	@$(RUN) ruff check --fix --quiet . ; $(RUN) ruff format .
 
-clean: ## Throw away state, builds and caches (not your data elsewhere)
+clean: ## Delete state, builds and caches; data outside this folder stays
 	rm -rf $(STATE) build .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,26 +1,26 @@
-// Builds the service worker with the list of all files of this build, and packs every text file beside itself.
+// Builds the service worker with the list of all files of this build, and writes a gzip copy beside every text file.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "vite";
 import { injectManifest } from "workbox-build";
-import about from "./package.json" with { type: "json" };
+import manifest from "./package.json" with { type: "json" };
 
-const here = fileURLToPath(new URL(".", import.meta.url));
-const out = resolve(here, process.env["FIELD_APP_OUT"] ?? "../../services/intake/src/intake/pages/field");
+const root = fileURLToPath(new URL(".", import.meta.url));
+const out = resolve(root, process.env["FIELD_APP_OUT"] ?? "../../services/intake/src/intake/pages/field");
 
 await build({
   configFile: false,
-  root: here,
+  root,
   logLevel: "warn",
   publicDir: false,
-  define: { __VERSION__: JSON.stringify(about.version), "process.env.NODE_ENV": '"production"' },
+  define: { __VERSION__: JSON.stringify(manifest.version), "process.env.NODE_ENV": '"production"' },
   build: {
     outDir: out,
     emptyOutDir: false,
     target: "es2022",
-    lib: { entry: join(here, "src/worker.ts"), formats: ["es"], fileName: () => "worker.js" },
+    lib: { entry: join(root, "src/worker.ts"), formats: ["es"], fileName: () => "worker.js" },
   },
 });
 const { count, size, warnings } = await injectManifest({
@@ -33,11 +33,11 @@ const { count, size, warnings } = await injectManifest({
 });
 for (const warning of warnings) console.warn(warning);
 
-let packed = 0;
+let compressedBytes = 0;
 for (const name of readdirSync(out, { recursive: true, encoding: "utf8" })) {
   if (!/\.(html|js|css|svg|webmanifest)$/.test(name)) continue;
-  const small = gzipSync(readFileSync(join(out, name)), { level: 9 });
-  writeFileSync(join(out, `${name}.gz`), small);
-  packed += small.length;
+  const compressed = gzipSync(readFileSync(join(out, name)), { level: 9 });
+  writeFileSync(join(out, `${name}.gz`), compressed);
+  compressedBytes += compressed.length;
 }
-console.log(`${count} files, ${size} bytes; ${packed} bytes compressed`);
+console.log(`${count} files, ${size} bytes; ${compressedBytes} bytes compressed`);

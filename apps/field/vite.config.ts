@@ -1,7 +1,7 @@
 import { defineConfig } from "vite";
-import { version } from "./package.json";
+import { version } from "./package.json" with { type: "json" };
 
-// All that the app needs lies in the precache: no piece is fetched later, from a release that may be gone by then.
+// The precache holds everything the app needs: nothing is fetched later from a release that may no longer exist.
 export default defineConfig({
   base: "/field/",
   define: { __VERSION__: JSON.stringify(version) },

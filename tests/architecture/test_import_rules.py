@@ -1,4 +1,4 @@
-"""Each import rule must reject its mutant: a copy of the house in which the rule is broken."""
+"""Each import rule must reject its mutant: a copy of the source tree in which the rule is broken."""
 
 import shutil
 import subprocess
@@ -17,35 +17,38 @@ SOURCES = {
     "wanderamt_local": "infra/local/src",
 }
 MUTANTS = {
-    "Services meet only on Kafka": ("intake/handlers/ground.py", "import scheduling.handlers"),
-    "One floor plan for every service": ("intake/store/stands.py", "import intake.handlers"),
+    "Services communicate only over Kafka": ("intake/handlers/schedule_copies.py", "import scheduling.handlers"),
+    "Every service has the same modules": ("intake/store/stands.py", "import intake.handlers"),
     "The domain is pure": ("scheduling/domain/stand.py", "import random"),
-    "SQL in store and tables alone": ("notifications/handlers/events.py", "import asyncpg"),
-    "Whoever holds a transaction calls nobody": ("registry_bridge/store/requests.py", "import httpx"),
-    "Whoever calls the world holds no transaction": ("intake/jobs.py", "import wanderamt.backbone.work"),
+    "Only store and tables use SQL": ("notifications/handlers/events.py", "import asyncpg"),
+    "Code with a transaction makes no outside call": ("registry_bridge/store/requests.py", "import httpx"),
+    "Code that makes outside calls has no transaction": (
+        "intake/jobs.py",
+        "import wanderamt.backbone.persistence.unit_of_work",
+    ),
     "The service loads no solver": ("scheduling/jobs/plans.py", "import scheduling.solver.highs"),
-    "Settings are read at the door: intake": ("intake/api/cases.py", "import intake.settings"),
-    "The common house stands on its kernel": ("wanderamt/kernel/ids.py", "import wanderamt.contracts"),
+    "Only app reads the settings: intake": ("intake/api/cases.py", "import intake.settings"),
+    "The layers of the common library": ("wanderamt/kernel/ids.py", "import wanderamt.contracts"),
     "The library knows no service": ("wanderamt/shell/http.py", "import intake"),
-    "What ships needs no test server": ("intake/app.py", "import wanderamt_local"),
+    "Shipped packages need no test server": ("intake/app.py", "import wanderamt_local"),
 }
 
 
 @pytest.fixture
-def copied_house(tmp_path: Path) -> Path:
+def copied_tree(tmp_path: Path) -> Path:
     shutil.copy(ROOT / "pyproject.toml", tmp_path / "pyproject.toml")
     for package, source in SOURCES.items():
         shutil.copytree(ROOT / source / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
 
 
-def lint(house: Path) -> subprocess.CompletedProcess[str]:
+def lint(tree: Path) -> subprocess.CompletedProcess[str]:
     script = (
         "import sys; sys.path.insert(0, '.'); from importlinter.cli import lint_imports_command; lint_imports_command()"
     )
     return subprocess.run(
         [sys.executable, "-c", script, "--no-cache"],
-        cwd=house,
+        cwd=tree,
         capture_output=True,
         text=True,
         timeout=120,
@@ -53,21 +56,21 @@ def lint(house: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_house_as_it_is_keeps_every_rule(copied_house: Path) -> None:
-    result = lint(copied_house)
+def test_the_current_tree_keeps_every_import_rule(copied_tree: Path) -> None:
+    result = lint(copied_tree)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
 @pytest.mark.parametrize("rule", MUTANTS)
-def test_a_house_that_breaks_the_rule_fails_the_lint(rule: str, copied_house: Path) -> None:
+def test_a_tree_that_breaks_a_rule_fails_the_lint(rule: str, copied_tree: Path) -> None:
     file, line = MUTANTS[rule]
-    path = copied_house / file
+    path = copied_tree / file
     path.write_text(path.read_text() + f"\n{line}\n")
-    result = lint(copied_house)
+    result = lint(copied_tree)
     assert result.returncode != 0
     assert f"{rule} BROKEN" in result.stdout
 
 
-def test_a_room_that_is_not_on_the_plan_fails_the_lint(copied_house: Path) -> None:
-    (copied_house / "intake" / "helpers.py").write_text("")
-    assert lint(copied_house).returncode != 0
+def test_an_unknown_module_of_a_service_fails_the_lint(copied_tree: Path) -> None:
+    (copied_tree / "intake" / "helpers.py").write_text("")
+    assert lint(copied_tree).returncode != 0

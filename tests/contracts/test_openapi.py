@@ -1,4 +1,4 @@
-"""What a service says of its HTTP door holds for whatever comes in: no server error, no answer beside its schema."""
+"""Each service behaves as its OpenAPI document says, for any input: no server error, no response outside its schema."""
 
 import asyncio
 import json
@@ -11,9 +11,9 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 from uuid_utils.compat import uuid7
-from wanderamt.backbone.sources import utc_now
+from wanderamt.backbone.environment import utc_now
 from wanderamt.security.roles import Role
-from wanderamt_local.field import open_case_entry
+from wanderamt_local.field_entries import open_case_entry
 from wanderamt_local.system import SERVICES
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +28,7 @@ CHECKS = (
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_whatever_comes_in_is_answered_as_the_openapi_says(
+async def test_any_input_gets_a_response_that_the_openapi_document_describes(
     running_system: Any, tmp_path: Path, service: str
 ) -> None:
     device_id, stand_id = uuid7(), uuid7()
@@ -50,30 +50,30 @@ async def test_whatever_comes_in_is_answered_as_the_openapi_says(
         stderr=asyncio.subprocess.STDOUT,
     )
     async with asyncio.timeout(300):
-        said, _ = await process.communicate()
-    assert process.returncode == 0, said.decode()[-20_000:]
+        output, _ = await process.communicate()
+    assert process.returncode == 0, output.decode()[-20_000:]
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_every_request_and_every_answer_has_an_example_that_fits(service: str) -> None:
+def test_every_request_and_every_response_has_a_valid_example(service: str) -> None:
     document = json.loads((ROOT / "docs" / "openapi" / f"{service}.json").read_text())
-    shown, speak_json = 0, set()
+    examples, json_paths = 0, set()
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            for place in operation.get("parameters", ()):
-                assert "example" in place or "examples" in place, (path, method, place["name"])
+            for parameter in operation.get("parameters", ()):
+                assert "example" in parameter or "examples" in parameter, (path, method, parameter["name"])
             for body in [operation.get("requestBody", {}), *operation["responses"].values()]:
                 content = body.get("content", {}).get("application/json")
                 if content and content["schema"]:
-                    speak_json.add(path)
+                    json_paths.add(path)
                     schema = content["schema"] | {"components": document["components"]}
                     Draft202012Validator(schema, format_checker=FormatChecker()).validate(content["example"])
-                    shown += 1
-    assert shown >= len(speak_json) >= len(document["paths"]) // 2  # the others answer with pages, or with nothing
+                    examples += 1
+    assert examples >= len(json_paths) >= len(document["paths"]) // 2  # the others return pages, or nothing
 
 
 async def _open_a_case(url: str, token: str, stand_id: UUID) -> None:
-    """So that there is something to show, and who waits for changes hears one at once."""
+    """So that there are data to show, and a request that waits for changes returns at once."""
     entry = open_case_entry(
         uuid7(), uuid7(), stand_id, device_seq=1, captured_at=utc_now(), body={"service": "found_property_report"}
     )

@@ -1,4 +1,4 @@
-"""A projection made again from offset 0 of the log equals the live one, row by row."""
+"""A projection that is rebuilt from offset 0 of the log equals the live one, row by row."""
 
 import asyncio
 import os
@@ -8,9 +8,9 @@ from typing import Any
 import asyncpg
 import httpx
 from uuid_utils.compat import uuid7
-from wanderamt.backbone.sources import utc_now
+from wanderamt.backbone.environment import utc_now
 from wanderamt.security.roles import Role
-from wanderamt_local.field import Numbers, open_case_entry, whole_case
+from wanderamt_local.field_entries import LeasedNumbers, open_case_entry, whole_case
 
 CASES = 60
 
@@ -26,7 +26,7 @@ async def rebuild(system: Any, url: str) -> tuple[int, str]:
     return process.returncode or 0, output.decode(errors="replace")
 
 
-async def test_a_consumer_rebuilt_from_offset_0_equals_the_live_one_row_by_row(running_system: Any) -> None:
+async def test_a_projection_rebuilt_from_offset_0_equals_the_live_one_row_by_row(running_system: Any) -> None:
     system = running_system
     device_id, stand_id = uuid7(), uuid7()
     clerk = await system.enrol(device_id, stand_id)
@@ -34,7 +34,7 @@ async def test_a_consumer_rebuilt_from_offset_0_equals_the_live_one_row_by_row(r
         "found_property_report",
         language="de",
         applicant={"given_name": "A", "family_name": "B", "birth_date": "1980-01-01"},
-        numbers=Numbers(),
+        numbers=LeasedNumbers(),
     )
     entries = [
         open_case_entry(uuid7(), uuid7(), stand_id, device_seq=number, captured_at=utc_now(), body=body)
@@ -45,10 +45,12 @@ async def test_a_consumer_rebuilt_from_offset_0_equals_the_live_one_row_by_row(r
         (await http.post("/sync", json={"entries": entries}, headers=headers)).raise_for_status()
     planner = {"Authorization": f"Bearer {system.token('p@linz', Role.PLANNER, audience='scheduling')}"}
     async with httpx.AsyncClient(base_url=system.url("scheduling"), timeout=20) as http, asyncio.timeout(60):
-        wanted = [{"service": "found_property_report", "open": 0, "finished": CASES, "needs_visit": 0, "withdrawn": 0}]
-        while (await http.get(f"/stands/{stand_id}/demand", headers=planner)).json() != wanted:
+        expected = [
+            {"service": "found_property_report", "open": 0, "completed": CASES, "needs_visit": 0, "withdrawn": 0}
+        ]
+        while (await http.get(f"/stands/{stand_id}/demand", headers=planner)).json() != expected:
             await asyncio.sleep(0.2)
-    await asyncio.sleep(1)  # other tests' last cases
+    await asyncio.sleep(1)  # the last cases of other tests
 
     url = await system.postgres.create_database(f"rebuilt_{uuid7().hex[-12:]}")
     code, output = await rebuild(system, url)
@@ -64,7 +66,7 @@ async def test_a_consumer_rebuilt_from_offset_0_equals_the_live_one_row_by_row(r
 
     code, output = await rebuild(system, url)
     assert code == 2, output
-    assert "give an empty one" in " ".join(output.split())
+    assert "name an empty one" in " ".join(output.split())
 
 
 async def rows(url: str) -> list[tuple[Any, ...]]:

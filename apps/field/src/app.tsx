@@ -1,28 +1,30 @@
-// Which screen there is, and what stands above every one: where we are, what is not at the office, the language.
+// Chooses the screen, and shows the header: navigation, the number of unsynced entries, warnings, the language.
 import { useEffect, useState } from "preact/hooks";
-import { clockIsLost, now, OFF_MS, offBy } from "./device/clock.ts";
-import { device } from "./device/identity.ts";
-import { type Session, session, signedIn } from "./device/session.ts";
-import { hasPin, isLocked, isSilent, lock, touch } from "./device/vault.ts";
-import { Case } from "./screens/case.tsx";
-import { Conflicts } from "./screens/conflicts.tsx";
-import { Outbox } from "./screens/outbox.tsx";
-import { Notice, useLive } from "./screens/parts.tsx";
-import { Prepare } from "./screens/prepare.tsx";
-import { NewCase, Queue } from "./screens/queue.tsx";
-import { Shift } from "./screens/shift.tsx";
-import { Verify } from "./screens/verify.tsx";
-import { Begin, Enrol, Locked, Revoked, SignIn } from "./screens/way_in.tsx";
-import { type Bundle, bundle, expired } from "./stand/bundle.ts";
-import { fact } from "./store/db.ts";
-import { changed } from "./store/live.ts";
-import { countNotAtOffice, notAtOffice } from "./store/outbox.ts";
-import { sendNow, syncStatus } from "./sync/engine.ts";
-import { setLanguage, spoken, t } from "./words/texts.ts";
+import { type Bundle, currentBundle, isExpired } from "./domain/bundle.ts";
+import { currentLanguage, setLanguage, t } from "./i18n/texts.ts";
+import type { Language } from "./model/types.ts";
+import { CLOCK_TOLERANCE_MS, clockErrorMs, isClockLost, now } from "./platform/clock.ts";
+import { getFact } from "./platform/database.ts";
+import { getDevice } from "./platform/identity.ts";
+import { hasPin, isIdle, isLocked, lock, recordActivity } from "./platform/vault.ts";
+import { CaseScreen } from "./screens/case_screen.tsx";
+import { Notice, useLive } from "./screens/components.tsx";
+import { ConflictsScreen } from "./screens/conflicts_screen.tsx";
+import { OutboxScreen } from "./screens/outbox_screen.tsx";
+import { PrepareScreen } from "./screens/prepare_screen.tsx";
+import { NewCaseScreen, QueueScreen } from "./screens/queue_screen.tsx";
+import { ShiftScreen } from "./screens/shift_screen.tsx";
+import { BeginShiftScreen, EnrolScreen, LockedScreen, RevokedScreen, SignInScreen } from "./screens/sign_in_screen.tsx";
+import { VerifyScreen } from "./screens/verify_screen.tsx";
+import { currentSession, hasAccessToken, type Session } from "./session/session.ts";
+import { notifyChanged } from "./store/changes.ts";
+import { countUnsynced, unsynced } from "./store/outbox.ts";
+import { storeLanguage } from "./store/preferences.ts";
+import { syncNow, syncStatus } from "./sync/engine.ts";
 
-const OLD_MS = 24 * 3600_000; // unsent for so long: a browser may throw away what nobody used
+const OVERDUE_MS = 24 * 3600_000; // warn about older unsynced entries: browsers may evict unused data
 
-interface Place {
+interface AppState {
   known: boolean;
   revoked: boolean;
   session: Session | null;
@@ -31,79 +33,80 @@ interface Place {
   bundle: Bundle | null;
 }
 
-async function where(): Promise<Place> {
-  const own = (await session()) ?? null;
+async function loadAppState(): Promise<AppState> {
+  const session = (await currentSession()) ?? null;
   const locked = isLocked();
   return {
-    known: Boolean((await device())?.label),
-    revoked: (await fact<boolean>("revoked")) ?? false,
-    session: own,
+    known: Boolean((await getDevice())?.label),
+    revoked: (await getFact<boolean>("revoked")) ?? false,
+    session,
     pin: await hasPin(),
     locked,
-    bundle: own && !locked ? await bundle(own) : null,
+    bundle: session && !locked ? await currentBundle(session) : null,
   };
 }
 
-export function App(props: { trouble: string }) {
-  const place = useLive(where);
+export function App(props: { errorKey: string }) {
+  const state = useLive(loadAppState);
   const [hash, setHash] = useState(location.hash);
   useEffect(() => {
-    const moved = () => setHash(location.hash);
-    addEventListener("hashchange", moved);
-    const seen = () => touch();
-    for (const event of ["pointerdown", "keydown"]) addEventListener(event, seen, { passive: true });
-    const watch = setInterval(async () => {
-      if (!isSilent()) return;
+    const onHashChange = () => setHash(location.hash);
+    addEventListener("hashchange", onHashChange);
+    const onActivity = () => recordActivity();
+    for (const event of ["pointerdown", "keydown"]) addEventListener(event, onActivity, { passive: true });
+    const idleCheck = setInterval(async () => {
+      if (!isIdle()) return;
       await lock();
-      changed();
+      notifyChanged();
     }, 1_000);
-    return () => clearInterval(watch);
+    return () => clearInterval(idleCheck);
   }, []);
-  if (!place) return null;
+  if (!state) return null;
   return (
     <>
-      <Head place={place} />
-      {props.trouble && <Notice mood="bad">{t(props.trouble)}</Notice>}
-      <Screen place={place} hash={hash} />
+      <AppHeader state={state} />
+      {props.errorKey && <Notice tone="bad">{t(props.errorKey)}</Notice>}
+      <CurrentScreen state={state} hash={hash} />
     </>
   );
 }
 
-function Screen(props: { place: Place; hash: string }) {
-  const { place } = props;
-  const own = place.session;
-  if (!place.known) return <Enrol />;
-  if (signedIn()) return <Begin onBegun={() => void ((location.hash = "#/prepare"), changed())} />;
-  if (place.revoked) return <Revoked />;
-  if (!own || !place.pin) return <SignIn expired={false} />;
-  if (place.locked) return <Locked onOpen={changed} />;
+function CurrentScreen(props: { state: AppState; hash: string }) {
+  const { state } = props;
+  const session = state.session;
+  if (!state.known) return <EnrolScreen />;
+  if (hasAccessToken())
+    return <BeginShiftScreen onBegun={() => void ((location.hash = "#/prepare"), notifyChanged())} />;
+  if (state.revoked) return <RevokedScreen />;
+  if (!session || !state.pin) return <SignInScreen expired={false} />;
+  if (state.locked) return <LockedScreen onOpen={notifyChanged} />;
   const [, name, id] = props.hash.split("/");
-  if (name === "outbox") return <Outbox />;
-  if (name === "conflicts") return <Conflicts session={own} />;
-  if (name === "shift") return <Shift session={own} />;
-  if (name === "signin") return <SignIn expired />;
-  if (!place.bundle || name === "prepare" || name === undefined) return <Prepare session={own} />;
-  const over = expired(place.bundle); // what was begun may be ended, nothing new is begun on old rules
-  if (over && name !== "case" && name !== "verify") return <Prepare session={own} />;
-  if (name === "new" && id) return <NewCase key={id} session={own} bundle={place.bundle} guestId={id} />;
-  if (name === "case" && id) return <Case key={id} session={own} bundle={place.bundle} caseId={id} />;
-  if (name === "verify") return <Verify session={own} bundle={place.bundle} />;
-  return <Queue session={own} bundle={place.bundle} />;
+  if (name === "outbox") return <OutboxScreen />;
+  if (name === "conflicts") return <ConflictsScreen session={session} />;
+  if (name === "shift") return <ShiftScreen session={session} />;
+  if (name === "signin") return <SignInScreen expired />;
+  if (!state.bundle || name === "prepare" || name === undefined) return <PrepareScreen session={session} />;
+  const isOver = isExpired(state.bundle); // open cases may be finished; new cases need current rules
+  if (isOver && name !== "case" && name !== "verify") return <PrepareScreen session={session} />;
+  if (name === "new" && id) return <NewCaseScreen key={id} session={session} bundle={state.bundle} visitorId={id} />;
+  if (name === "case" && id) return <CaseScreen key={id} session={session} bundle={state.bundle} caseId={id} />;
+  if (name === "verify") return <VerifyScreen session={session} bundle={state.bundle} />;
+  return <QueueScreen session={session} bundle={state.bundle} />;
 }
 
-function Head(props: { place: Place }) {
-  const counted = useLive(countNotAtOffice); // undefined: nobody knows yet, and nothing is claimed
-  const waiting = counted ?? 0;
+function AppHeader(props: { state: AppState }) {
+  const count = useLive(countUnsynced); // undefined until it is loaded; nothing is shown until then
+  const waiting = count ?? 0;
   const phase = useLive(async () => syncStatus().phase);
-  const oldest = useLive(async () => Math.min(...(await notAtOffice(1)).entries.map((row) => row.written_at)));
-  const inside = props.place.session && !props.place.locked && !signedIn() && !props.place.revoked;
+  const oldest = useLive(async () => Math.min(...(await unsynced(1)).entries.map((row) => row.written_at)));
+  const isSignedIn = props.state.session && !props.state.locked && !hasAccessToken() && !props.state.revoked;
   return (
     <header>
       <div class="bar">
-        <a class="home" href={props.place.bundle ? "#/queue" : "#/prepare"}>
+        <a class="home" href={props.state.bundle ? "#/queue" : "#/prepare"}>
           Wanderamt
         </a>
-        {counted !== undefined && (
+        {count !== undefined && (
           <a
             class={`waiting ${waiting ? "some" : "none"}`}
             href="#/outbox"
@@ -115,67 +118,74 @@ function Head(props: { place: Place }) {
         )}
         <button
           type="button"
-          lang={spoken() === "de" ? "en" : "de"}
-          onClick={() => setLanguage(spoken() === "de" ? "en" : "de")}
+          lang={currentLanguage() === "de" ? "en" : "de"}
+          onClick={() => switchLanguage(currentLanguage() === "de" ? "en" : "de")}
         >
-          {spoken() === "de" ? "English" : "Deutsch"}
+          {currentLanguage() === "de" ? "English" : "Deutsch"}
         </button>
       </div>
-      {inside && (
+      {isSignedIn && (
         <nav aria-label={t("head.nav")}>
           <a href="#/queue">{t("nav.queue")}</a>
           <a href="#/outbox">{t("nav.outbox")}</a>
           <a href="#/verify">{t("nav.verify")}</a>
           <a href="#/prepare">{t("nav.prepare")}</a>
           <a href="#/shift">{t("nav.shift")}</a>
-          <button type="button" onClick={async () => (await lock(), changed())}>
+          <button type="button" onClick={async () => (await lock(), notifyChanged())}>
             {t("nav.lock")}
           </button>
         </nav>
       )}
-      {inside && phase === "expired" && (
-        <Notice mood="doubt">
+      {isSignedIn && phase === "expired" && (
+        <Notice tone="doubt">
           {t("signin.expired", { n: waiting })} <a href="#/signin">{t("signin.do")}</a>
         </Notice>
       )}
-      {inside && props.place.bundle && expired(props.place.bundle) && (
-        <Notice mood="bad">
+      {isSignedIn && props.state.bundle && isExpired(props.state.bundle) && (
+        <Notice tone="bad">
           {t("head.bundle_expired")} <a href="#/prepare">{t("nav.prepare")}</a>
         </Notice>
       )}
-      {clockIsLost() && <Notice mood="bad">{t("head.clock_lost")}</Notice>}
-      {!clockIsLost() && Math.abs(offBy()) > OFF_MS && (
-        <Notice mood="doubt">{t("head.clock_off", { n: Math.round(Math.abs(offBy()) / 3600_000) || "<1" })}</Notice>
+      {isClockLost() && <Notice tone="bad">{t("head.clock_lost")}</Notice>}
+      {!isClockLost() && Math.abs(clockErrorMs()) > CLOCK_TOLERANCE_MS && (
+        <Notice tone="doubt">
+          {t("head.clock_off", { n: Math.round(Math.abs(clockErrorMs()) / 3600_000) || "<1" })}
+        </Notice>
       )}
-      {oldest !== undefined && now() - oldest > OLD_MS && Number.isFinite(oldest) && (
-        <Notice mood="bad">
+      {oldest !== undefined && now() - oldest > OVERDUE_MS && Number.isFinite(oldest) && (
+        <Notice tone="bad">
           {t("head.old")}{" "}
-          <button type="button" onClick={sendNow}>
+          <button type="button" onClick={syncNow}>
             {t("outbox.send")}
           </button>
         </Notice>
       )}
-      <Update />
+      <UpdateNotice />
     </header>
   );
 }
 
-/** A new version waits until the clerk takes it, on the stand's home: never while something is typed. */
-function Update() {
+function switchLanguage(language: Language): Promise<void> {
+  setLanguage(language);
+  return storeLanguage(language);
+}
+
+/** Offers a new version of the app; not in a case, where the clerk may be typing. */
+function UpdateNotice() {
   const [waiting, setWaiting] = useState<ServiceWorker | null>(null);
   useEffect(() => {
     void navigator.serviceWorker?.getRegistration("/field/").then((registration) => {
       if (!registration) return;
-      const look = () => setWaiting(navigator.serviceWorker.controller ? registration.waiting : null);
-      look();
+      const check = () => setWaiting(navigator.serviceWorker.controller ? registration.waiting : null);
+      check();
       registration.addEventListener("updatefound", () => {
-        registration.installing?.addEventListener("statechange", look);
+        registration.installing?.addEventListener("statechange", check);
       });
     });
   }, []);
   if (!waiting || /#\/(new|case)\//.test(location.hash)) return null;
   return (
-    <Notice mood="plain">
+    <Notice tone="plain">
       {t("head.update")}{" "}
       <button type="button" data-testid="update" onClick={() => waiting.postMessage("take over")}>
         {t("head.update_do")}

@@ -1,43 +1,44 @@
-// Begins: the clock, the language, the key if it is still held, then the screen, then the sending.
+// Starts the app: language, clock and key, then the screen, then the sync engine and the service worker.
 import { render } from "preact";
 import { App } from "./app.tsx";
-import { windClock } from "./device/clock.ts";
-import { comeBack, settings, takeUpKey } from "./device/session.ts";
-import { report, watchErrors } from "./device/telemetry.ts";
-import { onBlocked } from "./store/db.ts";
-import { keepSending } from "./sync/engine.ts";
-import { chooseLanguage, t } from "./words/texts.ts";
+import { languageOf, setLanguage, t } from "./i18n/texts.ts";
+import { loadClock } from "./platform/clock.ts";
+import { onBlocked } from "./platform/database.ts";
+import { finishSignIn, loadSettings, restoreOutboxKey } from "./session/session.ts";
+import { storedLanguage } from "./store/preferences.ts";
+import { recordReport, watchErrors } from "./store/reports.ts";
+import { startSyncing } from "./sync/engine.ts";
 
 async function start(): Promise<void> {
-  let trouble = "";
+  let errorKey = "";
   watchErrors();
   onBlocked(() => {
     document.getElementById("app")!.textContent = t("error.blocked");
   });
   try {
-    await chooseLanguage();
-    await windClock();
-    await takeUpKey();
+    setLanguage((await storedLanguage()) ?? languageOf(navigator.language));
+    await loadClock();
+    await restoreOutboxKey();
   } catch {
-    trouble = "error.storage";
+    errorKey = "error.storage";
   }
   try {
-    await comeBack();
+    await finishSignIn();
   } catch {
-    trouble = "error.sign_in";
+    errorKey = "error.sign_in";
   }
-  render(<App trouble={trouble} />, document.getElementById("app")!);
-  void settings().catch(() => undefined);
-  keepSending();
-  await report("start", `app.${__VERSION__}`, Math.round(performance.now()));
-  await worker();
+  render(<App errorKey={errorKey} />, document.getElementById("app")!);
+  void loadSettings().catch(() => undefined);
+  startSyncing();
+  await recordReport("start", `app.${__VERSION__}`, Math.round(performance.now()));
+  await registerWorker();
 }
 
-async function worker(): Promise<void> {
+async function registerWorker(): Promise<void> {
   if (!("serviceWorker" in navigator)) return;
   let replaced = navigator.serviceWorker.controller !== null;
   navigator.serviceWorker.addEventListener("controllerchange", () => {
-    if (replaced) location.reload(); // the clerk took the new version
+    if (replaced) location.reload(); // the clerk has accepted the new version
     replaced = true;
   });
   const registration = await navigator.serviceWorker.register("/field/worker.js", { scope: "/field/", type: "module" });

@@ -1,11 +1,11 @@
-// The service worker: the whole app without a network, and a wake-up when there is one again.
+// The service worker: serves the app without a network, and syncs in the background when the network is back.
 import { createHandlerBoundToURL, precacheAndRoute } from "workbox-precaching";
 import { NavigationRoute, registerRoute } from "workbox-routing";
-import { windClock } from "./device/clock.ts";
-import { takeUpKey } from "./device/session.ts";
-import { attemptAlone } from "./sync/engine.ts";
+import { loadClock } from "./platform/clock.ts";
+import { restoreOutboxKey } from "./session/session.ts";
+import { syncExclusively } from "./sync/engine.ts";
 
-interface Worker {
+interface WorkerScope {
   __WB_MANIFEST: { url: string; revision: string | null }[];
   skipWaiting(): Promise<void>;
   clients: { claim(): Promise<void> };
@@ -15,7 +15,7 @@ interface Worker {
   ): void;
 }
 
-declare const self: Worker;
+declare const self: WorkerScope;
 
 precacheAndRoute(self.__WB_MANIFEST);
 registerRoute(new NavigationRoute(createHandlerBoundToURL("/field/index.html")));
@@ -25,13 +25,13 @@ self.addEventListener("message", (event) => {
   if (event.data === "take over") event.waitUntil(self.skipWaiting());
 });
 
-// one more wake-up beside the timer and the foreground, where the browser has it; the same lock keeps it alone
+// Background Sync, if the browser has it, in addition to the timer; a lock prevents two contacts at once
 self.addEventListener("sync", (event) => {
-  if (event.tag === "outbox") event.waitUntil(send());
+  if (event.tag === "outbox") event.waitUntil(syncInBackground());
 });
 
-async function send(): Promise<void> {
-  await windClock();
-  await takeUpKey();
-  if ((await attemptAlone()) === "waiting") throw new Error("later"); // the browser tries again
+async function syncInBackground(): Promise<void> {
+  await loadClock();
+  await restoreOutboxKey();
+  if ((await syncExclusively()) === "waiting") throw new Error("later"); // the browser tries again
 }

@@ -8,18 +8,18 @@ import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaProducer
 from uuid_utils.compat import uuid7
-from wanderamt.backbone.database import Database
-from wanderamt.backbone.inbox import Inbox
-from wanderamt.backbone.jobs import Jobs, Lane
-from wanderamt.backbone.relay import Relay
-from wanderamt.backbone.work import Work
+from wanderamt.backbone.jobs.runner import JobHandler, JobRunner
+from wanderamt.backbone.messaging.inbox import Inbox
+from wanderamt.backbone.messaging.relay import Relay
+from wanderamt.backbone.persistence.database import Database
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.contracts import StandCancelled
-from wanderamt.kernel.decision import Attempt, Expired, Job, Retry
+from wanderamt.kernel.decision import Attempt, DeadlineExceeded, Job, RetryLater
 
 NOW = "2026-05-04T09:30:00+02:00"
 
 
-class Call(Job):
+class BackboneCall(Job):
     QUEUE: ClassVar[str] = "call"
     KEY: ClassVar[str] = "who"
     DEADLINE_S: ClassVar[int] = 60
@@ -45,44 +45,44 @@ async def database(open_database: Any) -> Database:
 
 
 async def count(database: Database, table: str) -> int:
-    async with database.work() as work:
-        return int(await work.db.fetchval(f"SELECT count(*) FROM {table}"))
+    async with database.unit_of_work() as uow:
+        return int(await uow.db.fetchval(f"SELECT count(*) FROM {table}"))
 
 
 async def test_events_arrive_once_and_in_order_per_aggregate(database: Database, servers: Any, topics: Any) -> None:
-    heard: list[tuple[UUID, str]] = []
+    received: list[tuple[UUID, str]] = []
 
-    async def on_cancelled(event: StandCancelled, _: Work) -> None:
-        heard.append((event.stand_id, event.reason))
+    async def on_cancelled(event: StandCancelled, _: UnitOfWork) -> None:
+        received.append((event.stand_id, event.reason))
 
     await topics.create(servers.kafka.bootstrap_servers, partitions=3)
     stands = [uuid7() for _ in range(20)]
     for version in range(1, 11):
-        async with database.work() as work:
+        async with database.unit_of_work() as uow:
             for stand_id in stands:
-                work.emit(cancelled(stand_id, str(version)), version=version)
+                uow.emit(cancelled(stand_id, str(version)), version=version)
     relay = Relay(database, servers.kafka.bootstrap_servers, topics)
     inbox = Inbox("listener", {StandCancelled: on_cancelled}, database, servers.kafka.bootstrap_servers, topics)
     await relay.start()
     await inbox.start()
-    await until(lambda: _heard(heard, 200))
+    await until(lambda: _has(received, 200))
     await inbox.stop()
     await relay.stop()
     assert await count(database, "outbox") == 0
     for stand_id in stands:
-        assert [reason for who, reason in heard if who == stand_id] == [str(version) for version in range(1, 11)]
+        assert [reason for who, reason in received if who == stand_id] == [str(version) for version in range(1, 11)]
 
 
 @pytest.mark.parametrize("where", ["position", "getmany"])
-async def test_a_client_that_is_broken_for_good_is_made_anew_and_nothing_is_missed(
+async def test_a_client_that_is_broken_for_good_is_replaced_and_no_event_is_missed(
     database: Database, servers: Any, topics: Any, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
-    """As aiokafka is once its coordinator wrote to a connection that was closed under it."""
-    monkeypatch.setattr("wanderamt.backbone.inbox.LOOK_EVERY_S", 0.2)
-    heard: list[str] = []
+    """The state of aiokafka after its coordinator wrote to a connection that had been closed."""
+    monkeypatch.setattr("wanderamt.backbone.messaging.inbox.CHECK_INTERVAL_S", 0.2)
+    received: list[str] = []
 
-    async def on_cancelled(event: StandCancelled, _: Work) -> None:
-        heard.append(event.reason)
+    async def on_cancelled(event: StandCancelled, _: UnitOfWork) -> None:
+        received.append(event.reason)
 
     async def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("unable to perform operation on <TCPTransport closed=True>")
@@ -93,9 +93,9 @@ async def test_a_client_that_is_broken_for_good_is_made_anew_and_nothing_is_miss
     await relay.start()
     await inbox.start()
     stand_id = uuid7()
-    async with database.work() as work:
-        work.emit(cancelled(stand_id, "before"), version=1)
-    await until(lambda: _heard(heard, 1))
+    async with database.unit_of_work() as uow:
+        uow.emit(cancelled(stand_id, "before"), version=1)
+    await until(lambda: _has(received, 1))
     consumer, stop = inbox._subscriber.consumer, inbox._broker.stop
 
     async def stop_and_fail() -> None:
@@ -104,28 +104,28 @@ async def test_a_client_that_is_broken_for_good_is_made_anew_and_nothing_is_miss
 
     monkeypatch.setattr(consumer, where, broken)
     monkeypatch.setattr(inbox._broker, "stop", stop_and_fail)
-    async with database.work() as work:
-        work.emit(cancelled(stand_id, "after"), version=2)
+    async with database.unit_of_work() as uow:
+        uow.emit(cancelled(stand_id, "after"), version=2)
 
     async def renewed() -> bool:
         return inbox._subscriber.consumer not in (None, consumer)
 
     await until(renewed)
-    await until(lambda: _heard(heard, 2))
-    assert heard == ["before", "after"]
+    await until(lambda: _has(received, 2))
+    assert received == ["before", "after"]
     await inbox.stop()
     await relay.stop()
 
 
-async def _heard(heard: list[Any], number: int) -> bool:
-    return len(heard) >= number
+async def _has(received: list[Any], number: int) -> bool:
+    return len(received) >= number
 
 
 async def test_nothing_is_emitted_when_the_transaction_fails(database: Database) -> None:
     async def fail() -> None:
-        async with database.work() as work:
-            work.emit(cancelled(uuid7()), version=1)
-            await work.flush()
+        async with database.unit_of_work() as uow:
+            uow.emit(cancelled(uuid7()), version=1)
+            await uow.flush()
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -133,41 +133,41 @@ async def test_nothing_is_emitted_when_the_transaction_fails(database: Database)
     assert await count(database, "outbox") == 0
 
 
-async def test_a_commit_wakes_this_process_at_once_and_others_by_a_notification_that_is_not_heard_twice(
+async def test_a_commit_signals_this_process_at_once_and_others_by_one_notification(
     database: Database,
 ) -> None:
-    other = Database(database.url, owner=database.owner)
+    other = Database(database.url, service_name=database.service_name)
     await other.start()
     try:
-        async with database.listening("c") as (_, here), other.listening("c") as (_, there):
-            database.wake("c")
-            assert here.is_set()
-            here.clear()
+        async with database.listen("c") as (_, local), other.listen("c") as (_, remote):
+            database.notify("c")
+            assert local.is_set()
+            local.clear()
             async with asyncio.timeout(10):
-                await there.wait()
+                await remote.wait()
             await asyncio.sleep(0.2)
-            assert not here.is_set()
-            other.wake("c")
+            assert not local.is_set()
+            other.notify("c")
             async with asyncio.timeout(10):
-                await here.wait()
+                await local.wait()
     finally:
         await other.stop()
 
 
 async def test_a_service_cannot_emit_to_a_topic_of_another(database: Database) -> None:
-    database.owner = "intake"
-    async with database.work() as work:
+    database.service_name = "intake"
+    async with database.unit_of_work() as uow:
         with pytest.raises(PermissionError):
-            work.emit(cancelled(uuid7()), version=1)
+            uow.emit(cancelled(uuid7()), version=1)
 
 
-async def test_a_poisoned_aggregate_is_parked_with_its_successors_and_all_others_flow(
+async def test_a_poisoned_aggregate_and_its_successors_become_dead_letters_and_all_others_flow(
     database: Database, servers: Any, topics: Any
 ) -> None:
     done: list[UUID] = []
     poisoned, healthy = uuid7(), uuid7()
 
-    async def on_cancelled(event: StandCancelled, _: Work) -> None:
+    async def on_cancelled(event: StandCancelled, _: UnitOfWork) -> None:
         if event.stand_id == poisoned:
             raise ValueError
         done.append(event.stand_id)
@@ -177,24 +177,24 @@ async def test_a_poisoned_aggregate_is_parked_with_its_successors_and_all_others
     await producer.start()
     await producer.send_and_wait(topics.name("stand.v1"), b"\x00garbage", headers=[("ce_id", b"\xff")])
     await producer.stop()
-    async with database.work() as work:
+    async with database.unit_of_work() as uow:
         for version in (1, 2):
-            work.emit(cancelled(poisoned), version=version)
-            work.emit(cancelled(healthy), version=version)
+            uow.emit(cancelled(poisoned), version=version)
+            uow.emit(cancelled(healthy), version=version)
     relay = Relay(database, servers.kafka.bootstrap_servers, topics)
     inbox = Inbox("listener", {StandCancelled: on_cancelled}, database, servers.kafka.bootstrap_servers, topics)
     await relay.start()
     await inbox.start()
 
-    async def settled() -> bool:
-        return await count(database, "parked") == 3 and await count(database, "inbox") == 4
+    async def is_done() -> bool:
+        return await count(database, "dead_letter") == 3 and await count(database, "inbox") == 4
 
-    await until(settled)
+    await until(is_done)
     await inbox.stop()
     await relay.stop()
-    async with database.work() as work:
-        rows = await work.db.fetch("SELECT state, aggregate, value, reason FROM parked ORDER BY id")
-    assert [row["state"] for row in rows] == ["quarantined", "parked", "behind"]
+    async with database.unit_of_work() as uow:
+        rows = await uow.db.fetch("SELECT state, aggregate, value, reason FROM dead_letter ORDER BY id")
+    assert [row["state"] for row in rows] == ["unreadable", "failed", "blocked"]
     assert rows[0]["value"] == b"\x00garbage"
     assert all(row["reason"] for row in rows)
     assert {row["aggregate"] for row in rows[1:]} == {poisoned}
@@ -205,79 +205,79 @@ async def test_jobs_of_one_key_run_one_after_the_other_and_other_keys_do_not_wai
     running: set[str] = set()
     done: list[tuple[str, int]] = []
 
-    async def claim(job: Call, _: Attempt, __: Work) -> Call:
+    async def prepare(job: BackboneCall, _: Attempt, __: UnitOfWork) -> BackboneCall:
         return job
 
-    async def call(job: Call) -> Call:
+    async def execute(job: BackboneCall) -> BackboneCall:
         assert job.who not in running
         running.add(job.who)
         await asyncio.sleep(0.2 if job.who == "slow" else 0.01)
         running.discard(job.who)
         return job
 
-    async def record(job: Call, outcome: Any, _: Work) -> Retry | None:
+    async def complete(job: BackboneCall, outcome: Any, _: UnitOfWork) -> RetryLater | None:
         assert outcome == job
         done.append((job.who, job.number))
         return None
 
-    async with database.work() as work:
-        work.enqueue(*(Call(who=who, number=number) for number in range(5) for who in ("slow", "a", "b")))
-    jobs = Jobs(database, [Lane(Call, claim, call, record, slots=4)])
+    async with database.unit_of_work() as uow:
+        uow.enqueue(*(BackboneCall(who=who, number=number) for number in range(5) for who in ("slow", "a", "b")))
+    jobs = JobRunner(database, [JobHandler(BackboneCall, prepare, execute, complete, concurrency=4)])
     await jobs.start()
-    await until(lambda: _heard(done, 15))
+    await until(lambda: _has(done, 15))
     await jobs.stop()
     for who in ("slow", "a", "b"):
         assert [number for name, number in done if name == who] == list(range(5))
     assert await count(database, "job") == 0
 
 
-async def test_a_job_is_retried_until_its_deadline_and_then_recorded_as_expired(database: Database) -> None:
+async def test_a_job_is_retried_until_its_deadline_and_then_completed_as_expired(database: Database) -> None:
     ends: list[Any] = []
 
-    async def claim(job: Call, _: Attempt, __: Work) -> Call:
+    async def prepare(job: BackboneCall, _: Attempt, __: UnitOfWork) -> BackboneCall:
         return job
 
-    async def call(_: Call) -> Retry:
-        return Retry(0.05, "busy")
+    async def execute(_: BackboneCall) -> RetryLater:
+        return RetryLater(0.05, "busy")
 
-    async def record(_: Call, outcome: Any, __: Work) -> Retry | None:
+    async def complete(_: BackboneCall, outcome: Any, __: UnitOfWork) -> RetryLater | None:
         ends.append(outcome)
         return None
 
-    async with database.work() as work:
-        work.enqueue(Call(who="a", number=1))
-        await work.flush()
-        await work.db.execute("UPDATE job SET deadline = now() + interval '1 second'")
-    jobs = Jobs(database, [Lane(Call, claim, call, record)])
+    async with database.unit_of_work() as uow:
+        uow.enqueue(BackboneCall(who="a", number=1))
+        await uow.flush()
+        await uow.db.execute("UPDATE job SET deadline = now() + interval '1 second'")
+    jobs = JobRunner(database, [JobHandler(BackboneCall, prepare, execute, complete)])
     await jobs.start()
-    await until(lambda: _heard(ends, 1))
+    await until(lambda: _has(ends, 1))
     await jobs.stop()
-    assert ends == [Expired("busy")]
+    assert ends == [DeadlineExceeded("busy")]
 
 
 async def test_an_outcome_without_its_lease_changes_nothing(database: Database) -> None:
     called = asyncio.Event()
 
-    async def claim(job: Call, _: Attempt, __: Work) -> Call:
+    async def prepare(job: BackboneCall, _: Attempt, __: UnitOfWork) -> BackboneCall:
         return job
 
-    async def call(job: Call) -> Call:
+    async def execute(job: BackboneCall) -> BackboneCall:
         called.set()
         await asyncio.sleep(0.5)
         return job
 
-    async def record(job: Call, _: Any, work: Work) -> Retry | None:
-        work.enqueue(Call(who="b", number=job.number))
+    async def complete(job: BackboneCall, _: Any, uow: UnitOfWork) -> RetryLater | None:
+        uow.enqueue(BackboneCall(who="b", number=job.number))
         return None
 
-    async with database.work() as work:
-        work.enqueue(Call(who="a", number=1))
-    jobs = Jobs(database, [Lane(Call, claim, call, record)])
+    async with database.unit_of_work() as uow:
+        uow.enqueue(BackboneCall(who="a", number=1))
+    jobs = JobRunner(database, [JobHandler(BackboneCall, prepare, execute, complete)])
     await jobs.start()
     await called.wait()
-    async with database.work() as work:
-        await work.db.execute("UPDATE job SET lease = $1, leased_until = now() + interval '1 hour'", uuid7())
+    async with database.unit_of_work() as uow:
+        await uow.db.execute("UPDATE job SET lease_token = $1, lease_expires_at = now() + interval '1 hour'", uuid7())
     await asyncio.sleep(1)
     await jobs.stop()
-    async with database.work() as work:
-        assert [row["key"] for row in await work.db.fetch("SELECT key FROM job")] == ["a"]
+    async with database.unit_of_work() as uow:
+        assert [row["key"] for row in await uow.db.fetch("SELECT key FROM job")] == ["a"]

@@ -1,30 +1,30 @@
-"""Who holds the shards, and how they change hands."""
+"""The shards of the relay: which process holds them, and how another one takes over."""
 
 import asyncio
 from typing import Any
 
 import asyncpg
 from uuid_utils.compat import uuid7
-from wanderamt.backbone.database import Database
-from wanderamt.backbone.outbox import SHARDS
-from wanderamt.backbone.relay import DEAD_AFTER_S, LOCK_SPACE, Relay
+from wanderamt.backbone.messaging.relay import HEARTBEAT_TIMEOUT_S, LOCK_SPACE, Relay
+from wanderamt.backbone.persistence.database import Database
+from wanderamt.backbone.persistence.outbox import SHARDS
 from wanderamt.contracts import StandCancelled
 
 NOW = "2026-05-04T09:30:00+02:00"
 
 
-async def tell(database: Database) -> None:
-    async with database.work() as work:
+async def emit_event(database: Database) -> None:
+    async with database.unit_of_work() as uow:
         event = {"stand_id": uuid7(), "reason": "rain", "cancelled_at": NOW}
-        work.emit(StandCancelled.model_validate(event), version=1)
+        uow.emit(StandCancelled.model_validate(event), version=1)
 
 
-async def frozen_holder(database: Database, *, silent_s: float) -> Any:
-    """The database session of a relay whose process is frozen: it holds every shard and beats no more."""
+async def stalled_holder(database: Database, *, silent_s: float) -> Any:
+    """The database session of a stalled relay: it holds each shard and its last heartbeat is `silent_s` seconds old."""
     session = await asyncpg.connect(database.url)
     await session.execute(
         f"""
-        INSERT INTO relay_beat (backend, beaten_at)
+        INSERT INTO relay_heartbeat (backend, heartbeat_at)
         VALUES (pg_backend_pid(), clock_timestamp() - make_interval(secs => {silent_s}))
         """
     )
@@ -32,11 +32,11 @@ async def frozen_holder(database: Database, *, silent_s: float) -> Any:
     return session
 
 
-async def test_a_frozen_holder_loses_its_shards(open_database: Any, servers: Any, topics: Any) -> None:
+async def test_a_stalled_holder_loses_its_shards(open_database: Any, servers: Any, topics: Any) -> None:
     database: Database = await open_database("scheduling")
     await topics.create(servers.kafka.bootstrap_servers, partitions=1)
-    session = await frozen_holder(database, silent_s=DEAD_AFTER_S + 1)
-    await tell(database)
+    session = await stalled_holder(database, silent_s=HEARTBEAT_TIMEOUT_S + 1)
+    await emit_event(database)
     relay = Relay(database, servers.kafka.bootstrap_servers, topics)
     await relay.start()
     async with asyncio.timeout(20):
@@ -46,11 +46,11 @@ async def test_a_frozen_holder_loses_its_shards(open_database: Any, servers: Any
     assert session.is_closed()
 
 
-async def test_a_holder_that_beats_keeps_its_shards(open_database: Any, servers: Any, topics: Any) -> None:
+async def test_a_holder_with_a_heartbeat_keeps_its_shards(open_database: Any, servers: Any, topics: Any) -> None:
     database: Database = await open_database("scheduling")
     await topics.create(servers.kafka.bootstrap_servers, partitions=1)
-    session = await frozen_holder(database, silent_s=0)
-    await tell(database)
+    session = await stalled_holder(database, silent_s=0)
+    await emit_event(database)
     standby = Relay(database, servers.kafka.bootstrap_servers, topics)
     await standby.start()
     await asyncio.sleep(2.5)
@@ -60,29 +60,29 @@ async def test_a_holder_that_beats_keeps_its_shards(open_database: Any, servers:
     await session.close()
 
 
-async def test_a_relay_that_wakes_up_late_sends_nothing_before_it_has_asked_anew(
+async def test_a_relay_that_resumes_late_sends_nothing_before_it_has_claimed_its_shards_again(
     open_database: Any, servers: Any, topics: Any
 ) -> None:
-    """Its own clock tells it that it has not beaten for too long."""
+    """Its own clock shows that its heartbeat is too old."""
     database: Database = await open_database("scheduling")
     await topics.create(servers.kafka.bootstrap_servers, partitions=1)
     published: list[int] = []
 
-    class Woken(Relay):
-        asked = 0
+    class ResumedRelay(Relay):
+        claims = 0
 
         async def _claim_shards(self, connection: Any, held: list[int]) -> list[int]:
-            self.asked += 1
-            if self.asked == 1:
-                self._beaten -= DEAD_AFTER_S + 1
+            self.claims += 1
+            if self.claims == 1:
+                self._heartbeat_at -= HEARTBEAT_TIMEOUT_S + 1
             return await super()._claim_shards(connection, held)
 
         async def _publish(self, rows: list[Any], producer: Any) -> None:
-            published.append(self.asked)
+            published.append(self.claims)
             await super()._publish(rows, producer)
 
-    await tell(database)
-    relay = Woken(database, servers.kafka.bootstrap_servers, topics)
+    await emit_event(database)
+    relay = ResumedRelay(database, servers.kafka.bootstrap_servers, topics)
     await relay.start()
     async with asyncio.timeout(20):
         while not relay.sent:

@@ -1,4 +1,4 @@
-"""A manifest to bend, and a clock that stands."""
+"""A sample manifest, and a fixed time."""
 
 from datetime import UTC, datetime
 
@@ -13,7 +13,7 @@ secrets = ["parking_token"]
 
 [limits]
 rate_per_s = 5
-concurrency = 4
+max_concurrent_calls = 4
 daily_quota = 1000
 
 [breaker]
@@ -23,7 +23,7 @@ failure_share = 0.5
 slow_after_s = 5
 slow_share = 0.8
 open_s = 30
-open_at_most_s = 100
+max_open_s = 100
 
 [[maintenance]]
 days = ["sun"]
@@ -41,7 +41,7 @@ cache = { ttl_s = 60, stale_if_down_s = 3600 }
 
 [operations.order_permit]
 kind = "command"
-effect = "probe"
+idempotency = "by_lookup"
 question = "Order"
 answer = "Permit"
 timeout_s = 10

@@ -1,4 +1,4 @@
-"""One call through a whole bridge, against a register on a real socket that misbehaves on command."""
+"""One call through a whole bridge, against a simulated register on a real socket."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,24 +8,25 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 import uvicorn
-from connector_kit.adapter import Happened, HttpCall, HttpReply, NotHappened, Probed, Stamp
-from connector_kit.bridge import Bridge, BrokenBridge, by_status
-from connector_kit.manifest import Manifest, read_manifest
-from connector_kit.policy import Beat
-from connector_kit.simulator import HttpRegister, Knobs
-from connector_kit.transport import HttpWire
-from connector_kit.verdict import (
+from connector_kit.adapter import CallContext, HttpCall, HttpReply, OrderFound, OrderNotFound, StatusCheckResult
+from connector_kit.bridge import Bridge, InvalidBridgeError
+from connector_kit.call_outcome import (
     AuthFailed,
-    Done,
-    Malformed,
-    NotDone,
+    CallOutcome,
+    NotExecuted,
     NotFound,
+    PossiblyExecuted,
     Rejected,
-    RetryLater,
+    Succeeded,
+    TemporarilyUnavailable,
     Throttled,
-    Unknown,
-    Verdict,
+    UnreadableResponse,
 )
+from connector_kit.manifest.manifest import Manifest, read_manifest
+from connector_kit.resilience.policy import CallKind
+from connector_kit.testing.simulator import FaultConfig, HttpSimulator
+from connector_kit.transports.http import HttpxTransport
+from connector_kit.transports.http_status import outcome_of_status
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -33,54 +34,54 @@ from starlette.routing import Route
 from wanderamt_local.state import free_port
 
 MAX_BYTES = 10_000
-STAMP = Stamp(UUID("0197c1c0-5f3e-7a10-8000-000000000001"), "clerk.one@linz", "parking")
+CONTEXT = CallContext(UUID("0197c1c0-5f3e-7a10-8000-000000000001"), "clerk.one@linz", "parking")
 
 
 class Plate(BaseModel):
     plate: str
 
 
-class Order(BaseModel):
+class PermitRequest(BaseModel):
     plate: str
 
 
-class Permit(BaseModel):
+class GrantedPermit(BaseModel):
     number: int
 
 
-class Parking:
-    """A register of parking permits that was never ours."""
+class PermitAdapter:
+    """An adapter for a fictitious register of parking permits."""
 
-    def encode(self, operation: str, question: BaseModel, stamp: Stamp) -> HttpCall:
-        assert isinstance(question, Plate | Order)
+    def encode(self, operation: str, question: BaseModel, context: CallContext) -> HttpCall:
+        assert isinstance(question, Plate | PermitRequest)
         if operation == "find_permit":
             return HttpCall("GET", f"/permits/{question.plate}")
-        return HttpCall("PUT", f"/orders/{stamp.call_id}", body=question.model_dump_json().encode())
+        return HttpCall("PUT", f"/orders/{context.call_id}", body=question.model_dump_json().encode())
 
-    def classify(self, operation: str, reply: HttpReply) -> Verdict:
-        if verdict := by_status(reply):
-            return verdict
+    def classify(self, operation: str, reply: HttpReply) -> CallOutcome:
+        if outcome := outcome_of_status(reply):
+            return outcome
         if reply.status == 404:
             return NotFound()
         try:
-            return Done(Permit.model_validate_json(reply.body))
+            return Succeeded(GrantedPermit.model_validate_json(reply.body))
         except ValidationError:
-            return Malformed("no_permit")
+            return UnreadableResponse("no_permit")
 
-    def encode_probe(self, operation: str, question: BaseModel, stamp: Stamp) -> HttpCall:
-        return HttpCall("GET", f"/orders/{stamp.call_id}")
+    def encode_status_check(self, operation: str, question: BaseModel, context: CallContext) -> HttpCall:
+        return HttpCall("GET", f"/orders/{context.call_id}")
 
-    def classify_probe(self, operation: str, reply: HttpReply) -> Probed:
-        verdict = self.classify(operation, reply)
-        match verdict:
-            case Done():
-                return Happened(verdict)
+    def classify_status_check(self, operation: str, reply: HttpReply) -> StatusCheckResult:
+        outcome = self.classify(operation, reply)
+        match outcome:
+            case Succeeded():
+                return OrderFound(outcome)
             case NotFound():
-                return NotHappened()
-        return RetryLater("probe")
+                return OrderNotFound()
+        return TemporarilyUnavailable("status_check")
 
 
-class Register(HttpRegister[Knobs]):
+class PermitRegister(HttpSimulator[FaultConfig]):
     def __init__(self) -> None:
         self.orders: dict[str, int] = {}
         super().__init__(
@@ -90,22 +91,22 @@ class Register(HttpRegister[Knobs]):
                 Route("/orders/{id}", self.ordered, methods=["GET"]),
                 Route("/long", self.long),
             ],
-            knobs=Knobs(),
+            faults=FaultConfig(),
         )
 
     async def permit(self, request: Request) -> Response:
-        async def act() -> Response:
+        async def execute() -> Response:
             return JSONResponse({"number": 7}) if request.path_params["plate"] == "L-1" else Response(status_code=404)
 
-        return await self.behave("lookup", act, broken=lambda: Response(status_code=500))
+        return await self.respond("lookup", execute, make_error=lambda: Response(status_code=500))
 
     async def order(self, request: Request) -> Response:
-        async def act() -> Response:
-            self.seen.effects[request.path_params["id"]] += 1
+        async def execute() -> Response:
+            self.call_log.effects[request.path_params["id"]] += 1
             self.orders[request.path_params["id"]] = 8
             return JSONResponse({"number": 8})
 
-        return await self.behave(request.path_params["id"], act, broken=lambda: Response(status_code=500))
+        return await self.respond(request.path_params["id"], execute, make_error=lambda: Response(status_code=500))
 
     async def ordered(self, request: Request) -> Response:
         number = self.orders.get(request.path_params["id"])
@@ -116,8 +117,8 @@ class Register(HttpRegister[Knobs]):
 
 
 @pytest_asyncio.fixture
-async def register() -> AsyncIterator[tuple[Register, str]]:
-    register, port = Register(), free_port()
+async def register() -> AsyncIterator[tuple[PermitRegister, str]]:
+    register, port = PermitRegister(), free_port()
     server = uvicorn.Server(uvicorn.Config(register.app, port=port, log_level="error", lifespan="off"))
     serving = asyncio.create_task(server.serve())
     while not server.started:
@@ -136,113 +137,122 @@ def manifest(manifest_text: str) -> Manifest:
 
 
 @pytest_asyncio.fixture
-async def bridge(manifest: Manifest, register: tuple[Register, str]) -> AsyncIterator[Bridge]:
-    wire = HttpWire(register[1], manifest, max_bytes=MAX_BYTES)
-    yield Bridge(manifest, Parking(), wire, {"Plate": Plate, "Order": Order, "Permit": Permit})
-    await wire.close()
+async def bridge(manifest: Manifest, register: tuple[PermitRegister, str]) -> AsyncIterator[Bridge]:
+    transport = HttpxTransport(register[1], manifest, max_bytes=MAX_BYTES)
+    yield Bridge(
+        manifest, PermitAdapter(), transport, {"Plate": Plate, "Order": PermitRequest, "Permit": GrantedPermit}
+    )
+    await transport.close()
 
 
-async def find(bridge: Bridge, plate: str = "L-1") -> Verdict:
-    return await bridge.call("find_permit", Plate(plate=plate).model_dump_json().encode(), STAMP)
+async def find(bridge: Bridge, plate: str = "L-1") -> CallOutcome:
+    return await bridge.call("find_permit", Plate(plate=plate).model_dump_json().encode(), CONTEXT)
 
 
-async def order(bridge: Bridge, beat: Beat = Beat.CALL) -> Verdict:
-    return await bridge.call("order_permit", b'{"plate": "L-1"}', STAMP, beat=beat)
+async def order(bridge: Bridge, kind: CallKind = CallKind.EXECUTE) -> CallOutcome:
+    return await bridge.call("order_permit", b'{"plate": "L-1"}', CONTEXT, kind=kind)
 
 
-async def test_what_is_asked_is_answered(bridge: Bridge) -> None:
-    assert await find(bridge) == Done(Permit(number=7))
+async def test_a_question_gets_its_answer(bridge: Bridge) -> None:
+    assert await find(bridge) == Succeeded(GrantedPermit(number=7))
     assert await find(bridge, "L-2") == NotFound()
 
 
-async def test_an_order_that_was_done_and_not_answered_is_found_by_the_probe(
-    bridge: Bridge, register: tuple[Register, str]
+async def test_a_status_check_finds_an_executed_order_without_answer(
+    bridge: Bridge, register: tuple[PermitRegister, str]
 ) -> None:
     simulator, _ = register
-    assert await order(bridge, Beat.PROBE) == NotDone()
-    simulator.knobs.apply_then_timeout_share = 1
-    assert await order(bridge) == Unknown("no_answer")
-    assert await order(bridge, Beat.PROBE) == Done(Permit(number=8))
-    assert simulator.seen.effects.total() == 1
+    assert await order(bridge, CallKind.STATUS_CHECK) == NotExecuted()
+    simulator.faults.apply_then_timeout_share = 1
+    assert await order(bridge) == PossiblyExecuted("no_answer")
+    assert await order(bridge, CallKind.STATUS_CHECK) == Succeeded(GrantedPermit(number=8))
+    assert simulator.call_log.effects.total() == 1
 
 
 @pytest.mark.parametrize(
-    ("knobs", "verdict"),
+    ("faults", "outcome"),
     [
-        ({"error_share": 1}, Unknown("http_500")),
-        ({"html_share": 1}, Malformed("no_permit")),
-        ({"cut_share": 1}, Malformed("no_permit")),
-        ({"down": True}, RetryLater("http_503")),
+        ({"error_share": 1}, PossiblyExecuted("http_500")),
+        ({"html_share": 1}, UnreadableResponse("no_permit")),
+        ({"cut_share": 1}, UnreadableResponse("no_permit")),
+        ({"down": True}, TemporarilyUnavailable("http_503")),
         ({"per_s": 0.5}, Throttled(1.0)),
-        ({"latency_s": 5}, Unknown("no_answer")),
+        ({"latency_s": 5}, PossiblyExecuted("no_answer")),
     ],
 )
-async def test_whatever_the_register_does_ends_in_a_verdict(
-    bridge: Bridge, register: tuple[Register, str], knobs: dict[str, Any], verdict: Verdict
+async def test_any_behaviour_of_the_register_ends_in_an_outcome(
+    bridge: Bridge, register: tuple[PermitRegister, str], faults: dict[str, Any], outcome: CallOutcome
 ) -> None:
     simulator, _ = register
-    simulator.knobs = simulator.knobs.model_copy(update=knobs)
-    assert await find(bridge) == verdict
+    simulator.faults = simulator.faults.model_copy(update=faults)
+    assert await find(bridge) == outcome
 
 
-async def test_nobody_listens_and_nothing_happened(manifest: Manifest) -> None:
-    wire = HttpWire(f"http://127.0.0.1:{free_port()}", manifest)
-    bridge = Bridge(manifest, Parking(), wire, {"Plate": Plate, "Order": Order, "Permit": Permit})
-    assert await find(bridge) == RetryLater("unreachable")
-    await wire.close()
+async def test_an_unreachable_register_executed_nothing(manifest: Manifest) -> None:
+    transport = HttpxTransport(f"http://127.0.0.1:{free_port()}", manifest)
+    bridge = Bridge(
+        manifest, PermitAdapter(), transport, {"Plate": Plate, "Order": PermitRequest, "Permit": GrantedPermit}
+    )
+    assert await find(bridge) == TemporarilyUnavailable("unreachable")
+    await transport.close()
 
 
-async def test_an_answer_without_an_end_is_not_read_to_its_end(bridge: Bridge) -> None:
-    class Long(Parking):
-        def encode(self, operation: str, question: BaseModel, stamp: Stamp) -> HttpCall:
+async def test_an_endless_answer_is_cut_off(bridge: Bridge) -> None:
+    class Long(PermitAdapter):
+        def encode(self, operation: str, question: BaseModel, context: CallContext) -> HttpCall:
             return HttpCall("GET", "/long")
 
-    long = Bridge(bridge.manifest, Long(), bridge.wire, bridge.models)
-    assert await find(long) == Malformed("too_long")
+    long = Bridge(bridge.manifest, Long(), bridge.transport, bridge.models)
+    assert await find(long) == UnreadableResponse("too_long")
 
 
-async def test_an_adapter_that_fails_fails_alone_and_without_a_word_of_what_it_read(
+async def test_a_failing_adapter_is_reported_without_personal_data(
     bridge: Bridge, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    class Careless(Parking):
-        def classify(self, operation: str, reply: HttpReply) -> Verdict:
+    class Careless(PermitAdapter):
+        def classify(self, operation: str, reply: HttpReply) -> CallOutcome:
             raise ValueError("Zoë Hadžić")
 
-    careless = Bridge(bridge.manifest, Careless(), bridge.wire, bridge.models)
-    assert await find(careless) == Malformed("classify_valueerror")
-    said = capsys.readouterr()
-    assert "Zoë" not in said.out + said.err
+    careless = Bridge(bridge.manifest, Careless(), bridge.transport, bridge.models)
+    assert await find(careless) == UnreadableResponse("classify_valueerror")
+    output = capsys.readouterr()
+    assert "Zoë" not in output.out + output.err
 
 
-async def test_a_question_of_another_shape_is_never_asked(bridge: Bridge, register: tuple[Register, str]) -> None:
-    assert await bridge.call("find_permit", b'{"colour": 3}', STAMP) == Rejected("question_invalid")
-    assert await bridge.call("fly", b"{}", STAMP) == Rejected("no_such_operation")
-    assert not register[0].seen.calls
+async def test_an_invalid_question_is_never_sent(bridge: Bridge, register: tuple[PermitRegister, str]) -> None:
+    assert await bridge.call("find_permit", b'{"colour": 3}', CONTEXT) == Rejected("question_invalid")
+    assert await bridge.call("fly", b"{}", CONTEXT) == Rejected("no_such_operation")
+    assert not register[0].call_log.calls
 
 
-def test_parts_that_do_not_fit_are_told_at_the_start(manifest: Manifest) -> None:
-    class NoProbe:
-        def encode(self, operation: str, question: BaseModel, stamp: Stamp) -> HttpCall:
+def test_inconsistent_parts_are_reported_at_start(manifest: Manifest) -> None:
+    class AdapterWithoutStatusCheck:
+        def encode(self, operation: str, question: BaseModel, context: CallContext) -> HttpCall:
             raise NotImplementedError
 
-        def classify(self, operation: str, reply: HttpReply) -> Verdict:
+        def classify(self, operation: str, reply: HttpReply) -> CallOutcome:
             raise NotImplementedError
 
-    wire: Any = None
-    with pytest.raises(BrokenBridge, match="looked up by a probe"):
-        Bridge(manifest, NoProbe(), wire, {"Plate": Plate, "Order": Order, "Permit": Permit})
-    with pytest.raises(BrokenBridge, match=r"the model Permit, which models\.py lacks"):
-        Bridge(manifest, Parking(), wire, {"Plate": Plate, "Order": Order})
+    transport: Any = None
+    with pytest.raises(InvalidBridgeError, match="has no encode_status_check"):
+        Bridge(
+            manifest,
+            AdapterWithoutStatusCheck(),
+            transport,
+            {"Plate": Plate, "Order": PermitRequest, "Permit": GrantedPermit},
+        )
+    with pytest.raises(InvalidBridgeError, match=r"the model Permit, which models\.py lacks"):
+        Bridge(manifest, PermitAdapter(), transport, {"Plate": Plate, "Order": PermitRequest})
 
 
 @pytest.mark.parametrize(
-    ("status", "verdict"),
-    [(401, AuthFailed("http_401")), (302, Malformed("http_302")), (400, Rejected("http_400")), (200, None)],
+    ("status", "outcome"),
+    [(401, AuthFailed("http_401")), (302, UnreadableResponse("http_302")), (400, Rejected("http_400")), (200, None)],
 )
-def test_a_status_says_what_it_can(status: int, verdict: Verdict | None) -> None:
-    assert by_status(HttpReply(status, {}, b"")) == verdict
+def test_a_status_alone_gives_an_outcome(status: int, outcome: CallOutcome | None) -> None:
+    assert outcome_of_status(HttpReply(status, {}, b"")) == outcome
 
 
-def test_every_status_there_is_has_a_meaning() -> None:
+def test_every_status_is_handled() -> None:
     for status in range(100, 600):
-        by_status(HttpReply(status, {"retry-after": "soon"}, b""))
+        outcome_of_status(HttpReply(status, {"retry-after": "soon"}, b""))

@@ -1,28 +1,28 @@
-"""The twenty checks: each rejects the bridge that was broken for it, and lets the good ones pass."""
+"""The twenty checks: each rejects its mutant and accepts the reference bridges."""
 
 import pytest
-from connector_kit.conformance.candidate import Candidate, CheckFailed, DoesNotApply
-from connector_kit.conformance.checks import CHECKS, Check
-from connector_kit.conformance.mutants import MUTANTS, Mutant, archive, library
+from connector_kit.conformance.checks import CHECKS, ConformanceCheck
+from connector_kit.conformance.mutants import MUTANTS, BridgeMutant, archive, library
+from connector_kit.conformance.subject import BridgeUnderTest, CheckFailedError, NotApplicableError
 
 
 def test_each_check_has_its_mutant() -> None:
-    assert [one.number for one in MUTANTS] == [one.number for one in CHECKS] == list(range(1, 21))
+    assert [mutant.number for mutant in MUTANTS] == [check.number for check in CHECKS] == list(range(1, 21))
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda one: f"{one.number}-{one.what}")
-def test_a_check_rejects_its_mutant(mutant: Mutant) -> None:
-    with pytest.raises(CheckFailed):
-        CHECKS[mutant.number - 1].run(mutant.bend())
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: f"{mutant.number}-{mutant.description}")
+def test_a_check_rejects_its_mutant(mutant: BridgeMutant) -> None:
+    with pytest.raises(CheckFailedError):
+        CHECKS[mutant.number - 1].run(mutant.make())
 
 
-@pytest.mark.parametrize("candidate", [library(), archive()], ids=lambda one: one.manifest.id)
-@pytest.mark.parametrize("check", CHECKS, ids=lambda one: f"{one.number}-{one.title}")
-def test_good_bridges_pass(check: Check, candidate: Candidate) -> None:
+@pytest.mark.parametrize("subject", [library(), archive()], ids=lambda subject: subject.manifest.id)
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: f"{check.number}-{check.title}")
+def test_good_bridges_pass(check: ConformanceCheck, subject: BridgeUnderTest) -> None:
     applies = True
     try:
-        check.run(candidate)
-    except DoesNotApply as why:
-        applies, reason = False, str(why)
+        check.run(subject)
+    except NotApplicableError as not_applicable:
+        applies, reason = False, str(not_applicable)
     assert applies or reason
-    assert applies or candidate.folder.batch or check.number == 16
+    assert applies or subject.folder.uses_files or check.number == 16

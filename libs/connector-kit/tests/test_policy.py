@@ -1,93 +1,114 @@
-"""What follows from an outcome: nothing that may have happened is repeated unless that is harmless."""
+"""What follows from an outcome: a possibly executed order is repeated only if that is harmless."""
 
 import pytest
-from connector_kit.manifest import Effect, Kind, Operation
-from connector_kit.policy import SCHEDULE_S, Beat, Ended, ForHuman, after, later, next_beat
-from connector_kit.verdict import (
+from connector_kit.call_outcome import (
     NO_CODE,
     Ambiguous,
     AuthFailed,
-    Malformed,
-    NotDone,
+    CallOutcome,
+    NotExecuted,
     NotFound,
+    PossiblyExecuted,
     Rejected,
-    RetryLater,
+    TemporarilyUnavailable,
     Throttled,
-    Unknown,
-    Verdict,
-    code_of,
+    UnreadableResponse,
+    to_code,
+)
+from connector_kit.manifest.operation import Idempotency, Operation, OperationKind
+from connector_kit.resilience.policy import (
+    RETRY_SCHEDULE_S,
+    CallKind,
+    FinalOutcome,
+    OperatorNeeded,
+    decide_after,
+    next_call,
+    retry_delay_s,
 )
 from hypothesis import given
 from hypothesis import strategies as st
-from wanderamt.kernel.decision import Attempt, Retry
-from wanderamt.kernel.decision import Unknown as MayHaveHappened
+from wanderamt.kernel.decision import Attempt, OutcomeUnknown, RetryLater
 
-FIRST, AGAIN = Attempt(1, interrupted=False), Attempt(2, interrupted=True)
+FIRST, AGAIN = Attempt(1, previous_outcome_unknown=False), Attempt(2, previous_outcome_unknown=True)
 
 
-def order(effect: Effect) -> Operation:
+def order(idempotency: Idempotency) -> Operation:
     return Operation(
-        kind=Kind.COMMAND, effect=effect, question="Order", timeout_s=10, deadline_s=3600, purposes=("parking",)
+        kind=OperationKind.COMMAND,
+        idempotency=idempotency,
+        question="Order",
+        timeout_s=10,
+        deadline_s=3600,
+        purposes=("parking",),
     )
 
 
 @pytest.mark.parametrize(
-    ("effect", "step"),
+    ("idempotency", "step"),
     [
-        (Effect.NATURAL, Beat.CALL),
-        (Effect.KEY, Beat.CALL),
-        (Effect.PROBE, Beat.PROBE),
-        (Effect.UNSAFE, ForHuman("interrupted")),
+        (Idempotency.NATURAL, CallKind.EXECUTE),
+        (Idempotency.BY_KEY, CallKind.EXECUTE),
+        (Idempotency.BY_LOOKUP, CallKind.STATUS_CHECK),
+        (Idempotency.NONE, OperatorNeeded("interrupted")),
     ],
 )
-def test_after_a_crash_it_depends_on_the_effect_what_is_done(effect: Effect, step: Beat | ForHuman) -> None:
-    assert next_beat(order(effect), FIRST) is Beat.CALL
-    assert next_beat(order(effect), AGAIN) == step
+def test_after_a_crash_the_idempotency_decides(idempotency: Idempotency, step: CallKind | OperatorNeeded) -> None:
+    assert next_call(order(idempotency), FIRST) is CallKind.EXECUTE
+    assert next_call(order(idempotency), AGAIN) == step
 
 
-@pytest.mark.parametrize("verdict", [Unknown("timeout"), Malformed("html")])
-def test_what_may_have_happened_is_looked_up_or_goes_to_a_human(verdict: Verdict) -> None:
-    assert isinstance(after(order(Effect.KEY), verdict, FIRST), Retry)
-    assert isinstance(after(order(Effect.PROBE), verdict, FIRST), MayHaveHappened)
-    assert after(order(Effect.UNSAFE), verdict, FIRST) == ForHuman(verdict.code)  # type: ignore[union-attr]
+@pytest.mark.parametrize("outcome", [PossiblyExecuted("timeout"), UnreadableResponse("html")])
+def test_possible_execution_is_repeated_checked_or_needs_an_operator(outcome: CallOutcome) -> None:
+    assert isinstance(decide_after(order(Idempotency.BY_KEY), outcome, FIRST), RetryLater)
+    assert isinstance(decide_after(order(Idempotency.BY_LOOKUP), outcome, FIRST), OutcomeUnknown)
+    assert decide_after(order(Idempotency.NONE), outcome, FIRST) == OperatorNeeded(outcome.code)  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("verdict", [NotFound(), Rejected("f430"), Ambiguous(5)])
-def test_an_answer_is_one(verdict: Verdict) -> None:
-    assert after(order(Effect.UNSAFE), verdict, FIRST) == Ended(verdict)  # type: ignore[arg-type]
+@pytest.mark.parametrize("outcome", [NotFound(), Rejected("f430"), Ambiguous(5)])
+def test_an_answer_is_final(outcome: CallOutcome) -> None:
+    assert decide_after(order(Idempotency.NONE), outcome, FIRST) == FinalOutcome(outcome)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("verdict", [RetryLater("f501"), Throttled(), AuthFailed("f490")])
-def test_what_surely_did_not_happen_is_tried_again_whatever_the_effect(verdict: Verdict) -> None:
-    for effect in Effect:
-        assert isinstance(after(order(effect), verdict, FIRST), Retry)
+@pytest.mark.parametrize("outcome", [TemporarilyUnavailable("f501"), Throttled(), AuthFailed("f490")])
+def test_certain_non_execution_is_retried_for_any_idempotency(outcome: CallOutcome) -> None:
+    for idempotency in Idempotency:
+        assert isinstance(decide_after(order(idempotency), outcome, FIRST), RetryLater)
 
 
-@pytest.mark.parametrize("verdict", [RetryLater("http_503"), Throttled(), AuthFailed("f490"), Unknown("no_answer")])
-def test_a_probe_without_an_answer_leaves_it_open_whether_the_order_happened(verdict: Verdict) -> None:
-    step = after(order(Effect.PROBE), verdict, AGAIN, beat=Beat.PROBE)
-    assert isinstance(step, MayHaveHappened)
-    assert after(order(Effect.PROBE), NotDone(), AGAIN, beat=Beat.PROBE) == Retry(0.0, "not_done")
+@pytest.mark.parametrize(
+    "outcome", [TemporarilyUnavailable("http_503"), Throttled(), AuthFailed("f490"), PossiblyExecuted("no_answer")]
+)
+def test_a_failed_status_check_leaves_the_outcome_unknown(outcome: CallOutcome) -> None:
+    step = decide_after(order(Idempotency.BY_LOOKUP), outcome, AGAIN, kind=CallKind.STATUS_CHECK)
+    assert isinstance(step, OutcomeUnknown)
+    assert decide_after(order(Idempotency.BY_LOOKUP), NotExecuted(), AGAIN, kind=CallKind.STATUS_CHECK) == RetryLater(
+        0.0, "not_done"
+    )
 
 
-def test_a_register_that_says_when_is_believed() -> None:
-    assert after(order(Effect.UNSAFE), Throttled(7), FIRST) == Retry(7, "throttled")
-    assert after(order(Effect.UNSAFE), RetryLater("f501", 0), FIRST) == Retry(0, "f501")
+def test_the_register_s_retry_time_is_used() -> None:
+    assert decide_after(order(Idempotency.NONE), Throttled(7), FIRST) == RetryLater(7, "throttled")
+    assert decide_after(order(Idempotency.NONE), TemporarilyUnavailable("f501", 0), FIRST) == RetryLater(0, "f501")
 
 
-def test_tries_become_rarer_and_never_end() -> None:
-    assert [later(Attempt(n, interrupted=False)) for n in (1, 2, 5, 100)] == [30, 120, 3600, SCHEDULE_S[-1]]
+def test_retry_delays_grow_and_never_end() -> None:
+    assert [retry_delay_s(Attempt(n, previous_outcome_unknown=False)) for n in (1, 2, 5, 100)] == [
+        30,
+        120,
+        3600,
+        RETRY_SCHEDULE_S[-1],
+    ]
 
 
 @given(st.text())
 def test_a_code_is_a_word_and_never_a_sentence(text: str) -> None:
-    code = code_of(text)
+    code = to_code(text)
     assert 0 < len(code) <= 40
     assert code.isascii()
-    assert not any(sign.isspace() for sign in code)
+    assert not any(char.isspace() for char in code)
 
 
-def test_codes_are_those_of_the_register() -> None:
-    assert code_of("soap:Server.F501") == "server.f501"
-    assert code_of("No person called Zoë Hadžić, born 1990-04-01") == NO_CODE
-    assert code_of(None) == NO_CODE
+def test_codes_come_from_the_register() -> None:
+    assert to_code("soap:Server.F501") == "server.f501"
+    assert to_code("No person called Zoë Hadžić, born 1990-04-01") == NO_CODE
+    assert to_code(None) == NO_CODE

@@ -1,4 +1,4 @@
-"""A new bridge from what describes its register: made, filled in where it says so, checked, upgraded."""
+"""A new bridge from a description of its register: created, completed, checked, upgraded."""
 
 import hashlib
 import json
@@ -56,7 +56,7 @@ def new(folder: Path, name: str, *described: str) -> Path:
     done = runner.invoke(commands, ["new", name, "--into", str(folder), *described])
     assert done.exit_code == 0, done.output
     manifest = folder / name / "bridge.toml"
-    manifest.write_text(manifest.read_text().replace("say-the-law-here", "FundG-4"))
+    manifest.write_text(manifest.read_text().replace("state-the-legal-ground", "FundG-4"))
     return folder / name
 
 
@@ -73,40 +73,40 @@ def described(tmp_path: Path, kind: str) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("kind", ["openapi", "wsdl", "sftp"])
-def test_a_new_bridge_passes_once_its_law_is_said(tmp_path: Path, kind: str) -> None:
+def test_a_new_bridge_passes_once_its_legal_ground_is_stated(tmp_path: Path, kind: str) -> None:
     folder = new(tmp_path, f"by_{kind}", *described(tmp_path, kind))
     done = verified(folder)
     assert done.returncode == 0, done.stdout
     assert "20 passed" in done.stdout
 
 
-def test_until_somebody_says_the_law_it_does_not_pass(tmp_path: Path) -> None:
-    folder = new(tmp_path, "lawless", *described(tmp_path, "openapi"))
+def test_without_a_legal_ground_it_does_not_pass(tmp_path: Path) -> None:
+    folder = new(tmp_path, "no_legal_ground", *described(tmp_path, "openapi"))
     manifest = folder / "bridge.toml"
-    manifest.write_text(manifest.read_text().replace("FundG-4", "say-the-law-here"))
+    manifest.write_text(manifest.read_text().replace("FundG-4", "state-the-legal-ground"))
     done = verified(folder)
     assert done.returncode == 1
-    assert "say in bridge.toml by which law" in done.stdout
+    assert "in bridge.toml by the legal ground" in done.stdout
 
 
-def test_orders_of_a_new_bridge_are_unsafe_until_its_owner_says_otherwise(tmp_path: Path) -> None:
-    manifest = read_folder(new(tmp_path, "found", *described(tmp_path, "openapi"))).manifest
-    assert {name: (one.kind, one.effect) for name, one in manifest.operations.items()} == {
+def test_orders_of_a_new_bridge_are_not_idempotent_by_default(tmp_path: Path) -> None:
+    manifest = read_folder(new(tmp_path, "lost_property", *described(tmp_path, "openapi"))).manifest
+    assert {name: (operation.kind, operation.idempotency) for name, operation in manifest.operations.items()} == {
         "find_item": ("lookup", "natural"),
-        "hand_in": ("command", "unsafe"),
+        "hand_in": ("command", "none"),
     }
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "no OpenAPI 3 file"),
+        ("", "is not an OpenAPI 3 file"),
         ("swagger: '2.0'\npaths: {}", "not OpenAPI 3"),
-        ("openapi: 3.0.0\ninfo: {}\npaths: {}", "no operation findItem"),
-        ("{not yaml", "no OpenAPI 3 file"),
+        ("openapi: 3.0.0\ninfo: {}\npaths: {}", "unknown operation findItem"),
+        ("{not yaml", "is not an OpenAPI 3 file"),
     ],
 )
-def test_what_describes_nothing_is_told_in_a_sentence(tmp_path: Path, text: str, says: str) -> None:
+def test_an_invalid_description_is_reported_in_a_sentence(tmp_path: Path, text: str, says: str) -> None:
     file = tmp_path / "openapi.yaml"
     file.write_text(text)
     done = runner.invoke(
@@ -117,31 +117,31 @@ def test_what_describes_nothing_is_told_in_a_sentence(tmp_path: Path, text: str,
     assert not (tmp_path / "x").exists()
 
 
-def test_a_folder_that_is_there_is_not_written_over(tmp_path: Path) -> None:
+def test_an_existing_folder_is_not_overwritten(tmp_path: Path) -> None:
     new(tmp_path, "twice", *described(tmp_path, "openapi"))
     done = runner.invoke(commands, ["new", "twice", "--into", str(tmp_path), *described(tmp_path, "openapi")])
     assert done.exit_code == 2
-    assert "is there already" in done.output
+    assert "exists already" in done.output
 
 
-def test_an_upgrade_touches_nothing_that_somebody_changed(tmp_path: Path) -> None:
+def test_an_upgrade_keeps_changed_files(tmp_path: Path) -> None:
     folder = new(tmp_path, "older", *described(tmp_path, "openapi"))  # bridge.toml is changed by `new` here
     adapter = folder / "adapter.py"
     made = adapter.read_text()
     adapter.write_text("# of an older kit\n" + made)
-    known = json.loads((folder / ".made.json").read_text())
+    known = json.loads((folder / ".generated.json").read_text())
     known["adapter.py"] = hashlib.sha256(adapter.read_bytes()).hexdigest()
-    (folder / ".made.json").write_text(json.dumps(known))
+    (folder / ".generated.json").write_text(json.dumps(known))
     done = runner.invoke(commands, ["upgrade", str(folder)])
-    assert "adapter.py: made anew" in done.output
-    assert "bridge.toml: yours, left alone" in done.output
+    assert "adapter.py: updated" in done.output
+    assert "bridge.toml: you changed it" in done.output
     assert adapter.read_text() == made
     assert "FundG-4" in (folder / "bridge.toml").read_text()
-    assert "say-the-law-here" in (folder / "bridge.toml.new").read_text()
+    assert "state-the-legal-ground" in (folder / "bridge.toml.new").read_text()
 
 
-def test_the_docs_of_a_bridge_say_what_it_does_and_bears(tmp_path: Path) -> None:
-    folder = new(tmp_path, "told", *described(tmp_path, "openapi"))
-    said = runner.invoke(commands, ["docs", str(folder)]).output
-    for part in ("# told", "at most 5 calls a second", "never repeated", "find_item (lookup)", "FundG-4"):
-        assert part in said
+def test_the_docs_describe_operations_and_limits(tmp_path: Path) -> None:
+    folder = new(tmp_path, "documented", *described(tmp_path, "openapi"))
+    output = runner.invoke(commands, ["docs", str(folder)]).output
+    for part in ("# documented", "at most 5 calls per second", "never repeated", "find_item (lookup)", "FundG-4"):
+        assert part in output

@@ -1,17 +1,19 @@
-"""Registers to test against: what their knobs do."""
+"""Simulated registers and their faults."""
 
-from connector_kit.simulator import HttpRegister, Knobs, Seen, call_id_in
-
-
-def register(**knobs: object) -> HttpRegister[Knobs]:
-    return HttpRegister([], knobs=Knobs.model_validate(knobs))
+import httpx
+from connector_kit.conformance.mutants import library
+from connector_kit.testing.simulator import CallLog, FaultConfig, HttpSimulator, ScenarioSimulator, call_id_in
 
 
-def test_a_latency_curve_holds_its_shares() -> None:
+def register(**faults: object) -> HttpSimulator[FaultConfig]:
+    return HttpSimulator([], faults=FaultConfig.model_validate(faults))
+
+
+def test_a_latency_curve_keeps_its_shares() -> None:
     slow = register(latency_curve=[(0.5, 0.2), (0.9, 1.0), (1.0, 10.0)])
     drawn = [slow.latency_s() for _ in range(4000)]
     for share, seconds in ((0.5, 0.2), (0.9, 1.0), (1.0, 10.0)):
-        assert abs(sum(one <= seconds for one in drawn) / 4000 - share) < 0.02
+        assert abs(sum(latency <= seconds for latency in drawn) / 4000 - share) < 0.02
 
 
 def test_without_a_curve_it_is_latency_and_jitter() -> None:
@@ -21,13 +23,22 @@ def test_without_a_curve_it_is_latency_and_jitter() -> None:
     assert 1.4 < max(drawn) <= 1.5
 
 
-def test_the_most_calls_of_any_second_are_found_however_it_is_laid() -> None:
-    assert Seen(at=[0.0, 0.9, 0.95, 1.1, 1.5, 1.89, 3.0]).most_in_a_second() == 5
+def test_max_per_second_uses_a_sliding_window() -> None:
+    assert CallLog(at=[0.0, 0.9, 0.95, 1.1, 1.5, 1.89, 3.0]).max_per_second() == 5
 
 
-def test_a_callers_id_is_found_wherever_it_stands() -> None:
+def test_a_caller_s_id_is_found_anywhere() -> None:
     id_ = "01900000-0000-7000-8000-00000000abcd"
     assert call_id_in([b"x", id_.upper().encode()], b"", b"") == id_
     assert call_id_in([b"x"], f"id={id_}".encode(), b"") == id_
     assert call_id_in([], b"", f"<Id>{id_}</Id>".encode()) == id_
     assert call_id_in([], b"a=b", b"") == ""
+
+
+async def test_the_faults_of_a_simulator_made_from_scenarios_can_be_changed() -> None:
+    simulator = ScenarioSimulator(library().folder)
+    transport = httpx.ASGITransport(simulator.app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://register.invalid") as client:
+        assert (await client.post("/_simulator", json={"latency_s": 2})).json()["latency_s"] == 2
+        assert (await client.get("/_simulator")).json()["faults"]["latency_s"] == 2
+        assert (await client.post("/_simulator", json={"colour": 3})).status_code == 422

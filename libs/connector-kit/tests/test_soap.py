@@ -1,4 +1,4 @@
-"""SOAP: good envelopes out, and whatever comes in ends in a fault, a part by name, or 'unreadable'."""
+"""SOAP: valid envelopes out; any input ends in a fault, named parts, or InvalidEnvelope."""
 
 import asyncio
 from datetime import date, time
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from connector_kit.adapter import HttpReply
-from connector_kit.soap import NotVendored, Port, SoapFault, Unreadable
+from connector_kit.transports.soap import InvalidEnvelope, NotVendoredError, SoapFault, SoapPort
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,12 +23,12 @@ ANSWER = '<t:Answer xmlns:t="urn:tides"><t:High>06:30:00</t:High><t:Note>{}</t:N
 
 
 @pytest.fixture(scope="module")
-def port() -> Port:
-    return Port(WSDL)
+def port() -> SoapPort:
+    return SoapPort(WSDL)
 
 
-async def test_a_question_is_an_envelope_with_its_action_and_an_answer_has_its_parts() -> None:
-    port = await asyncio.to_thread(Port, WSDL)
+async def test_questions_and_answers_use_the_wsdl() -> None:
+    port = await asyncio.to_thread(SoapPort, WSDL)
     call = port.encode("Ask", {"Harbour": "Ærø & <Søby>", "Day": date(2026, 5, 4)})
     assert call.headers["SOAPAction"] == '"urn:tides:Ask"'
     assert "Ærø &amp; &lt;Søby&gt;".encode() in call.body
@@ -36,14 +36,14 @@ async def test_a_question_is_an_envelope_with_its_action_and_an_answer_has_its_p
     assert (answer.High, answer.Note) == (time(6, 30), "Flut")
 
 
-def test_fields_that_the_schema_does_not_take_are_refused_before_the_call(port: Port) -> None:
+def test_fields_outside_the_schema_are_rejected_before_the_call(port: SoapPort) -> None:
     for fields in ({"Harbour": "x"}, {"Harbour": "x", "Day": date(2026, 5, 4), "Colour": 1}):
         with pytest.raises(ValueError, match="Ask: "):
             port.encode("Ask", fields)
 
 
 @pytest.mark.parametrize("status", [200, 500])
-def test_a_fault_is_one_whatever_the_status_says_and_its_text_stays_inside(port: Port, status: int) -> None:
+def test_a_fault_is_recognised_with_any_status_and_without_its_text(port: SoapPort, status: int) -> None:
     fault = "<s:Fault><faultcode>soap:F230</faultcode><faultstring>no Zoë Hadžić</faultstring><detail><x:Nobody xmlns:x='urn:x'>Zoë</x:Nobody></detail></s:Fault>"
     assert port.decode("Ask", HttpReply(status, XML, envelope(fault))) == SoapFault("f230", ("detail", "nobody"))
 
@@ -64,16 +64,16 @@ def test_a_fault_is_one_whatever_the_status_says_and_its_text_stays_inside(port:
         (envelope("<x>" * 5000), XML),
     ],
 )
-def test_what_is_no_answer_is_unreadable(port: Port, content: bytes, headers: dict[str, str]) -> None:
+def test_other_content_is_an_invalid_envelope(port: SoapPort, content: bytes, headers: dict[str, str]) -> None:
     read = port.decode("Ask", HttpReply(200, headers, content))
-    assert isinstance(read, Unreadable), read
+    assert isinstance(read, InvalidEnvelope), read
     assert len(read.code) <= 40
 
 
 @given(st.binary(max_size=400))
-def test_no_bytes_bring_the_reader_down(content: bytes) -> None:
+def test_no_bytes_raise(content: bytes) -> None:
     read = _PORT.decode("Ask", HttpReply(200, XML, content))
-    assert isinstance(read, Unreadable | SoapFault)
+    assert isinstance(read, InvalidEnvelope | SoapFault)
 
 
 def test_nothing_is_downloaded(tmp_path: Path) -> None:
@@ -83,8 +83,8 @@ def test_nothing_is_downloaded(tmp_path: Path) -> None:
             "<wsdl:types>", '<wsdl:import namespace="urn:far" location="http://far.invalid/x.wsdl"/><wsdl:types>'
         )
     )
-    with pytest.raises(NotVendored, match=r"far\.invalid"):
-        Port(wsdl)
+    with pytest.raises(NotVendoredError, match=r"far\.invalid"):
+        SoapPort(wsdl)
 
 
-_PORT = Port(WSDL)
+_PORT = SoapPort(WSDL)

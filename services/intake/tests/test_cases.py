@@ -1,172 +1,188 @@
-"""Cases behind the stand: answers of the register, orders of the office, the clock; and their history."""
+"""Changes that no device sends: answers of registers, decisions of the back office, deadlines; and the history."""
 
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from intake.domain.process.case import fold
-from intake.handlers.cases import raise_late_cases
+from intake.domain.case.state import rebuild
+from intake.handlers.cases import escalate_overdue_cases
 from intake.store import cases, history
-from wanderamt.security.bpk import derive_bpk
 from wanderamt.security.roles import Role
 
 PAPER_ID = "0197c1c0-0000-7000-8000-000000000001"
 
 
-async def whole(desk: Any, **body: Any) -> str:
-    entry = desk.entry()
+async def open_complete_case(intake_client: Any, **body: Any) -> str:
+    entry = intake_client.entry()
     entry["body"] |= body
-    assert [one["status"] for one in (await desk.sync(entry)).json()["results"]] == ["accepted"]
+    assert [result["status"] for result in (await intake_client.sync(entry)).json()["results"]] == ["accepted"]
     case_id: str = entry["case_id"]
     return case_id
 
 
-def paper(desk: Any) -> dict[str, str]:
-    return {"document_id": PAPER_ID, "number": desk.numbers.take("UK")}
+def provisional_body(intake_client: Any) -> dict[str, str]:
+    return {"document_id": PAPER_ID, "number": intake_client.numbers.take("UK")}
 
 
-async def types(desk: Any) -> list[str]:
-    rows = await desk.rows("SELECT type, version FROM outbox ORDER BY id")
+async def types(intake_client: Any) -> list[str]:
+    rows = await intake_client.rows("SELECT type, version FROM outbox ORDER BY id")
     return [row["type"].removeprefix("at.wanderamt.").removesuffix(".v1") for row in rows]
 
 
-async def test_the_file_of_every_case_is_the_fold_of_its_history(desk: Any) -> None:
-    first, second = await whole(desk), await whole(desk, provisional=paper(desk))
-    await desk.hear(first, "confirmed")
-    await desk.hear(second, "not_found")
-    await desk.http.post(f"/cases/{first}/close", headers=desk.clerk())
-    await desk.http.post(f"/cases/{first}/reopen", json={"reason": "wrong name"}, headers=desk.clerk())
-    async with desk.service.ground.database.work() as work:
-        files = await cases.lock_cases(work, [first, second], desk.sealer)
-        told = await history.histories(work, [first, second], desk.sealer)
+async def test_the_state_of_every_case_is_the_fold_of_its_history(intake_client: Any) -> None:
+    first, second = (
+        await open_complete_case(intake_client),
+        await open_complete_case(intake_client, provisional=provisional_body(intake_client)),
+    )
+    await intake_client.answer_register(first, "confirmed")
+    await intake_client.answer_register(second, "not_found")
+    await intake_client.http.post(f"/cases/{first}/close", headers=intake_client.clerk())
+    await intake_client.http.post(
+        f"/cases/{first}/reopen", json={"reason": "wrong name"}, headers=intake_client.clerk()
+    )
+    async with intake_client.service.context.database.unit_of_work() as uow:
+        files = await cases.lock_cases(uow, [first, second], intake_client.cipher)
+        histories = await history.find_histories(uow, [first, second], intake_client.cipher)
         assert len(files) == 2
         for case_id, filed in files.items():
-            assert fold(case_id, [happening for happening, _ in told[case_id]]) == filed.case
+            assert rebuild(case_id, [event for event, _ in histories[case_id]]) == filed.case
             assert filed.case.form["applicant.family_name"] == "Hadžić"
 
 
-async def test_the_versions_that_are_told_have_no_gap(desk: Any) -> None:
-    case_id = await whole(desk)
-    await desk.hear(case_id, "confirmed")
-    await desk.http.post(f"/cases/{case_id}/close", headers=desk.clerk())
-    rows = await desk.rows(f"SELECT version FROM outbox WHERE aggregate = '{case_id}' ORDER BY id")
+async def test_published_versions_have_no_gap(intake_client: Any) -> None:
+    case_id = await open_complete_case(intake_client)
+    await intake_client.answer_register(case_id, "confirmed")
+    await intake_client.http.post(f"/cases/{case_id}/close", headers=intake_client.clerk())
+    rows = await intake_client.rows(f"SELECT version FROM outbox WHERE aggregate = '{case_id}' ORDER BY id")
     assert [row["version"] for row in rows] == [1, 2, 3, 4]
-    assert await desk.rows(f"SELECT told FROM case_file WHERE case_id = '{case_id}' AND told = 4")
+    assert await intake_client.rows(
+        f"SELECT event_version FROM case_file WHERE case_id = '{case_id}' AND event_version = 4"
+    )
 
 
-@pytest.mark.parametrize("verdict", ["not_found", "refused"])
-async def test_a_provisional_paper_is_taken_back_when_the_register_says_no(desk: Any, verdict: str) -> None:
-    case_id = await whole(desk, provisional=paper(desk))
-    await desk.hear(case_id, verdict)
-    case = await desk.case(case_id)
+@pytest.mark.parametrize("outcome", ["not_found", "refused"])
+async def test_a_provisional_document_is_revoked_when_the_register_refuses(intake_client: Any, outcome: str) -> None:
+    case_id = await open_complete_case(intake_client, provisional=provisional_body(intake_client))
+    await intake_client.answer_register(case_id, outcome)
+    case = await intake_client.case(case_id)
     assert (case["state"], case["paid_cents"], case["deadline"]) == ("compensated", 0, None)
     assert case["document_revoked_at"]
     assert case["document_id"] is None
-    assert (await types(desk))[-2:] == ["case.compensated", "document.revoked"]
-    await desk.hear(case_id, "confirmed")  # too late
-    assert (await desk.case(case_id))["state"] == "compensated"
+    assert (await types(intake_client))[-2:] == ["case.compensated", "document.revoked"]
+    await intake_client.answer_register(case_id, "confirmed")  # too late
+    assert (await intake_client.case(case_id))["state"] == "compensated"
 
 
-async def test_without_a_paper_the_citizen_is_only_asked_to_come_again(desk: Any) -> None:
-    case_id = await whole(desk)
-    await desk.hear(case_id, "not_found")
-    case = await desk.case(case_id)
+async def test_without_a_document_the_case_only_needs_another_visit(intake_client: Any) -> None:
+    case_id = await open_complete_case(intake_client)
+    await intake_client.answer_register(case_id, "not_found")
+    case = await intake_client.case(case_id)
     assert (case["state"], case["reason"]) == ("needs_visit", "not_found")
     assert case["deadline"]
 
 
-async def test_the_office_hands_over_withdraws_closes_and_opens_again(desk: Any) -> None:
-    case_id = await whole(desk)
-    url, clerk = f"/cases/{case_id}", desk.clerk()
+async def test_the_office_hands_over_withdraws_closes_and_opens_again(intake_client: Any) -> None:
+    case_id = await open_complete_case(intake_client)
+    url, clerk = f"/cases/{case_id}", intake_client.clerk()
     order = {"to": "office", "reason": "original missing", "deadline": "2026-12-01T12:00:00+01:00"}
-    assert (await desk.http.post(f"{url}/hand-over", json=order, headers=clerk)).json()["owner"] == "office"
-    early = await desk.http.post(f"{url}/close", headers=clerk)
+    assert (await intake_client.http.post(f"{url}/hand-over", json=order, headers=clerk)).json()["owner"] == "office"
+    early = await intake_client.http.post(f"{url}/close", headers=clerk)
     assert (early.status_code, early.json()["code"]) == (409, "case.not_ended")
-    withdrawn = (await desk.http.post(f"{url}/withdraw", headers=clerk)).json()
+    withdrawn = (await intake_client.http.post(f"{url}/withdraw", headers=clerk)).json()
     assert (withdrawn["state"], withdrawn["paid_cents"]) == ("withdrawn", 0)
-    assert (await desk.http.post(f"{url}/close", headers=clerk)).json()["state"] == "closed"
-    reopened = await desk.http.post(f"{url}/reopen", json={"reason": "she came back"}, headers=clerk)
+    assert (await intake_client.http.post(f"{url}/close", headers=clerk)).json()["state"] == "closed"
+    reopened = await intake_client.http.post(f"{url}/reopen", json={"reason": "she came back"}, headers=clerk)
     assert (reopened.json()["state"], reopened.json()["owner"]) == ("provisional", "tester@linz")  # asks again
-    assert (await desk.http.post("/cases/" + str(desk.device_id) + "/close", headers=clerk)).status_code == 404
+    assert (
+        await intake_client.http.post("/cases/" + str(intake_client.device_id) + "/close", headers=clerk)
+    ).status_code == 404
 
 
-async def test_a_case_opened_again_gets_another_document_and_the_old_one_is_void(desk: Any) -> None:
-    case_id = await whole(desk)
-    await desk.hear(case_id, "confirmed")
-    await desk.http.post(f"/cases/{case_id}/reopen", json={"reason": "wrong name"}, headers=desk.clerk())
-    await desk.hear(case_id, "confirmed")
-    rows = await desk.rows("SELECT number, revoked_at IS NULL AS valid FROM document ORDER BY ordered_at")
+async def test_a_reopened_case_gets_a_new_document_and_the_old_one_is_revoked(intake_client: Any) -> None:
+    case_id = await open_complete_case(intake_client)
+    await intake_client.answer_register(case_id, "confirmed")
+    await intake_client.http.post(
+        f"/cases/{case_id}/reopen", json={"reason": "wrong name"}, headers=intake_client.clerk()
+    )
+    await intake_client.answer_register(case_id, "confirmed")
+    rows = await intake_client.rows("SELECT number, revoked_at IS NULL AS valid FROM document ORDER BY ordered_at")
     assert [row["valid"] for row in rows] == [False, True]
     assert len({row["number"] for row in rows}) == 2
 
 
-async def test_a_late_case_is_raised_once_and_told(desk: Any) -> None:
-    case_id = await whole(desk)
-    async with desk.service.ground.database.work() as work:
-        assert await raise_late_cases(work, to="head", sealer=desk.sealer) == 0
-        work.now += timedelta(days=2)
-        assert await raise_late_cases(work, to="head", sealer=desk.sealer) == 1
-        assert await raise_late_cases(work, to="head", sealer=desk.sealer) == 0
-    assert (await desk.case(case_id))["owner"] == "head"
-    assert (await types(desk))[-1] == "case.handed-over"
+async def test_an_overdue_case_is_handed_over_once_and_published(intake_client: Any) -> None:
+    case_id = await open_complete_case(intake_client)
+    async with intake_client.service.context.database.unit_of_work() as uow:
+        assert await escalate_overdue_cases(uow, to="head", cipher=intake_client.cipher) == 0
+        uow.now += timedelta(days=2)
+        assert await escalate_overdue_cases(uow, to="head", cipher=intake_client.cipher) == 1
+        assert await escalate_overdue_cases(uow, to="head", cipher=intake_client.cipher) == 0
+    assert (await intake_client.case(case_id))["owner"] == "head"
+    assert (await types(intake_client))[-1] == "case.handed-over"
 
 
-async def test_the_wrong_role_may_not_give_orders(desk: Any) -> None:
-    case_id = await whole(desk)
+async def test_the_wrong_role_may_not_change_a_case(intake_client: Any) -> None:
+    case_id = await open_complete_case(intake_client)
     for role in (Role.PLANNER, Role.OPERATOR):
         for order in ("hand-over", "withdraw", "close", "reopen"):
-            reply = await desk.http.post(f"/cases/{case_id}/{order}", json={}, headers=desk.bearer(role))
+            reply = await intake_client.http.post(
+                f"/cases/{case_id}/{order}", json={}, headers=intake_client.bearer(role)
+            )
             assert (reply.status_code, reply.json()["code"]) == (403, "role.missing")
-        inbox = await desk.http.get(f"/stands/{desk.stand_id}/conflicts", headers=desk.bearer(role))
+        inbox = await intake_client.http.get(
+            f"/stands/{intake_client.stand_id}/conflicts", headers=intake_client.bearer(role)
+        )
         assert inbox.status_code == 403
-        decide = await desk.http.post(f"/conflicts/{case_id}/decide", json={}, headers=desk.bearer(role))
+        decide = await intake_client.http.post(
+            f"/conflicts/{case_id}/decide", json={}, headers=intake_client.bearer(role)
+        )
         assert decide.status_code == 403
 
 
-async def test_ids_of_papers_are_those_the_device_gave_them(desk: Any) -> None:
-    case_id = await whole(desk, provisional=paper(desk))
-    await desk.hear(case_id, "confirmed")
-    rows = await desk.rows("SELECT document_id FROM document")
+async def test_documents_keep_the_ids_from_the_device(intake_client: Any) -> None:
+    case_id = await open_complete_case(intake_client, provisional=provisional_body(intake_client))
+    await intake_client.answer_register(case_id, "confirmed")
+    rows = await intake_client.rows("SELECT document_id FROM document")
     assert [str(row["document_id"]) for row in rows] == [PAPER_ID]
 
 
-async def test_a_paper_given_and_taken_back_in_one_sync_is_void(desk: Any) -> None:
-    opened = desk.entry()
-    opened["body"]["provisional"] = paper(desk)
-    withdrawn = desk.more(opened["case_id"], "case.withdraw", {}, case_seq=2)
-    results = (await desk.sync(opened, withdrawn)).json()["results"]
-    assert [one["status"] for one in results] == ["accepted", "accepted"]
-    assert (await desk.case(opened["case_id"]))["document_revoked_at"]
-    assert (await types(desk))[-1] == "document.revoked"
+async def test_a_document_issued_and_revoked_in_one_sync_is_void(intake_client: Any) -> None:
+    opened = intake_client.entry()
+    opened["body"]["provisional"] = provisional_body(intake_client)
+    withdrawn = intake_client.follow_up(opened["case_id"], "case.withdraw", {}, case_seq=2)
+    results = (await intake_client.sync(opened, withdrawn)).json()["results"]
+    assert [result["status"] for result in results] == ["accepted", "accepted"]
+    assert (await intake_client.case(opened["case_id"]))["document_revoked_at"]
+    assert (await types(intake_client))[-1] == "document.revoked"
 
 
-async def test_a_case_without_a_register_can_be_opened_again_and_gets_another_document(desk: Any) -> None:
-    entry = desk.entry(body={"service": "found_property_report"})
-    await desk.sync(entry)
+async def test_a_case_without_a_register_can_be_reopened_and_gets_another_document(intake_client: Any) -> None:
+    entry = intake_client.entry(body={"service": "found_property_report"})
+    await intake_client.sync(entry)
     url = f"/cases/{entry['case_id']}/reopen"
-    reopened = await desk.http.post(url, json={"reason": "another finder"}, headers=desk.clerk())
+    reopened = await intake_client.http.post(url, json={"reason": "another finder"}, headers=intake_client.clerk())
     assert reopened.json()["state"] == "final"
-    rows = await desk.rows("SELECT revoked_at IS NULL AS valid FROM document ORDER BY revoked_at")
+    rows = await intake_client.rows("SELECT revoked_at IS NULL AS valid FROM document ORDER BY revoked_at")
     assert [row["valid"] for row in rows] == [False, True]
 
 
-async def test_a_person_is_found_by_the_bpk_of_the_sector_and_by_nothing_else(desk: Any) -> None:
-    source = "Qq03dPrgcHsx3G0lKSH6SQ=="
-    here, elsewhere = derive_bpk(source, "ZP"), derive_bpk(source, "SA")
-    body = desk.whole()
-    body["applicant"]["bpk"] = here
-    entry = desk.entry(body=body)
-    await desk.sync(entry, desk.entry(body=desk.whole()))
+async def test_a_person_is_found_only_by_the_bpk_of_the_sector(intake_client: Any) -> None:
+    source = "Qq03dPrgcHsx3G0lKSH6SQ=="  # the person's source number, from which both bPKs are derived
+    own_sector, other_sector = "PRxp74JK9GWBUpxf5I81fhJaF8o=", "Xcd0Rg71oIx2vonv/3CV8YF/mMg="
+    body = intake_client.complete_body()
+    body["applicant"]["bpk"] = own_sector
+    entry = intake_client.entry(body=body)
+    await intake_client.sync(entry, intake_client.entry(body=intake_client.complete_body()))
 
     async def of(bpk: str) -> list[str]:
-        found = (await desk.http.post("/persons/cases", json={"bpk": bpk}, headers=desk.clerk())).json()
-        return [one["case_id"] for one in found]
+        reply = await intake_client.http.post("/persons/cases", json={"bpk": bpk}, headers=intake_client.clerk())
+        return [case["case_id"] for case in reply.json()]
 
-    assert await of(here) == [entry["case_id"]]
-    assert await of(elsewhere) == []
-    refused = desk.entry(body=desk.whole())
-    refused["body"]["applicant"]["bpk"] = source  # the source number is nobody's business
-    [result] = (await desk.sync(refused)).json()["results"]
+    assert await of(own_sector) == [entry["case_id"]]
+    assert await of(other_sector) == []
+    refused = intake_client.entry(body=intake_client.complete_body())
+    refused["body"]["applicant"]["bpk"] = source  # no service may hold the source number
+    [result] = (await intake_client.sync(refused)).json()["results"]
     assert (result["status"], result["problem"]["code"]) == ("refused", "entry.invalid")
     for table in ("case_file", "case_history", "entry", "refused_entry", "outbox"):
-        assert source not in str([tuple(row) for row in await desk.rows(f"SELECT t::text FROM {table} t")])
+        assert source not in str([tuple(row) for row in await intake_client.rows(f"SELECT t::text FROM {table} t")])

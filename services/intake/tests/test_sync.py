@@ -1,174 +1,195 @@
-"""Entries of several devices: each once, in its turn; what two changed is a conflict; nothing is dropped."""
+"""Entries of several devices: each is applied once, in its turn; double changes become conflicts; nothing is lost."""
 
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from intake.handlers.sync import release_ready
-from intake.offers.shelf import open_book
+from intake.catalogue_files.loader import load_catalogue
+from intake.handlers.sync import apply_held_entries
 from uuid_utils.compat import uuid7
 from wanderamt.security.roles import Role
 
-BOOK = open_book()
+CATALOGUE = load_catalogue()
 NOTHING: dict[str, Any] = {"service": "registration_confirmation"}
 PERSON = {"given_name": "Zoë", "family_name": "Hadžić", "birth_date": "1990-04-01"}
 
 
 def statuses(reply: Any) -> list[str]:
-    return [one["status"] for one in reply.json()["results"]]
+    return [result["status"] for result in reply.json()["results"]]
 
 
 def codes(reply: Any) -> list[str | None]:
-    return [one["problem"] and one["problem"]["code"] for one in reply.json()["results"]]
+    return [result["problem"] and result["problem"]["code"] for result in reply.json()["results"]]
 
 
-async def test_a_case_that_is_taken_step_by_step_ends_like_one_taken_at_once(desk: Any) -> None:
-    file_number, paper_number, receipt = (desk.numbers.take(series) for series in ("GZ", "UK", "BE"))
-    opened = desk.entry(body=NOTHING | {"number": file_number})
+async def test_a_case_in_several_entries_ends_like_a_case_in_one_entry(intake_client: Any) -> None:
+    file_number, paper_number, receipt = (intake_client.numbers.take(series) for series in ("GZ", "UK", "BE"))
+    opened = intake_client.entry(body=NOTHING | {"number": file_number})
     case_id = opened["case_id"]
     steps = [
         ("case.fill", {"applicant": PERSON, "contact": {"phone": "+43660555001"}}),
         ("case.identify", {"level": "photo_id"}),
         ("case.fill", {"facts": {"channel": "spoken", "register_asked": "local", "recipient_named": True}}),
-        ("case.give_provisional", {"document_id": desk.entry()["case_id"], "number": paper_number}),
+        ("case.give_provisional", {"document_id": intake_client.entry()["case_id"], "number": paper_number}),
         ("case.pay", {"cents": 210, "payment": "card", "receipt": receipt}),
     ]
-    entries = [desk.more(case_id, type_, body, case_seq=place) for place, (type_, body) in enumerate(steps, 2)]
-    assert statuses(await desk.sync(opened, *entries)) == ["accepted"] * 6
-    case = await desk.case(case_id)
+    entries = [
+        intake_client.follow_up(case_id, type_, body, case_seq=place) for place, (type_, body) in enumerate(steps, 2)
+    ]
+    assert statuses(await intake_client.sync(opened, *entries)) == ["accepted"] * 6
+    case = await intake_client.case(case_id)
     assert (case["state"], case["number"], case["paid_cents"]) == ("provisional", file_number, 210)
     assert case["provisional_number"] == paper_number
-    await desk.hear(case_id, "confirmed")
-    assert (await desk.case(case_id))["state"] == "final"
-    documents = await desk.rows("SELECT number, revoked_at FROM document")
+    await intake_client.answer_register(case_id, "confirmed")
+    assert (await intake_client.case(case_id))["state"] == "final"
+    documents = await intake_client.rows("SELECT number, revoked_at FROM document")
     assert [tuple(row) for row in documents] == [(paper_number, None)]
-    assert len(await desk.rows("SELECT 1 FROM job WHERE queue = 'issue-document'")) == 1
+    assert len(await intake_client.rows("SELECT 1 FROM job WHERE queue = 'issue-document'")) == 1
 
 
-async def test_entries_that_come_in_the_wrong_order_are_applied_in_the_right_one(desk: Any) -> None:
-    opened = desk.entry(body=NOTHING)
+async def test_entries_that_arrive_in_the_wrong_order_are_applied_in_the_right_order(intake_client: Any) -> None:
+    opened = intake_client.entry(body=NOTHING)
     case_id = opened["case_id"]
-    second = desk.more(case_id, "case.fill", {"applicant": PERSON}, case_seq=2)
-    third = desk.more(case_id, "case.identify", {"level": "photo_id"}, case_seq=3)
-    assert statuses(await desk.sync(third)) == ["held"]
-    assert statuses(await desk.sync(second, third)) == ["held", "held"]  # the second sending of one gets its answer
-    assert statuses(await desk.sync(opened)) == ["accepted"]
-    assert (await desk.case(case_id))["state"] == "provisional"
-    assert statuses(await desk.sync(third, second, opened)) == ["duplicate"] * 3
-    assert await desk.rows("SELECT 1 FROM entry WHERE fate = 'held' OR raw IS NOT NULL") == []
+    second = intake_client.follow_up(case_id, "case.fill", {"applicant": PERSON}, case_seq=2)
+    third = intake_client.follow_up(case_id, "case.identify", {"level": "photo_id"}, case_seq=3)
+    assert statuses(await intake_client.sync(third)) == ["held"]
+    assert statuses(await intake_client.sync(second, third)) == [
+        "held",
+        "held",
+    ]  # a repeated entry gets the same answer
+    assert statuses(await intake_client.sync(opened)) == ["accepted"]
+    assert (await intake_client.case(case_id))["state"] == "provisional"
+    assert statuses(await intake_client.sync(third, second, opened)) == ["duplicate"] * 3
+    assert await intake_client.rows("SELECT 1 FROM entry WHERE status = 'held' OR raw IS NOT NULL") == []
 
 
-async def test_in_one_request_the_order_of_lines_does_not_matter(desk: Any) -> None:
-    opened = desk.entry(body=NOTHING)
+async def test_in_one_request_the_order_of_lines_does_not_matter(intake_client: Any) -> None:
+    opened = intake_client.entry(body=NOTHING)
     entries = [
-        desk.more(opened["case_id"], "case.fill", {"facts": {"channel": channel}}, case_seq=place)
+        intake_client.follow_up(opened["case_id"], "case.fill", {"facts": {"channel": channel}}, case_seq=place)
         for place, channel in enumerate(("spoken", "written", "spoken"), 2)
     ]
-    assert statuses(await desk.sync(*reversed(entries), opened)) == ["accepted"] * 4
+    assert statuses(await intake_client.sync(*reversed(entries), opened)) == ["accepted"] * 4
 
 
-async def test_a_place_in_the_order_is_taken_once(desk: Any) -> None:
-    opened = desk.entry(body=NOTHING)
-    twice = [desk.more(opened["case_id"], "case.identify", {"level": "photo_id"}, case_seq=2) for _ in range(2)]
-    reply = await desk.sync(opened, *twice)
+async def test_a_sequence_number_is_accepted_once(intake_client: Any) -> None:
+    opened = intake_client.entry(body=NOTHING)
+    twice = [
+        intake_client.follow_up(opened["case_id"], "case.identify", {"level": "photo_id"}, case_seq=2) for _ in range(2)
+    ]
+    reply = await intake_client.sync(opened, *twice)
     assert codes(reply) == [None, None, "entry.turn_taken"]
 
 
-async def test_what_follows_a_refused_opening_is_refused_and_holds_up_nothing(desk: Any) -> None:
-    opened = desk.entry(body={"service": "passport"})
+async def test_entries_after_a_refused_opening_are_refused_and_delay_no_other(intake_client: Any) -> None:
+    opened = intake_client.entry(body={"service": "passport"})
     case_id = opened["case_id"]
-    fill = desk.more(case_id, "case.fill", {"applicant": PERSON}, case_seq=2)
-    again = desk.more(case_id, "case.open", NOTHING, case_seq=3)
-    assert codes(await desk.sync(opened, fill, again)) == ["case.unknown_service", "case.not_found", None]
-    assert codes(await desk.sync(opened)) == ["case.unknown_service"]  # told again what was told before
+    fill = intake_client.follow_up(case_id, "case.fill", {"applicant": PERSON}, case_seq=2)
+    repeated = intake_client.follow_up(case_id, "case.open", NOTHING, case_seq=3)
+    assert codes(await intake_client.sync(opened, fill, repeated)) == ["case.unknown_service", "case.not_found", None]
+    assert codes(await intake_client.sync(opened)) == ["case.unknown_service"]  # the same answer again
 
 
-async def test_another_device_may_be_here_before_the_one_that_opened_the_case(desk: Any) -> None:
-    other = await desk.second()
-    opened = desk.entry(body=NOTHING)
-    early = other.more(opened["case_id"], "case.fill", {"applicant": PERSON}, case_seq=1)
+async def test_entries_of_another_device_may_arrive_before_the_opening(intake_client: Any) -> None:
+    other = await intake_client.second_device()
+    opened = intake_client.entry(body=NOTHING)
+    early = other.follow_up(opened["case_id"], "case.fill", {"applicant": PERSON}, case_seq=1)
     assert statuses(await other.sync(early)) == ["held"]
-    await desk.sync(opened)
+    await intake_client.sync(opened)
     assert statuses(await other.sync(early)) == ["duplicate"]
-    identify = desk.more(opened["case_id"], "case.identify", {"level": "photo_id"}, case_seq=2)
-    await desk.sync(identify)
-    assert (await desk.case(opened["case_id"]))["state"] == "provisional"
+    identify = intake_client.follow_up(opened["case_id"], "case.identify", {"level": "photo_id"}, case_seq=2)
+    await intake_client.sync(identify)
+    assert (await intake_client.case(opened["case_id"]))["state"] == "provisional"
 
 
-async def test_what_two_requests_did_not_see_of_each_other_is_released_by_the_clock(desk: Any) -> None:
-    opened = desk.entry(body=NOTHING)
-    second = desk.more(opened["case_id"], "case.identify", {"level": "photo_id"}, case_seq=2)
-    await desk.sync(second)
-    await desk.rows("UPDATE entry SET case_id = gen_random_uuid() WHERE fate = 'held' RETURNING 1")  # not seen
-    await desk.sync(opened)
-    await desk.rows(f"UPDATE entry SET case_id = '{opened['case_id']}' WHERE fate = 'held' RETURNING 1")
-    async with desk.service.ground.database.work() as work:
-        assert await release_ready(work, sealer=desk.sealer, book=BOOK) == 1
-    async with desk.service.ground.database.work() as work:
-        assert await release_ready(work, sealer=desk.sealer, book=BOOK) == 0
-    assert (await desk.case(opened["case_id"]))["identified"] == "photo_id"
+async def test_entries_that_two_parallel_requests_missed_are_applied_by_the_periodic_task(intake_client: Any) -> None:
+    opened = intake_client.entry(body=NOTHING)
+    second = intake_client.follow_up(opened["case_id"], "case.identify", {"level": "photo_id"}, case_seq=2)
+    await intake_client.sync(second)
+    await intake_client.rows(
+        "UPDATE entry SET case_id = gen_random_uuid() WHERE status = 'held' RETURNING 1"
+    )  # not seen
+    await intake_client.sync(opened)
+    await intake_client.rows(f"UPDATE entry SET case_id = '{opened['case_id']}' WHERE status = 'held' RETURNING 1")
+    async with intake_client.service.context.database.unit_of_work() as uow:
+        assert await apply_held_entries(uow, cipher=intake_client.cipher, catalogue=CATALOGUE) == 1
+    async with intake_client.service.context.database.unit_of_work() as uow:
+        assert await apply_held_entries(uow, cipher=intake_client.cipher, catalogue=CATALOGUE) == 0
+    assert (await intake_client.case(opened["case_id"]))["identified"] == "photo_id"
 
 
-async def test_what_waits_in_vain_is_listed_and_can_be_given_up(desk: Any) -> None:
-    opened = desk.entry(body=NOTHING)
-    third = desk.more(opened["case_id"], "case.identify", {"level": "photo_id"}, case_seq=3)
-    fourth = desk.more(opened["case_id"], "case.fill", {"facts": {"channel": "spoken"}}, case_seq=4)
-    lost = desk.more(str(uuid7()), "case.fill", {"applicant": PERSON}, case_seq=1)
-    assert statuses(await desk.sync(opened, third, fourth, lost)) == ["accepted", "held", "held", "held"]
-    waiting = (await desk.http.get("/entries/held", headers=desk.clerk())).json()
-    assert {one["entry_id"]: one["waits_for"] for one in waiting} == {
+async def test_a_held_entry_whose_predecessor_never_arrives_is_listed_and_can_be_abandoned(intake_client: Any) -> None:
+    opened = intake_client.entry(body=NOTHING)
+    third = intake_client.follow_up(opened["case_id"], "case.identify", {"level": "photo_id"}, case_seq=3)
+    fourth = intake_client.follow_up(opened["case_id"], "case.fill", {"facts": {"channel": "spoken"}}, case_seq=4)
+    lost = intake_client.follow_up(str(uuid7()), "case.fill", {"applicant": PERSON}, case_seq=1)
+    assert statuses(await intake_client.sync(opened, third, fourth, lost)) == ["accepted", "held", "held", "held"]
+    waiting = (await intake_client.http.get("/entries/held", headers=intake_client.clerk())).json()
+    assert {result["entry_id"]: result["waits_for"] for result in waiting} == {
         third["entry_id"]: "case sequence 2 of the same device",
         fourth["entry_id"]: "case sequence 2 of the same device",
         lost["entry_id"]: "the opening of the case",
     }
 
-    async def give_up(entry: dict[str, Any], role: Role = Role.OPERATOR) -> Any:
-        return await desk.http.post(f"/entries/{entry['entry_id']}/give-up", headers=desk.bearer(role))
+    async def abandon(entry: dict[str, Any], role: Role = Role.OPERATOR) -> Any:
+        return await intake_client.http.post(
+            f"/entries/{entry['entry_id']}/abandon", headers=intake_client.bearer(role)
+        )
 
-    assert (await give_up(third, Role.CLERK)).status_code == 403
+    assert (await abandon(third, Role.CLERK)).status_code == 403
     for entry in (third, lost):
-        assert (await give_up(entry)).status_code == 204
-    assert (await give_up(third)).json()["code"] == (await give_up(opened)).json()["code"] == "entry.not_held"
-    assert (await desk.http.get("/entries/held", headers=desk.clerk())).json() == []
-    assert (await desk.form(opened["case_id"]))["facts.channel"] == "spoken"
-    assert codes(await desk.sync(third, lost)) == ["entry.given_up"] * 2
-    assert len(await desk.rows("SELECT 1 FROM entry WHERE fate = 'refused' AND raw IS NOT NULL")) == 2
+        assert (await abandon(entry)).status_code == 204
+    assert (await abandon(third)).json()["code"] == (await abandon(opened)).json()["code"] == "entry.not_held"
+    assert (await intake_client.http.get("/entries/held", headers=intake_client.clerk())).json() == []
+    assert (await intake_client.form(opened["case_id"]))["facts.channel"] == "spoken"
+    assert codes(await intake_client.sync(third, lost)) == ["entry.given_up"] * 2
+    assert len(await intake_client.rows("SELECT 1 FROM entry WHERE status = 'refused' AND raw IS NOT NULL")) == 2
 
 
-async def test_fields_that_two_devices_changed_go_to_the_inbox_and_the_rest_is_taken(desk: Any) -> None:
-    other = await desk.second()
-    opened = desk.entry(body=NOTHING | {"contact": {"phone": "+43660555001"}})
+async def test_fields_that_two_devices_changed_become_conflicts_and_the_rest_is_applied(intake_client: Any) -> None:
+    other = await intake_client.second_device()
+    opened = intake_client.entry(body=NOTHING | {"contact": {"phone": "+43660555001"}})
     case_id = opened["case_id"]
-    await desk.sync(opened)
-    seen = (await desk.case(case_id))["version"]
-    first = desk.more(case_id, "case.fill", {"contact": {"phone": "+43660555002"}}, case_seq=2, base_version=seen)
+    await intake_client.sync(opened)
+    seen = (await intake_client.case(case_id))["version"]
+    first = intake_client.follow_up(
+        case_id, "case.fill", {"contact": {"phone": "+43660555002"}}, case_seq=2, base_version=seen
+    )
     theirs = {"contact": {"phone": "+43660555003", "email": "zoe@mail.example"}}
-    second = other.more(case_id, "case.fill", theirs, case_seq=1, base_version=seen)
-    assert statuses(await desk.sync(first)) == ["accepted"]
+    second = other.follow_up(case_id, "case.fill", theirs, case_seq=1, base_version=seen)
+    assert statuses(await intake_client.sync(first)) == ["accepted"]
     reply = await other.sync(second)
     assert (statuses(reply), codes(reply)) == (["conflict"], ["case.fields_clash"])
-    inbox = (await desk.http.get(f"/stands/{desk.stand_id}/conflicts", headers=desk.clerk())).json()
-    assert [(one["name"], one["base"], one["here"], one["theirs"]) for one in inbox] == [
+    inbox = (
+        await intake_client.http.get(f"/stands/{intake_client.stand_id}/conflicts", headers=intake_client.clerk())
+    ).json()
+    assert [(result["name"], result["base"], result["here"], result["theirs"]) for result in inbox] == [
         ("contact.phone", "+43660555001", "+43660555002", "+43660555003")
     ]
     assert statuses(await other.sync(second)) == ["conflict"]
     decide = f"/conflicts/{inbox[0]['conflict_id']}/decide"
-    assert (await desk.http.post(decide, json={"take": "theirs"}, headers=desk.clerk())).status_code == 204
-    again = await desk.http.post(decide, json={"take": "here"}, headers=desk.clerk())
-    assert (again.status_code, again.json()["code"]) == (409, "conflict.decided")
-    assert (await desk.http.get(f"/stands/{desk.stand_id}/conflicts", headers=desk.clerk())).json() == []
-    assert await desk.form(case_id) == {"contact.phone": "+43660555003", "contact.email": "zoe@mail.example"}
+    assert (
+        await intake_client.http.post(decide, json={"take": "theirs"}, headers=intake_client.clerk())
+    ).status_code == 204
+    repeated = await intake_client.http.post(decide, json={"take": "here"}, headers=intake_client.clerk())
+    assert (repeated.status_code, repeated.json()["code"]) == (409, "conflict.decided")
+    assert (
+        await intake_client.http.get(f"/stands/{intake_client.stand_id}/conflicts", headers=intake_client.clerk())
+    ).json() == []
+    assert await intake_client.form(case_id) == {"contact.phone": "+43660555003", "contact.email": "zoe@mail.example"}
 
 
-async def test_a_device_that_was_away_does_not_conflict_with_itself(desk: Any) -> None:
-    opened = desk.entry(body=NOTHING)
+async def test_a_device_that_was_away_does_not_conflict_with_itself(intake_client: Any) -> None:
+    opened = intake_client.entry(body=NOTHING)
     fills = [
-        desk.more(opened["case_id"], "case.fill", {"contact": {"phone": f"+4366055500{number}"}}, case_seq=number)
+        intake_client.follow_up(
+            opened["case_id"], "case.fill", {"contact": {"phone": f"+4366055500{number}"}}, case_seq=number
+        )
         for number in range(2, 6)
     ]
-    assert statuses(await desk.sync(opened, *fills[:2])) == ["accepted"] * 3
-    assert statuses(await desk.sync(*fills[2:])) == ["accepted"] * 2
-    assert (await desk.form(opened["case_id"]))["contact.phone"] == "+43660555005"
+    assert statuses(await intake_client.sync(opened, *fills[:2])) == ["accepted"] * 3
+    assert statuses(await intake_client.sync(*fills[2:])) == ["accepted"] * 2
+    assert (await intake_client.form(opened["case_id"]))["contact.phone"] == "+43660555005"
 
 
 @pytest.mark.parametrize(
@@ -181,37 +202,37 @@ async def test_a_device_that_was_away_does_not_conflict_with_itself(desk: Any) -
         ("case.give_provisional", {"document_id": "0" * 32, "number": "UK-2026-0000001-3"}, None),
     ],
 )
-async def test_a_step_that_cannot_be_taken_is_refused_and_leaves_no_trace(
-    desk: Any, type_: str, body: dict[str, Any], code: str | None
+async def test_an_impossible_step_is_refused_and_changes_nothing(
+    intake_client: Any, type_: str, body: dict[str, Any], code: str | None
 ) -> None:
-    opened = desk.entry(body=NOTHING | {"applicant": PERSON})
-    await desk.sync(opened)
-    before = await desk.case(opened["case_id"])
-    reply = await desk.sync(desk.more(opened["case_id"], type_, body, case_seq=2))
+    opened = intake_client.entry(body=NOTHING | {"applicant": PERSON})
+    await intake_client.sync(opened)
+    before = await intake_client.case(opened["case_id"])
+    reply = await intake_client.sync(intake_client.follow_up(opened["case_id"], type_, body, case_seq=2))
     assert codes(reply) == [code or "case.receipt_not_needed"]
-    assert await desk.case(opened["case_id"]) == before
-    assert len(await desk.rows("SELECT 1 FROM case_history")) == 1
-    kept = await desk.rows("SELECT raw FROM entry WHERE fate = 'refused'")
+    assert await intake_client.case(opened["case_id"]) == before
+    assert len(await intake_client.rows("SELECT 1 FROM case_history")) == 1
+    kept = await intake_client.rows("SELECT raw FROM entry WHERE status = 'refused'")
     assert kept[0]["raw"]
 
 
-async def test_an_opening_of_which_one_step_cannot_be_taken_saves_nothing(desk: Any) -> None:
-    whole = desk.entry()
-    whole["body"]["paid"] = {"cents": 1, "payment": "cash", "receipt": "BE-2026-0000099-4"}
-    reply = await desk.sync(whole)
+async def test_an_opening_with_an_impossible_step_saves_nothing(intake_client: Any) -> None:
+    underpaid = intake_client.entry()
+    underpaid["body"]["paid"] = {"cents": 1, "payment": "cash", "receipt": "BE-2026-0000099-4"}
+    reply = await intake_client.sync(underpaid)
     assert codes(reply) == ["fee.wrong_amount"]
     assert "330" in reply.json()["results"][0]["problem"]["hint"]
     for table in ("case_file", "case_history", "outbox", "job", "document"):
-        assert await desk.rows(f"SELECT 1 FROM {table}") == [], table
+        assert await intake_client.rows(f"SELECT 1 FROM {table}") == [], table
 
 
-async def test_how_far_a_clock_is_off_is_written_down_and_orders_nothing(desk: Any) -> None:
-    fast = (desk.service.ground.database.sources.clock() + timedelta(hours=3)).isoformat()
-    entry = desk.entry()
-    reply = await desk.sync(entry, headers=desk.clerk() | {"Device-Time": fast})
+async def test_the_offset_of_a_device_clock_is_recorded_and_orders_nothing(intake_client: Any) -> None:
+    fast = (intake_client.service.context.database.environment.clock() + timedelta(hours=3)).isoformat()
+    entry = intake_client.entry()
+    reply = await intake_client.sync(entry, headers=intake_client.clerk() | {"Device-Time": fast})
     assert reply.json()["results"][0]["status"] == "accepted"
-    listed = (await desk.http.get("/devices", headers=desk.bearer(Role.OPERATOR))).json()
-    [device] = [one for one in listed if one["device_id"] == str(desk.device_id)]
+    listed = (await intake_client.http.get("/devices", headers=intake_client.bearer(Role.OPERATOR))).json()
+    [device] = [result for result in listed if result["device_id"] == str(intake_client.device_id)]
     assert abs(device["clock_off_s"] - 3 * 3600) <= 5
-    wrong = await desk.sync(entry, headers=desk.clerk() | {"Device-Time": "noon"})
+    wrong = await intake_client.sync(entry, headers=intake_client.clerk() | {"Device-Time": "noon"})
     assert (wrong.status_code, wrong.json()["code"]) == (422, "request.invalid")

@@ -1,4 +1,4 @@
-"""Notifications with a real database and providers on real sockets, without Kafka: events go in by its handler."""
+"""Notifications with a real database and simulated providers on real sockets, without Kafka: tests call the event handler."""
 
 import asyncio
 import hashlib
@@ -14,21 +14,22 @@ from uuid import UUID
 import httpx
 import pytest
 import uvicorn
-from connector_kit.simulator import HttpRegister
-from connector_kit.smpp.simulator import Operator, OperatorKnobs
-from connector_kit.smtp_simulator import MailKnobs, PostOffice
-from notifications.app import Office, build
+from connector_kit.testing.simulator import HttpSimulator
+from connector_kit.testing.smpp_simulator import SmppFaults, SmppSimulator
+from connector_kit.testing.smtp_simulator import SmtpFaults, SmtpSimulator
+from notifications.app import build
+from notifications.handlers.context import NotificationContext
 from notifications.handlers.events import on_events
-from notifications.providers.connected import Contract
+from notifications.providers.connections import ProviderConfig
 from notifications.providers.courier.simulator import Courier
 from notifications.providers.textgate.adapter import SIGNATURE
 from notifications.providers.textgate.simulator import Gateway
-from notifications.settings import Settings
+from notifications.settings import NotificationSettings
 from pydantic import SecretStr
 from uuid_utils.compat import uuid7
-from wanderamt.backbone.arrivals import Item
-from wanderamt.backbone.parked import Arrival
-from wanderamt.backbone.sources import Sources, utc_now
+from wanderamt.backbone.environment import Environment, utc_now
+from wanderamt.backbone.messaging.dead_letter import RawRecord
+from wanderamt.backbone.messaging.records import ReceivedEvent
 from wanderamt.contracts import (
     AppointmentBooked,
     CaseHandedOver,
@@ -36,53 +37,55 @@ from wanderamt.contracts import (
     CaseOpened,
     DocumentIssued,
     Event,
-    Head,
+    EventHeader,
 )
 from wanderamt.kernel.sealed import Sealed
-from wanderamt.security.keys import Sealer
 from wanderamt.security.roles import Role
-from wanderamt.security.tokens import Caller, TokenSigner
+from wanderamt.security.tokens import Principal, TokenSigner
+from wanderamt.shell.service import Service
 from wanderamt_local.state import Secrets, free_port
 
 KEY = "receipt-key"
 
 
 @dataclass
-class City:
-    """`ahead`: how far the service's clock runs ahead of ours. Providers that were not asked for are not connected.
+class NotificationsEnv:
+    """A service with its simulated providers, and helpers for tests.
 
-    `settings`: the service's, in the clear, for another process of it.
+    `ahead`: how far the service's clock is ahead of the real time. `settings`: in plain text, for another process.
     """
 
-    service: Office
+    service: Service
     secrets: Secrets
     gate: Gateway
     courier: Courier
-    smsc: Operator
-    post: PostOffice
+    smsc: SmppSimulator
+    post: SmtpSimulator
     settings: dict[str, Any] = field(default_factory=dict)
     ahead: timedelta = timedelta()
     numbers: int = 0
-    heard: list[Event] = field(default_factory=list)
 
     @property
     def database(self) -> Any:
-        return self.service.ground.database
+        return self.service.context.database
 
     @property
-    def sealer(self) -> Sealer:
-        return self.service.notices.sealer
+    def context(self) -> NotificationContext:
+        context: NotificationContext = self.service.context.http.state.context
+        return context
 
     def clock(self) -> datetime:
         return utc_now() + self.ahead
 
-    def contact(self, subject: UUID, **left: Any) -> Sealed:
-        """Sealed as intake does it. Without anything given: a mobile number, with consent."""
+    def contact(self, subject: UUID, **contact: Any) -> Sealed:
+        """Encrypted, as intake publishes it. Default: a new mobile number, with consent."""
         self.numbers += 1
-        told = left or {"phone": f"+43660{self.numbers:07}"}
-        return self.sealer.seal(subject, json.dumps({"consent": "2026-1", "born": "1980-05-04"} | told).encode())
+        address = contact or {"phone": f"+43660{self.numbers:07}"}
+        return self.context.cipher.seal(
+            subject, json.dumps({"consent": "2026-1", "born": "1980-05-04"} | address).encode()
+        )
 
-    def opened(self, case_id: UUID | None = None, **left: Any) -> CaseOpened:
+    def case_opened(self, case_id: UUID | None = None, **contact: Any) -> CaseOpened:
         case_id = case_id or uuid7()
         return CaseOpened(
             case_id=case_id,
@@ -90,10 +93,10 @@ class City:
             stand_id=uuid7(),
             language="de",
             captured_at=self.clock(),
-            contact=self.contact(case_id, **left),
+            contact=self.contact(case_id, **contact),
         )
 
-    def issued(self, case_id: UUID | None = None, **left: Any) -> DocumentIssued:
+    def document_issued(self, case_id: UUID | None = None, **contact: Any) -> DocumentIssued:
         case_id = case_id or uuid7()
         return DocumentIssued(
             document_id=uuid7(),
@@ -103,7 +106,7 @@ class City:
             number=f"MB-2026-{case_id.int % 10**6:06}",
             sha256="",
             language="de",
-            contact=self.contact(case_id, **left),
+            contact=self.contact(case_id, **contact),
             issued_at=self.clock(),
         )
 
@@ -118,7 +121,7 @@ class City:
             decided_at=self.clock(),
         )
 
-    def overdue(self, case_id: UUID) -> CaseHandedOver:
+    def case_overdue(self, case_id: UUID) -> CaseHandedOver:
         return CaseHandedOver(
             case_id=case_id,
             service="active_pass",
@@ -128,8 +131,8 @@ class City:
             overdue=True,
         )
 
-    def booked(
-        self, *, place: str = "Südbahnhofmarkt", in_: timedelta = timedelta(days=3), **left: Any
+    def appointment_booked(
+        self, *, place: str = "Südbahnhofmarkt", in_: timedelta = timedelta(days=3), **contact: Any
     ) -> AppointmentBooked:
         appointment_id = uuid7()
         starts_at = (self.clock() + in_).replace(microsecond=0)
@@ -141,27 +144,30 @@ class City:
             starts_at=starts_at,
             ends_at=starts_at + timedelta(minutes=20),
             language="de",
-            contact=self.contact(appointment_id, **left),
+            contact=self.contact(appointment_id, **contact),
             booked_at=self.clock(),
         )
 
-    async def hear(self, *events: Event) -> None:
-        """As the inbox hands them on: in one transaction."""
-        items = [Item(Arrival("t", 0, n, b"", b"", ()), self._head(one), one) for n, one in enumerate(events)]
-        async with self.database.work() as work:
-            await on_events(items, work, ground=self.service.notices)
+    async def deliver_events(self, *events: Event) -> None:
+        """Calls the event handler in one transaction, as the inbox does."""
+        items = [
+            ReceivedEvent(RawRecord("t", 0, number, b"", b"", ()), self.header(event), event)
+            for number, event in enumerate(events)
+        ]
+        async with self.database.unit_of_work() as uow:
+            await on_events(items, uow, context=self.context)
 
-    def _head(self, event: Event) -> Head:
-        return Head(uuid7(), event.TYPE, "/wanderamt/test", event.aggregate, self.clock(), 1, {})
+    def header(self, event: Event) -> EventHeader:
+        return EventHeader(uuid7(), event.TYPE, "/wanderamt/test", event.aggregate, self.clock(), 1, {})
 
     async def rows(self, sql: str, *args: object) -> list[dict[str, Any]]:
-        async with self.database.work() as work:
-            return [dict(row) for row in await work.db.fetch(sql, *args)]
+        async with self.database.unit_of_work() as uow:
+            return [dict(row) for row in await uow.db.fetch(sql, *args)]
 
     async def notices(self, about_id: UUID | None = None) -> list[dict[str, Any]]:
         where = "WHERE about_id = $1" if about_id else ""
         args = [about_id] if about_id else []
-        return await self.rows(f"SELECT * FROM notice {where} ORDER BY decided_at, notice_id", *args)
+        return await self.rows(f"SELECT * FROM notice {where} ORDER BY created_at, notice_id", *args)
 
     async def states(self) -> dict[str, int]:
         rows = await self.rows("SELECT state, count(*) AS n FROM notice GROUP BY state")
@@ -171,65 +177,67 @@ class City:
         rows = await self.rows("SELECT state, count(*) AS n FROM receipt GROUP BY state")
         return {row["state"]: row["n"] for row in rows}
 
-    async def receipts_are(self, wanted: dict[str, int]) -> bool:
-        return await self.receipts() == wanted
+    async def has_receipts(self, expected: dict[str, int]) -> bool:
+        return await self.receipts() == expected
 
-    async def receipts_are_all(self, state: str, but: set[str] = frozenset()) -> bool:  # type: ignore[assignment]
-        return (await self.receipts()).keys() - but <= {state}
+    async def has_receipts_only(self, *states: str) -> bool:
+        return (await self.receipts()).keys() <= set(states)
 
     def signed(self, body: bytes) -> dict[str, str]:
         return {SIGNATURE: hmac.new(KEY.encode(), body, hashlib.sha256).hexdigest()}
 
-    async def states_are(self, wanted: dict[str, int]) -> bool:
-        return await self.states() == wanted
+    async def has_states(self, expected: dict[str, int]) -> bool:
+        return await self.states() == expected
 
-    async def until(self, holds: Callable[[], Any], *, timeout_s: float = 30) -> None:
+    async def wait_until(self, condition: Callable[[], Any], *, timeout_s: float = 30) -> None:
         async with asyncio.timeout(timeout_s):
             while True:
-                found = holds()
-                if await found if asyncio.iscoroutine(found) else found:
+                result = condition()
+                if await result if asyncio.iscoroutine(result) else result:
                     return
                 await asyncio.sleep(0.02)
 
-    async def jump(self, ahead: timedelta) -> None:
-        """A clock that jumped over a call would take its lease away: what is under way ends before."""
-        jobs = self.service.parts["jobs"]
+    async def advance_clock(self, ahead: timedelta) -> None:
+        """Ends the calls first: the leap would expire the leases of calls that are in flight."""
+        jobs = self.service.components["jobs"]
         await jobs.stop()
         self.ahead += ahead
         await jobs.start()
 
-    async def settled(self, *, timeout_s: float = 30) -> None:
-        """No job is left that could go on by itself now."""
+    async def wait_until_idle(self, *, timeout_s: float = 30) -> None:
+        """Until no job is due or leased."""
 
         async def idle() -> bool:
-            due = "SELECT 1 FROM job WHERE run_at <= $1::timestamptz + interval '1 s' OR lease IS NOT NULL LIMIT 1"
+            due = (
+                "SELECT 1 FROM job WHERE run_at <= $1::timestamptz + interval '1 s' OR lease_token IS NOT NULL LIMIT 1"
+            )
             return not await self.rows(due, self.clock())
 
-        await self.until(idle, timeout_s=timeout_s)
+        await self.wait_until(idle, timeout_s=timeout_s)
 
-    async def told(self, kind: type[Event]) -> list[dict[str, Any]]:
+    async def published(self, kind: type[Event]) -> list[dict[str, Any]]:
         rows = await self.rows("SELECT value FROM outbox WHERE type = $1 ORDER BY id", kind.TYPE)
         return [json.loads(row["value"]) for row in rows]
 
-    def texts(self) -> list[tuple[str, str]]:
-        """(number, text) of every SMS that reached a telephone, by whichever provider."""
-        by_gate = [(one["to"], one["text"]) for one in self.gate.messages]
-        return by_gate + [(f"+{one.destination}", one.text) for one in self.smsc.messages]
+    def received_sms(self) -> list[tuple[str, str]]:
+        """(number, text) of every SMS that reached a telephone, by any provider."""
+        by_gate = [(sms["to"], sms["text"]) for sms in self.gate.messages]
+        return by_gate + [(f"+{sms.destination}", sms.text) for sms in self.smsc.messages]
 
-    def door(self, *roles: Role) -> httpx.AsyncClient:
-        """At the service's HTTP door; without roles, as anybody."""
+    def http_client(self, *roles: Role) -> httpx.AsyncClient:
+        """A client of the service's HTTP API; without roles: without a token."""
         headers = {}
         if roles:
-            caller = Caller("tester@linz", frozenset(roles))
+            caller = Principal("tester@linz", frozenset(roles))
             signer = TokenSigner(self.secrets.token_private_key)
             token = signer.sign(caller, audience="notifications", now=utc_now(), lifetime=timedelta(hours=1))
             headers = {"Authorization": f"Bearer {token}"}
-        transport = httpx.ASGITransport(self.service.ground.http)
+        transport = httpx.ASGITransport(self.service.context.http)
         return httpx.AsyncClient(transport=transport, base_url="http://notices.test", headers=headers)
 
 
 @asynccontextmanager
-async def serving(simulator: HttpRegister[Any]) -> AsyncIterator[str]:
+async def serve(simulator: HttpSimulator[Any]) -> AsyncIterator[str]:
     port = free_port()
     config = uvicorn.Config(
         simulator.app, host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=1
@@ -245,26 +253,26 @@ async def serving(simulator: HttpRegister[Any]) -> AsyncIterator[str]:
         await task
 
 
-Open = Callable[..., AbstractAsyncContextManager[City]]
+OpenNotificationsEnv = Callable[..., AbstractAsyncContextManager[NotificationsEnv]]
 
 
 @pytest.fixture
-def open_city(make_database: Any) -> Open:
-    """`async with open_city("gate", "smsc") as city`: these are connected, its jobs run."""
+def open_notifications_env(make_database: Any) -> OpenNotificationsEnv:
+    """`async with open_notifications_env("gate", "smsc") as env`: connects these providers and runs the jobs."""
 
     @asynccontextmanager
-    async def opened(
+    async def open_env(
         *names: str,
-        parts: Iterable[str] = ("providers", "jobs", "receipts"),
+        components: Iterable[str] = ("providers", "jobs", "receipts"),
         limits: dict[str, Any] | None = None,
         **settings: Any,
-    ) -> AsyncIterator[City]:
+    ) -> AsyncIterator[NotificationsEnv]:
         async with AsyncExitStack() as stack:
             gate, courier = Gateway(), Courier()
-            smsc = Operator(system_id="city", password=KEY, knobs=OperatorKnobs(receipts=False))
-            post = PostOffice(knobs=MailKnobs())
-            gate_url = await stack.enter_async_context(serving(gate))
-            courier_url = await stack.enter_async_context(serving(courier))
+            smsc = SmppSimulator(system_id="city", password=KEY, faults=SmppFaults(receipts=False))
+            post = SmtpSimulator(faults=SmtpFaults())
+            gate_url = await stack.enter_async_context(serve(gate))
+            courier_url = await stack.enter_async_context(serve(courier))
             smpp = await stack.enter_async_context(smsc.serve("127.0.0.1", 0))
             smtp = await stack.enter_async_context(post.serve("127.0.0.1", 0))
             keys = {"gateway_key": SecretStr(KEY), "receipt_key": SecretStr(KEY), "password": SecretStr(KEY)}
@@ -275,7 +283,7 @@ def open_city(make_database: Any) -> Open:
                 "post": ("relay", f"smtp://127.0.0.1:{smtp}"),
             }
             connected = {
-                name: Contract(
+                name: ProviderConfig(
                     bridge=urls[name][0],
                     url=urls[name][1],
                     secrets=keys,
@@ -284,33 +292,33 @@ def open_city(make_database: Any) -> Open:
                 )
                 for name in names
             }
-            secrets = Secrets.make()
+            secrets = Secrets.generate()
             url = await make_database("notifications")
             service = build(
-                Settings(
+                NotificationSettings(
                     database_url=SecretStr(url),
                     kafka_bootstrap_servers="nowhere:9092",
                     token_public_key=secrets.token_public_key,
-                    sealing_key=SecretStr(secrets.sealing_key),
+                    encryption_key=SecretStr(secrets.encryption_key),
                     providers=connected,
                     **({"quiet_hours": "", "day_budget": 1000} | settings),
                 )
             )
-            plain = service.ground.settings.model_dump(mode="json")
-            for name, one in plain["providers"].items():
-                one["secrets"] = dict.fromkeys(connected[name].secrets, KEY)
-            plain |= {"database_url": url, "sealing_key": secrets.sealing_key}
-            city = City(service, secrets, gate, courier, smsc, post, plain)
-            city.database.sources = Sources(clock=city.clock)
-            await city.database.start()
-            running = [service.parts[name] for name in parts]
-            for part in running:
-                await part.start()
+            plain = service.context.settings.model_dump(mode="json")
+            for name, config in plain["providers"].items():
+                config["secrets"] = dict.fromkeys(connected[name].secrets, KEY)
+            plain |= {"database_url": url, "encryption_key": secrets.encryption_key}
+            env = NotificationsEnv(service, secrets, gate, courier, smsc, post, plain)
+            env.database.environment = Environment(clock=env.clock)
+            await env.database.start()
+            running = [service.components[name] for name in components]
+            for component in running:
+                await component.start()
             try:
-                yield city
+                yield env
             finally:
-                for part in reversed(running):
-                    await part.stop()
-                await city.database.stop()
+                for component in reversed(running):
+                    await component.stop()
+                await env.database.stop()
 
-    return opened
+    return open_env

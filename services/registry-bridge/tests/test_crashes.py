@@ -1,7 +1,7 @@
-"""Seeded runs against the traffic office with kills and time-outs: nothing lost, nothing done twice.
+"""Seeded runs against the traffic office with kills and time-outs: nothing is lost, nothing happens twice.
 
-By the kit's own driver in a loop whose clock jumps (RUNS=1000 is the whole of it, and what runs here), and by the
-service itself with its database, its runner killed at any moment.
+Once with the kit's driver in an event loop whose clock jumps (RUNS=1000 by default), once with the service and its
+database, its job runner killed at random moments.
 """
 
 import asyncio
@@ -11,47 +11,49 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from connector_kit.conformance.candidate import Candidate
+from connector_kit.conformance.harness import DAY_S, Harness, crash_expected
 from connector_kit.conformance.loop import run
-from connector_kit.conformance.rig import DAY_S, Rig, crash_expected
-from connector_kit.driver import Asked, Crash, Fate, Point
+from connector_kit.conformance.subject import BridgeUnderTest
 from connector_kit.folder import read_folder
-from connector_kit.manifest import Effect
-from connector_kit.simulator import Knobs
-from registry_bridge.bridges import HERE
-from registry_bridge.bridges.parking.simulator import Simulator
-from wanderamt.backbone.jobs import Jobs
+from connector_kit.manifest.operation import Idempotency
+from connector_kit.testing.driver import DrivenRequest, DrivenRequestState, DriverStage, SimulatedCrashError
+from connector_kit.testing.simulator import FaultConfig
+from registry_bridge.bridges import BRIDGES_FOLDER
+from registry_bridge.bridges.parking.simulator import ParkingSimulator
+from wanderamt.backbone.jobs.runner import JobRunner
 
 RUNS = int(os.environ.get("RUNS", "1000"))
-PARKING = Candidate.of(read_folder(HERE / "parking"))
+PARKING = BridgeUnderTest.of(read_folder(BRIDGES_FOLDER / "parking"))
 SHARES = (0.0, 0.1, 0.3)
 GRANT = {"zone": "A", "valid_from": "2026-12-01", "months": 24}
 
 
-def test_a_thousand_seeded_runs_lose_and_double_nothing() -> None:
-    humans = ended = 0
+def test_seeded_runs_lose_nothing_and_do_nothing_twice() -> None:
+    left_to_operator = ended = 0
     for seed in range(RUNS):
-        rig = run(lambda seed=seed: one_run(seed))  # type: ignore[misc]
-        for asked in rig.ledger.asked.values():
-            done = rig.simulator.seen.effects[str(asked.id)]
-            effect = PARKING.manifest.operations[asked.operation].effect
-            assert done <= 1, f"seed {seed}: {asked.operation} had its effect {done} times"
-            if asked.fate is Fate.FOR_HUMAN:
-                assert effect is Effect.UNSAFE, f"seed {seed}: {asked.operation} was left to a human"
-                humans += 1
+        harness = run(lambda seed=seed: run_once(seed))  # type: ignore[misc]
+        for request in harness.store.requests.values():
+            done = harness.simulator.call_log.effects[str(request.id)]
+            effect = PARKING.manifest.operations[request.operation].idempotency
+            assert done <= 1, f"seed {seed}: {request.operation} had its effect {done} times"
+            if request.state is DrivenRequestState.NEEDS_OPERATOR:
+                assert effect is Idempotency.NONE, f"seed {seed}: {request.operation} was left to an operator"
+                left_to_operator += 1
             else:
-                assert asked.fate is Fate.ENDED, f"seed {seed}: {asked.operation} is lost: {asked.fate} {asked.code}"
+                assert request.state is DrivenRequestState.COMPLETED, (
+                    f"seed {seed}: {request.operation} is lost: {request.state} {request.code}"
+                )
                 ended += 1
-            if effect is Effect.KEY:
-                assert done == 1, f"seed {seed}: {asked.operation} is answered and was not done"
+            if effect is Idempotency.BY_KEY:
+                assert done == 1, f"seed {seed}: {request.operation} is answered and was not done"
     assert ended > 5 * RUNS
-    assert humans > RUNS / 50  # the runs do reach what nobody can know
+    assert left_to_operator > RUNS / 50  # the runs do produce uncertain effects
 
 
-async def one_run(seed: int) -> Rig:
-    """Twelve requests of twelve cases, kills at chance, a register that fails and forgets to answer."""
-    chance = random.Random(seed)  # noqa: S311 -- faults on command
-    rig = Rig(
+async def run_once(seed: int) -> Harness:
+    """Twelve requests of twelve cases, random kills, a register that fails and loses answers."""
+    chance = random.Random(seed)  # noqa: S311 -- injected faults
+    harness = Harness(
         PARKING,
         error_share=chance.choice(SHARES),
         apply_then_timeout_share=chance.choice(SHARES),
@@ -61,73 +63,80 @@ async def one_run(seed: int) -> Rig:
     kills = chance.randrange(6)
     for _ in range(4):
         for name in PARKING.manifest.operations:
-            rig.ask(name)
+            harness.submit(name)
     for _ in range(kills):
-        rig.new_driver(dies(chance))
+        harness.new_driver(crash_at_random(chance))
         with crash_expected():
-            await rig.run(chance.uniform(1, 600))
-    rig.new_driver()
-    rig.turn(error_share=0.0, cut_share=0.0, apply_then_timeout_share=0.0)
-    await rig.run(DAY_S)
-    return rig
+            await harness.run(chance.uniform(1, 600))
+    harness.new_driver()
+    harness.set_faults(error_share=0.0, cut_share=0.0, apply_then_timeout_share=0.0)
+    await harness.run(DAY_S)
+    return harness
 
 
-def dies(chance: random.Random) -> Any:
+def crash_at_random(chance: random.Random) -> Any:
     left = chance.randrange(1, 20)
 
-    def at(_: Point, __: Asked) -> None:
+    def crash(_: DriverStage, __: DrivenRequest) -> None:
         nonlocal left
         left -= 1
         if not left:
-            raise Crash
+            raise SimulatedCrashError
 
-    return at
+    return crash
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-async def test_the_service_killed_at_any_moment_loses_and_doubles_nothing(
-    serve: Any, open_house: Any, seed: int
+async def test_the_service_killed_at_any_moment_loses_nothing_and_does_nothing_twice(
+    serve: Any, open_bridge_env: Any, seed: int
 ) -> None:
     chance = random.Random(seed)  # noqa: S311 -- as above
-    knobs = Knobs(latency_s=0.02, jitter_s=0.02, error_share=0.2, cut_share=0.1, apply_then_timeout_share=0.1, hang_s=1)
-    office = Simulator(knobs=knobs, seed=seed)
-    async with open_house({"parking": await serve(office)}) as house:
+    faults = FaultConfig(
+        latency_s=0.02, jitter_s=0.02, error_share=0.2, cut_share=0.1, apply_then_timeout_share=0.1, hang_s=1
+    )
+    simulator = ParkingSimulator(faults=faults, seed=seed)
+    async with open_bridge_env({"parking": await serve(simulator)}) as bridge_env:
         orders = [
-            await house.ask("parking", "grant_permit", GRANT | {"plate": f"L {number:05}A"}) for number in range(20)
+            await bridge_env.ask("parking", "grant_permit", GRANT | {"plate": f"L {number:05}A"})
+            for number in range(20)
         ]
         fees = [
-            await house.ask("parking", "book_fee", {"plate": f"L {number:05}A", "cents": 6870}) for number in range(20)
+            await bridge_env.ask("parking", "book_fee", {"plate": f"L {number:05}A", "cents": 6870})
+            for number in range(20)
         ]
-        jobs = house.service.parts["jobs"]
+        jobs = bridge_env.service.components["jobs"]
         for _ in range(8):
             await asyncio.sleep(chance.uniform(0.05, 0.6))
-            jobs = await killed(house, jobs)
-        office.knobs = Knobs(latency_s=0.01)
-        await settled(house)
+            jobs = await kill_runner(bridge_env, jobs)
+        simulator.faults = FaultConfig(latency_s=0.01)
+        await wait_until_idle(bridge_env)
         await jobs.stop()
-        assert all(office.seen.effects[str(one)] <= 1 for one in fees)
-        for one in orders:
-            assert (await house.row(one))["verdict"] == "confirmed"
-            assert office.seen.effects[str(one)] == 1
-        for one in fees:
-            row = await house.row(one)
-            assert row["state"] == "for_human" or (row["verdict"], office.seen.effects[str(one)]) == ("confirmed", 1)
+        assert all(simulator.call_log.effects[str(fee)] <= 1 for fee in fees)
+        for order in orders:
+            assert (await bridge_env.row(order))["outcome"] == "confirmed"
+            assert simulator.call_log.effects[str(order)] == 1
+        for fee in fees:
+            row = await bridge_env.row(fee)
+            assert row["state"] == "needs_operator" or (row["outcome"], simulator.call_log.effects[str(fee)]) == (
+                "confirmed",
+                1,
+            )
 
 
-async def killed(house: Any, jobs: Jobs) -> Jobs:
-    """As by kill -9: nothing is drained or written any more; another runner finds the rows as they are."""
+async def kill_runner(bridge_env: Any, jobs: JobRunner) -> JobRunner:
+    """As by kill -9: nothing is drained or written; a new runner starts from the rows as they are."""
     for task in [*jobs._tasks, *jobs._running.values()]:
         task.cancel()
     await asyncio.gather(*jobs._tasks, *jobs._running.values(), return_exceptions=True)
-    another = Jobs(house.database, jobs.lanes)
-    await another.start()
-    return another
+    restarted = JobRunner(bridge_env.database, jobs.handlers)
+    await restarted.start()
+    return restarted
 
 
-async def settled(house: Any) -> None:
-    """Until every request is answered or left to a human; the clock runs ahead of leases and schedules."""
+async def wait_until_idle(bridge_env: Any) -> None:
+    """Waits until every request is answered or left to an operator; the clock jumps past leases and schedules."""
     async with asyncio.timeout(60):
-        while await house.rows("SELECT 1 FROM request WHERE state = 'waiting' LIMIT 1"):
+        while await bridge_env.rows("SELECT 1 FROM request WHERE state = 'waiting' LIMIT 1"):
             await asyncio.sleep(0.3)
-            if not await house.rows("SELECT 1 FROM job WHERE leased_until > $1", house.now()):
-                house.ahead += timedelta(seconds=30)
+            if not await bridge_env.rows("SELECT 1 FROM job WHERE lease_expires_at > $1", bridge_env.now()):
+                bridge_env.clock_offset += timedelta(seconds=30)

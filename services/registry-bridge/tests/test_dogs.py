@@ -1,4 +1,4 @@
-"""The dog register: orders out in the evening, answers in by night, over a real SFTP server, through nights that go wrong."""
+"""The dog register over a real SFTP server: orders in the evening, answers at night, and files with faults."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,13 +9,14 @@ from uuid import UUID
 
 import asyncssh
 import pytest_asyncio
-from connector_kit.file_simulator import FileKnobs, FileRegister
 from connector_kit.folder import read_folder
+from connector_kit.testing.file_simulator import FileFaults, FileSimulator
+from connector_kit.testing.sftp_server import serve_sftp
 from pydantic import SecretStr
-from registry_bridge.bridges import HERE
+from registry_bridge.bridges import BRIDGES_FOLDER
 from registry_bridge.bridges.dogs.simulator import open_simulator
-from registry_bridge.handlers.weather import show_weather
-from registry_bridge.settings import BridgeSettings
+from registry_bridge.handlers.availability import register_availability
+from registry_bridge.settings import RegisterConnectionSettings
 from wanderamt.contracts import RegisterAnswered
 from wanderamt.kernel.sealed import Sealed
 
@@ -33,157 +34,160 @@ def keys() -> tuple[str, str]:
     return key.export_private_key().decode(), key.export_public_key().decode().strip()
 
 
-class Nights:
-    """The tax office, the bridge to it, and a clock that goes in hours."""
+class DogRegisterEnv:
+    """The simulated tax office, the bridge to it, and a clock that jumps."""
 
-    def __init__(self, register: FileRegister, house: Any) -> None:
-        self.register, self.house = register, house
-        self.zone = house.manifests["dogs"].zone
+    def __init__(self, register: FileSimulator, bridge_env: Any) -> None:
+        self.register, self.bridge_env = register, bridge_env
+        self.zone = bridge_env.manifests["dogs"].zone
 
     async def register_dogs(self, count: int, **other: Any) -> list[UUID]:
         return [
-            await self.house.ask("dogs", "register_dog", DOG | {"chip": f"0400981{number:08}"} | other)
+            await self.bridge_env.ask("dogs", "register_dog", DOG | {"chip": f"0400981{number:08}"} | other)
             for number in range(count)
         ]
 
-    def here(self) -> datetime:
-        now: datetime = self.house.now().astimezone(self.zone)
+    def local_now(self) -> datetime:
+        now: datetime = self.bridge_env.now().astimezone(self.zone)
         return now
 
     async def until_hour(self, hour: int, minute: int = 0) -> None:
-        """The clock jumps to the next such hour, and everything that is due then is done."""
-        wanted = self.here().replace(hour=hour, minute=minute, second=0, microsecond=0)
-        if wanted <= self.here():
-            wanted += timedelta(days=1)
-        await self.jump(wanted - self.here())
+        """Moves the clock to the next such hour and waits until everything due is done."""
+        target = self.local_now().replace(hour=hour, minute=minute, second=0, microsecond=0)
+        if target <= self.local_now():
+            target += timedelta(days=1)
+        await self.jump(target - self.local_now())
 
     async def jump(self, by: timedelta) -> None:
-        await self.at_rest()
-        self.house.ahead += by
-        await self.house.rows("SELECT pg_notify('wanderamt_job', '')")
-        await self.at_rest()
+        await self.wait_until_idle()
+        self.bridge_env.clock_offset += by
+        await self.bridge_env.rows("SELECT pg_notify('wanderamt_job', '')")
+        await self.wait_until_idle()
 
-    async def at_rest(self) -> None:
-        """No step of files is due or under way."""
+    async def wait_until_idle(self) -> None:
+        """No step of the file exchange is due or running."""
         async with asyncio.timeout(30):
-            while await self.house.rows(
-                "SELECT 1 FROM job WHERE queue = 'files-dogs' AND (lease IS NOT NULL OR run_at <= $1)", self.house.now()
+            while await self.bridge_env.rows(
+                "SELECT 1 FROM job WHERE queue = 'files-dogs' AND (lease_token IS NOT NULL OR run_at <= $1)",
+                self.bridge_env.now(),
             ):
                 await asyncio.sleep(0.05)
 
     async def night(self) -> None:
-        """Orders go at eight, answers come at three; three looks, far enough apart."""
+        """Orders are uploaded at eight, answers come at three; the bridge polls the folder four times."""
         await self.until_hour(20, 1)
         await self.until_hour(3)
-        self.register.night(self.here())
+        self.register.night(self.local_now())
         for _ in range(4):
             await self.jump(timedelta(minutes=6))
 
 
 @pytest_asyncio.fixture
-async def nights(open_house: Any, tmp_path: Path) -> AsyncIterator[Nights]:
-    register = open_simulator(read_folder(HERE / "dogs"), tmp_path, knobs={})
-    (host, host_public), (mine, mine_public) = keys(), keys()
-    async with register.serve("127.0.0.1", 0, host_key=host, client_key=mine_public) as port:
-        connection = BridgeSettings(
+async def dogs_env(open_bridge_env: Any, tmp_path: Path) -> AsyncIterator[DogRegisterEnv]:
+    register = open_simulator(read_folder(BRIDGES_FOLDER / "dogs"), tmp_path, faults={})
+    (host, host_public), (client_key, client_key_public) = keys(), keys()
+    async with serve_sftp(register, "127.0.0.1", 0, host_key=host, client_key=client_key_public) as port:
+        connection = RegisterConnectionSettings(
             url=f"sftp://city@127.0.0.1:{port}",
-            secrets={"dogs_key": SecretStr(mine)},
+            secrets={"dogs_key": SecretStr(client_key)},
             settings={"host_key": host_public},
         )
-        async with open_house({"dogs": ""}, dogs=connection) as house:
-            nights = Nights(register, house)
-            await nights.until_hour(10)
-            yield nights
+        async with open_bridge_env({"dogs": ""}, dogs=connection) as bridge_env:
+            dogs_env = DogRegisterEnv(register, bridge_env)
+            await dogs_env.until_hour(10)
+            yield dogs_env
 
 
-async def states(nights: Nights) -> list[tuple[str, str | None]]:
-    rows = await nights.house.rows("SELECT state, verdict FROM request ORDER BY asked_at, request_id")
-    return [(row["state"], row["verdict"]) for row in rows]
+async def states(dogs_env: DogRegisterEnv) -> list[tuple[str, str | None]]:
+    rows = await dogs_env.bridge_env.rows("SELECT state, outcome FROM request ORDER BY asked_at, request_id")
+    return [(row["state"], row["outcome"]) for row in rows]
 
 
 ANSWERED = ("answered", "confirmed")
 WAITS = ("waiting", None)
 
 
-async def test_dogs_go_out_by_evening_and_come_back_with_their_tags(nights: Nights) -> None:
-    ids = await nights.register_dogs(3)
-    await nights.at_rest()
-    assert not nights.register.seen.calls
-    await nights.night()
-    assert await states(nights) == [ANSWERED] * 3
-    assert nights.register.seen.effects == {str(one): 1 for one in ids}
-    told = await nights.house.told(RegisterAnswered)
-    tags = {nights.house.sealer.open(Sealed.model_validate(one["answer"])) for one in told}
+async def test_orders_leave_in_the_evening_and_answers_come_back_with_the_tags(dogs_env: DogRegisterEnv) -> None:
+    ids = await dogs_env.register_dogs(3)
+    await dogs_env.wait_until_idle()
+    assert not dogs_env.register.call_log.calls
+    await dogs_env.night()
+    assert await states(dogs_env) == [ANSWERED] * 3
+    assert dogs_env.register.call_log.effects == {str(request_id): 1 for request_id in ids}
+    answers = await dogs_env.bridge_env.published(RegisterAnswered)
+    tags = {dogs_env.bridge_env.cipher.open(Sealed.model_validate(answer["answer"])) for answer in answers}
     assert tags == {b'{"number":"L-00001"}', b'{"number":"L-00002"}', b'{"number":"L-00003"}'}
 
 
-async def test_half_a_file_answers_nobody_and_the_whole_one_everybody_once(nights: Nights) -> None:
-    await nights.register_dogs(3)
-    nights.register.knobs = FileKnobs(half=True)
-    await nights.night()
-    assert await states(nights) == [WAITS] * 3
-    nights.register.knobs = FileKnobs()
-    await nights.night()
-    assert await states(nights) == [ANSWERED] * 3
-    assert len(await nights.house.told(RegisterAnswered)) == 3
+async def test_an_incomplete_file_answers_no_request_and_the_complete_file_answers_each_once(
+    dogs_env: DogRegisterEnv,
+) -> None:
+    await dogs_env.register_dogs(3)
+    dogs_env.register.faults = FileFaults(truncated=True)
+    await dogs_env.night()
+    assert await states(dogs_env) == [WAITS] * 3
+    dogs_env.register.faults = FileFaults()
+    await dogs_env.night()
+    assert await states(dogs_env) == [ANSWERED] * 3
+    assert len(await dogs_env.bridge_env.published(RegisterAnswered)) == 3
 
 
-async def test_the_same_content_under_two_names_counts_once(nights: Nights) -> None:
-    await nights.register_dogs(2)
-    nights.register.knobs = FileKnobs(twice=True)
-    await nights.night()
-    assert len(await nights.house.told(RegisterAnswered)) == 2
-    [row] = await nights.house.rows("SELECT exchange FROM register WHERE register_name = 'dogs'")
-    assert sorted(one["known"] for one in row["exchange"]["incoming"]) == ["duplicate", "read"]
+async def test_the_same_content_under_two_names_counts_once(dogs_env: DogRegisterEnv) -> None:
+    await dogs_env.register_dogs(2)
+    dogs_env.register.faults = FileFaults(duplicated=True)
+    await dogs_env.night()
+    assert len(await dogs_env.bridge_env.published(RegisterAnswered)) == 2
+    [row] = await dogs_env.bridge_env.rows("SELECT exchange FROM register WHERE register_name = 'dogs'")
+    assert sorted(file["state"] for file in row["exchange"]["incoming"]) == ["duplicate", "read"]
 
 
-async def test_a_file_that_does_not_come_is_missed_by_the_morning(nights: Nights) -> None:
-    await nights.register_dogs(1)
-    nights.register.knobs = FileKnobs(missing=True)
-    await nights.night()
-    await nights.until_hour(5, 1)
-    async with nights.house.database.work() as work:
-        weather = await show_weather(work, manifests=nights.house.manifests)
-    assert weather["dogs"].reason == f"answers-{nights.here():%Y%m%d}.csv should be here and is not"
-    nights.register.knobs = FileKnobs()
-    await nights.night()
-    assert await states(nights) == [ANSWERED]
+async def test_a_missing_file_is_reported_as_overdue_in_the_morning(dogs_env: DogRegisterEnv) -> None:
+    await dogs_env.register_dogs(1)
+    dogs_env.register.faults = FileFaults(missing=True)
+    await dogs_env.night()
+    await dogs_env.until_hour(5, 1)
+    async with dogs_env.bridge_env.database.unit_of_work() as uow:
+        availability = await register_availability(uow, manifests=dogs_env.bridge_env.manifests)
+    assert availability["dogs"].reason == f"answers-{dogs_env.local_now():%Y%m%d}.csv is overdue"
+    dogs_env.register.faults = FileFaults()
+    await dogs_env.night()
+    assert await states(dogs_env) == [ANSWERED]
 
 
-async def test_rows_nobody_can_read_go_back_by_their_number(nights: Nights) -> None:
-    await nights.register_dogs(2)
-    nights.register.knobs = FileKnobs(garbled_rows=2)
-    await nights.night()
-    assert await states(nights) == [ANSWERED] * 2
-    assert list(nights.register.rejects().values()) == ["3;fields\n4;fields\n"]
+async def test_unreadable_rows_are_returned_by_their_line_number(dogs_env: DogRegisterEnv) -> None:
+    await dogs_env.register_dogs(2)
+    dogs_env.register.faults = FileFaults(garbled_rows=2)
+    await dogs_env.night()
+    assert await states(dogs_env) == [ANSWERED] * 2
+    assert list(dogs_env.register.rejects().values()) == ["3;fields\n4;fields\n"]
 
 
-async def test_a_name_that_the_old_charset_cannot_hold_is_refused_and_holds_up_no_other(nights: Nights) -> None:
-    [other] = await nights.register_dogs(1)
-    [vietnamese] = await nights.register_dogs(1, family_name="Nguyễn", chip="040098100000999")
-    await nights.night()
-    assert (await nights.house.row(other))["verdict"] == "confirmed"
-    row = await nights.house.row(vietnamese)
-    assert (row["verdict"], row["code"]) == ("refused", "sign_not_in_charset")
+async def test_a_name_outside_the_charset_is_refused_and_delays_no_other(dogs_env: DogRegisterEnv) -> None:
+    [other] = await dogs_env.register_dogs(1)
+    [vietnamese] = await dogs_env.register_dogs(1, family_name="Nguyễn", chip="040098100000999")
+    await dogs_env.night()
+    assert (await dogs_env.bridge_env.row(other))["outcome"] == "confirmed"
+    row = await dogs_env.bridge_env.row(vietnamese)
+    assert (row["outcome"], row["code"]) == ("refused", "sign_not_in_charset")
 
 
-async def test_a_server_that_does_not_let_us_in_pauses_the_register(nights: Nights) -> None:
-    nights.register.knobs = FileKnobs(down=True)  # lets nobody in
-    await nights.register_dogs(1)
-    await nights.until_hour(20, 1)
-    [row] = await nights.house.rows("SELECT state FROM register WHERE register_name = 'dogs'")
-    assert row["state"]["paused"].startswith("not let in")
-    assert not list((nights.register.root / "orders").iterdir())
+async def test_a_rejected_login_suspends_the_register(dogs_env: DogRegisterEnv) -> None:
+    dogs_env.register.faults = FileFaults(down=True)  # rejects every login
+    await dogs_env.register_dogs(1)
+    await dogs_env.until_hour(20, 1)
+    [row] = await dogs_env.bridge_env.rows("SELECT state FROM register WHERE register_name = 'dogs'")
+    assert row["state"]["suspended_reason"].startswith("authentication failed")
+    assert not list((dogs_env.register.root / "orders").iterdir())
 
 
-async def test_after_three_nights_of_outage_all_are_caught_up_in_order(nights: Nights) -> None:
-    nights.register.knobs = FileKnobs(missing=True)
+async def test_after_three_nights_of_outage_all_are_answered_in_order(dogs_env: DogRegisterEnv) -> None:
+    dogs_env.register.faults = FileFaults(missing=True)
     for _ in range(3):
-        await nights.register_dogs(2)
-        await nights.night()
-    nights.register.knobs = FileKnobs()
-    await nights.night()
-    assert await states(nights) == [ANSWERED] * 6
-    order = list(nights.register.seen.calls)
-    rows = await nights.house.rows("SELECT request_id FROM request ORDER BY asked_at, request_id")
+        await dogs_env.register_dogs(2)
+        await dogs_env.night()
+    dogs_env.register.faults = FileFaults()
+    await dogs_env.night()
+    assert await states(dogs_env) == [ANSWERED] * 6
+    order = list(dogs_env.register.call_log.calls)
+    rows = await dogs_env.bridge_env.rows("SELECT request_id FROM request ORDER BY asked_at, request_id")
     assert order == [str(row["request_id"]) for row in rows]

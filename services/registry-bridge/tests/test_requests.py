@@ -1,4 +1,4 @@
-"""Requests from cases: in whose name, with what trace, and what becomes of those nobody can know about."""
+"""Requests from cases: assertions, access log, retries, and commands whose effect is uncertain."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,284 +8,304 @@ from uuid import UUID
 
 import pytest
 import pytest_asyncio
+from connector_kit.call_outcome import RawResponse, Succeeded, UnreadableResponse
 from connector_kit.conformance.mutants import REFERENCE
 from connector_kit.conformance.reference.library.simulator import open_simulator as open_library
 from connector_kit.folder import read_folder
-from connector_kit.manifest import Day, Maintenance, OnDead, Portal
-from connector_kit.simulator import Knobs
-from connector_kit.verdict import Done, Malformed, Raw
+from connector_kit.manifest.limits import MaintenanceWindow, Portal, Weekday
+from connector_kit.manifest.operation import OnFailure
+from connector_kit.testing.simulator import FaultConfig
 from pydantic import SecretStr
-from registry_bridge.bridges.parking.models import Booked
-from registry_bridge.bridges.parking.simulator import Simulator
-from registry_bridge.handlers.requests import find_raw, may_go, settle_request, take_reading
-from registry_bridge.handlers.weather import take_moment
-from registry_bridge.settings import BridgeSettings
+from registry_bridge.bridges.parking.models import FeeReceipt
+from registry_bridge.bridges.parking.simulator import ParkingSimulator
+from registry_bridge.handlers.availability import acquire_call_slot
+from registry_bridge.handlers.requests import admit_calls, find_unreadable_response, record_reparsed, resolve_request
+from registry_bridge.settings import RegisterConnectionSettings
 from uuid_utils.compat import uuid7
-from wanderamt.backbone import replay
-from wanderamt.backbone.jobs import Jobs
-from wanderamt.backbone.replay import Selection
-from wanderamt.contracts import RegisterAnswered, RegisterWeatherChanged
-from wanderamt.kernel.decision import Pause
+from wanderamt.backbone.jobs.runner import JobRunner
+from wanderamt.backbone.messaging import replay
+from wanderamt.backbone.messaging.replay import DeadLetterFilter
+from wanderamt.contracts import RegisterAnswered, RegisterAvailabilityChanged
+from wanderamt.kernel.decision import Paused
 from wanderamt.kernel.ids import RequestId
 from wanderamt.security.assertions import Assertion
 
 GRANT = {"plate": "L 123AB", "zone": "A", "valid_from": "2026-12-01", "months": 24}
 FEE = {"plate": "L 123AB", "cents": 6870}
-QUIET = Knobs(latency_s=0.01)
+QUIET = FaultConfig(latency_s=0.01)
 HANGS = QUIET.model_copy(update={"apply_then_timeout_share": 1.0})
 
 
 @pytest_asyncio.fixture
-async def office(serve: Any, open_house: Any) -> AsyncIterator[tuple[Simulator, Any]]:
-    simulator = Simulator(knobs=QUIET)
-    async with open_house({"parking": await serve(simulator)}) as house:
-        yield simulator, house
+async def parking_env(serve: Any, open_bridge_env: Any) -> AsyncIterator[tuple[ParkingSimulator, Any]]:
+    simulator = ParkingSimulator(faults=QUIET)
+    async with open_bridge_env({"parking": await serve(simulator)}) as bridge_env:
+        yield simulator, bridge_env
 
 
-async def test_an_order_is_done_answered_and_told(office: tuple[Simulator, Any]) -> None:
-    simulator, house = office
-    request_id = await house.ask("parking", "grant_permit", GRANT)
-    assert (await house.until(request_id))["verdict"] == "confirmed"
-    [told] = await house.told(RegisterAnswered)
-    assert told["verdict"] == "confirmed"
-    assert told["request_id"] == str(request_id)
-    assert simulator.seen.effects == {str(request_id): 1}
+async def test_a_command_is_executed_answered_and_published(parking_env: tuple[ParkingSimulator, Any]) -> None:
+    simulator, bridge_env = parking_env
+    request_id = await bridge_env.ask("parking", "grant_permit", GRANT)
+    assert (await bridge_env.wait_for_state(request_id))["outcome"] == "confirmed"
+    [answer] = await bridge_env.published(RegisterAnswered)
+    assert answer["outcome"] == "confirmed"
+    assert answer["request_id"] == str(request_id)
+    assert simulator.call_log.effects == {str(request_id): 1}
 
 
-@pytest.mark.parametrize("wrong", ["missing", "forged", "expired", "of another case", "of another question"])
-async def test_nothing_is_asked_that_nobody_has_signed(office: tuple[Simulator, Any], wrong: str) -> None:
-    simulator, house = office
-    event = house.request("parking", "grant_permit", GRANT)
-    mine = Assertion(
+@pytest.mark.parametrize("wrong", ["missing", "forged", "expired", "of another case", "of another operation"])
+async def test_no_call_without_a_valid_assertion(parking_env: tuple[ParkingSimulator, Any], wrong: str) -> None:
+    simulator, bridge_env = parking_env
+    event = bridge_env.request("parking", "grant_permit", GRANT)
+    assertion = Assertion(
         event.officer, event.case_id, event.request_id, event.register_name, event.operation, event.purpose
     )
-    until = house.now() + timedelta(hours=1)
-    sign = house.sealer.voucher.sign
+    until = bridge_env.now() + timedelta(hours=1)
+    sign = bridge_env.cipher.assertion_signer.sign
     token = {
         "missing": None,
-        "forged": sign(mine, until=until)[:-6] + "AAAAAA",
-        "expired": sign(mine, until=house.now() - timedelta(minutes=1)),
-        "of another case": house.request("parking", "grant_permit", GRANT).assertion,
-        "of another question": sign(
-            Assertion(mine.officer, mine.case_id, mine.request_id, "parking", "book_fee", mine.purpose), until=until
+        "forged": sign(assertion, until=until)[:-6] + "AAAAAA",
+        "expired": sign(assertion, until=bridge_env.now() - timedelta(minutes=1)),
+        "of another case": bridge_env.request("parking", "grant_permit", GRANT).assertion,
+        "of another operation": sign(
+            Assertion(
+                assertion.officer, assertion.case_id, assertion.request_id, "parking", "book_fee", assertion.purpose
+            ),
+            until=until,
         ),
     }[wrong]
-    await house.take(event.model_copy(update={"assertion": token}))
-    row = await house.until(event.request_id)
-    assert row["verdict"] == "refused"
+    await bridge_env.deliver_events(event.model_copy(update={"assertion": token}))
+    row = await bridge_env.wait_for_state(event.request_id)
+    assert row["outcome"] == "refused"
     assert row["code"].startswith("assertion_")
-    assert not simulator.seen.calls
+    assert not simulator.call_log.calls
 
 
-async def test_the_right_is_checked_when_the_call_is_made(office: tuple[Simulator, Any]) -> None:
-    """It came in while the assertion was good, and waited for the register until it was not."""
-    simulator, house = office
-    simulator.knobs = QUIET.model_copy(update={"down": True})
-    event = house.request("parking", "grant_permit", GRANT)
-    sign = house.sealer.voucher.sign
-    mine = Assertion(
+async def test_the_assertion_is_verified_at_the_time_of_the_call(parking_env: tuple[ParkingSimulator, Any]) -> None:
+    """The request arrived with a valid assertion, which expired while it waited for the register."""
+    simulator, bridge_env = parking_env
+    simulator.faults = QUIET.model_copy(update={"down": True})
+    event = bridge_env.request("parking", "grant_permit", GRANT)
+    sign = bridge_env.cipher.assertion_signer.sign
+    assertion = Assertion(
         event.officer, event.case_id, event.request_id, event.register_name, event.operation, event.purpose
     )
-    await house.take(event.model_copy(update={"assertion": sign(mine, until=house.now() + timedelta(seconds=2))}))
-    while not simulator.seen.calls:
+    await bridge_env.deliver_events(
+        event.model_copy(update={"assertion": sign(assertion, until=bridge_env.now() + timedelta(seconds=2))})
+    )
+    while not simulator.call_log.calls:
         await asyncio.sleep(0.02)
     await asyncio.sleep(2)
-    simulator.knobs = QUIET
-    house.ahead += timedelta(minutes=2)
-    assert (await house.until(event.request_id))["code"] == "assertion_expired"
-    assert not simulator.seen.effects
+    simulator.faults = QUIET
+    bridge_env.clock_offset += timedelta(minutes=2)
+    assert (await bridge_env.wait_for_state(event.request_id))["code"] == "assertion_expired"
+    assert not simulator.call_log.effects
 
 
-async def test_a_read_is_written_down_with_the_ids_delivered_and_nothing_else(office: tuple[Simulator, Any]) -> None:
-    _, house = office
+async def test_the_access_log_holds_the_ids_delivered_and_nothing_else(
+    parking_env: tuple[ParkingSimulator, Any],
+) -> None:
+    _, bridge_env = parking_env
     case_id = uuid7()
-    await house.until(await house.ask("parking", "grant_permit", GRANT, case_id=case_id))
-    found = await house.ask("parking", "find_permit", {"plate": "L 123AB"}, case_id=case_id)
-    missed = await house.ask("parking", "find_permit", {"plate": "L 999ZZ"}, case_id=case_id)
-    for one in (found, missed):
-        await house.until(one)
-    reads = {row["request_id"]: row for row in await house.rows("SELECT * FROM register_read")}
-    assert reads.keys() == {found, missed}  # an order reads nothing
-    assert reads[found]["delivered"] == {"number": "P-000001"}
-    assert reads[missed]["delivered"] == {}
-    assert (reads[found]["officer"], reads[found]["purpose"]) == ("clerk@linz", "StVO-45-4")
-    assert (reads[found]["case_id"], reads[found]["source"]) == (case_id, "register")
+    await bridge_env.wait_for_state(await bridge_env.ask("parking", "grant_permit", GRANT, case_id=case_id))
+    known = await bridge_env.ask("parking", "find_permit", {"plate": "L 123AB"}, case_id=case_id)
+    missing = await bridge_env.ask("parking", "find_permit", {"plate": "L 999ZZ"}, case_id=case_id)
+    for request_id in (known, missing):
+        await bridge_env.wait_for_state(request_id)
+    entries = {row["request_id"]: row for row in await bridge_env.rows("SELECT * FROM register_access_log")}
+    assert entries.keys() == {known, missing}  # a command reads nothing
+    assert entries[known]["delivered"] == {"number": "P-000001"}
+    assert entries[missing]["delivered"] == {}
+    assert (entries[known]["officer"], entries[known]["purpose"]) == ("clerk@linz", "StVO-45-4")
+    assert (entries[known]["case_id"], entries[known]["source"]) == (case_id, "register")
 
 
-async def test_what_nobody_knows_is_parked_never_repeated_and_settled_by_a_human(office: tuple[Simulator, Any]) -> None:
-    simulator, house = office
-    simulator.knobs = HANGS
+async def test_a_command_with_uncertain_effect_is_never_repeated_and_is_resolved_by_an_operator(
+    parking_env: tuple[ParkingSimulator, Any],
+) -> None:
+    simulator, bridge_env = parking_env
+    simulator.faults = HANGS
     case_id = uuid7()
-    fee = await house.ask("parking", "book_fee", FEE, case_id=case_id)
-    later = await house.ask("parking", "find_permit", {"plate": "L 123AB"}, case_id=case_id)
-    assert (await house.until(fee, "for_human"))["code"] == "no_answer"
-    simulator.knobs = QUIET
+    fee = await bridge_env.ask("parking", "book_fee", FEE, case_id=case_id)
+    later = await bridge_env.ask("parking", "find_permit", {"plate": "L 123AB"}, case_id=case_id)
+    assert (await bridge_env.wait_for_state(fee, "needs_operator"))["code"] == "no_answer"
+    simulator.faults = QUIET
     await asyncio.sleep(1.5)
-    assert simulator.seen.effects == {str(fee): 1}
-    assert (await house.row(later))["state"] == "waiting"  # its key waits
+    assert simulator.call_log.effects == {str(fee): 1}
+    assert (await bridge_env.row(later))["state"] == "waiting"  # its key is blocked
 
-    async with house.database.work() as work:
-        [group] = await replay.groups(work, "registry-bridge")
+    async with bridge_env.database.unit_of_work() as uow:
+        [group] = await replay.list_groups(uow, "registry-bridge")
     assert (group.reason, group.rows) == ("no_answer", 1)
-    async for _ in replay.replay(house.inbox, Selection(house.now()), who="operator", rate=None):
+    async for _ in replay.replay(bridge_env.inbox, DeadLetterFilter(bridge_env.now()), who="operator", rate=None):
         pass
     await asyncio.sleep(1.5)
-    assert simulator.seen.effects == {str(fee): 1}  # a replay repeats no order that may have happened
-    assert (await house.row(fee))["state"] == "for_human"
+    assert simulator.call_log.effects == {str(fee): 1}  # a retry repeats no command that may have happened
+    assert (await bridge_env.row(fee))["state"] == "needs_operator"
 
-    await settle(house, fee, happened=True)
-    assert (await house.until(fee))["verdict"] == "confirmed"
-    assert (await house.until(later))["verdict"] == "not_found"
-    async with house.database.work() as work:
-        assert await replay.groups(work, "registry-bridge") == []
-    assert simulator.seen.effects == {str(fee): 1}
+    await resolve(bridge_env, fee, happened=True)
+    assert (await bridge_env.wait_for_state(fee))["outcome"] == "confirmed"
+    assert (await bridge_env.wait_for_state(later))["outcome"] == "not_found"
+    async with bridge_env.database.unit_of_work() as uow:
+        assert await replay.list_groups(uow, "registry-bridge") == []
+    assert simulator.call_log.effects == {str(fee): 1}
 
 
-async def test_an_order_of_which_somebody_says_that_it_did_not_happen_is_given_again(
-    office: tuple[Simulator, Any],
+async def test_a_command_resolved_as_not_done_is_sent_again(
+    parking_env: tuple[ParkingSimulator, Any],
 ) -> None:
-    simulator, house = office
-    simulator.knobs = HANGS
-    fee = await house.ask("parking", "book_fee", FEE)
-    await house.until(fee, "for_human")
-    simulator.knobs = QUIET
-    await settle(house, fee, happened=False)
-    assert (await house.until(fee))["verdict"] == "confirmed"
-    actions = await house.rows("SELECT who, action, details FROM operator_action WHERE action = 'settle'")
-    assert [(one["who"], one["details"]["happened"]) for one in actions] == [("operator", False)]
+    simulator, bridge_env = parking_env
+    simulator.faults = HANGS
+    fee = await bridge_env.ask("parking", "book_fee", FEE)
+    await bridge_env.wait_for_state(fee, "needs_operator")
+    simulator.faults = QUIET
+    await resolve(bridge_env, fee, happened=False)
+    assert (await bridge_env.wait_for_state(fee))["outcome"] == "confirmed"
+    actions = await bridge_env.rows("SELECT who, action, details FROM operator_action WHERE action = 'resolve'")
+    assert [(action["who"], action["details"]["happened"]) for action in actions] == [("operator", False)]
 
 
-async def test_where_the_manifest_says_so_what_comes_later_of_a_case_goes_on(
-    office: tuple[Simulator, Any],
+async def test_with_on_failure_skip_later_requests_of_the_case_continue(
+    parking_env: tuple[ParkingSimulator, Any],
 ) -> None:
-    simulator, house = office
-    manifest = house.manifests["parking"]
-    skipping = manifest.operations["book_fee"].model_copy(update={"on_dead": OnDead.SKIP})
-    [lane] = [one for one in house.service.parts["jobs"].lanes if one.job.QUEUE == "ask-parking"]
-    lane.record.keywords["manifest"] = manifest.model_copy(
+    simulator, bridge_env = parking_env
+    manifest = bridge_env.manifests["parking"]
+    skipping = manifest.operations["book_fee"].model_copy(update={"on_failure": OnFailure.SKIP})
+    [handler] = [
+        handler for handler in bridge_env.service.components["jobs"].handlers if handler.job.QUEUE == "call-parking"
+    ]
+    handler.complete.keywords["manifest"] = manifest.model_copy(
         update={"operations": {**manifest.operations, "book_fee": skipping}}
     )
-    simulator.knobs = HANGS
+    simulator.faults = HANGS
     case_id = uuid7()
-    fee = await house.ask("parking", "book_fee", FEE, case_id=case_id)
-    await house.until(fee, "for_human")
-    simulator.knobs = QUIET
-    later = await house.ask("parking", "find_permit", {"plate": "L 123AB"}, case_id=case_id)
-    assert (await house.until(later))["verdict"] == "not_found"
-    await settle(house, fee, happened=True)
-    assert not await house.rows("SELECT 1 FROM job")
+    fee = await bridge_env.ask("parking", "book_fee", FEE, case_id=case_id)
+    await bridge_env.wait_for_state(fee, "needs_operator")
+    simulator.faults = QUIET
+    later = await bridge_env.ask("parking", "find_permit", {"plate": "L 123AB"}, case_id=case_id)
+    assert (await bridge_env.wait_for_state(later))["outcome"] == "not_found"
+    await resolve(bridge_env, fee, happened=True)
+    assert not await bridge_env.rows("SELECT 1 FROM job")
 
 
-async def test_a_register_that_goes_and_comes_back_is_told_of(office: tuple[Simulator, Any]) -> None:
-    simulator, house = office
-    simulator.knobs = QUIET.model_copy(update={"down": True})
-    asked = [await house.ask("parking", "find_permit", {"plate": f"L {number:05}A"}) for number in range(15)]
+async def test_an_outage_and_its_end_are_published(parking_env: tuple[ParkingSimulator, Any]) -> None:
+    simulator, bridge_env = parking_env
+    simulator.faults = QUIET.model_copy(update={"down": True})
+    request_ids = [await bridge_env.ask("parking", "find_permit", {"plate": f"L {number:05}A"}) for number in range(15)]
     async with asyncio.timeout(20):
-        while not await house.told(RegisterWeatherChanged):
+        while not await bridge_env.published(RegisterAvailabilityChanged):
             await asyncio.sleep(0.05)
-    simulator.knobs = QUIET
-    house.ahead += timedelta(minutes=3)
-    for one in asked:
-        await house.until(one)
-    told = await house.told(RegisterWeatherChanged)
-    assert [one["sky"] for one in told] == ["down", "fair"]
-    assert told[0]["register_name"] == "parking"
-    assert told[0]["waiting"] == 15
-    assert not {"L 00001A"} & set(str(told))
+    simulator.faults = QUIET
+    bridge_env.clock_offset += timedelta(minutes=3)
+    for request_id in request_ids:
+        await bridge_env.wait_for_state(request_id)
+    changes = await bridge_env.published(RegisterAvailabilityChanged)
+    assert [change["status"] for change in changes] == ["down", "up"]
+    assert changes[0]["register_name"] == "parking"
+    assert changes[0]["waiting"] == 15
+    assert not {"L 00001A"} & set(str(changes))
 
 
-async def test_a_maintenance_that_begins_while_nothing_is_under_way_is_told(office: tuple[Simulator, Any]) -> None:
-    _, house = office
-    all_day = [Maintenance(days=tuple(Day), begins=time(hour), ends=time((hour + 13) % 24)) for hour in (0, 12)]
-    closed = house.manifests["parking"].model_copy(update={"maintenance": tuple(all_day)})
-    for _ in range(2):
-        async with house.database.work() as work:
-            assert isinstance(await may_go(1, work, manifest=closed), Pause)
-    assert [one["sky"] for one in await house.told(RegisterWeatherChanged)] == ["closed"]
-
-
-async def test_an_answer_nobody_can_read_is_kept_sealed_and_read_again_by_a_mended_adapter(
-    office: tuple[Simulator, Any], caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+async def test_maintenance_that_begins_without_a_running_call_is_published(
+    parking_env: tuple[ParkingSimulator, Any],
 ) -> None:
-    simulator, house = office
-    simulator.knobs = QUIET.model_copy(update={"cut_share": 1.0})
-    fee = await house.ask("parking", "book_fee", FEE)
-    row = await house.until(fee, "for_human")
-    assert row["code"] == "no_answer_of_ours"
-    assert b"R-0000" not in row["raw"]
-    found = await read_raw(house, fee)
-    assert found.body.startswith(b'{"receipt"')
-    said = capsys.readouterr()
-    assert "R-0000" not in said.out + said.err + caplog.text
-    assert isinstance(house.bridges["parking"].read_again("book_fee", found), Malformed)
-    async with house.database.work() as work:  # what a mended adapter makes of it
-        told = await take_reading(
+    _, bridge_env = parking_env
+    all_day = [
+        MaintenanceWindow(days=tuple(Weekday), begins=time(hour), ends=time((hour + 13) % 24)) for hour in (0, 12)
+    ]
+    closed = bridge_env.manifests["parking"].model_copy(update={"maintenance": tuple(all_day)})
+    for _ in range(2):
+        async with bridge_env.database.unit_of_work() as uow:
+            assert isinstance(await admit_calls(1, uow, manifest=closed), Paused)
+    assert [change["status"] for change in await bridge_env.published(RegisterAvailabilityChanged)] == ["maintenance"]
+
+
+async def test_an_unreadable_response_is_stored_encrypted_and_parsed_by_a_fixed_adapter(
+    parking_env: tuple[ParkingSimulator, Any], caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    simulator, bridge_env = parking_env
+    simulator.faults = QUIET.model_copy(update={"cut_share": 1.0})
+    fee = await bridge_env.ask("parking", "book_fee", FEE)
+    row = await bridge_env.wait_for_state(fee, "needs_operator")
+    assert row["code"] == "invalid_answer"
+    assert b"R-0000" not in row["unreadable_response"]
+    response = await read_raw(bridge_env, fee)
+    assert response.body.startswith(b'{"receipt"')
+    output = capsys.readouterr()
+    assert "R-0000" not in output.out + output.err + caplog.text
+    assert isinstance(bridge_env.bridges["parking"].reparse("book_fee", response), UnreadableResponse)
+    async with bridge_env.database.unit_of_work() as uow:  # the outcome of a fixed adapter
+        result = await record_reparsed(
             RequestId(fee),
-            Done(Booked(receipt="R-000001")),
-            work,
-            manifests=house.manifests,
-            sealer=house.sealer,
-            who="operator",
+            Succeeded(FeeReceipt(receipt="R-000001")),
+            uow,
+            manifests=bridge_env.manifests,
+            cipher=bridge_env.cipher,
+            operator="operator",
             consumer="registry-bridge",
         )
-    assert told == f"{fee}: answered from what was kept"
-    assert (await house.row(fee))["verdict"] == "confirmed"
-    assert not await house.rows("SELECT 1 FROM job")
-    assert not await house.rows("SELECT 1 FROM parked")
+    assert result == f"{fee}: answered from the stored response"
+    assert (await bridge_env.row(fee))["outcome"] == "confirmed"
+    assert not await bridge_env.rows("SELECT 1 FROM job")
+    assert not await bridge_env.rows("SELECT 1 FROM dead_letter")
 
 
-async def test_a_citys_own_bridge_is_a_folder_that_settings_name(serve: Any, open_house: Any) -> None:
+async def test_the_settings_name_the_folder_of_a_citys_own_bridge(serve: Any, open_bridge_env: Any) -> None:
     own = REFERENCE / "library"
-    register = open_library(read_folder(own), knobs={"latency_s": 0.01})
-    connection = BridgeSettings(url=await serve(register), secrets={"library_token": SecretStr("x")})
-    async with open_house({"library": ""}, library=connection, bridge_folders=[own]) as house:
-        assert (await house.until(await house.ask("library", "make_card", {"name": "Ana"})))["verdict"] == "confirmed"
+    register = open_library(read_folder(own), faults={"latency_s": 0.01})
+    connection = RegisterConnectionSettings(url=await serve(register), secrets={"library_token": SecretStr("x")})
+    async with open_bridge_env({"library": ""}, library=connection, bridge_folders=[own]) as bridge_env:
+        assert (await bridge_env.wait_for_state(await bridge_env.ask("library", "make_card", {"name": "Ana"})))[
+            "outcome"
+        ] == "confirmed"
 
 
-async def test_two_processes_together_make_no_more_calls_at_once_than_the_register_bears(
-    office: tuple[Simulator, Any],
+async def test_two_processes_share_the_limit_of_concurrent_calls(
+    parking_env: tuple[ParkingSimulator, Any],
 ) -> None:
-    simulator, house = office
-    simulator.knobs = QUIET.model_copy(update={"latency_s": 0.4})
-    second = Jobs(house.database, house.service.parts["jobs"].lanes)
+    simulator, bridge_env = parking_env
+    simulator.faults = QUIET.model_copy(update={"latency_s": 0.4})
+    second = JobRunner(bridge_env.database, bridge_env.service.components["jobs"].handlers)
     await second.start()
     try:
-        asked = [await house.ask("parking", "find_permit", {"plate": f"L {number:05}A"}) for number in range(12)]
-        for one in asked:
-            await house.until(one)
+        request_ids = [
+            await bridge_env.ask("parking", "find_permit", {"plate": f"L {number:05}A"}) for number in range(12)
+        ]
+        for request_id in request_ids:
+            await bridge_env.wait_for_state(request_id)
     finally:
         await second.stop()
-    assert simulator.seen.most_together == house.manifests["parking"].limits.for_cases == 3
+    assert simulator.call_log.max_concurrent == bridge_env.manifests["parking"].limits.background_slots == 3
 
 
-async def test_registers_behind_one_portal_keep_its_pace_together(office: tuple[Simulator, Any]) -> None:
-    _, house = office
-    manifest = house.manifests["parking"]
+async def test_registers_behind_one_portal_share_its_rate_limit(parking_env: tuple[ParkingSimulator, Any]) -> None:
+    _, bridge_env = parking_env
+    manifest = bridge_env.manifests["parking"]
     behind = manifest.model_copy(update={"portal": Portal(id="city", rate_per_s=2)})
     other = behind.model_copy(update={"id": "other"})
     waits = []
-    async with house.database.work() as work:
-        for one in (behind, other, behind, other):
-            waits.append(await take_moment(work, one, str(uuid7())))
+    async with bridge_env.database.unit_of_work() as uow:
+        for register in (behind, other, behind, other):
+            waits.append(await acquire_call_slot(uow, register, str(uuid7())))
     assert waits[:3] == [0.0, 0.5, 1.0]
-    assert isinstance(waits[3], Pause)  # more than a second ahead nothing is given out
+    assert isinstance(waits[3], Paused)  # slots are reserved at most one second ahead
 
 
-async def read_raw(house: Any, request_id: UUID) -> Raw:
-    async with house.database.work() as work:
-        found = await find_raw(RequestId(request_id), work, sealer=house.sealer)
-    assert isinstance(found, tuple)
-    return found[1]
+async def read_raw(bridge_env: Any, request_id: UUID) -> RawResponse:
+    async with bridge_env.database.unit_of_work() as uow:
+        stored = await find_unreadable_response(RequestId(request_id), uow, cipher=bridge_env.cipher)
+    assert isinstance(stored, tuple)
+    return stored[1]
 
 
-async def settle(house: Any, request_id: UUID, *, happened: bool) -> None:
-    async with house.database.work() as work:
-        said = await settle_request(
+async def resolve(bridge_env: Any, request_id: UUID, *, happened: bool) -> None:
+    async with bridge_env.database.unit_of_work() as uow:
+        result = await resolve_request(
             RequestId(request_id),
-            work,
+            uow,
             happened=happened,
-            manifests=house.manifests,
-            who="operator",
+            manifests=bridge_env.manifests,
+            operator="operator",
             consumer="registry-bridge",
         )
-    assert isinstance(said, str)
+    assert isinstance(result, str)

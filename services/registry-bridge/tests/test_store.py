@@ -1,9 +1,8 @@
-"""Tables and migrations describe the same database."""
-
-from typing import Any
+"""The migrations create the schema that tables.py describes."""
 
 from registry_bridge.tables import metadata
+from wanderamt_local.pytest_plugin import MakeDatabase, TableDrift
 
 
-async def test_the_migrations_make_what_the_tables_say(make_database: Any, table_drift: Any) -> None:
+async def test_the_migrated_schema_equals_the_tables(make_database: MakeDatabase, table_drift: TableDrift) -> None:
     assert await table_drift(await make_database("registry_bridge"), metadata) == []

@@ -1,4 +1,4 @@
-"""A city with two places, and stands in it."""
+"""Fixtures of scheduling: a database, a context, and details of two stands."""
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
@@ -9,54 +9,54 @@ import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 from scheduling.domain.appointment import Appointment
-from scheduling.domain.stand import Plan, Stand, StandState
+from scheduling.domain.stand import Stand, StandDetails, StandState
 from scheduling.handlers import appointments, stands
-from scheduling.handlers.ground import Ground
-from scheduling.offers.shelf import read_offers
+from scheduling.handlers.context import SchedulingContext
+from scheduling.reference_data.bookable_services import read_bookable_services
 from uuid_utils.compat import uuid7
-from wanderamt.backbone.database import Database
+from wanderamt.backbone.persistence.database import Database
 from wanderamt.contracts import Language
 from wanderamt.kernel.ids import StandId
 from wanderamt.kernel.refusal import Refusal
-from wanderamt.security.keys import Sealer, new_master_key
+from wanderamt.security.keys import FieldCipher, generate_master_key
 
 START = datetime(2027, 5, 4, 8, tzinfo=UTC)  # a Tuesday
 BORN = date(1980, 5, 4)
 
 
 @dataclass
-class Office:
-    """Scheduling without its doors: each call is a transaction of its own."""
+class SchedulingEnv:
+    """The handlers of scheduling, each call in a transaction of its own."""
 
     database: Database
-    ground: Ground
+    context: SchedulingContext
 
     async def schedule(
-        self, plan: Plan, stand_id: StandId | None = None, *, state: StandState = StandState.CONFIRMED
+        self, details: StandDetails, stand_id: StandId | None = None, *, state: StandState = StandState.CONFIRMED
     ) -> Stand | Refusal:
-        async with self.database.work() as work:
+        async with self.database.unit_of_work() as uow:
             id_ = stand_id or StandId(uuid7())
-            return await stands.schedule_stand(id_, plan, work, ground=self.ground, state=state)
+            return await stands.schedule_stand(id_, details, uow, context=self.context, state=state)
 
-    async def stand(self, plan: Plan) -> Stand:
-        made = await self.schedule(plan)
+    async def stand(self, details: StandDetails) -> Stand:
+        made = await self.schedule(details)
         assert isinstance(made, Stand), made
         return made
 
     async def hold(
-        self, stand: Stand, at: datetime, service: str = "active_pass", *, place: str = "", id_: Any = None
+        self, stand: Stand, at: datetime, service: str = "active_pass", *, client_address: str = "", id_: Any = None
     ) -> Appointment | Refusal:
-        async with self.database.work() as work:
-            return await appointments.hold_time(
-                id_ or uuid7(), stand.id, service, at, work, place=place, ground=self.ground
+        async with self.database.unit_of_work() as uow:
+            return await appointments.hold_slot(
+                id_ or uuid7(), stand.id, service, at, uow, client_address=client_address, context=self.context
             )
 
     async def confirm(self, id_: Any, *, phone: str = "+436601234567") -> Appointment | Refusal:
-        person = appointments.person_of(
-            id_, phone=phone, email=None, born=BORN, language=Language.DE, consent="2026-1", ground=self.ground
+        citizen = appointments.encrypt_citizen(
+            id_, phone=phone, email=None, born=BORN, language=Language.DE, consent="2026-1", context=self.context
         )
-        async with self.database.work() as work:
-            return await appointments.confirm_hold(id_, person, work, ground=self.ground)
+        async with self.database.unit_of_work() as uow:
+            return await appointments.book(id_, citizen, uow, context=self.context)
 
     async def book(
         self, stand: Stand, at: datetime, service: str = "active_pass", *, phone: str = "+436601234567"
@@ -68,13 +68,13 @@ class Office:
         return booked
 
     async def rows(self, sql: str, *args: Any) -> list[Any]:
-        async with self.database.work() as work:
-            return list(await work.db.fetch(sql, *args))
+        async with self.database.unit_of_work() as uow:
+            return list(await uow.db.fetch(sql, *args))
 
 
 @pytest.fixture
-def plan() -> Plan:
-    return Plan(
+def details() -> StandDetails:
+    return StandDetails(
         "Hauptplatz",
         "Innere Stadt",
         START,
@@ -88,11 +88,13 @@ def plan() -> Plan:
 
 
 @pytest.fixture
-def elsewhere(plan: Plan) -> Plan:
-    return replace(plan, place="solarCity", district="Pichling", crew="Team B", vehicle="Bus 2", kit="Koffer 2")
+def elsewhere(details: StandDetails) -> StandDetails:
+    return replace(details, place="solarCity", district="Pichling", crew="Team B", vehicle="Bus 2", kit="Koffer 2")
 
 
 @pytest_asyncio.fixture
-async def office(open_database: Callable[[str], Any]) -> AsyncIterator[Office]:
+async def scheduling_env(open_database: Callable[[str], Any]) -> AsyncIterator[SchedulingEnv]:
     database: Database = await open_database("scheduling")
-    yield Office(database, Ground(Sealer(SecretStr(new_master_key())), read_offers()))
+    yield SchedulingEnv(
+        database, SchedulingContext(FieldCipher(SecretStr(generate_master_key())), read_bookable_services())
+    )

@@ -1,54 +1,62 @@
-"""The queue in the database: one number at one desk, tickets from devices that were offline."""
+"""The queue in the database: a number is called at one desk only; devices send tickets that they issued offline."""
 
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from scheduling.domain.queue import TicketState, Waiting, Way
-from scheduling.domain.refusals import NOBODY_WAITS, TICKET_EXISTS
-from scheduling.domain.stand import Plan
+from scheduling.domain.queue import QueueEntry, QueueEntryKind, TicketState
+from scheduling.domain.refusals import QUEUE_EMPTY, TICKET_EXISTS
+from scheduling.domain.stand import StandDetails
 from scheduling.handlers import appointments, queue
 from uuid_utils.compat import uuid7
 from wanderamt.kernel.refusal import Refusal
 
 
-async def test_tickets_and_appointments_are_called_in_one_order_and_each_once(office: Any, plan: Plan) -> None:
-    now = office.database.sources.clock().replace(second=0, microsecond=0)
-    stand = await office.stand(replace(plan, starts_at=now + timedelta(minutes=5), ends_at=now + timedelta(hours=3)))
-    mine = await office.book(stand, now + timedelta(minutes=5))
+async def test_tickets_and_appointments_are_called_in_one_order_and_each_once(
+    scheduling_env: Any, details: StandDetails
+) -> None:
+    now = scheduling_env.database.environment.clock().replace(second=0, microsecond=0)
+    stand = await scheduling_env.stand(
+        replace(details, starts_at=now + timedelta(minutes=5), ends_at=now + timedelta(hours=3))
+    )
+    appointment = await scheduling_env.book(stand, now + timedelta(minutes=5))
     ids = [uuid7() for _ in range(3)]
-    async with office.database.work() as work:
-        await appointments.note_arrival(mine.id, work)
+    async with scheduling_env.database.unit_of_work() as uow:
+        await appointments.mark_arrived(appointment.id, uow)
         for number, id_ in enumerate(ids):
             issued = now - timedelta(minutes=30 - 14 * number)
-            refused = await queue.take_ticket(
-                id_, stand.id, work, label=f"SA-{number:03}", service="active_pass", issued_at=issued
+            refused = await queue.record_ticket(
+                id_, stand.id, uow, label=f"SA-{number:03}", service="active_pass", issued_at=issued
             )
             assert refused is None
 
-    async def call(desk: str) -> Waiting | Refusal:
-        async with office.database.work() as work:
-            return await queue.call_next(stand.id, work, desk=desk, ground=office.ground)
+    async def call(desk: str) -> QueueEntry | Refusal:
+        async with scheduling_env.database.unit_of_work() as uow:
+            return await queue.call_next(stand.id, uow, desk=desk, context=scheduling_env.context)
 
     called = await asyncio.gather(*(call(str(desk)) for desk in range(5)))
-    labels = [one.label for one in called if isinstance(one, Waiting)]
+    labels = [entry.label for entry in called if isinstance(entry, QueueEntry)]
     assert len(labels) == len(set(labels)) == 4
-    assert [one for one in called if isinstance(one, Refusal)] == [NOBODY_WAITS]
-    async with office.database.work() as work:
-        assert await queue.end_turn(stand.id, ids[0], Way.TICKET, TicketState.WAITING, work) is None
-        assert await queue.end_turn(stand.id, mine.id, Way.APPOINTMENT, TicketState.SERVED, work) is None
-        room = await queue.room(stand.id, work, ground=office.ground)
-    assert not isinstance(room, Refusal)
-    assert [one.label for one in room.next] == ["SA-000"]
-    assert len(room.called) == 2
+    assert [entry for entry in called if isinstance(entry, Refusal)] == [QUEUE_EMPTY]
+    async with scheduling_env.database.unit_of_work() as uow:
+        assert await queue.end_entry(stand.id, ids[0], QueueEntryKind.TICKET, TicketState.WAITING, uow) is None
+        assert (
+            await queue.end_entry(stand.id, appointment.id, QueueEntryKind.APPOINTMENT, TicketState.SERVED, uow) is None
+        )
+        state = await queue.queue_state(stand.id, uow, context=scheduling_env.context)
+    assert not isinstance(state, Refusal)
+    assert [entry.label for entry in state.next] == ["SA-000"]
+    assert len(state.called) == 2
 
 
-async def test_a_ticket_that_is_sent_twice_is_one_and_a_number_given_twice_is_refused(office: Any, plan: Plan) -> None:
-    stand = await office.stand(plan)
-    id_, now = uuid7(), office.database.sources.clock()
+async def test_a_ticket_sent_twice_counts_once_and_a_reused_number_is_refused(
+    scheduling_env: Any, details: StandDetails
+) -> None:
+    stand = await scheduling_env.stand(details)
+    id_, now = uuid7(), scheduling_env.database.environment.clock()
     same = {"label": "SA-001", "service": "active_pass", "issued_at": now}
-    async with office.database.work() as work:
+    async with scheduling_env.database.unit_of_work() as uow:
         for _ in range(2):
-            assert await queue.take_ticket(id_, stand.id, work, **same) is None
-        assert await queue.take_ticket(uuid7(), stand.id, work, **same) == TICKET_EXISTS
+            assert await queue.record_ticket(id_, stand.id, uow, **same) is None
+        assert await queue.record_ticket(uuid7(), stand.id, uow, **same) == TICKET_EXISTS

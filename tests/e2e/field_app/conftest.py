@@ -1,4 +1,4 @@
-"""Tablets before a stand that the office knows, and a gallery of what they show."""
+"""Fixtures: tablets with a stand that intake knows, and screenshots with an accessibility check."""
 
 import asyncio
 import io
@@ -15,32 +15,39 @@ import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from PIL import Image
 from playwright.async_api import Page, async_playwright
-from wanderamt.backbone.sources import utc_now
+from wanderamt.backbone.environment import utc_now
 from wanderamt.security.roles import Role
-from wanderamt_faults.lossy import Lossy
+from wanderamt_faults.lossy_proxy import LossyProxy
 from wanderamt_faults.tablet import Tablet
+from wanderamt_local.system import System
 
-SHOTS = Path(__file__).parents[3] / "build" / "field-app"
-GRAVE = {"serious", "critical"}
+SCREENSHOTS = Path(__file__).parents[3] / "build" / "field-app"
+FAILING_IMPACTS = {"serious", "critical"}
 SERVICES = ["registration_confirmation", "dog_registration", "found_property_report", "registration"]
 
 
 class Gallery:
-    """Keeps a picture of each screen, and what axe finds serious or critical on it."""
+    """Takes a screenshot of each screen and collects its serious and critical axe violations."""
 
-    def __init__(self, tablet: Any, language: str) -> None:
-        self.tablet, self.language, self.seen, self.found = tablet, language, 0, []
+    def __init__(self, tablet: Tablet, language: str) -> None:
+        self.tablet, self.language = tablet, language
+        self.count = 0
+        self.violations: list[str] = []
 
-    async def look(self, name: str) -> None:
+    async def capture(self, name: str) -> None:
         page: Page = self.tablet.page
         await asyncio.sleep(0.3)
-        SHOTS.mkdir(parents=True, exist_ok=True)
-        self.seen += 1
-        await page.screenshot(path=SHOTS / f"{self.language}-{self.seen:02}-{name}.png", full_page=True)
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        self.count += 1
+        await page.screenshot(path=SCREENSHOTS / f"{self.language}-{self.count:02}-{name}.png", full_page=True)
         violations: Any = (await Axe().run(page)).response["violations"]
-        self.found += [f"{name}: {one['id']} {one['nodes'][0]['html']}" for one in violations if one["impact"] in GRAVE]
-        wide = await page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
-        assert not wide, f"{name} scrolls sideways"
+        self.violations += [
+            f"{name}: {violation['id']} {violation['nodes'][0]['html']}"
+            for violation in violations
+            if violation["impact"] in FAILING_IMPACTS
+        ]
+        too_wide = await page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+        assert not too_wide, f"{name} scrolls sideways"
 
 
 @pytest.fixture
@@ -52,36 +59,36 @@ MakeTablet = Callable[..., Awaitable[Tablet]]
 
 
 @pytest_asyncio.fixture
-async def make_tablet(running_system: Any, tmp_path: Path, photo: bytes) -> AsyncIterator[MakeTablet]:
-    """`await make_tablet(seed=1)` → a tablet that is off, before a stand that the office knows."""
+async def make_tablet(running_system: System, tmp_path: Path, photo: bytes) -> AsyncIterator[MakeTablet]:
+    """`await make_tablet(seed=1)` returns a tablet that is switched off; intake knows its stand."""
     tablets: list[Tablet] = []
-    async with async_playwright() as play:
+    async with async_playwright() as playwright:
 
         async def make(*, seed: int = 1, **options: Any) -> Tablet:
-            door = Lossy(("127.0.0.1", running_system.ports["intake"]), random.Random(seed))
+            door = LossyProxy(("127.0.0.1", running_system.ports["intake"]), random.Random(seed))
             await door.start()
             tablet = Tablet(
-                running_system, play, tmp_path / f"profile-{len(tablets)}", door, options=options, photo=photo
+                running_system, playwright, tmp_path / f"profile-{len(tablets)}", door, options=options, photo=photo
             )
             tablets.append(tablet)
-            await _schedule(running_system, tablet.stand_id)
+            await _schedule_stand(running_system, tablet.stand_id)
             return tablet
 
         yield make
         for tablet in tablets:
             await tablet.switch_off()
-            await tablet.door.stop()
+            await tablet.proxy.stop()
 
 
 @pytest_asyncio.fixture
 async def tablet(make_tablet: MakeTablet) -> Tablet:
-    """At the stand, with everything loaded, and a network."""
-    made = await make_tablet()
-    await made.ready()
-    return made
+    """A tablet at the stand: enrolled, signed in, bundle loaded, with a network."""
+    tablet = await make_tablet()
+    await tablet.prepare()
+    return tablet
 
 
-async def _schedule(system: Any, stand_id: UUID) -> None:
+async def _schedule_stand(system: System, stand_id: UUID) -> None:
     begin = utc_now() + timedelta(minutes=5)
     planner = {"Authorization": f"Bearer {system.token('p@linz', Role.PLANNER, audience='scheduling')}"}
     stand = {
@@ -101,24 +108,24 @@ async def _schedule(system: Any, stand_id: UUID) -> None:
         (await http.post("/stands", json=stand)).raise_for_status()
     clerk = {"Authorization": f"Bearer {system.token('c@linz', Role.CLERK, audience='intake')}"}
     async with httpx.AsyncClient(base_url=system.url("intake"), headers=clerk, timeout=10) as http, asyncio.timeout(30):
-        while str(stand_id) not in {one["stand_id"] for one in (await http.get("/stands")).json()}:
+        while str(stand_id) not in {stand["stand_id"] for stand in (await http.get("/stands")).json()}:
             await asyncio.sleep(0.1)
 
 
-def page_of(width: int) -> bytes:
-    """A page as a camera takes it, so many pixels wide: not easy to press together."""
+def noisy_photo(width: int) -> bytes:
+    """A JPEG of `width` pixels with noise, so that it compresses as badly as a camera photo."""
     grain = Image.effect_noise((width, width * 3 // 4), 40).convert("RGB")
-    held = io.BytesIO()
-    grain.save(held, "JPEG", quality=90)
-    return held.getvalue()
+    buffer = io.BytesIO()
+    grain.save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
 
 
 @pytest.fixture(scope="session")
 def photo() -> bytes:
-    return page_of(2400)
+    return noisy_photo(2400)
 
 
 @pytest.fixture(scope="session")
 def small_photo() -> bytes:
-    """More than one request of 20 s holds at 64 kbit/s, and less than two."""
-    return page_of(700)
+    """Larger than one request of 20 s at 64 kbit/s can carry, and smaller than two."""
+    return noisy_photo(700)

@@ -1,43 +1,45 @@
-"""A whole service without a network, ending with a paper that anybody can check."""
+"""A complete service without a network, up to a document that anybody can verify."""
 
 import asyncio
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import httpx
+from wanderamt_faults.tablet import Tablet
 
 
-async def verify(*words: str) -> tuple[int, str]:
+async def verify(*arguments: str) -> tuple[int, str]:
     process = await asyncio.create_subprocess_exec(
         str(Path(sys.executable).parent / "wanderamt"),
         "verify",
-        *words,
+        *arguments,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    said, _ = await asyncio.wait_for(process.communicate(), 60)
-    return process.returncode or 0, said.decode()
+    output, _ = await asyncio.wait_for(process.communicate(), 60)
+    return process.returncode or 0, output.decode()
 
 
-async def test_a_whole_service_is_finished_offline_with_a_code_that_verifies(tablet: Any, tmp_path: Path) -> None:
-    certificate, listed, picture = tmp_path / "authority.pem", tmp_path / "list", tmp_path / "code.png"
+async def test_a_complete_service_offline_ends_with_a_verifiable_code(tablet: Tablet, tmp_path: Path) -> None:
+    certificate, status_list, picture = tmp_path / "authority.pem", tmp_path / "list", tmp_path / "code.png"
     async with httpx.AsyncClient(base_url=tablet.system.url("intake")) as http:
         certificate.write_text((await http.get("/authority.pem")).text)
-        listed.write_bytes((await http.get("/status-list")).content)  # of before: the paper does not exist yet
-    tablet.door.down = True
+        status_list.write_bytes(
+            (await http.get("/status-list")).content
+        )  # from before: the document does not exist yet
+    tablet.proxy.down = True
     begun = time.monotonic()
     await tablet.start_case("registration_confirmation")
-    await tablet.go_on_to_paper()
+    await tablet.continue_to_document()
     took_s = time.monotonic() - begun
     code = tablet.page.get_by_test_id("code")
     await code.screenshot(path=picture)
-    print(f"offline from walk-in to paper: {took_s:.1f} s")
-    told, said = await verify(str(picture), "--certificate", str(certificate), "--status-list", str(listed))
-    assert told == 0, said
-    assert "genuine and valid" in said
-    assert "at a stand" in said
+    print(f"offline from walk-in to document: {took_s:.1f} s")
+    exit_code, output = await verify(str(picture), "--certificate", str(certificate), "--status-list", str(status_list))
+    assert exit_code == 0, output
+    assert "genuine and valid" in output
+    assert "at a stand" in output
     stamp = str(await code.get_attribute("data-stamp"))
     assert (await verify(stamp[:-7] + "0000000", "--certificate", str(certificate)))[0] == 1
 
@@ -51,51 +53,51 @@ async def test_a_whole_service_is_finished_offline_with_a_code_that_verifies(tab
     await tablet.page.get_by_test_id("verify").click()
     await tablet.page.locator("[data-verdict=forged], [data-verdict=unreadable]").wait_for()
 
-    tablet.door.down = False
+    tablet.proxy.down = False
     await tablet.send_now()
-    await tablet.all_sent()
+    await tablet.wait_until_all_sent()
     case_id = (await tablet.rows("entries"))[0]["case_id"]
     async with asyncio.timeout(60):
         while (
             not (
-                made := await tablet.sql(
+                documents := await tablet.sql(
                     "SELECT number, pdf IS NOT NULL AS made FROM document WHERE case_id = $1", case_id
                 )
             )
-            or not made[0]["made"]
+            or not documents[0]["made"]
         ):
             await asyncio.sleep(0.2)
-    assert made[0]["number"].startswith("UK-"), "the paper of the stand and that of the office are one"
+    assert documents[0]["number"].startswith("UK-"), "the office issues the document under the number of the stand"
     page, file = tablet.page, tmp_path / "paper.pdf"
     await page.goto(f"{tablet.url}#/case/{case_id}")
     await page.evaluate("dispatchEvent(new Event('online'))")
-    await page.get_by_text(f"Erledigt ({made[0]['number']})").wait_for()
+    await page.get_by_text(f"Erledigt ({documents[0]['number']})").wait_for()
     async with page.expect_download() as download:
         await page.get_by_test_id("office-paper").click()
     await (await download.value).save_as(file)
-    assert (await verify(str(file), "--certificate", str(certificate), "--status-list", str(listed)))[0] == 0
+    assert (await verify(str(file), "--certificate", str(certificate), "--status-list", str(status_list)))[0] == 0
 
 
-async def test_a_case_is_taken_by_keyboard_alone(tablet: Any) -> None:
-    tablet.door.down = True
+async def test_a_case_needs_only_a_keyboard(tablet: Tablet) -> None:
+    tablet.proxy.down = True
     page = tablet.page
 
-    async def to(selector: str) -> None:
-        """Tab, until it has the focus, which can be seen."""
+    async def focus(selector: str) -> None:
+        """Presses Tab until the element has the focus, and checks that the focus is visible."""
         for _ in range(60):
             if await page.evaluate("(s) => document.activeElement?.matches(s) ?? false", selector):
                 width = await page.evaluate("getComputedStyle(document.activeElement).outlineWidth")
-                assert width not in {"0px", ""}, f"the focus on {selector} cannot be seen"
+                assert width not in {"0px", ""}, f"the focus on {selector} is not visible"
                 return
             await page.keyboard.press("Tab")
-        raise AssertionError(f"{selector} is not reached by keyboard")
+        raise AssertionError(f"{selector} cannot be reached by keyboard")
 
     async def press(selector: str, key: str = "Enter") -> None:
-        await to(selector)
+        await focus(selector)
         await page.keyboard.press(key)
 
-    async def write(selector: str, text: str) -> None:
-        await to(selector)
+    async def type_text(selector: str, text: str) -> None:
+        await focus(selector)
         await page.keyboard.type(text)
 
     await press("[data-testid=walk-in]")
@@ -103,9 +105,9 @@ async def test_a_case_is_taken_by_keyboard_alone(tablet: Any) -> None:
     await press("input[name=service]", "Space")
     await press("[data-testid=start]")
     await page.locator("#given_name").wait_for()
-    await write("#given_name", "Ada")
-    await write("#family_name", "Lovelace")
-    await write("#birth_date", "12101985")
+    await type_text("#given_name", "Ada")
+    await type_text("#family_name", "Lovelace")
+    await type_text("#birth_date", "12101985")
     for fact in ("channel", "register_asked", "recipient_named"):
         await press(f"input[name=fact-{fact}]", "Space")
     await press("[data-testid=form-done]")
@@ -120,4 +122,4 @@ async def test_a_case_is_taken_by_keyboard_alone(tablet: Any) -> None:
     await page.get_by_test_id("code").wait_for()
     await press("[data-testid=hand-over]")
     await page.get_by_test_id("walk-in").wait_for()
-    assert await tablet.waiting() == 4
+    assert await tablet.unsynced() == 4

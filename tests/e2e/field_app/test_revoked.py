@@ -1,36 +1,37 @@
-"""A device that is lost: refused at its next contact, and what lies on it can be read by nobody without the office."""
+"""A lost device: the office refuses its next contact, and nobody can read its data without the office."""
 
 import asyncio
 from pathlib import Path
-from typing import Any
+
+from wanderamt_faults.tablet import Tablet
 
 NAME = "Unverwechselbar"
 
 
-def on_disk(profile: Path, text: str) -> list[str]:
-    """Files of the browser that hold the text, in one of the forms a browser writes."""
-    forms = [text.encode(), text.encode("utf-16-le"), text.encode("latin-1")]
+def files_containing(profile: Path, text: str) -> list[str]:
+    """The browser's files that contain the text in an encoding that a browser uses."""
+    encodings = [text.encode(), text.encode("utf-16-le"), text.encode("latin-1")]
     return [
-        str(one.relative_to(profile))
-        for one in profile.rglob("*")
-        if one.is_file() and any(form in one.read_bytes() for form in forms)
+        str(path.relative_to(profile))
+        for path in profile.rglob("*")
+        if path.is_file() and any(encoded in path.read_bytes() for encoded in encodings)
     ]
 
 
-async def test_its_next_contact_is_refused_and_the_outbox_is_unreadable(tablet: Any) -> None:
+async def test_the_next_contact_is_refused_and_the_outbox_is_unreadable(tablet: Tablet) -> None:
     page = tablet.page
-    tablet.door.down = True
-    await tablet.whole("registration_confirmation", family=NAME)
+    tablet.proxy.down = True
+    await tablet.complete_case("registration_confirmation", family=NAME)
     device_id = await tablet.device_id()
     unsent = await tablet.rows("entries")
     await tablet.revoke(device_id)
-    tablet.door.down = False
+    tablet.proxy.down = False
     await page.evaluate("dispatchEvent(new Event('online'))")
     await page.get_by_role("heading", name="Dieses Gerät wurde zurückgezogen").wait_for()
-    assert await tablet.fact("key") is None
-    assert await tablet.fact("wrapped") is None
-    assert await tablet.fact("session") is None
-    assert [one["entry_id"] for one in await tablet.rows("entries")] == [one["entry_id"] for one in unsent]
+    assert await tablet.get_fact("key") is None
+    assert await tablet.get_fact("wrapped") is None
+    assert await tablet.get_fact("session") is None
+    assert [row["entry_id"] for row in await tablet.rows("entries")] == [row["entry_id"] for row in unsent]
     assert not await tablet.sql("SELECT 1 FROM entry WHERE device_id = $1", device_id)
     await page.reload()
     await page.get_by_role("heading", name="Dieses Gerät wurde zurückgezogen").wait_for()
@@ -38,36 +39,36 @@ async def test_its_next_contact_is_refused_and_the_outbox_is_unreadable(tablet: 
     await page.get_by_role("button", name="Mit dem Konto der Stadt anmelden").click()
     await page.get_by_role("button", name="Anna Huber").click()
     await page.get_by_test_id("begin").wait_for()
-    await tablet.begin()
+    await tablet.start_shift()
     await page.get_by_role("alert").filter(has_text="nicht zugelassen").wait_for()
 
-    await tablet.let_in_again(device_id)  # it was found: the office gives the key again, and nothing was lost
-    await tablet.begin()
+    await tablet.enrol_again(device_id)  # the device was found: the office issues the key again, and nothing is lost
+    await tablet.start_shift()
     await page.locator("[data-testid=load], [data-testid=walk-in]").first.wait_for()
-    await tablet.all_sent()
-    taken = await tablet.sql("SELECT fate FROM entry WHERE device_id = $1", device_id)
-    assert [one["fate"] for one in taken] == ["applied"] * len(unsent)
+    await tablet.wait_until_all_sent()
+    received = await tablet.sql("SELECT status FROM entry WHERE device_id = $1", device_id)
+    assert [row["status"] for row in received] == ["applied"] * len(unsent)
 
 
-async def test_what_lies_on_the_device_names_nobody(tablet: Any) -> None:
-    tablet.door.down = True
-    await tablet.whole("registration_confirmation", family=NAME)
+async def test_stored_data_contains_no_name_in_clear(tablet: Tablet) -> None:
+    tablet.proxy.down = True
+    await tablet.complete_case("registration_confirmation", family=NAME)
     await tablet.start_case("registration_confirmation")
-    await tablet.page.locator("#family_name").fill(NAME)  # a draft that is kept while it is typed
+    await tablet.page.locator("#family_name").fill(NAME)  # a draft, saved while the clerk types
     await asyncio.sleep(1)
     await tablet.switch_off()
-    assert on_disk(tablet.profile, NAME) == []
-    assert on_disk(tablet.profile, "wanderamt-field"), "and this is where it would lie"
+    assert files_containing(tablet.profile, NAME) == []
+    assert files_containing(tablet.profile, "wanderamt-field"), "the search covers the place of the database"
 
 
-async def test_after_silence_it_is_locked_and_a_killed_tab_needs_the_pin(tablet: Any) -> None:
-    tablet.door.down = True
-    await tablet.whole("registration_confirmation")
-    await tablet.put_fact("settings", await tablet.fact("settings") | {"lock_after_s": 4})
+async def test_an_idle_device_is_locked_and_a_killed_tab_needs_the_pin(tablet: Tablet) -> None:
+    tablet.proxy.down = True
+    await tablet.complete_case("registration_confirmation")
+    await tablet.put_fact("settings", await tablet.get_fact("settings") | {"lock_after_s": 4})
     await tablet.page.reload()
     await tablet.page.get_by_role("heading", name="Gesperrt").wait_for()
     async with asyncio.timeout(10):
-        while await tablet.fact("key") is not None:
+        while await tablet.get_fact("key") is not None:
             await asyncio.sleep(0.1)
     await tablet.kill_tab()
     await tablet.page.get_by_role("heading", name="Gesperrt").wait_for()
@@ -75,4 +76,4 @@ async def test_after_silence_it_is_locked_and_a_killed_tab_needs_the_pin(tablet:
     await tablet.page.get_by_text("Noch 9 Versuche").wait_for()
     await tablet.page.get_by_label("PIN (6 Ziffern)").fill("471100")
     await tablet.page.get_by_test_id("walk-in").wait_for()
-    assert await tablet.waiting() == 4
+    assert await tablet.unsynced() == 4

@@ -1,99 +1,101 @@
-"""Every screen of the crew's app, in both languages: nothing serious or critical for axe, and pictures to look at.
+"""Every screen of the crew's app in both languages: no serious or critical axe violation, and a screenshot.
 
-In build/field-app/: the German ones are light, the English ones dark.
+The screenshots are in build/field-app/: the German ones use the light theme, the English ones the dark theme.
 """
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from wanderamt_faults.tablet import Tablet
 
 
 @pytest.mark.parametrize(("language", "scheme", "width"), [("de", "light", 820), ("en", "dark", 412)])
 async def test_every_screen_is_accessible(
-    make_tablet: Any, make_gallery: Any, language: str, scheme: str, width: int
+    make_tablet: Callable[..., Awaitable[Tablet]], make_gallery: Any, language: str, scheme: str, width: int
 ) -> None:
     tablet = await make_tablet(
         locale={"de": "de-AT", "en": "en-GB"}[language], color_scheme=scheme, viewport={"width": width, "height": 1000}
     )
     gallery = make_gallery(tablet, language)
     page = await tablet.switch_on()
-    await gallery.look("enrol")
+    await gallery.capture("enrol")
     await tablet.enrol()
-    await gallery.look("sign-in")
+    await gallery.capture("sign-in")
     await tablet.sign_in()
-    await gallery.look("begin")
-    await tablet.begin()
+    await gallery.capture("begin")
+    await tablet.start_shift()
     await page.get_by_test_id("load").wait_for()
-    await gallery.look("prepare-empty")
-    await tablet.load()
-    await gallery.look("prepare")
+    await gallery.capture("prepare-empty")
+    await tablet.load_stand()
+    await gallery.capture("prepare")
     await tablet.worker_ready()
     await page.goto(f"{tablet.url}#/queue")
     await page.get_by_test_id("walk-in").wait_for()
-    await gallery.look("queue-empty")
+    await gallery.capture("queue-empty")
     await page.get_by_test_id("walk-in").click()
     await page.locator("#service").wait_for()
-    await gallery.look("service")
+    await gallery.capture("service")
     await page.locator("input[name=service][value=registration]").check()
     await page.get_by_test_id("start").click()
     await page.locator("#given_name").wait_for()
-    await gallery.look("form")
+    await gallery.capture("form")
     await page.get_by_test_id("form-done").click()
-    await gallery.look("form-wrong")
+    await gallery.capture("form-wrong")
     await tablet.start_case("dog_registration")
-    await tablet.go_on_until("identify")
-    await gallery.look("identity")
-    await tablet.go_on_until("papers")
-    await gallery.look("papers")
+    await tablet.continue_until("identify")
+    await gallery.capture("identity")
+    await tablet.continue_until("papers")
+    await gallery.capture("papers")
     await tablet.choose_photo()
-    await gallery.look("papers-photo")
+    await gallery.capture("papers-photo")
     await tablet.start_case("registration_confirmation")
-    await tablet.go_on_until("fee")
-    await gallery.look("fee")
-    await tablet.go_on_until("paper")
-    await gallery.look("result")
-    await tablet.go_on_to_paper()
-    await gallery.look("paper")
+    await tablet.continue_until("fee")
+    await gallery.capture("fee")
+    await tablet.continue_until("paper")
+    await gallery.capture("result")
+    await tablet.continue_to_document()
+    await gallery.capture("paper")
     stamp = await page.get_by_test_id("code").get_attribute("data-stamp")
     await page.get_by_test_id("hand-over").click()
     await page.get_by_test_id("walk-in").wait_for()
-    await gallery.look("queue")
-    await tablet.all_sent()
+    await gallery.capture("queue")
+    await tablet.wait_until_all_sent()
     await page.goto(f"{tablet.url}#/outbox")
-    await gallery.look("outbox-empty")
-    tablet.door.down = True
-    await tablet.whole("registration_confirmation")
+    await gallery.capture("outbox-empty")
+    tablet.proxy.down = True
+    await tablet.complete_case("registration_confirmation")
     await page.goto(f"{tablet.url}#/outbox")
     await page.get_by_test_id("send-now").wait_for()
-    await gallery.look("outbox")
+    await gallery.capture("outbox")
     await page.goto(f"{tablet.url}#/verify")
     await page.get_by_test_id("verify").wait_for()
-    await gallery.look("verify")
+    await gallery.capture("verify")
     await page.locator("#stamp").fill(str(stamp))
     await page.get_by_test_id("verify").click()
     await page.locator("[data-verdict]").wait_for()
-    await gallery.look("verify-valid")
+    await gallery.capture("verify-valid")
     await page.goto(f"{tablet.url}#/conflicts")
-    await gallery.look("conflicts-offline")
+    await gallery.capture("conflicts-offline")
     await page.goto(f"{tablet.url}#/shift")
     await page.locator("#float").wait_for()
-    await gallery.look("shift")
+    await gallery.capture("shift")
     await page.locator("#float").fill("50")
     await page.get_by_test_id("open-till").click()
     await page.locator("#counted").fill("49")
-    await gallery.look("shift-till")
+    await gallery.capture("shift-till")
     await page.goto(f"{tablet.url}#/signin")
     await page.get_by_test_id("sign-in").wait_for()
-    await gallery.look("login-expired")
+    await gallery.capture("login-expired")
     await page.locator("header nav button").click()
     await page.locator("#pin").wait_for()
-    await gallery.look("locked")
+    await gallery.capture("locked")
     await page.locator("#pin").fill("471100")
     await page.get_by_test_id("sign-in").or_(page.get_by_test_id("walk-in")).first.wait_for()
     await tablet.revoke(await tablet.device_id())
-    tablet.door.down = False
+    tablet.proxy.down = False
     await page.evaluate("dispatchEvent(new Event('online'))")
     await page.locator("main [role=alert]").wait_for()
-    await gallery.look("revoked")
-    assert gallery.found == []
-    assert gallery.seen == 26
+    await gallery.capture("revoked")
+    assert gallery.violations == []
+    assert gallery.count == 26

@@ -1,22 +1,25 @@
-"""The end of a shift, two devices that disagree, and a device that cannot send."""
+"""The end of a shift, a conflict between two devices, and a device that cannot send."""
 
 import asyncio
 import os
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from wanderamt_faults.tablet import Tablet
 
-async def test_a_shift_ends_with_the_till_counted_and_nothing_left(tablet: Any) -> None:
+
+async def test_a_shift_ends_with_the_till_counted_and_nothing_left(tablet: Tablet) -> None:
     page = tablet.page
     await page.goto(f"{tablet.url}#/shift")
     await page.locator("#float").fill("50")
     await page.get_by_test_id("open-till").click()
     await page.get_by_test_id("close-till").wait_for()
-    await tablet.whole("registration_confirmation")
-    await tablet.whole("registration_confirmation")
-    await tablet.all_sent()
+    await tablet.complete_case("registration_confirmation")
+    await tablet.complete_case("registration_confirmation")
+    await tablet.wait_until_all_sent()
     await page.goto(f"{tablet.url}#/shift")
     await page.locator("#counted").fill("56,50")
     await page.get_by_text("Differenz: -€ 0,10").or_(page.get_by_text("Differenz: −€ 0,10")).wait_for()
@@ -29,35 +32,35 @@ async def test_a_shift_ends_with_the_till_counted_and_nothing_left(tablet: Any) 
         ):
             await asyncio.sleep(0.1)
     assert (closed[0]["float_cents"], closed[0]["counted_cents"]) == (5000, 5650)
-    taken = await tablet.sql("SELECT sum(cents) AS cents FROM movement WHERE device_id = $1", device_id)
-    assert taken[0]["cents"] == 660
+    booked = await tablet.sql("SELECT sum(cents) AS cents FROM payment WHERE device_id = $1", device_id)
+    assert booked[0]["cents"] == 660
     await page.get_by_role("button", name="Nummern zurückgeben").click()
     await page.get_by_text("Nummern zurückgegeben.").first.wait_for()
     held = await tablet.sql("SELECT 1 FROM number_block WHERE device_id = $1 AND returned_at IS NULL", device_id)
     assert held == []
     await page.get_by_test_id("wipe").click()
     await page.get_by_role("heading", name="Gerät anmelden").wait_for()
-    assert not await page.get_by_role("alert").count(), "it was wiped on purpose"
+    assert not await page.get_by_role("alert").count(), "no warning: it was wiped on purpose"
 
 
-async def test_a_fee_taken_while_the_till_is_being_told_is_in_the_till(tablet: Any) -> None:
-    """The office's answer comes late: what was taken meanwhile is not undone by it."""
+async def test_a_fee_taken_while_the_till_is_being_sent_is_in_the_till(tablet: Tablet) -> None:
+    """A late answer of the office does not undo a payment recorded meanwhile."""
     page = tablet.page
     await page.goto(f"{tablet.url}#/shift")
     await page.locator("#float").fill("50")
-    tablet.door.slow = {"/tills": 4}
+    tablet.proxy.delays_s = {"/tills": 4}
     await page.get_by_test_id("open-till").click()
     await page.get_by_test_id("close-till").wait_for()
-    await tablet.whole("registration_confirmation")
-    tablet.door.slow = {}
-    await tablet.all_sent()
+    await tablet.complete_case("registration_confirmation")
+    tablet.proxy.delays_s = {}
+    await tablet.wait_until_all_sent()
     async with asyncio.timeout(30):
         while not (tills := await tablet.rows("tills"))[0]["told"]:
             await asyncio.sleep(0.1)
     assert (tills[0]["receipts"], tills[0]["cash_cents"]) == (1, 330)
 
 
-async def test_a_form_that_was_dropped_does_not_come_back(tablet: Any) -> None:
+async def test_a_form_that_was_dropped_does_not_come_back(tablet: Tablet) -> None:
     await tablet.start_case("registration_confirmation")
     await tablet.page.locator("#family_name").fill("Huber")
     await tablet.page.get_by_role("button", name="Verwerfen").click()
@@ -66,10 +69,12 @@ async def test_a_form_that_was_dropped_does_not_come_back(tablet: Any) -> None:
     assert await tablet.rows("cases") == []
 
 
-async def test_an_operator_makes_a_code_on_the_command_line(make_tablet: Any) -> None:
+async def test_an_operator_creates_an_enrolment_code_on_the_command_line(
+    make_tablet: Callable[..., Awaitable[Tablet]],
+) -> None:
     tablet = await make_tablet()
     await tablet.switch_on()
-    command = [str(Path(sys.executable).parent / "wanderamt"), "field", "code", "--label", "Tablet 12"]
+    command = [str(Path(sys.executable).parent / "wanderamt"), "devices", "invite", "--label", "Tablet 12"]
     env = {**os.environ, **tablet.system.env("intake")}
     done = await asyncio.to_thread(
         subprocess.run, command, env=env, capture_output=True, text=True, timeout=60, check=True
@@ -77,14 +82,14 @@ async def test_an_operator_makes_a_code_on_the_command_line(make_tablet: Any) ->
     await tablet.page.locator("#code").fill(done.stdout.strip().lower())
     await tablet.page.get_by_test_id("enrol").click()
     await tablet.page.get_by_test_id("sign-in").wait_for()
-    assert (await tablet.fact("device"))["label"] == "Tablet 12"
+    assert (await tablet.get_fact("device"))["label"] == "Tablet 12"
 
 
-async def test_what_cannot_be_sent_goes_by_file_and_the_device_is_not_wiped_before(tablet: Any, tmp_path: Path) -> None:
+async def test_an_export_replaces_sending_and_is_needed_before_wiping(tablet: Tablet, tmp_path: Path) -> None:
     page, file = tablet.page, tmp_path / "device.wanderamt"
-    tablet.door.down = True
-    await tablet.whole("dog_registration", family="Unverwechselbar")
-    await tablet.whole("registration_confirmation")
+    tablet.proxy.down = True
+    await tablet.complete_case("dog_registration", family="Unverwechselbar")
+    await tablet.complete_case("registration_confirmation")
     device_id = await tablet.device_id()
     entries, files = await tablet.rows("entries"), await tablet.rows("files")
     await page.goto(f"{tablet.url}#/shift")
@@ -98,29 +103,29 @@ async def test_what_cannot_be_sent_goes_by_file_and_the_device_is_not_wiped_befo
 
     command = [
         str(Path(sys.executable).parent / "wanderamt"),
-        "field",
+        "devices",
         "import",
         str(file),
         "--officer",
         "anna.huber@linz",
     ]
     env = {**os.environ, **tablet.system.env("intake")}
-    for fate in ("applied", "duplicate"):  # the second time is harmless
+    for status in ("applied", "duplicate"):  # importing twice is harmless
         done = await asyncio.to_thread(
             subprocess.run, command, env=env, capture_output=True, text=True, timeout=120, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
-        assert f"entries {fate}" in done.stdout
+        assert f"entries {status}" in done.stdout
         assert str(len(entries)) in done.stdout
-    taken = await tablet.sql("SELECT * FROM entry WHERE device_id = $1", device_id)
-    assert {str(one["entry_id"]) for one in taken} == {one["entry_id"] for one in entries}
-    assert {one["fate"] for one in taken} == {"applied"}
-    whole = await tablet.sql("SELECT completed_at FROM attachment WHERE device_id = $1", device_id)
-    assert [bool(one["completed_at"]) for one in whole] == [True] * len(files)
+    received = await tablet.sql("SELECT * FROM entry WHERE device_id = $1", device_id)
+    assert {str(row["entry_id"]) for row in received} == {row["entry_id"] for row in entries}
+    assert {row["status"] for row in received} == {"applied"}
+    uploads = await tablet.sql("SELECT completed_at FROM attachment WHERE device_id = $1", device_id)
+    assert [bool(upload["completed_at"]) for upload in uploads] == [True] * len(files)
     requests = await tablet.sql(
         "SELECT request_id FROM case_file WHERE device_id = $1 AND state = 'provisional'", device_id
     )
-    async with asyncio.timeout(60):  # the register is asked in the officer's name, and answers
+    async with asyncio.timeout(60):  # the register is queried in the officer's name, and answers
         while requests and await tablet.sql(
             "SELECT 1 FROM case_file WHERE device_id = $1 AND state = 'provisional'", device_id
         ):
@@ -132,22 +137,22 @@ async def test_what_cannot_be_sent_goes_by_file_and_the_device_is_not_wiped_befo
     assert done.returncode != 0
 
 
-async def test_a_conflict_shows_both_values_and_a_person_decides(tablet: Any, make_gallery: Any) -> None:
-    """Another device has filled in another phone number meanwhile."""
+async def test_a_conflict_shows_both_values_and_a_clerk_decides(tablet: Tablet, make_gallery: Any) -> None:
+    """Another device has entered a different phone number meanwhile."""
     page = tablet.page
     await tablet.start_case("registration_confirmation")
-    await tablet.go_on_until("identify")
-    await tablet.all_sent()
+    await tablet.continue_until("identify")
+    await tablet.wait_until_all_sent()
     case_id = (await tablet.rows("entries"))[0]["case_id"]
-    tablet.door.down = True
-    await tablet.fill_elsewhere(case_id, {"contact": {"phone": "+43660111111", "consent": "2026-1"}})
+    tablet.proxy.down = True
+    await tablet.fill_on_other_device(case_id, {"contact": {"phone": "+43660111111", "consent": "2026-1"}})
     await page.locator("summary").click()
     await page.get_by_role("button", name="Formular ändern").click()
     await page.locator("#phone").fill("0660 222222")
     await page.locator("#consent").check()
     await page.get_by_test_id("form-done").click()
     await page.locator("[data-stage=identify]").wait_for()
-    tablet.door.down = False
+    tablet.proxy.down = False
     await tablet.send_now()
     await page.locator("li[data-state=conflict]").wait_for()
     await page.get_by_text("Konflikt: Ein anderes Gerät").first.wait_for()
@@ -155,13 +160,13 @@ async def test_a_conflict_shows_both_values_and_a_person_decides(tablet: Any, ma
     await page.get_by_text("+43660111111").wait_for()
     await page.get_by_text("+43660222222").wait_for()
     gallery = make_gallery(tablet, "de-conflict")
-    await gallery.look("both-values")
+    await gallery.capture("both-values")
     await page.get_by_role("button", name="English").click()
-    await gallery.look("both-values-english")
+    await gallery.capture("both-values-english")
     await page.get_by_role("button", name="Deutsch").click()
-    assert gallery.found == []
+    assert gallery.violations == []
     await page.get_by_role("button", name="Das gilt").nth(1).click()
     await page.get_by_text("Keine Konflikte.").wait_for()
-    await tablet.all_sent()
-    [decided] = await tablet.sql("SELECT taken, decided_by FROM conflict WHERE case_id = $1", case_id)
-    assert (decided["taken"], decided["decided_by"]) == ("theirs", "anna.huber@linz")
+    await tablet.wait_until_all_sent()
+    [decided] = await tablet.sql("SELECT resolution, decided_by FROM conflict WHERE case_id = $1", case_id)
+    assert (decided["resolution"], decided["decided_by"]) == ("theirs", "anna.huber@linz")

@@ -1,32 +1,38 @@
-"""A new release of the app over what the one before has captured and not sent."""
+"""Updates the app while entries captured with the previous release are unsent."""
 
 import tarfile
+from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+
+from wanderamt_faults.tablet import Tablet
 
 RELEASES = Path(__file__).parents[3] / "apps" / "field" / "tests" / "releases"
 UNSENT = 50
 
 
-async def test_an_update_over_fifty_unsent_entries_loses_none(make_tablet: Any, tmp_path: Path) -> None:
-    before = tmp_path / "before"
+async def test_an_update_over_fifty_unsent_entries_loses_none(
+    make_tablet: Callable[..., Awaitable[Tablet]], tmp_path: Path
+) -> None:
+    previous_app = tmp_path / "previous"
     newest = sorted(RELEASES.glob("*.tar.gz"))[-1]
     with tarfile.open(newest) as release:
-        release.extractall(before, filter="data")
+        release.extractall(previous_app, filter="data")
     tablet = await make_tablet()
-    tablet.door.app = before
-    await tablet.ready()
-    tablet.door.down = True
-    while await tablet.waiting() < UNSENT:
-        await tablet.whole("registration_confirmation")
+    tablet.proxy.app_folder = previous_app
+    await tablet.prepare()
+    tablet.proxy.down = True
+    while await tablet.unsynced() < UNSENT:
+        await tablet.complete_case("registration_confirmation")
     old = await tablet.rows("entries")
-    assert "bytes" not in old[0], "this is the form of the release before"
+    assert "bytes" not in old[0], "the previous release stored no size"
 
-    tablet.door.app = Path(str(files("intake.pages") / "field"))
-    tablet.door.down = False
-    tablet.door.loss = 1.0  # the office cannot be reached, the new version can
-    await tablet.page.evaluate("navigator.serviceWorker.getRegistration('/field/').then((one) => one.update())")
+    tablet.proxy.app_folder = Path(str(files("intake.pages") / "field"))
+    tablet.proxy.down = False
+    tablet.proxy.loss = 1.0  # intake cannot be reached, but the new version can
+    await tablet.page.evaluate(
+        "navigator.serviceWorker.getRegistration('/field/').then((registration) => registration.update())"
+    )
     update = tablet.page.get_by_test_id("update")
     await update.wait_for()
     assert len(await tablet.rows("entries")) == len(old)
@@ -35,14 +41,14 @@ async def test_an_update_over_fifty_unsent_entries_loses_none(make_tablet: Any, 
     await tablet.page.get_by_test_id("walk-in").wait_for()
     await tablet.page.wait_for_function("document.querySelector('[data-testid=not-at-office]')?.dataset.count > 0")
     new = await tablet.rows("entries")
-    assert {one["entry_id"] for one in new} == {one["entry_id"] for one in old}
-    assert all(one["bytes"] > 0 for one in new)
-    assert await tablet.waiting() == len(old)
+    assert {row["entry_id"] for row in new} == {row["entry_id"] for row in old}
+    assert all(row["bytes"] > 0 for row in new)
+    assert await tablet.unsynced() == len(old)
 
-    await tablet.whole("registration_confirmation")  # and the work goes on in the new version
-    tablet.door.loss = 0.0
+    await tablet.complete_case("registration_confirmation")  # the clerk goes on working in the new version
+    tablet.proxy.loss = 0.0
     await tablet.send_now()
-    await tablet.all_sent()
+    await tablet.wait_until_all_sent()
     device_id = await tablet.device_id()
-    taken = await tablet.sql("SELECT fate FROM entry WHERE device_id = $1", device_id)
-    assert [one["fate"] for one in taken] == ["applied"] * (len(old) + 4)
+    received = await tablet.sql("SELECT status FROM entry WHERE device_id = $1", device_id)
+    assert [row["status"] for row in received] == ["applied"] * (len(old) + 4)

@@ -1,4 +1,4 @@
-"""A real browser. Without one the tests fail and say how to get it."""
+"""A real browser. Without a browser the tests fail and show how to install one."""
 
 import shutil
 from collections.abc import AsyncIterator
@@ -11,33 +11,33 @@ from playwright.async_api import Page, async_playwright
 
 SCREENS = Path(__file__).parents[3] / "build" / "screens"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-GRAVE = {"serious", "critical"}
+SEVERE_IMPACTS = {"serious", "critical"}
 
 
-class Eye:
-    """Looks at a page as a machine for people who see little, and keeps a picture of it for those who see."""
+class AccessibilityChecker:
+    """Checks the accessibility of a page with axe, and saves a screenshot of it."""
 
     def __init__(self, page: Page) -> None:
         self.page, self._axe = page, Axe()
 
-    async def finds(self, name: str) -> list[str]:
-        """What is serious or critical, a line each."""
+    async def violations(self, name: str) -> list[str]:
+        """The serious and critical violations, one line each. `name`: of the screenshot."""
         SCREENS.mkdir(parents=True, exist_ok=True)
         await self.page.screenshot(path=SCREENS / f"{name}.png", full_page=True)
-        found: Any = (await self._axe.run(self.page)).response["violations"]
+        violations: Any = (await self._axe.run(self.page)).response["violations"]
         return [
-            f"{one['id']} ({one['impact']}): {one['help']}: {one['nodes'][0]['html']}"
-            for one in found
-            if one["impact"] in GRAVE
+            f"{violation['id']} ({violation['impact']}): {violation['help']}: {violation['nodes'][0]['html']}"
+            for violation in violations
+            if violation["impact"] in SEVERE_IMPACTS
         ]
 
 
 @pytest_asyncio.fixture
-async def eye() -> AsyncIterator[Eye]:
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    assert found, "there is no Chromium: 'make test' installs it with apt where it may, else install it yourself"
-    async with async_playwright() as play:
-        browser = await play.chromium.launch(executable_path=found, args=["--no-sandbox"])
+async def checker() -> AsyncIterator[AccessibilityChecker]:
+    executable = next(filter(None, map(shutil.which, NAMES)), None)
+    assert executable, "there is no Chromium: 'make test' installs it with apt if it may; else install it yourself"
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
         page = await browser.new_page(viewport={"width": 420, "height": 860})
-        yield Eye(page)
+        yield AccessibilityChecker(page)
         await browser.close()

@@ -1,4 +1,4 @@
-"""Booking in a real browser: with the mouse, with the keyboard alone, in both languages; axe finds nothing grave."""
+"""Booking in a real browser: with the mouse, with the keyboard only, in both languages, without severe violations."""
 
 import asyncio
 import re
@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.async_api import Page
 from uuid_utils.compat import uuid7
-from wanderamt.backbone.sources import utc_now
+from wanderamt.backbone.environment import utc_now
 from wanderamt.security.roles import Role
 
 PLACES = {
@@ -26,12 +26,12 @@ def headers(system: Any, role: Role) -> dict[str, str]:
 async def make_stands(system: Any) -> dict[str, str]:
     """Ids by place."""
     begin = utc_now().replace(hour=8, minute=0, second=0, microsecond=0) + timedelta(days=20)
-    made = {}
+    ids = {}
     async with httpx.AsyncClient(base_url=system.url("scheduling"), timeout=10) as http:
         for number, (place, (district, latitude, longitude, occasion)) in enumerate(PLACES.items()):
-            made[place] = str(uuid7())
+            ids[place] = str(uuid7())
             stand = {
-                "stand_id": made[place],
+                "stand_id": ids[place],
                 "place": place,
                 "district": district,
                 "starts_at": (begin + timedelta(days=number)).isoformat(),
@@ -46,53 +46,53 @@ async def make_stands(system: Any) -> dict[str, str]:
                 "desks": 2,
             }
             (await http.post("/stands", json=stand, headers=headers(system, Role.PLANNER))).raise_for_status()
-    return made
+    return ids
 
 
 @pytest.fixture
 async def stands(running_system: Any) -> Any:
-    made = await make_stands(running_system)
-    yield made
+    ids = await make_stands(running_system)
+    yield ids
     async with httpx.AsyncClient(base_url=running_system.url("scheduling"), timeout=10) as http:
-        for id_ in made.values():
-            why = {"reason": "test over"}
-            await http.post(f"/stands/{id_}/cancel", json=why, headers=headers(running_system, Role.PLANNER))
+        for id_ in ids.values():
+            reason = {"reason": "end of the test"}
+            await http.post(f"/stands/{id_}/cancel", json=reason, headers=headers(running_system, Role.PLANNER))
 
 
 async def code_on(page: Page) -> str:
-    found = re.search(r"[0-9A-Z]{5}-[0-9A-Z]{5}", await page.locator("main").inner_text())
-    assert found
-    return found.group()
+    match = re.search(r"[0-9A-Z]{5}-[0-9A-Z]{5}", await page.locator("main").inner_text())
+    assert match
+    return match.group()
 
 
-async def test_a_citizen_books_moves_and_cancels(running_system: Any, stands: dict[str, str], eye: Any) -> None:
-    page, url = eye.page, running_system.url("scheduling")
+async def test_a_citizen_books_moves_and_cancels(running_system: Any, stands: dict[str, str], checker: Any) -> None:
+    page, url = checker.page, running_system.url("scheduling")
     await page.goto(f"{url}/visit?lang=de")
-    assert await eye.finds("visit-list-de") == []
+    assert await checker.violations("visit-list-de") == []
     await page.get_by_role("link", name="English").click()
-    assert await eye.finds("visit-list-en") == []
+    assert await checker.violations("visit-list-en") == []
     await page.get_by_label("What you need").select_option("registration")
     await page.get_by_role("button", name="Show").click()
     await page.get_by_role("link", name="Südbahnhofmarkt", exact=True).click()
     assert "Photo ID or passport" in await page.locator("main").inner_text()
-    assert await eye.finds("visit-stand-en") == []
+    assert await checker.violations("visit-stand-en") == []
     await page.get_by_role("radio").first.check()
     await page.get_by_role("button", name="Next").click()
-    assert await eye.finds("visit-held-en") == []
+    assert await checker.violations("visit-held-en") == []
     await page.get_by_label("Date of birth").fill("4.5.1980")
     await page.get_by_role("button", name="Book it").click()
     assert "We cannot reach you" in await page.get_by_role("alert").inner_text()
-    assert await eye.finds("visit-held-wrong-en") == []
+    assert await checker.violations("visit-held-wrong-en") == []
     await page.get_by_label("Telephone number").fill("0660 555 12 34")
     await page.get_by_label("Date of birth").fill("4.5.1980")
     await page.get_by_label("I agree").check()
     await page.get_by_role("button", name="Book it").click()
     assert "Booked" in await page.get_by_role("status").inner_text()
-    assert await eye.finds("visit-booked-en") == []
+    assert await checker.violations("visit-booked-en") == []
     code = await code_on(page)
 
     await page.goto(f"{url}/visit/appointment?lang=de")
-    assert await eye.finds("visit-code-de") == []
+    assert await checker.violations("visit-code-de") == []
     await page.get_by_label("Code").fill(code.lower())
     await page.get_by_label("Geburtsdatum").fill("1980-05-05")
     await page.get_by_role("button", name="Nachsehen").click()
@@ -100,18 +100,18 @@ async def test_a_citizen_books_moves_and_cancels(running_system: Any, stands: di
     await page.get_by_label("Code").fill(code.lower().replace("-", " "))
     await page.get_by_label("Geburtsdatum").fill("4.5.1980")
     await page.get_by_role("button", name="Nachsehen").click()
-    assert await eye.finds("visit-mine-de") == []
+    assert await checker.violations("visit-mine-de") == []
     await page.get_by_role("group", name=re.compile("JKU Campus")).get_by_role("radio").first.check()
     await page.get_by_role("button", name="Termin verschieben").click()
     assert "Verschoben" in await page.get_by_role("status").inner_text()
     assert "JKU Campus" in await page.locator("dl").inner_text()
     await page.get_by_role("button", name="Absagen").click()
     assert "Abgesagt" in await page.get_by_role("status").inner_text()
-    assert await eye.finds("visit-cancelled-de") == []
+    assert await checker.violations("visit-cancelled-de") == []
 
 
-async def test_it_works_with_the_keyboard_alone(running_system: Any, stands: dict[str, str], eye: Any) -> None:
-    page, url = eye.page, running_system.url("scheduling")
+async def test_booking_works_with_the_keyboard_only(running_system: Any, stands: dict[str, str], checker: Any) -> None:
+    page, url = checker.page, running_system.url("scheduling")
     await page.goto(f"{url}/visit/{stands['Auwiesen']}?lang=de&service=active_pass")
     keys = page.keyboard
 
@@ -120,9 +120,9 @@ async def test_it_works_with_the_keyboard_alone(running_system: Any, stands: dic
             await keys.press("Tab")
             if await page.evaluate("s => document.activeElement.matches(s)", selector):
                 style = await page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
-                assert style == "solid", "whoever uses the keyboard sees where they are"
+                assert style == "solid", "the focused element has a visible outline"
                 return
-        pytest.fail(f"the keyboard does not reach {selector}")
+        pytest.fail(f"the Tab key does not reach {selector}")
 
     await tab_to("input[type=radio]")
     await keys.press("Space")
@@ -150,34 +150,34 @@ async def test_it_works_with_the_keyboard_alone(running_system: Any, stands: dic
 
 
 async def test_a_cancelled_stand_offers_the_next_ones_nearby(
-    running_system: Any, stands: dict[str, str], eye: Any
+    running_system: Any, stands: dict[str, str], checker: Any
 ) -> None:
-    page, url = eye.page, running_system.url("scheduling")
+    page, url = checker.page, running_system.url("scheduling")
     async with httpx.AsyncClient(base_url=url, timeout=10) as http:
         stand_id = stands["Südbahnhofmarkt"]
         times = (await http.get(f"/public/stands/{stand_id}/times", params={"service": "active_pass"})).json()
         hold = {"hold_id": str(uuid7()), "service": "active_pass", "starts_at": times[3]}
         (await http.post(f"/public/stands/{stand_id}/holds", json=hold)).raise_for_status()
-        who = {"email": "ana@mail.example", "born": "1970-01-02", "consent": "2026-1"}
-        booked = (await http.post(f"/public/holds/{hold['hold_id']}/confirm", json=who)).json()
-        why = {"reason": "Sturm"}
-        await http.post(f"/stands/{stand_id}/cancel", json=why, headers=headers(running_system, Role.PLANNER))
+        contact = {"email": "ana@mail.example", "born": "1970-01-02", "consent": "2026-1"}
+        booked = (await http.post(f"/public/holds/{hold['hold_id']}/confirm", json=contact)).json()
+        reason = {"reason": "Sturm"}
+        await http.post(f"/stands/{stand_id}/cancel", json=reason, headers=headers(running_system, Role.PLANNER))
     await page.goto(f"{url}/visit/appointment?lang=en")
     await page.get_by_label("Code").fill(booked["code"])
     await page.get_by_label("Date of birth").fill("2.1.1970")
     await page.get_by_role("button", name="Look it up").click()
-    await page.get_by_role("heading", name="The stand does not take place").wait_for()
-    assert await eye.finds("visit-conflict-en") == []
+    await page.get_by_role("heading", name="The stand will not take place").wait_for()
+    assert await checker.violations("visit-conflict-en") == []
     offered = await page.get_by_role("group").all_inner_texts()
-    own = [place for text in offered for place in PLACES if place in text]  # other tests have stands of theirs
-    assert own[0] == "JKU Campus", "the nearest first"
+    own = [place for text in offered for place in PLACES if place in text]  # other tests have their own stands
+    assert own[0] == "JKU Campus", "the nearest comes first"
     await page.get_by_role("radio").first.check()
     await page.get_by_role("button", name="Move the appointment").click()
     assert "Moved" in await page.get_by_role("status").inner_text()
 
 
-async def test_the_screen_at_the_stand_shows_who_is_called(
-    running_system: Any, stands: dict[str, str], eye: Any
+async def test_the_display_at_the_stand_shows_called_numbers(
+    running_system: Any, stands: dict[str, str], checker: Any
 ) -> None:
     url, stand_id = running_system.url("scheduling"), stands["Auwiesen"]
     async with httpx.AsyncClient(base_url=url, timeout=10, headers=headers(running_system, Role.CLERK)) as http:
@@ -191,13 +191,13 @@ async def test_the_screen_at_the_stand_shows_who_is_called(
             (await http.post(f"/stands/{stand_id}/tickets", json=ticket)).raise_for_status()
         (await http.post(f"/stands/{stand_id}/queue/call", json={"desk": "2"})).raise_for_status()
     for language in ("de", "en"):
-        await eye.page.goto(f"{url}/visit/{stand_id}/display?lang={language}")
-        assert "SA-001" in await eye.page.locator(".screen").inner_text()
-        assert await eye.finds(f"visit-display-{language}") == []
+        await checker.page.goto(f"{url}/visit/{stand_id}/display?lang={language}")
+        assert "SA-001" in await checker.page.locator(".screen").inner_text()
+        assert await checker.violations(f"visit-display-{language}") == []
 
 
-async def test_two_plans_are_compared_on_a_map_and_in_tables(running_system: Any, eye: Any) -> None:
-    """The planner's page, on plans the running service made."""
+async def test_two_plans_are_compared_on_a_map_and_in_tables(running_system: Any, checker: Any) -> None:
+    """The planner's page, with plans of the running service."""
     planner = headers(running_system, Role.PLANNER)
     ids = [str(uuid7()), str(uuid7())]
     async with httpx.AsyncClient(base_url=running_system.url("scheduling"), timeout=20, headers=planner) as http:
@@ -212,20 +212,20 @@ async def test_two_plans_are_compared_on_a_map_and_in_tables(running_system: Any
         for kind in ("crew", "vehicle", "kit"):
             (await http.put(f"/resources/{kind}/{kind} 2", json={})).raise_for_status()
         for plan_id, days in zip(ids, (7, 14), strict=True):
-            order = {"plan_id": plan_id, "first_day": "2027-06-07", "days": days, "seconds": 1}
-            assert (await http.post("/plans", json=order)).status_code == 202
+            request = {"plan_id": plan_id, "first_day": "2027-06-07", "days": days, "seconds": 1}
+            assert (await http.post("/plans", json=request)).status_code == 202
         for plan_id in ids:
             for _ in range(600):
                 plan = (await http.get(f"/plans/{plan_id}")).json()
-                if plan["state"] not in {"asked", "running"}:
+                if plan["state"] not in {"requested", "running"}:
                     break
                 await asyncio.sleep(0.1)
             assert plan["state"] == "ready", plan
             assert plan["stands"]
-            assert plan["stands"][0]["why"]["served"]
-    await eye.page.set_extra_http_headers(planner)
+            assert plan["stands"][0]["explanation"]["served"]
+    await checker.page.set_extra_http_headers(planner)
     for language in ("de", "en"):
         url = f"{running_system.url('scheduling')}/plans/{ids[0]}/compare/{ids[1]}.html?lang={language}"
-        await eye.page.goto(url)
-        assert await eye.finds(f"plans-compared-{language}") == []
-    assert await eye.page.get_by_role("heading", name="Two plans compared").count() == 1
+        await checker.page.goto(url)
+        assert await checker.violations(f"plans-compared-{language}") == []
+    assert await checker.page.get_by_role("heading", name="Two plans compared").count() == 1

@@ -1,4 +1,4 @@
-"""Pages and mails in a real browser: nothing serious or critical for axe, and pictures in build/screens."""
+"""Pages and mails in a real browser: no severe accessibility violations; screenshots in build/screens."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -7,37 +7,37 @@ from uuid import UUID
 
 import httpx
 import pytest
-from notifications.domain.kinds import Kind
-from notifications.texts import LANGUAGES, SAMPLE, Texts
+from notifications.domain.kinds import NoticeKind
+from notifications.message_templates import LANGUAGES, SAMPLE, MessageTemplates
 from uuid_utils.compat import uuid7
-from wanderamt.backbone.sources import utc_now
+from wanderamt.backbone.environment import utc_now
 from wanderamt.contracts import Channel, case_code
 from wanderamt.security.roles import Role
-from wanderamt_local.field import RECEIPTS, Numbers, open_case_entry, whole_case
+from wanderamt_local.field_entries import RECEIPT_SERIES, LeasedNumbers, open_case_entry, whole_case
 
 WAIT_S = 40
-TEXTS = Texts()
+TEMPLATES = MessageTemplates()
 
 
-@pytest.mark.parametrize("kind", list(Kind))
-async def test_a_mail_is_accessible_in_german(eye: Any, kind: Kind) -> None:
-    await eye.page.set_content(TEXTS.render(kind, Channel.EMAIL, "de", SAMPLE).html)
-    assert await eye.finds(f"mail-{kind}-de") == []
+@pytest.mark.parametrize("kind", list(NoticeKind))
+async def test_a_mail_is_accessible_in_german(checker: Any, kind: NoticeKind) -> None:
+    await checker.page.set_content(TEMPLATES.render(kind, Channel.EMAIL, "de", SAMPLE).html)
+    assert await checker.violations(f"mail-{kind}-de") == []
 
 
-@pytest.mark.parametrize("language", [one for one in LANGUAGES if one != "de"])
-async def test_a_mail_is_accessible_in_every_language(eye: Any, language: str) -> None:
-    await eye.page.set_content(TEXTS.render(Kind.APPOINTMENT_MOVED, Channel.EMAIL, language, SAMPLE).html)
-    assert await eye.finds(f"mail-appointment_moved-{language}") == []
+@pytest.mark.parametrize("language", [language for language in LANGUAGES if language != "de"])
+async def test_a_mail_is_accessible_in_every_language(checker: Any, language: str) -> None:
+    await checker.page.set_content(TEMPLATES.render(NoticeKind.APPOINTMENT_MOVED, Channel.EMAIL, language, SAMPLE).html)
+    assert await checker.violations(f"mail-appointment_moved-{language}") == []
 
 
-async def _case(system: Any) -> UUID:
-    """A citizen's case, taken at a stand; the document is made and told of."""
+async def _open_case(system: Any) -> UUID:
+    """A citizen's case, opened at a stand; its document is ready and its notice exists."""
     stand_id, case_id = uuid7(), uuid7()
     clerk = {"Authorization": f"Bearer {await system.enrol(uuid7(), stand_id)}"}
-    numbers = Numbers()
+    numbers = LeasedNumbers()
     async with httpx.AsyncClient(base_url=system.url("intake"), timeout=20, headers=clerk) as http:
-        await numbers.lease(http, series=RECEIPTS, block_id=uuid7(), headers=clerk)
+        await numbers.lease(http, series=RECEIPT_SERIES, block_id=uuid7(), headers=clerk)
         body = whole_case(
             "registration_confirmation",
             applicant={"given_name": "Zoë", "family_name": "Ćosić", "birth_date": "1980-05-04"},
@@ -56,7 +56,7 @@ async def _case(system: Any) -> UUID:
     return case_id
 
 
-async def _stand(system: Any) -> None:
+async def _schedule_stand(system: Any) -> None:
     planner = {"Authorization": f"Bearer {system.token('p@linz', Role.PLANNER, audience='scheduling')}"}
     begin = datetime(2027, 6, 1, 8, tzinfo=UTC)
     stand = {
@@ -74,38 +74,38 @@ async def _stand(system: Any) -> None:
         (await http.post(f"{system.url('scheduling')}/stands", json=stand, headers=planner)).raise_for_status()
 
 
-async def test_a_citizen_looks_a_case_up_chooses_and_opts_out(running_system: Any, eye: Any) -> None:
-    case_id = await _case(running_system)
-    await _stand(running_system)
-    page, url = eye.page, running_system.url("notifications")
+async def test_a_citizen_looks_up_a_case_saves_preferences_and_opts_out(running_system: Any, checker: Any) -> None:
+    case_id = await _open_case(running_system)
+    await _schedule_stand(running_system)
+    page, url = checker.page, running_system.url("notifications")
     await page.goto(f"{url}/status?lang=de")
-    assert await eye.finds("status-form-de") == []
+    assert await checker.violations("status-form-de") == []
     await page.get_by_role("link", name="English").click()
-    assert await eye.finds("status-form-en") == []
+    assert await checker.violations("status-form-en") == []
     await page.get_by_label("Code").fill("00000-00000")
     await page.get_by_label("Date of birth").fill("4.5.1980")
     await page.get_by_role("button", name="Look it up").click()
     assert await page.get_by_role("alert").inner_text()
-    assert await eye.finds("status-not-known") == []
+    assert await checker.violations("status-not-known") == []
     await page.get_by_label("Code").fill(case_code(case_id).lower())
     await page.get_by_label("Date of birth").fill("4.5.1980")
     await page.get_by_role("button", name="Look it up").click()
     await page.get_by_role("heading", name="Your document is ready").wait_for()
-    assert await eye.finds("status-shown") == []
+    assert await checker.violations("status-shown") == []
     await page.get_by_label("e-mail").check()
-    await page.get_by_label("In this language").select_option("uk")
+    await page.get_by_label("Language").select_option("uk")
     await page.get_by_label("Dornach-Auhof").check()
     await page.get_by_role("button", name="Save").click()
     assert "Saved" in await page.get_by_role("status").inner_text()
     assert await page.get_by_label("e-mail").is_checked()
     assert await page.get_by_label("Dornach-Auhof").is_checked()
-    assert await eye.finds("status-saved") == []
+    assert await checker.violations("status-saved") == []
     await page.get_by_role("button", name="Opt out").click()
     assert "Opted out" in await page.get_by_role("status").inner_text()
-    assert await eye.finds("status-opted-out") == []
+    assert await checker.violations("status-opted-out") == []
 
 
 @pytest.mark.parametrize("language", ["de", "en"])
-async def test_the_page_that_checks_papers_is_accessible(running_system: Any, eye: Any, language: str) -> None:
-    await eye.page.goto(f"{running_system.url('intake')}/verify?lang={language}")
-    assert await eye.finds(f"verify-{language}") == []
+async def test_the_verification_page_is_accessible(running_system: Any, checker: Any, language: str) -> None:
+    await checker.page.goto(f"{running_system.url('intake')}/verify?lang={language}")
+    assert await checker.violations(f"verify-{language}") == []

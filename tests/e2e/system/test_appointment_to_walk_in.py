@@ -1,4 +1,4 @@
-"""An appointment from the page to the telephone, and at the stand into one queue with those who just came."""
+"""An appointment from the page to the telephone, and at the stand in one queue with walk-ins."""
 
 import asyncio
 from datetime import timedelta
@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from uuid_utils.compat import uuid7
-from wanderamt.backbone.sources import utc_now
+from wanderamt.backbone.environment import utc_now
 from wanderamt.security.roles import Role
 
 WAIT_S = 40
@@ -18,7 +18,7 @@ def bearer(system: Any, role: Role) -> dict[str, str]:
     return {"Authorization": f"Bearer {system.token('x@linz', role, audience='scheduling')}"}
 
 
-async def stand_of(system: Any, http: httpx.AsyncClient, begin: Any) -> str:
+async def schedule_stand(system: Any, http: httpx.AsyncClient, begin: Any) -> str:
     stand_id = str(uuid7())
     stand = {
         "stand_id": stand_id,
@@ -37,34 +37,34 @@ async def stand_of(system: Any, http: httpx.AsyncClient, begin: Any) -> str:
 
 
 async def texts(system: Any) -> list[str]:
-    """To our telephone, over both ways texts go."""
-    heard = await system.messengers()
-    return [str(one) for way in ("gate", "smsc") for one in heard[way]["messages"] if one["to"] == PHONE]
+    """The SMS to our telephone, by both providers."""
+    received = await system.received_messages()
+    return [str(sms) for provider in ("gate", "smsc") for sms in received[provider]["messages"] if sms["to"] == PHONE]
 
 
-async def until_texts(system: Any, many: int) -> list[str]:
+async def wait_for_texts(system: Any, count: int) -> list[str]:
     async with asyncio.timeout(WAIT_S):
-        while len(found := await texts(system)) < many:
+        while len(received := await texts(system)) < count:
             await asyncio.sleep(0.2)
-    return found
+    return received
 
 
-async def test_who_books_is_told_of_it_and_of_the_stand_that_falls_out_and_each_once(running_system: Any) -> None:
+async def test_a_booking_and_the_cancellation_of_its_stand_cause_one_sms_each(running_system: Any) -> None:
     system = running_system
     begin = utc_now().replace(minute=0, second=0, microsecond=0) + timedelta(days=30)
     async with httpx.AsyncClient(base_url=system.url("scheduling"), timeout=10) as http:
-        stand_id = await stand_of(system, http, begin)
+        stand_id = await schedule_stand(system, http, begin)
         times = (await http.get(f"/public/stands/{stand_id}/times", params={"service": "active_pass"})).json()
         hold = {"hold_id": str(uuid7()), "service": "active_pass", "starts_at": times[0]}
-        for _ in range(2):  # the answer was lost, the site asks again
+        for _ in range(2):  # the response was lost, the website repeats the request
             (await http.post(f"/public/stands/{stand_id}/holds", json=hold)).raise_for_status()
-        who = {"phone": "0660 555 88 81", "born": "1980-05-04", "consent": "2026-1"}
+        contact = {"phone": "0660 555 88 81", "born": "1980-05-04", "consent": "2026-1"}
         for _ in range(2):
-            (await http.post(f"/public/holds/{hold['hold_id']}/confirm", json=who)).raise_for_status()
-        assert len(await until_texts(system, 1)) == 1
-        why = {"reason": "Sturm"}
-        await http.post(f"/stands/{stand_id}/cancel", json=why, headers=bearer(system, Role.PLANNER))
-        assert len(await until_texts(system, 2)) == 2
+            (await http.post(f"/public/holds/{hold['hold_id']}/confirm", json=contact)).raise_for_status()
+        assert len(await wait_for_texts(system, 1)) == 1
+        reason = {"reason": "Sturm"}
+        await http.post(f"/stands/{stand_id}/cancel", json=reason, headers=bearer(system, Role.PLANNER))
+        assert len(await wait_for_texts(system, 2)) == 2
         await asyncio.sleep(1)
         assert len(await texts(system)) == 2
 
@@ -74,12 +74,12 @@ async def test_at_the_stand_an_appointment_and_walk_ins_are_one_queue(running_sy
     begin = utc_now() + timedelta(minutes=25)
     begin = begin.replace(minute=begin.minute // 10 * 10, second=0, microsecond=0)
     async with httpx.AsyncClient(base_url=system.url("scheduling"), timeout=10) as http:
-        stand_id = await stand_of(system, http, begin)
+        stand_id = await schedule_stand(system, http, begin)
         times = (await http.get(f"/public/stands/{stand_id}/times", params={"service": "active_pass"})).json()
         hold = {"hold_id": str(uuid7()), "service": "active_pass", "starts_at": times[0]}
         await http.post(f"/public/stands/{stand_id}/holds", json=hold)
-        who = {"email": "ana@mail.example", "born": "1980-05-04"}
-        booked = (await http.post(f"/public/holds/{hold['hold_id']}/confirm", json=who)).json()
+        contact = {"email": "ana@mail.example", "born": "1980-05-04"}
+        booked = (await http.post(f"/public/holds/{hold['hold_id']}/confirm", json=contact)).json()
         http.headers.update(bearer(system, Role.CLERK))
         (await http.post(f"/stands/{stand_id}/open")).raise_for_status()
         long_ago, just_now = utc_now() - timedelta(minutes=40), utc_now()
@@ -88,31 +88,31 @@ async def test_at_the_stand_an_appointment_and_walk_ins_are_one_queue(running_sy
             reply = await http.post(f"/stands/{stand_id}/tickets", json=ticket | {"issued_at": issued.isoformat()})
             reply.raise_for_status()
         (await http.post(f"/appointments/{booked['appointment_id']}/arrive")).raise_for_status()
-        room = (await http.get(f"/stands/{stand_id}/queue")).json()
-        order = [one["label"] for one in room["next"]]
+        queue = (await http.get(f"/stands/{stand_id}/queue")).json()
+        order = [entry["label"] for entry in queue["next"]]
         assert order[0] == "SA-001"
         assert set(order[1:]) == {booked["code"], "SA-002"}
         first = (await http.post(f"/stands/{stand_id}/queue/call", json={"desk": "1"})).json()
         assert first["label"] == "SA-001"
         end = f"/stands/{stand_id}/queue/{first['id']}/end"
-        (await http.post(end, json={"way": "ticket", "how": "served"})).raise_for_status()
+        (await http.post(end, json={"kind": "ticket", "outcome": "served"})).raise_for_status()
         (await http.post(f"/stands/{stand_id}/close")).raise_for_status()
 
 
-async def test_a_city_website_may_book_from_the_citizen_s_browser_but_not_plan(running_system: Any) -> None:
+async def test_a_city_website_may_book_from_the_citizens_browser_but_not_plan(running_system: Any) -> None:
     url = running_system.url("scheduling")
     origin = {"Origin": "https://www.linz.example", "Access-Control-Request-Method": "POST"}
     async with httpx.AsyncClient(base_url=url, timeout=10) as http:
-        asked = origin | {"Access-Control-Request-Headers": "content-type"}
-        allowed = await http.options("/public/appointments/look-up", headers=asked)
+        preflight = origin | {"Access-Control-Request-Headers": "content-type"}
+        allowed = await http.options("/public/appointments/look-up", headers=preflight)
         refused = await http.options("/stands", headers=origin | {"Access-Control-Request-Headers": "authorization"})
-        seen = await http.get("/public/stands", headers={"Origin": "https://www.linz.example"})
+        listed = await http.get("/public/stands", headers={"Origin": "https://www.linz.example"})
     assert (allowed.status_code, refused.status_code) == (200, 400)
-    assert seen.headers["access-control-allow-origin"] == "*"
+    assert listed.headers["access-control-allow-origin"] == "*"
 
 
 @pytest.mark.parametrize("feed", ["/calendar.ics", "/calendar/district/Spallerhof.ics", "/calendar/group/Niemand.ics"])
-async def test_calendars_are_open_to_every_program(running_system: Any, feed: str) -> None:
+async def test_every_program_can_read_the_calendars(running_system: Any, feed: str) -> None:
     async with httpx.AsyncClient(base_url=running_system.url("scheduling"), timeout=10) as http:
         reply = await http.get(feed)
     assert reply.status_code == 200

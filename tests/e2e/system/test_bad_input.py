@@ -1,4 +1,4 @@
-"""Whatever lies on a topic ends parked or quarantined with a reason; no partition stops and memory stays bounded."""
+"""Every bad record on a topic becomes a dead letter with a reason; no partition stops and memory stays bounded."""
 
 import asyncio
 import json
@@ -12,25 +12,25 @@ from aiokafka import AIOKafkaProducer
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from uuid_utils.compat import uuid7
-from wanderamt.backbone.relay import new_producer
-from wanderamt.backbone.sources import utc_now
-from wanderamt.backbone.topics import OWNERS
+from wanderamt.backbone.environment import utc_now
+from wanderamt.backbone.messaging.relay import new_producer
+from wanderamt.backbone.messaging.topics import TOPIC_OWNERS
 from wanderamt.contracts import EVENTS
-from wanderamt_local.contracts import HEARS
-from wanderamt_local.field import RECEIPTS, Numbers, open_case_entry, whole_case
+from wanderamt_local.contracts import CONSUMED_EVENTS
+from wanderamt_local.field_entries import RECEIPT_SERIES, LeasedNumbers, open_case_entry, whole_case
 from wanderamt_local.system import SERVICES, database_of
 
 MEGABYTES = 2 * 1024 * 1024
 MAX_RSS_BYTES = 450 * 1024 * 1024
-LISTENERS = {topic: {s for s in SERVICES for e in HEARS[s] if topic == e.TOPIC} for topic in OWNERS}
+CONSUMERS = {topic: {s for s in SERVICES for e in CONSUMED_EVENTS[s] if topic == e.TOPIC} for topic in TOPIC_OWNERS}
 
 
-def head(topic: str, type_: str) -> dict[str, bytes]:
+def header(topic: str, type_: str) -> dict[str, bytes]:
     return {
         "ce_specversion": b"1.0",
         "ce_id": str(uuid7()).encode(),
         "ce_type": type_.encode(),
-        "ce_source": f"/wanderamt/{OWNERS[topic]}".encode(),
+        "ce_source": f"/wanderamt/{TOPIC_OWNERS[topic]}".encode(),
         "ce_subject": str(uuid7()).encode(),
         "ce_time": b"2026-05-04T09:30:00+00:00",
         "ce_sequence": b"1",
@@ -50,8 +50,8 @@ values = st.one_of(
     st.just(b"[" * 50_000),
     st.just(b'{"case_id": 10' + b"0" * 5000 + b"}"),
 )
-broken_heads = st.one_of(
-    st.dictionaries(st.text(max_size=12), st.binary(max_size=40), max_size=4).map(lambda given: ("replace", given)),
+broken_headers = st.one_of(
+    st.dictionaries(st.text(max_size=12), st.binary(max_size=40), max_size=4).map(lambda fields: ("replace", fields)),
     st.sampled_from(
         ["ce_specversion", "ce_id", "ce_type", "ce_source", "ce_subject", "ce_time", "ce_sequence"]
     ).flatmap(
@@ -68,12 +68,12 @@ broken_heads = st.one_of(
 
 @st.composite
 def bad_records(draw: Any) -> tuple[str, int, bytes | None, list[tuple[str, bytes]]]:
-    topic = draw(st.sampled_from(sorted(OWNERS)))
+    topic = draw(st.sampled_from(sorted(TOPIC_OWNERS)))
     type_ = draw(st.sampled_from([event.TYPE for event in EVENTS if topic == event.TOPIC]))
-    fields = head(topic, type_)
-    match draw(st.none() | broken_heads):
-        case ("replace", given):
-            fields = given
+    fields = header(topic, type_)
+    match draw(st.none() | broken_headers):
+        case ("replace", replacement):
+            fields = replacement
         case ("drop", name):
             del fields[name]
         case ("set", change):
@@ -85,13 +85,13 @@ def bad_records(draw: Any) -> tuple[str, int, bytes | None, list[tuple[str, byte
 
 @pytest_asyncio.fixture
 async def producer(running_system: Any) -> Any:
-    made = new_producer(running_system.kafka.bootstrap_servers)
-    await made.start()
-    yield made
-    await made.stop()
+    producer = new_producer(running_system.kafka.bootstrap_servers)
+    await producer.start()
+    yield producer
+    await producer.stop()
 
 
-async def ask(system: Any, service: str, sql: str) -> list[Any]:
+async def fetch(system: Any, service: str, sql: str) -> list[Any]:
     connection = await asyncpg.connect(system.postgres.database_url(database_of(service)))
     try:
         return list(await connection.fetch(sql))
@@ -106,7 +106,7 @@ async def ask(system: Any, service: str, sql: str) -> list[Any]:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(records=st.lists(bad_records(), min_size=25, max_size=25))
-async def test_every_bad_record_on_every_topic_ends_parked_with_a_reason(
+async def test_every_bad_record_on_every_topic_becomes_a_dead_letter_with_a_reason(
     running_system: Any, producer: AIOKafkaProducer, records: Any
 ) -> None:
     system = running_system
@@ -121,34 +121,34 @@ async def test_every_bad_record_on_every_topic_ends_parked_with_a_reason(
     for service in SERVICES:
         async with asyncio.timeout(60):
             while True:
-                marks = {
+                watermarks = {
                     (row["topic"], row["partition"]): row["next_offset"]
-                    for row in await ask(system, service, "SELECT * FROM inbox_mark")
+                    for row in await fetch(system, service, "SELECT * FROM inbox_watermark")
                 }
-                heard = {place: at for place, at in last.items() if service in LISTENERS[place[0]]}
-                if all(marks.get(place, 0) > at for place, at in heard.items()):
+                consumed = {part: offset for part, offset in last.items() if service in CONSUMERS[part[0]]}
+                if all(watermarks.get(part, 0) > offset for part, offset in consumed.items()):
                     break
                 await asyncio.sleep(0.1)
-    kept: dict[tuple[str, int, int], set[str]] = {}
+    dead_letters: dict[tuple[str, int, int], set[str]] = {}
     for service in SERVICES:
-        for row in await ask(system, service, 'SELECT topic, partition, "offset", reason, value FROM parked'):
+        for row in await fetch(system, service, 'SELECT topic, partition, "offset", reason, value FROM dead_letter'):
             assert row["reason"]
-            kept.setdefault((row["topic"], row["partition"], row["offset"]), set()).add(service)
+            dead_letters.setdefault((row["topic"], row["partition"], row["offset"]), set()).add(service)
     for report, headers in sent:
         type_ = dict(headers).get("ce_type", b"").decode(errors="replace")
-        hears = {s for s in LISTENERS[report.topic] for event in HEARS[s] if type_ == event.TYPE}
+        consumers = {s for s in CONSUMERS[report.topic] for event in CONSUMED_EVENTS[s] if type_ == event.TYPE}
         known = any(type_ == event.TYPE for event in EVENTS)
-        readers = hears if known else LISTENERS[report.topic]
-        assert readers <= kept.get((report.topic, report.partition, report.offset), set()), headers
+        readers = consumers if known else CONSUMERS[report.topic]
+        assert readers <= dead_letters.get((report.topic, report.partition, report.offset), set()), headers
 
 
-async def test_after_all_that_a_case_still_goes_its_way_and_memory_is_bounded(running_system: Any) -> None:
+async def test_afterwards_a_case_still_completes_and_memory_is_bounded(running_system: Any) -> None:
     system = running_system
     device_id, stand_id, case_id = uuid7(), uuid7(), uuid7()
     clerk = {"Authorization": f"Bearer {await system.enrol(device_id, stand_id)}"}
-    numbers = Numbers()
+    numbers = LeasedNumbers()
     async with httpx.AsyncClient(base_url=system.url("intake"), timeout=20) as http:
-        await numbers.lease(http, series=RECEIPTS, block_id=uuid7(), headers=clerk)
+        await numbers.lease(http, series=RECEIPT_SERIES, block_id=uuid7(), headers=clerk)
     body = whole_case(
         "registration_confirmation",
         language="de",
@@ -162,4 +162,4 @@ async def test_after_all_that_a_case_still_goes_its_way_and_memory_is_bounded(ru
             while (await http.get(f"/cases/{case_id}", headers=clerk)).json()["document_id"] is None:
                 await asyncio.sleep(0.2)
     for service in SERVICES:
-        assert psutil.Process(system.children.pid(service)).memory_info().rss < MAX_RSS_BYTES
+        assert psutil.Process(system.supervisor.pid(service)).memory_info().rss < MAX_RSS_BYTES

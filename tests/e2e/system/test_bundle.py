@@ -1,5 +1,6 @@
-"""The bundle of a stand: everything for a day without network, of that stand alone, signed, sized, expiring."""
+"""The offline bundle of a stand: everything for a day without network, only for that stand, signed, small, expiring."""
 
+import base64
 import json
 from datetime import timedelta
 from typing import Any
@@ -7,19 +8,19 @@ from uuid import UUID
 
 import httpx
 import pytest
-from intake.proof.authority import Trust
-from intake.proof.detached import body_is_signed
+from intake.signing.authority import TrustedCertificate
+from intake.signing.detached_jws import verify_compact
 from uuid_utils.compat import uuid7
-from wanderamt.backbone.sources import utc_now
+from wanderamt.backbone.environment import utc_now
 from wanderamt.contracts import case_code
 from wanderamt.security.roles import Role
 
-MOST_BYTES = 1_000_000
+MAX_BYTES = 1_000_000
 
 
 @pytest.fixture
 async def booked(running_system: Any) -> Any:
-    """A stand with appointments, as intake hears of it; its id and the code of one."""
+    """A stand with appointments: its id and the codes of the appointments."""
     system, stand_id = running_system, uuid7()
     begin = utc_now().replace(minute=0, second=0, microsecond=0) + timedelta(hours=3)
     planner = {"Authorization": f"Bearer {system.token('p@linz', Role.PLANNER, audience='scheduling')}"}
@@ -43,15 +44,15 @@ async def booked(running_system: Any) -> Any:
             hold = {"hold_id": str(uuid7()), "service": "active_pass"}
             at = begin + timedelta(minutes=20 * (number % 15))
             reply = await http.post(f"/public/stands/{stand_id}/holds", json=hold | {"starts_at": at.isoformat()})
-            if reply.status_code == 409:  # one place gives out few holds at once; they are confirmed, so none is left
+            if reply.status_code == 409:  # a time has few slots, and the confirmed ones stay taken
                 continue
-            who = {"phone": f"+43660{number:07}", "born": "1980-05-04", "consent": "2026-1"}
-            await http.post(f"/public/holds/{hold['hold_id']}/confirm", json=who)
+            contact = {"phone": f"+43660{number:07}", "born": "1980-05-04", "consent": "2026-1"}
+            await http.post(f"/public/holds/{hold['hold_id']}/confirm", json=contact)
             codes.append(case_code(UUID(hold["hold_id"])))
     return stand_id, codes
 
 
-async def test_it_holds_what_the_day_needs_and_nobody_s_address(running_system: Any, booked: Any) -> None:
+async def test_the_bundle_holds_everything_for_the_day_and_no_address(running_system: Any, booked: Any) -> None:
     stand_id, codes = booked
     token = await running_system.enrol(uuid7(), stand_id)
     async with httpx.AsyncClient(base_url=running_system.url("intake"), timeout=20) as http:
@@ -64,25 +65,32 @@ async def test_it_holds_what_the_day_needs_and_nobody_s_address(running_system: 
                 break
         certificate = (await http.get("/authority.pem")).text
     bundle = reply.json()
-    assert sorted(one["code"] for one in bundle["appointments"]) == sorted(codes)
-    assert {one["service"] for one in bundle["services"]} == {"active_pass", "registration"}
-    assert all(one["edition"]["steps"] for one in bundle["services"])
+    assert sorted(appointment["code"] for appointment in bundle["appointments"]) == sorted(codes)
+    assert {service["service"] for service in bundle["services"]} == {"active_pass", "registration"}
+    assert all(service["edition"]["steps"] for service in bundle["services"])
     assert bool(bundle["number_blocks"]) is leased.is_success
     assert bundle["as_of"] < bundle["expires_at"]
     assert "+43660" not in reply.text
     assert bundle["sizes"].keys() == {"appointments", "services", "number_blocks", "status_list"}
-    assert sum(bundle["sizes"].values()) <= len(reply.content) <= MOST_BYTES
-    signature, trust = reply.headers["x-jws-signature"], Trust.read(certificate)
+    assert sum(bundle["sizes"].values()) <= len(reply.content) <= MAX_BYTES
+    signature, trust = reply.headers["x-jws-signature"], TrustedCertificate.parse(certificate)
     assert body_is_signed(reply.content, signature, trust)
     assert not body_is_signed(reply.content.replace(b"Volkshaus", b"Volksheim"), signature, trust)
     assert not body_is_signed(reply.content, signature[:-4] + "AAAA", trust)
     assert json.loads(reply.content)["stand"]["place"] == f"Volkshaus {stand_id}"
 
 
-async def test_a_device_gets_the_bundle_of_its_own_stand_alone(running_system: Any, booked: Any) -> None:
+async def test_a_device_gets_only_the_bundle_of_its_own_stand(running_system: Any, booked: Any) -> None:
     stand_id, _ = booked
     token = await running_system.enrol(uuid7(), uuid7())
     async with httpx.AsyncClient(base_url=running_system.url("intake"), timeout=20) as http:
         reply = await http.get(f"/stands/{stand_id}/bundle", headers={"Authorization": f"Bearer {token}"})
     assert reply.status_code == 403
     assert reply.json()["code"] == "bundle.other_stand"
+
+
+def body_is_signed(body: bytes, signature: str, certificate: TrustedCertificate) -> bool:
+    """Whether `header..signature` (RFC 7515, appendix F) is the authority's signature of exactly these bytes."""
+    header, separator, signed = signature.partition("..")
+    text = base64.urlsafe_b64encode(body).rstrip(b"=").decode()
+    return bool(separator) and verify_compact(f"{header}.{text}.{signed}", certificate) is not None

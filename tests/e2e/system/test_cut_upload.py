@@ -1,4 +1,4 @@
-"""A photo over a link that breaks again and again: what arrived before each cut is kept, the rest is sent once."""
+"""An upload over a connection that breaks repeatedly: bytes that arrived are kept, the rest is sent once."""
 
 import asyncio
 import base64
@@ -14,29 +14,29 @@ CUTS = 6
 
 
 async def cut_patch(port: int, path: str, token: str, *, offset: int, arrives: int) -> None:
-    """Promises all that is left, sends `arrives` bytes of it and is gone."""
-    left = PHOTO[offset:]
+    """Announces all remaining bytes, sends `arrives` of them and closes the connection."""
+    remaining = PHOTO[offset:]
     head = (
         f"PATCH {path} HTTP/1.1\r\nHost: intake\r\nAuthorization: Bearer {token}\r\nUpload-Offset: {offset}\r\n"
-        f"Content-Type: application/offset+octet-stream\r\nContent-Length: {len(left)}\r\n\r\n"
+        f"Content-Type: application/offset+octet-stream\r\nContent-Length: {len(remaining)}\r\n\r\n"
     )
     _, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(head.encode() + left[:arrives])
+    writer.write(head.encode() + remaining[:arrives])
     await writer.drain()
     writer.close()
     await writer.wait_closed()
 
 
-async def test_what_arrived_before_each_cut_is_kept(running_system: Any) -> None:
+async def test_bytes_that_arrived_before_each_cut_are_kept(running_system: Any) -> None:
     device_id, attachment_id = uuid7(), uuid7()
     token = await running_system.enrol(device_id, uuid7())
-    said = {
+    fields = {
         "attachment_id": str(attachment_id),
         "case_id": str(uuid7()),
         "sha256": sha256(PHOTO).hexdigest(),
         "filetype": "image/jpeg",
     }
-    metadata = ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in said.items())
+    metadata = ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in fields.items())
     path, auth = f"/attachments/{attachment_id}", {"Authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(base_url=running_system.url("intake"), headers=auth, timeout=20) as http:
         announced = await http.post(
@@ -47,20 +47,20 @@ async def test_what_arrived_before_each_cut_is_kept(running_system: Any) -> None
         async def received() -> int:
             return int((await http.head(path)).headers["upload-offset"])
 
-        have = 0
+        stored = 0
         for _ in range(CUTS):
-            await cut_patch(running_system.ports["intake"], path, token, offset=have, arrives=70_000)
+            await cut_patch(running_system.ports["intake"], path, token, offset=stored, arrives=70_000)
             async with asyncio.timeout(20):
-                while await received() == have:
+                while await received() == stored:
                     await asyncio.sleep(0.05)
             grown = await received()
-            assert have < grown <= have + 70_000
-            have = grown
-        assert have > CUTS * 30_000
+            assert stored < grown <= stored + 70_000
+            stored = grown
+        assert stored > CUTS * 30_000
         last = await http.patch(
             path,
-            content=PHOTO[have:],
-            headers={"Upload-Offset": str(have), "Content-Type": "application/offset+octet-stream"},
+            content=PHOTO[stored:],
+            headers={"Upload-Offset": str(stored), "Content-Type": "application/offset+octet-stream"},
         )
         assert last.status_code == 204
         assert (await http.get(path)).content == PHOTO

@@ -1,4 +1,4 @@
-"""The demo itself, short, with a service killed in the middle: the numbers must add up all the same."""
+"""The demo, short, with a service killed in the middle: its numbers must still add up."""
 
 import asyncio
 import json
@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 
-async def test_the_morning_adds_up_although_the_registry_bridge_is_killed(
+async def test_the_demo_adds_up_although_the_registry_bridge_is_killed(
     tmp_path: Path, own_state: dict[str, str]
 ) -> None:
     process = await asyncio.create_subprocess_exec(

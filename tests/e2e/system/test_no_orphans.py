@@ -1,4 +1,4 @@
-"""Nothing outlives its parent, however the parent went."""
+"""No child process outlives its parent, also after kill -9."""
 
 import asyncio
 import os
@@ -11,17 +11,17 @@ import psutil
 CHILD = """
 import asyncio, sys
 from pathlib import Path
-from wanderamt_local.processes import Children, Command
+from wanderamt_local.processes import ProcessSpec, ProcessSupervisor
 
 async def ready():
     return True
 
 async def main():
-    children = Children()
+    supervisor = ProcessSupervisor()
     for name in ("one", "two"):
         argv = ["sh", "-c", "sleep 600 & echo $!; sleep 600"]
-        await children.start(Command(name, argv, {}, Path(sys.argv[1]) / name, ready, restart=False))
-    print(*children.pids().values(), flush=True)
+        await supervisor.start(ProcessSpec(name, argv, {}, Path(sys.argv[1]) / name, ready, restart=False))
+    print(*supervisor.pids().values(), flush=True)
     await asyncio.sleep(600)
 
 asyncio.run(main())

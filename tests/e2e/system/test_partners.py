@@ -1,4 +1,4 @@
-"""A partner's system hears of a document over Kafka, and hears it again when an operator replays the log."""
+"""A partner's system gets an event over Kafka, and gets it again when an operator replays the log."""
 
 import asyncio
 import json
@@ -15,44 +15,44 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from uuid_utils.compat import uuid7
-from wanderamt.backbone.sources import utc_now
+from wanderamt.backbone.environment import utc_now
 from wanderamt.security.roles import Role
-from wanderamt_local.field import open_case_entry
+from wanderamt_local.field_entries import open_case_entry
 from wanderamt_local.state import free_port
 
 TYPE = "at.wanderamt.case.opened.v1"
 WAIT_S = 40
 
 
-async def test_a_partner_hears_and_hears_again(running_system: Any) -> None:
-    system, heard, port = running_system, [], free_port()
+async def test_a_partner_gets_an_event_and_gets_it_again_by_a_replay(running_system: Any) -> None:
+    system, received, port = running_system, [], free_port()
 
-    async def take(request: Request) -> Response:
-        heard.append((dict(request.headers), await request.body()))
+    async def receive(request: Request) -> Response:
+        received.append((dict(request.headers), await request.body()))
         return Response(status_code=204)
 
-    app = Starlette(routes=[Route("/hook", take, methods=["POST"])])
+    app = Starlette(routes=[Route("/hook", receive, methods=["POST"])])
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning"))
-    serving = asyncio.create_task(server.serve())
+    server_task = asyncio.create_task(server.serve())
     token = system.token("operator@linz", Role.OPERATOR, audience="notifications")
     try:
         async with httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}, timeout=10) as http:
-            asked = {"name": "Fundamt", "url": f"http://127.0.0.1:{port}/hook", "types": [TYPE]}
-            made = await http.post(f"{system.url('notifications')}/subscribers", json=asked)
-            secret = made.json()["secret"]
+            subscriber = {"name": "Fundamt", "url": f"http://127.0.0.1:{port}/hook", "types": [TYPE]}
+            reply = await http.post(f"{system.url('notifications')}/subscribers", json=subscriber)
+            secret = reply.json()["secret"]
             case_id, since = uuid7(), utc_now() - timedelta(seconds=5)
             await _open_case(system, case_id)
-            await _until(lambda: case_id in _cases(heard))
-            told = next(one for one in heard if str(case_id) in one[1].decode())
-            assert Webhook(secret).verify(told[1], told[0])["type"] == TYPE
-            said = await _replay(system, since.strftime("%Y-%m-%dT%H:%M:%S"))
-            assert "will be delivered" in said
-            await _until(lambda: _cases(heard).count(case_id) == 2)
-            assert len({headers["webhook-id"] for headers, body in heard if str(case_id) in body.decode()}) == 1
-            await http.delete(f"{system.url('notifications')}/subscribers/{made.json()['subscriber_id']}")
+            await _wait_until(lambda: case_id in _cases(received))
+            headers, body = next(request for request in received if str(case_id) in request[1].decode())
+            assert Webhook(secret).verify(body, headers)["type"] == TYPE
+            output = await _replay(system, since.strftime("%Y-%m-%dT%H:%M:%S"))
+            assert "will be delivered" in output
+            await _wait_until(lambda: _cases(received).count(case_id) == 2)
+            assert len({headers["webhook-id"] for headers, body in received if str(case_id) in body.decode()}) == 1
+            await http.delete(f"{system.url('notifications')}/subscribers/{reply.json()['subscriber_id']}")
     finally:
         server.should_exit = True
-        await serving
+        await server_task
 
 
 async def _open_case(system: Any, case_id: Any) -> None:
@@ -67,21 +67,21 @@ async def _open_case(system: Any, case_id: Any) -> None:
 
 async def _replay(system: Any, since: str) -> str:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "wanderamt.shell", "notice", "replay", "Fundamt", "--since", since),
+        *(sys.executable, "-m", "wanderamt.shell", "notifications", "replay", "Fundamt", "--since", since),
         env={**os.environ, **system.env("notifications")},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    said, _ = await asyncio.wait_for(process.communicate(), WAIT_S)
-    assert process.returncode == 0, said.decode()
-    return said.decode()
+    output, _ = await asyncio.wait_for(process.communicate(), WAIT_S)
+    assert process.returncode == 0, output.decode()
+    return output.decode()
 
 
-def _cases(heard: list[Any]) -> list[Any]:
-    return [type(uuid7())(json.loads(body)["data"]["case_id"]) for _, body in heard]
+def _cases(received: list[Any]) -> list[Any]:
+    return [type(uuid7())(json.loads(body)["data"]["case_id"]) for _, body in received]
 
 
-async def _until(holds: Any) -> None:
+async def _wait_until(condition: Any) -> None:
     async with asyncio.timeout(WAIT_S):
-        while not holds():
+        while not condition():
             await asyncio.sleep(0.1)

@@ -1,4 +1,4 @@
-"""Each guard of the backbone, switched off, is reported by the checker; with it on, the same scene is clean."""
+"""The checker reports each guard of the backbone that a mutant switches off; with the guard, the same test is clean."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,155 +9,158 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaConnectionError
 from faststream.kafka import KafkaBroker
-from wanderamt.backbone.guards import Fact, Guards
-from wanderamt.backbone.inbox import HandlerFailed, Inbox
-from wanderamt.backbone.job_rows import Claimed
-from wanderamt.backbone.jobs import Jobs, Lane
-from wanderamt.backbone.outbox import SHARDS, head_of
-from wanderamt.backbone.relay import TOPIC_OF, Relay
-from wanderamt.backbone.replay import Selection, replay
-from wanderamt.backbone.sources import utc_now
-from wanderamt.backbone.work import Work
-from wanderamt.contracts import headers_of
-from wanderamt.kernel.decision import Attempt, Job, Retry
+from wanderamt.backbone.environment import utc_now
+from wanderamt.backbone.jobs.queue import LeasedJob
+from wanderamt.backbone.jobs.runner import JobHandler, JobRunner
+from wanderamt.backbone.messaging.deduplication import Deduplicator, InboxState
+from wanderamt.backbone.messaging.inbox import HandlerFailedError, Inbox
+from wanderamt.backbone.messaging.relay import TOPIC_OF, Relay
+from wanderamt.backbone.messaging.replay import DeadLetterFilter, replay
+from wanderamt.backbone.persistence.outbox import SHARDS, header_of_row
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
+from wanderamt.contracts import to_headers
+from wanderamt.kernel.decision import Attempt, Job, RetryLater
 from wanderamt_faults.audit import audit_effects
 
 # the inbox
 
 
-class BlindToIds(Guards):
-    async def look_up(self, items: Sequence[Any], work: Work, **how: Any) -> dict[UUID, Fact]:
-        known = await super().look_up(items, work, **how)
-        rows = await work.db.fetch("SELECT aggregate, version FROM inbox_version WHERE consumer = $1", self.consumer)
+class IgnoresEventIds(Deduplicator):
+    async def lookup(self, events: Sequence[Any], uow: UnitOfWork, **options: Any) -> dict[UUID, InboxState]:
+        known = await super().lookup(events, uow, **options)
+        rows = await uow.db.fetch("SELECT aggregate, version FROM inbox_version WHERE consumer = $1", self.consumer)
         versions = {row["aggregate"]: row["version"] for row in rows}
         return {
-            item.head.id: known.get(item.head.id, Fact(versions.get(item.head.subject, 0), False)) for item in items
+            event.header.id: known.get(event.header.id, InboxState(versions.get(event.header.subject, 0), False))
+            for event in events
         }
 
 
-class BlindToVersions(Guards):
-    def newer(self, items: Any, facts: Any) -> list[Any]:
-        return list(items)
+class IgnoresVersions(Deduplicator):
+    def not_stale(self, events: Any, states: Any) -> list[Any]:
+        return list(events)
 
 
-class BlindToOffsets(Guards):
-    async def look_up(self, items: Sequence[Any], work: Work, **_: Any) -> dict[UUID, Fact]:
-        return await super().look_up(items, work, parked=True)
+class IgnoresWatermarks(Deduplicator):
+    async def lookup(self, events: Sequence[Any], uow: UnitOfWork, **_: Any) -> dict[UUID, InboxState]:
+        return await super().lookup(events, uow, dead_letters=True)
 
 
-def with_guards(kind: type[Guards]) -> type[Inbox]:
-    class Mutant(Inbox):
+def inbox_with(kind: type[Deduplicator]) -> type[Inbox]:
+    class InboxMutant(Inbox):
         def __post_init__(self) -> None:
             super().__post_init__()
-            self.guards = kind(self.consumer)
+            self.deduplicator = kind(self.consumer)
 
-    return Mutant
+    return InboxMutant
 
 
-class DiesBeforeDeleting(Relay):
-    """Not a mutant: a crash at the commit point after the acknowledgement."""
+class CrashesBeforeDelete(Relay):
+    """Not a mutant: crashes once, after the acknowledgement and before the deletion."""
 
-    died = False
+    crashed = False
 
     async def _delete(self, connection: Any, ids: list[int]) -> None:
-        if not self.died:
-            self.died = True
+        if not self.crashed:
+            self.crashed = True
             raise KafkaConnectionError
         await super()._delete(connection, ids)
 
 
-@pytest.mark.parametrize(("guards", "clean"), [(Guards, True), (BlindToIds, False)])
-async def test_a_relay_that_sends_twice_needs_the_event_ids(rig: Any, stands: Any, guards: Any, clean: bool) -> None:
-    """The versions of idle aggregates have been swept meanwhile."""
-    await rig.tell(stands, versions=range(1, 2))
-    await rig.send_all(DiesBeforeDeleting)
-    inbox = with_guards(guards)
-    await rig.hear_all(len(stands), inbox)
-    await rig.sql("DELETE FROM inbox_version")
-    await rig.tell(stands, versions=range(2, 3))
-    await rig.sql("UPDATE inbox_mark SET next_offset = 0")  # what was sent twice lies behind the mark here
-    await _rewind(rig)
-    await rig.send_all()
-    await rig.hear_all(2 * len(stands), inbox)
-    findings = await rig.audit(crashes=1)
+@pytest.mark.parametrize(("kind", "clean"), [(Deduplicator, True), (IgnoresEventIds, False)])
+async def test_a_relay_that_sends_twice_needs_the_event_ids(pipeline: Any, stands: Any, kind: Any, clean: bool) -> None:
+    """Housekeeping has deleted the versions of idle aggregates in between."""
+    await pipeline.publish(stands, versions=range(1, 2))
+    await pipeline.relay_all(CrashesBeforeDelete)
+    inbox = inbox_with(kind)
+    await pipeline.consume_all(len(stands), inbox)
+    await pipeline.sql("DELETE FROM inbox_version")
+    await pipeline.publish(stands, versions=range(2, 3))
+    await pipeline.sql(
+        "UPDATE inbox_watermark SET next_offset = 0"
+    )  # in this test the repeated records are beyond the watermark
+    await _rewind(pipeline)
+    await pipeline.relay_all()
+    await pipeline.consume_all(2 * len(stands), inbox)
+    findings = await pipeline.audit(crashes=1)
     assert findings.clean is clean, findings.complaints
     assert bool(findings.doubled) is not clean
 
 
-@pytest.mark.parametrize(("guards", "clean"), [(Guards, True), (BlindToVersions, False)])
-async def test_a_relay_that_wakes_up_late_needs_the_versions(rig: Any, stands: Any, guards: Any, clean: bool) -> None:
-    """It sends its old batch after newer events, when the event ids have been swept."""
-    await rig.tell(stands, versions=range(1, 2))
-    old = await rig.sql("SELECT * FROM outbox")
-    await rig.send_all()
-    await rig.tell(stands, versions=range(2, 3))
-    await rig.send_all()
-    inbox = with_guards(guards)
-    await rig.hear_all(2 * len(stands), inbox)
-    await rig.sql("DELETE FROM inbox")
-    await _put_back(rig, old)
-    await rig.send_all()
-    await rig.hear_all(2 * len(stands), inbox)
-    findings = await rig.audit(crashes=1)
+@pytest.mark.parametrize(("kind", "clean"), [(Deduplicator, True), (IgnoresVersions, False)])
+async def test_a_relay_that_resumes_late_needs_the_versions(pipeline: Any, stands: Any, kind: Any, clean: bool) -> None:
+    """The relay sends its old batch after newer events, when housekeeping has deleted the event ids."""
+    await pipeline.publish(stands, versions=range(1, 2))
+    old = await pipeline.sql("SELECT * FROM outbox")
+    await pipeline.relay_all()
+    await pipeline.publish(stands, versions=range(2, 3))
+    await pipeline.relay_all()
+    inbox = inbox_with(kind)
+    await pipeline.consume_all(2 * len(stands), inbox)
+    await pipeline.sql("DELETE FROM inbox")
+    await _insert_again(pipeline, old)
+    await pipeline.relay_all()
+    await pipeline.consume_all(2 * len(stands), inbox)
+    findings = await pipeline.audit(crashes=1)
     assert findings.clean is clean, findings.complaints
     assert bool(findings.reordered) is not clean
 
 
-@pytest.mark.parametrize(("guards", "clean"), [(Guards, True), (BlindToOffsets, False)])
-async def test_a_log_replayed_from_0_years_later_needs_the_marks(
-    rig: Any, stands: Any, guards: Any, clean: bool
+@pytest.mark.parametrize(("kind", "clean"), [(Deduplicator, True), (IgnoresWatermarks, False)])
+async def test_a_topic_read_again_from_offset_0_needs_the_watermarks(
+    pipeline: Any, stands: Any, kind: Any, clean: bool
 ) -> None:
-    """Ids and versions have been swept long ago."""
-    await rig.tell(stands, versions=range(1, 4))
-    await rig.send_all()
-    inbox = with_guards(guards)
-    await rig.hear_all(3 * len(stands), inbox)
-    await rig.sql("DELETE FROM inbox")
-    await rig.sql("DELETE FROM inbox_version")
-    await _rewind(rig)
-    await rig.hear_all(3 * len(stands), inbox)
-    findings = await rig.audit()
+    """Housekeeping has deleted event ids and versions long ago."""
+    await pipeline.publish(stands, versions=range(1, 4))
+    await pipeline.relay_all()
+    inbox = inbox_with(kind)
+    await pipeline.consume_all(3 * len(stands), inbox)
+    await pipeline.sql("DELETE FROM inbox")
+    await pipeline.sql("DELETE FROM inbox_version")
+    await _rewind(pipeline)
+    await pipeline.consume_all(3 * len(stands), inbox)
+    findings = await pipeline.audit()
     assert findings.clean is clean, findings.complaints
     assert bool(findings.doubled) is not clean
 
 
-class ParksNothing(Inbox):
-    """Logs and goes on, as the admired frameworks do by default."""
+class StoresNoDeadLetters(Inbox):
+    """Ignores the failure and continues, as many frameworks do by default."""
 
-    async def _handle_one(self, handler: Any, item: Any, work: Work) -> None:
+    async def _handle_one(self, handler: Any, event: Any, uow: UnitOfWork) -> None:
         try:
-            await super()._handle_one(handler, item, work)
-        except HandlerFailed:
+            await super()._handle_one(handler, event, uow)
+        except HandlerFailedError:
             return
 
 
-@pytest.mark.parametrize(("kind", "clean"), [(Inbox, True), (ParksNothing, False)])
-async def test_a_handler_that_fails_needs_the_parking(rig: Any, stands: Any, kind: Any, clean: bool) -> None:
-    rig.poisoned = {(stands[0], 2)}
-    await rig.tell(stands, versions=range(1, 4))
-    await rig.send_all()
-    await rig.hear_all(3 * len(stands) - 2, kind)
-    rig.poisoned = set()  # the cause is mended
-    async for _ in replay(rig.inbox(kind), Selection(utc_now()), who="tester", rate=None):
+@pytest.mark.parametrize(("kind", "clean"), [(Inbox, True), (StoresNoDeadLetters, False)])
+async def test_a_failing_handler_needs_the_dead_letters(pipeline: Any, stands: Any, kind: Any, clean: bool) -> None:
+    pipeline.poisoned = {(stands[0], 2)}
+    await pipeline.publish(stands, versions=range(1, 4))
+    await pipeline.relay_all()
+    await pipeline.consume_all(3 * len(stands) - 2, kind)
+    pipeline.poisoned = set()  # the cause is fixed
+    async for _ in replay(pipeline.inbox(kind), DeadLetterFilter(utc_now()), who="tester", rate=None):
         pass
-    findings = await rig.audit()
+    findings = await pipeline.audit()
     assert findings.clean is clean, findings.complaints
     assert bool(findings.lost) is not clean
 
 
-class CommitsFirst(Inbox):
-    """The offsets before the transaction: what a crash in between takes with it is gone."""
+class CommitsOffsetsFirst(Inbox):
+    """Commits the offsets before the transaction: a crash in between loses the batch."""
 
     reached = False
 
     async def _on_batch(self, records: Sequence[Any]) -> None:
         await self._subscriber.consumer.commit()
         self.reached = True
-        await asyncio.sleep(60)  # it is killed here
+        await asyncio.sleep(60)  # the test kills it here
 
 
-class CommitsAfter(Inbox):
-    """Not a mutant: killed at the same moment."""
+class CrashesBeforeProcessing(Inbox):
+    """Not a mutant: the test kills it at the same moment, before anything is committed."""
 
     reached = False
 
@@ -166,11 +169,13 @@ class CommitsAfter(Inbox):
         await asyncio.sleep(60)
 
 
-@pytest.mark.parametrize(("kind", "clean"), [(CommitsAfter, True), (CommitsFirst, False)])
-async def test_a_consumer_needs_its_database_before_its_offsets(rig: Any, stands: Any, kind: Any, clean: bool) -> None:
-    await rig.tell(stands, versions=range(1, 2))
-    await rig.send_all()
-    doomed = rig.inbox(kind)
+@pytest.mark.parametrize(("kind", "clean"), [(CrashesBeforeProcessing, True), (CommitsOffsetsFirst, False)])
+async def test_a_consumer_commits_its_database_before_its_offsets(
+    pipeline: Any, stands: Any, kind: Any, clean: bool
+) -> None:
+    await pipeline.publish(stands, versions=range(1, 2))
+    await pipeline.relay_all()
+    doomed = pipeline.inbox(kind)
     await doomed.start()
     async with asyncio.timeout(20):
         while not doomed.reached:
@@ -178,10 +183,10 @@ async def test_a_consumer_needs_its_database_before_its_offsets(rig: Any, stands
     for task in doomed._subscriber.tasks:
         task.cancel()
     await doomed.stop()
-    await rig.tell(stands, versions=range(2, 3))
-    await rig.send_all()
-    await rig.hear_all(len(stands) * (2 if clean else 1))
-    findings = await rig.audit()
+    await pipeline.publish(stands, versions=range(2, 3))
+    await pipeline.relay_all()
+    await pipeline.consume_all(len(stands) * (2 if clean else 1))
+    findings = await pipeline.audit()
     assert findings.clean is clean, findings.complaints
     assert bool(findings.lost) is not clean
 
@@ -189,8 +194,8 @@ async def test_a_consumer_needs_its_database_before_its_offsets(rig: Any, stands
 # the relay
 
 
-class Unlocked(Relay):
-    """Who has read waits for the other to read, too: how fast the one was is left to no machine."""
+class ClaimsWithoutLock(Relay):
+    """Claims all shards without a lock. Each relay waits until both have read, so that the result does not depend on speed."""
 
     have_read: ClassVar[set[int]] = set()
 
@@ -205,46 +210,45 @@ class Unlocked(Relay):
         return [shard for shard in range(SHARDS) if shard not in held]
 
 
-class DeletesFirst(Relay):
-    """What the broker has not acknowledged when it dies is gone."""
+class DeletesBeforePublish(Relay):
+    """Deletes the rows before the broker acknowledges them: a crash loses them."""
 
-    died = False
+    crashed = False
 
     async def _publish(self, rows: list[Any], producer: Any) -> None:
-        connection = self.locked
-        await super()._delete(connection, [row["id"] for row in rows])
-        if not self.died:
-            self.died = True
+        await super()._delete(self.connection, [row["id"] for row in rows])
+        if not self.crashed:
+            self.crashed = True
             raise KafkaConnectionError
         await super()._publish(rows, producer)
 
-    async def _send_shards(self, connection: Any, woken: Any, producer: Any) -> None:
-        self.locked = connection
-        await super()._send_shards(connection, woken, producer)
+    async def _send_shards(self, connection: Any, signal: Any, producer: Any) -> None:
+        self.connection = connection
+        await super()._send_shards(connection, signal, producer)
 
 
-class PublishesBatches(Relay):
-    """By the framework's publish_batch, which puts a batch into one partition, whatever its keys."""
+class IgnoresKeys(Relay):
+    """Uses the publish_batch of FastStream, which sends a batch to one partition and ignores the keys."""
 
     async def _publish(self, rows: list[Any], producer: Any) -> None:
         broker = KafkaBroker(self.bootstrap_servers, logger=None)
         await broker.connect()
         for row in rows:
-            name = self.topics.name(TOPIC_OF[row["type"]])
-            told = headers_of(head_of(row, source="/wanderamt/scheduling"))
-            headers = {name: value.decode() for name, value in told}
-            await broker.publish_batch(row["value"], topic=name, headers=headers)
+            header = to_headers(header_of_row(row, source="/wanderamt/scheduling"))
+            headers = {name: value.decode() for name, value in header}
+            topic = self.topics.name(TOPIC_OF[row["type"]])
+            await broker.publish_batch(row["value"], topic=topic, headers=headers)
         await broker.stop()
 
 
-class SkipsLocked(Relay):
-    """As most outbox libraries do: rows, not keys, are locked."""
+class LocksRowsOnly(Relay):
+    """Locks rows and not keys, as most outbox libraries do."""
 
-    made: ClassVar[int] = 0
+    instances: ClassVar[int] = 0
 
     async def start(self) -> None:
-        SkipsLocked.made += 1
-        self.pause_s = 0.02 if SkipsLocked.made % 2 else 0.08
+        LocksRowsOnly.instances += 1
+        self.pause_s = 0.02 if LocksRowsOnly.instances % 2 else 0.08
         await super().start()
 
     async def _claim_shards(self, connection: Any, held: list[int]) -> list[int]:
@@ -264,23 +268,23 @@ class SkipsLocked(Relay):
     ("kind", "relays", "kinds"),
     [
         (Relay, 2, set()),
-        (Unlocked, 2, {"doubled"}),
-        (DeletesFirst, 1, {"lost"}),
-        (PublishesBatches, 1, {"reordered"}),
-        (SkipsLocked, 2, {"reordered"}),
+        (ClaimsWithoutLock, 2, {"doubled"}),
+        (DeletesBeforePublish, 1, {"lost"}),
+        (IgnoresKeys, 1, {"reordered"}),
+        (LocksRowsOnly, 2, {"reordered"}),
     ],
 )
-async def test_a_relay_needs_its_locks_its_order_and_its_acknowledgements(
-    rig: Any, stands: Any, kind: Any, relays: int, kinds: set[str]
+async def test_a_relay_needs_locks_order_and_acknowledgements(
+    pipeline: Any, stands: Any, kind: Any, relays: int, kinds: set[str]
 ) -> None:
-    await rig.tell(stands, versions=range(1, 61))
-    running = [rig.relay(kind) for _ in range(relays)]
-    for one in running:
-        await one.start()
-    await rig.until_sent()
-    for one in running:
-        await one.stop()
-    findings = await rig.audit(effects=False)
+    await pipeline.publish(stands, versions=range(1, 61))
+    running = [pipeline.relay(kind) for _ in range(relays)]
+    for relay in running:
+        await relay.start()
+    await pipeline.wait_until_sent()
+    for relay in running:
+        await relay.stop()
+    findings = await pipeline.audit(effects=False)
     assert findings.clean is (not kinds), findings.complaints
     for name in kinds:
         assert getattr(findings, name), findings.complaints
@@ -289,79 +293,78 @@ async def test_a_relay_needs_its_locks_its_order_and_its_acknowledgements(
 # the job queue
 
 
-class Effect(Job):
+class EffectJob(Job):
     QUEUE: ClassVar[str] = "effect"
-    KEY: ClassVar[str] = "who"
+    KEY: ClassVar[str] = "subject"
     DEADLINE_S: ClassVar[int] = 60
 
-    who: UUID
+    subject: UUID
 
 
-class HeedsNoLease(Jobs):
-    async def _record_once(self, lane: Lane, claimed: Claimed, outcome: object, work: Work) -> None:
-        await lane.record(claimed.job, outcome, work)
-        await work.db.execute("DELETE FROM job WHERE id = $1", claimed.id)
+class IgnoresLease(JobRunner):
+    async def _complete_once(self, handler: JobHandler, leased: LeasedJob, outcome: object, uow: UnitOfWork) -> None:
+        await handler.complete(leased.job, outcome, uow)
+        await uow.db.execute("DELETE FROM job WHERE id = $1", leased.id)
 
 
-@pytest.mark.parametrize(("kind", "clean"), [(Jobs, True), (HeedsNoLease, False)])
-async def test_a_runner_that_was_frozen_needs_the_lease(rig: Any, stands: Any, kind: Any, clean: bool) -> None:
-    """Its lease ended, another did the job, then it wakes and wants to record its own outcome."""
-    woken = asyncio.Event()
+@pytest.mark.parametrize(("kind", "clean"), [(JobRunner, True), (IgnoresLease, False)])
+async def test_a_runner_that_was_stalled_needs_the_lease(pipeline: Any, stands: Any, kind: Any, clean: bool) -> None:
+    """Its lease expires, another runner completes the job, then it resumes and tries to complete the job again."""
+    resumed = asyncio.Event()
     calls = 0
 
-    async def claim(job: Effect, _: Attempt, __: Work) -> Effect:
+    async def prepare(job: EffectJob, _: Attempt, __: UnitOfWork) -> EffectJob:
         return job
 
-    async def call(job: Effect) -> Effect:
+    async def execute(job: EffectJob) -> EffectJob:
         nonlocal calls
         calls += 1
         if calls == 1:
-            await woken.wait()
+            await resumed.wait()
         return job
 
-    async def record(job: Effect, _: Effect, work: Work) -> Retry | None:
-        await work.db.execute("INSERT INTO effect (subject, version) VALUES ($1, 1)", job.who)
+    async def complete(job: EffectJob, _: EffectJob, uow: UnitOfWork) -> RetryLater | None:
+        await uow.db.execute("INSERT INTO effect (subject, version) VALUES ($1, 1)", job.subject)
         return None
 
     async def called() -> bool:
         return calls == 1
 
-    lane = Lane(Effect, claim, call, record)
-    async with rig.database.work() as work:
-        work.enqueue(Effect(who=stands[0]))
-    frozen, other = kind(rig.database, [lane]), kind(rig.database, [lane])
-    await frozen.start()
-    await rig.until(called)
-    frozen._leases.clear()  # it renews nothing any more
-    await rig.sql("UPDATE job SET leased_until = now() - interval '1 second'")
+    handler = JobHandler(EffectJob, prepare, execute, complete)
+    async with pipeline.database.unit_of_work() as uow:
+        uow.enqueue(EffectJob(subject=stands[0]))
+    stalled, other = kind(pipeline.database, [handler]), kind(pipeline.database, [handler])
+    await stalled.start()
+    await pipeline.wait_until(called)
+    stalled._leases.clear()  # it extends no lease any more
+    await pipeline.sql("UPDATE job SET lease_expires_at = now() - interval '1 second'")
     await other.start()
-    await rig.until_effects(1)
-    woken.set()
+    await pipeline.wait_for_effects(1)
+    resumed.set()
     await asyncio.sleep(1)
-    await frozen.stop()
+    await stalled.stop()
     await other.stop()
-    rows = await rig.sql("SELECT subject::text, version FROM effect ORDER BY id")
+    rows = await pipeline.sql("SELECT subject::text, version FROM effect ORDER BY id")
     findings = audit_effects({str(stands[0]): 1}, [(row["subject"], row["version"]) for row in rows])
     assert findings.clean is clean, findings.complaints
     assert bool(findings.doubled) is not clean
 
 
-async def _rewind(rig: Any) -> None:
-
+async def _rewind(pipeline: Any) -> None:
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=rig.kafka, group_id=rig.topics.name("listener"), enable_auto_commit=False
+        bootstrap_servers=pipeline.kafka, group_id=pipeline.topics.name("consumer"), enable_auto_commit=False
     )
     await consumer.start()
-    partitions = [TopicPartition(rig.topics.name("stand.v1"), number) for number in range(3)]
+    partitions = [TopicPartition(pipeline.topics.name("stand.v1"), number) for number in range(3)]
     consumer.assign(partitions)
     await consumer.commit(dict.fromkeys(partitions, 0))
     await consumer.stop()
 
 
-async def _put_back(rig: Any, rows: list[Any]) -> None:
-    async with rig.database.work() as work:
+async def _insert_again(pipeline: Any, rows: list[Any]) -> None:
+    async with pipeline.database.unit_of_work() as uow:
         for row in rows:
-            await work.db.execute(
+            await uow.db.execute(
                 """
                 INSERT INTO outbox (event_id, shard, type, aggregate, version, value, emitted_at)
                 VALUES ($1, $2, $3, $4, $5, $6, $7)

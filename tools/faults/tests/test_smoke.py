@@ -1,10 +1,10 @@
-"""A short run with a fixed seed: the whole system, broken while it works, audited afterwards."""
+"""A short fault run with a fixed seed: the whole system under load and faults, audited afterwards."""
 
 from pathlib import Path
 
-from wanderamt_faults.run import Plan, run
+from wanderamt_faults.run import FaultRunPlan, run
 
-PLAN = Plan(seed=7, seconds=25, entries=150, faults=10, rate=8, brokers=1)
+PLAN = FaultRunPlan(seed=7, seconds=25, entries=150, faults=10, rate=8, brokers=1)
 
 
 async def test_nothing_is_lost_doubled_reordered_or_stuck_in_a_short_run(tmp_path: Path) -> None:
@@ -14,4 +14,4 @@ async def test_nothing_is_lost_doubled_reordered_or_stuck_in_a_short_run(tmp_pat
     assert report.entries >= PLAN.entries
     assert report.faults >= PLAN.faults
     assert report.faults_by_kind["replay from 0"] == 8
-    assert report.records > 3 * report.cases  # opened, finished, document issued; more where a register is asked
+    assert report.records > 3 * report.cases  # opened, completed, document issued; more with a register query

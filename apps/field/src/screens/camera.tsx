@@ -1,55 +1,54 @@
-// The camera on a screen, and the file that will do instead of it.
+// The camera on a screen, with a file input as alternative.
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { camera } from "../stand/picture.ts";
-import { t } from "../words/texts.ts";
-import { Do, Notice } from "./parts.tsx";
+import { openCamera } from "../domain/photo.ts";
+import { t } from "../i18n/texts.ts";
+import { ActionButton, Notice } from "./components.tsx";
 
-export interface Camera {
+export interface RunningCamera {
   video: HTMLVideoElement;
   stop: () => void;
-  /** Whether it still runs. */
-  on: () => boolean;
+  isOn: () => boolean;
 }
 
-/** `label`: of the button that opens it. `whileOn` is shown beside the picture, `onOpen` told when there is one. */
+/** `label`: of the button that opens the camera. `whileOn` is rendered beside the picture. */
 export function CameraOrFile(props: {
   id: string;
   label: string;
   fileLabel: string;
   accept: string;
   capture?: "environment";
-  trouble: string;
-  onTrouble: (key: string) => void;
+  error: string;
+  onError: (key: string) => void;
   onFile: (file: File) => void;
-  onOpen?: (camera: Camera) => void;
-  whileOn?: (camera: Camera) => ComponentChildren;
+  onOpen?: (camera: RunningCamera) => void;
+  whileOn?: (camera: RunningCamera) => ComponentChildren;
 }) {
   const video = useRef<HTMLVideoElement>(null);
   const stream = useRef<MediaStream | null>(null);
-  const [on, setOn] = useState(false);
+  const [isOn, setIsOn] = useState(false);
   const stop = () => {
     for (const track of stream.current?.getTracks() ?? []) track.stop();
     stream.current = null;
-    setOn(false);
+    setIsOn(false);
   };
   useEffect(() => stop, []);
-  const opened = (): Camera => ({ video: video.current!, stop, on: () => stream.current !== null });
-  const open = async () => {
-    props.onTrouble("");
+  const running = (): RunningCamera => ({ video: video.current!, stop, isOn: () => stream.current !== null });
+  const start = async () => {
+    props.onError("");
     try {
-      stream.current = await camera(video.current!);
-      setOn(true);
-      props.onOpen?.(opened());
+      stream.current = await openCamera(video.current!);
+      setIsOn(true);
+      props.onOpen?.(running());
     } catch (error) {
-      props.onTrouble(error instanceof Error ? error.message : "camera.missing");
+      props.onError(error instanceof Error ? error.message : "camera.missing");
     }
   };
   return (
     <>
-      <video ref={video} playsInline muted hidden={!on} aria-label={t("papers.camera_picture")} />
-      {on ? props.whileOn?.(opened()) : <Do label={props.label} does={open} />}
-      {props.trouble && <Notice mood="bad">{t(props.trouble)}</Notice>}
+      <video ref={video} playsInline muted hidden={!isOn} aria-label={t("papers.camera_picture")} />
+      {isOn ? props.whileOn?.(running()) : <ActionButton label={props.label} action={start} />}
+      {props.error && <Notice tone="bad">{t(props.error)}</Notice>}
       <div class="field">
         <label for={props.id}>{props.fileLabel}</label>
         <input

@@ -1,71 +1,71 @@
-// The form of a service: made from the catalogue, checked while it is typed, kept while it is typed.
+// The form of a service, built from the catalogue. Drafts are saved while the clerk types.
 import { useRef, useState } from "preact/hooks";
-import { now } from "../device/clock.ts";
-import { amend, CONSENT, correct, openCase } from "../stand/desk.ts";
-import { dayOf } from "../stand/fees.ts";
-import { type Wrong, wrongIn } from "../stand/form.ts";
-import type { CaseView, Fact, FactValue, Form } from "../stand/types.ts";
-import { dropDraft, keepCase } from "../store/outbox.ts";
-import { said, t } from "../words/texts.ts";
-import { Choice, Do, Text } from "./parts.tsx";
+import { amendCase, CONSENT_VERSION, correctCase, openCase } from "../domain/case_actions.ts";
+import { dayOf } from "../domain/fees.ts";
+import { type FormErrors, validateForm } from "../domain/form.ts";
+import { localized, t } from "../i18n/texts.ts";
+import type { CaseView, CatalogueFact, FactValue, Form } from "../model/types.ts";
+import { now } from "../platform/clock.ts";
+import { deleteDraft, saveCaseView } from "../store/outbox.ts";
+import { ActionButton, ChoiceField, TextField } from "./components.tsx";
 
 export type FormMode = "open" | "correct" | "amend";
 
-const SAVE = { open: openCase, correct, amend };
+const SAVE_ACTIONS = { open: openCase, correct: correctCase, amend: amendCase };
 const LABELS = { open: "next", correct: "case.send_again", amend: "case.save" };
 
 export function CaseForm(props: { view: CaseView; mode: FormMode; onDone: (view: CaseView) => void }) {
   const [form, setForm] = useState<Form>(props.view.form);
-  const [wrong, setWrong] = useState<Wrong>({});
+  const [errors, setErrors] = useState<FormErrors>({});
   const [yearAlone, setYearAlone] = useState(Boolean(props.view.form.applicant.birth_year));
-  const saving = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  const saveTimer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   const { view } = props;
   const { edition } = view;
 
   const change = (part: Partial<Form>) => {
     const next = { ...form, ...part };
     setForm(next);
-    clearTimeout(saving.current);
-    if (view.case_seq === 0) saving.current = setTimeout(() => void keepCase({ ...view, form: next }), 300);
+    clearTimeout(saveTimer.current);
+    if (view.case_seq === 0) saveTimer.current = setTimeout(() => void saveCaseView({ ...view, form: next }), 300);
   };
-  const applicant = (part: Form["applicant"]) => change({ applicant: { ...form.applicant, ...part } });
-  const contact = (part: Form["contact"]) => change({ contact: { ...form.contact, ...part } });
-  const bornIn = (year: string) => {
+  const changeApplicant = (part: Form["applicant"]) => change({ applicant: { ...form.applicant, ...part } });
+  const changeContact = (part: Form["contact"]) => change({ contact: { ...form.contact, ...part } });
+  const setBirthYear = (year: string) => {
     const { birth_date: _, ...rest } = form.applicant;
     change({ applicant: { ...rest, birth_year: Number(year) || 0 } });
   };
-  const why = (field: string) => (wrong[field] ? t(wrong[field]) : undefined);
-  const line = (
+  const errorOf = (field: string) => (errors[field] ? t(errors[field]) : undefined);
+  const textField = (
     field: string,
     value: string | undefined,
     onInput: (value: string) => void,
-    more: Partial<Parameters<typeof Text>[0]> = {},
+    extra: Partial<Parameters<typeof TextField>[0]> = {},
   ) => (
-    <Text
+    <TextField
       id={field}
       label={t(`form.${field}`)}
       value={value ?? ""}
       onInput={onInput}
-      wrong={why(field) ?? (field === "birth_year" ? why("birth_date") : undefined)}
-      {...more}
+      error={errorOf(field) ?? (field === "birth_year" ? errorOf("birth_date") : undefined)}
+      {...extra}
     />
   );
 
-  const done = async () => {
-    clearTimeout(saving.current);
-    const found = wrongIn(form, edition, dayOf(now()));
-    setWrong(found);
-    const first = Object.keys(found)[0];
-    if (first) {
-      setTimeout(() => document.getElementById(first.replace("facts.", "fact-"))?.focus());
+  const submit = async () => {
+    clearTimeout(saveTimer.current);
+    const formErrors = validateForm(form, edition, dayOf(now()));
+    setErrors(formErrors);
+    const firstField = Object.keys(formErrors)[0];
+    if (firstField) {
+      setTimeout(() => document.getElementById(firstField.replace("facts.", "fact-"))?.focus());
       return;
     }
-    props.onDone(await SAVE[props.mode](view, form));
+    props.onDone(await SAVE_ACTIONS[props.mode](view, form));
   };
 
-  const drop = async () => {
-    clearTimeout(saving.current); // what is being typed must not come back
-    await dropDraft(view);
+  const discard = async () => {
+    clearTimeout(saveTimer.current); // a pending save would restore the draft
+    await deleteDraft(view);
     location.hash = "#/queue";
   };
 
@@ -77,13 +77,18 @@ export function CaseForm(props: { view: CaseView; mode: FormMode; onDone: (view:
       }}
     >
       <h2>{t("form.person")}</h2>
-      {line("given_name", form.applicant.given_name, (given_name) => applicant({ given_name }), {
+      {textField("given_name", form.applicant.given_name, (given_name) => changeApplicant({ given_name }), {
         help: t("form.name_help"),
       })}
-      {line("family_name", form.applicant.family_name, (family_name) => applicant({ family_name }))}
+      {textField("family_name", form.applicant.family_name, (family_name) => changeApplicant({ family_name }))}
       {yearAlone
-        ? line("birth_year", String(form.applicant.birth_year ?? ""), bornIn, { inputMode: "numeric", maxLength: 4 })
-        : line("birth_date", form.applicant.birth_date, (birth_date) => applicant({ birth_date }), { type: "date" })}
+        ? textField("birth_year", String(form.applicant.birth_year ?? ""), setBirthYear, {
+            inputMode: "numeric",
+            maxLength: 4,
+          })
+        : textField("birth_date", form.applicant.birth_date, (birth_date) => changeApplicant({ birth_date }), {
+            type: "date",
+          })}
       <label class="option">
         <input type="checkbox" checked={yearAlone} onChange={(event) => setYearAlone(event.currentTarget.checked)} />
         <span>{t("form.year_alone")}</span>
@@ -95,15 +100,18 @@ export function CaseForm(props: { view: CaseView; mode: FormMode; onDone: (view:
           key={fact.code}
           fact={fact}
           value={form.facts[fact.code]}
-          wrong={why(`facts.${fact.code}`)}
+          error={errorOf(`facts.${fact.code}`)}
           onAnswer={(value) => change({ facts: { ...form.facts, [fact.code]: value } })}
         />
       ))}
 
       <h2>{t("form.contact")}</h2>
       <p class="help">{t("form.contact_help")}</p>
-      {line("phone", form.contact.phone, (phone) => contact({ phone }), { type: "tel", inputMode: "tel" })}
-      {line("email", form.contact.email, (email) => contact({ email }), { type: "email", inputMode: "email" })}
+      {textField("phone", form.contact.phone, (phone) => changeContact({ phone }), { type: "tel", inputMode: "tel" })}
+      {textField("email", form.contact.email, (email) => changeContact({ email }), {
+        type: "email",
+        inputMode: "email",
+      })}
       {(form.contact.phone || form.contact.email) && (
         <div class="field">
           <label class="option">
@@ -111,56 +119,56 @@ export function CaseForm(props: { view: CaseView; mode: FormMode; onDone: (view:
               id="consent"
               type="checkbox"
               checked={Boolean(form.contact.consent)}
-              onChange={(event) => contact({ consent: event.currentTarget.checked ? CONSENT : "" })}
+              onChange={(event) => changeContact({ consent: event.currentTarget.checked ? CONSENT_VERSION : "" })}
             />
             <span>{t("consent")}</span>
           </label>
-          {wrong["consent"] && <p class="wrong">{t(wrong["consent"])}</p>}
+          {errors["consent"] && <p class="wrong">{t(errors["consent"])}</p>}
         </div>
       )}
       <button class="unseen" type="submit" tabIndex={-1} aria-hidden="true">
         {t("next")}
       </button>
-      <Do kind="main" testid="form-done" label={t(LABELS[props.mode])} does={done} />
-      {Object.keys(wrong).length > 0 && (
+      <ActionButton kind="main" testid="form-done" label={t(LABELS[props.mode])} action={submit} />
+      {Object.keys(errors).length > 0 && (
         <p class="wrong" role="alert">
-          {t("form.wrong", { n: Object.keys(wrong).length })}
+          {t("form.wrong", { n: Object.keys(errors).length })}
         </p>
       )}
-      {view.case_seq === 0 && <Do label={t("form.drop")} does={drop} />}
+      {view.case_seq === 0 && <ActionButton label={t("form.drop")} action={discard} />}
     </form>
   );
 }
 
 function Question(props: {
-  fact: Fact;
+  fact: CatalogueFact;
   value: FactValue | undefined;
-  wrong: string | undefined;
+  error: string | undefined;
   onAnswer: (value: FactValue) => void;
 }) {
-  const { fact, value, wrong } = props;
+  const { fact, value, error } = props;
   const id = `fact-${fact.code}`;
-  const help = fact.help ? said(fact.help) : undefined;
+  const help = fact.help ? localized(fact.help) : undefined;
   switch (fact.kind) {
     case "choice":
       return (
-        <Choice
+        <ChoiceField
           id={id}
-          legend={said(fact.titles)}
+          legend={localized(fact.titles)}
           help={help}
-          wrong={wrong}
+          error={error}
           value={value as string | undefined}
           onChoose={props.onAnswer}
-          options={Object.entries(fact.choices).map(([code, titles]) => ({ value: code, label: said(titles) }))}
+          options={Object.entries(fact.choices).map(([code, titles]) => ({ value: code, label: localized(titles) }))}
         />
       );
     case "yes_no":
       return (
-        <Choice
+        <ChoiceField
           id={id}
-          legend={said(fact.titles)}
+          legend={localized(fact.titles)}
           help={help}
-          wrong={wrong}
+          error={error}
           value={value === undefined ? undefined : value ? "yes" : "no"}
           onChoose={(answer) => props.onAnswer(answer === "yes")}
           options={[
@@ -171,11 +179,11 @@ function Question(props: {
       );
     case "number":
       return (
-        <Text
+        <TextField
           id={id}
-          label={said(fact.titles)}
+          label={localized(fact.titles)}
           help={help}
-          wrong={wrong}
+          error={error}
           inputMode="numeric"
           maxLength={9}
           value={value === undefined ? "" : String(value)}
@@ -184,11 +192,11 @@ function Question(props: {
       );
     case "date":
       return (
-        <Text
+        <TextField
           id={id}
-          label={said(fact.titles)}
+          label={localized(fact.titles)}
           help={help}
-          wrong={wrong}
+          error={error}
           type="date"
           value={String(value ?? "")}
           onInput={props.onAnswer}

@@ -1,18 +1,18 @@
-// The end at the desk: receipt and paper, with a code that anybody can check, to be printed or shown.
+// The result of a case: receipt and document with a verifiable QR code, to be printed or shown.
 
 import { useMemo } from "preact/hooks";
 import { encodeQR } from "qr";
-import { clockIsLost } from "../device/clock.ts";
-import type { Session } from "../device/session.ts";
-import { type Bundle, mayStamp } from "../stand/bundle.ts";
-import { givePaper, handOver } from "../stand/desk.ts";
-import { euro } from "../stand/fees.ts";
-import type { CaseView } from "../stand/types.ts";
-import { ask, askJson } from "../sync/http.ts";
-import { moment, said, t, tIn } from "../words/texts.ts";
-import { Do, Facts, type Mood, Notice, saveFile } from "./parts.tsx";
+import { type Bundle, canStamp } from "../domain/bundle.ts";
+import { handOverCase, issueDocument } from "../domain/case_actions.ts";
+import { formatEuro } from "../domain/fees.ts";
+import { formatDateTime, localized, t, tIn } from "../i18n/texts.ts";
+import type { CaseView } from "../model/types.ts";
+import { isClockLost } from "../platform/clock.ts";
+import { request, requestJson } from "../platform/http.ts";
+import type { Session } from "../session/session.ts";
+import { ActionButton, DescriptionList, downloadFile, Notice, type Tone } from "./components.tsx";
 
-const MOODS: Record<string, Mood> = {
+const TONES: Record<string, Tone> = {
   final: "good",
   provisional: "doubt",
   compensated: "bad",
@@ -20,62 +20,69 @@ const MOODS: Record<string, Mood> = {
   needs_visit: "bad",
 };
 
-export function Result(props: { view: CaseView; bundle: Bundle; session: Session; onDone: (view: CaseView) => void }) {
+export function ResultStep(props: {
+  view: CaseView;
+  bundle: Bundle;
+  session: Session;
+  onDone: (view: CaseView) => void;
+}) {
   const { view } = props;
   const state = view.office?.state ?? "here";
   const authority = props.session.trusted[0]?.name ?? "";
   return (
     <section>
       <h2>{t("result.title")}</h2>
-      <Notice mood={MOODS[state] ?? "plain"}>
+      <Notice tone={TONES[state] ?? "plain"}>
         {t(`result.${state}`, { number: view.paper?.number ?? view.number })}
       </Notice>
-      {view.edition.obligations.map((one) => (
-        <p key={one.code}>{said(one.reminder)}</p>
+      {view.edition.obligations.map((obligation) => (
+        <p key={obligation.code}>{localized(obligation.reminder)}</p>
       ))}
-      {view.paid && <Receipt view={view} by={`${authority}, ${props.bundle.stand.place}`} />}
+      {view.paid && <ReceiptSheet view={view} by={`${authority}, ${props.bundle.stand.place}`} />}
       {view.paper ? (
-        <GivenPaper view={view} authority={authority} />
-      ) : mayStamp(props.bundle) && !clockIsLost() ? (
-        <Do
+        <DocumentSheet view={view} authority={authority} />
+      ) : canStamp(props.bundle) && !isClockLost() ? (
+        <ActionButton
           kind="main"
           testid="give-paper"
           label={t("result.give")}
-          does={async () => props.onDone(await givePaper(view, props.bundle))}
+          action={async () => props.onDone(await issueDocument(view, props.bundle))}
         />
       ) : (
-        <Notice mood="doubt">{t("result.not_certified")}</Notice>
+        <Notice tone="doubt">{t("result.not_certified")}</Notice>
       )}
       <div class="row noprint">
-        {(view.paper || view.paid) && <Do label={t("result.print")} does={() => print()} />}
+        {(view.paper || view.paid) && <ActionButton label={t("result.print")} action={() => print()} />}
         {state === "final" && (
-          <Do
+          <ActionButton
             testid="office-paper"
             label={t("result.office_paper")}
-            does={() => saveOfficePaper(props.session, view.case_id)}
+            action={() => downloadOfficeDocument(props.session, view.case_id)}
           />
         )}
-        <Do
+        <ActionButton
           kind={view.paper ? "main" : "plain"}
           testid="hand-over"
           label={t("result.hand_over")}
-          does={async () => (await handOver(view), (location.hash = "#/queue"))}
+          action={async () => (await handOverCase(view), (location.hash = "#/queue"))}
         />
       </div>
     </section>
   );
 }
 
-/** The signed file, as the office made it; a network is needed. */
-async function saveOfficePaper(session: Session, caseId: string): Promise<void> {
+/** Downloads the signed PDF from the office; needs a network. */
+async function downloadOfficeDocument(session: Session, caseId: string): Promise<void> {
   const { token } = session;
-  const told = await askJson<{ document_id: string | null; document_number: string }>(`/cases/${caseId}`, { token });
-  if (!told.document_id) throw new Error("result.not_made");
-  const answer = await ask(`/documents/${told.document_id}.pdf`, { token });
-  saveFile(new Blob([answer.bytes], { type: "application/pdf" }), `${told.document_number}.pdf`);
+  const caseDetails = await requestJson<{ document_id: string | null; document_number: string }>(`/cases/${caseId}`, {
+    token,
+  });
+  if (!caseDetails.document_id) throw new Error("result.not_made");
+  const answer = await request(`/documents/${caseDetails.document_id}.pdf`, { token });
+  downloadFile(new Blob([answer.bytes], { type: "application/pdf" }), `${caseDetails.document_number}.pdf`);
 }
 
-function Receipt(props: { view: CaseView; by: string }) {
+function ReceiptSheet(props: { view: CaseView; by: string }) {
   const paid = props.view.paid!;
   const { language } = props.view;
   return (
@@ -87,29 +94,29 @@ function Receipt(props: { view: CaseView; by: string }) {
           {paid.lines.map((line) => (
             <tr key={line.titles.de}>
               <th scope="row">{line.titles[language]}</th>
-              <td>{euro(line.cents, language)}</td>
+              <td>{formatEuro(line.cents, language)}</td>
             </tr>
           ))}
           <tr class="total">
             <th scope="row">{t(`payment.${paid.payment}`)}</th>
-            <td>{euro(paid.cents, language)}</td>
+            <td>{formatEuro(paid.cents, language)}</td>
           </tr>
         </tbody>
       </table>
       <p>
-        {moment(paid.at)} · {props.by}
+        {formatDateTime(paid.at)} · {props.by}
       </p>
     </section>
   );
 }
 
-function GivenPaper(props: { view: CaseView; authority: string }) {
-  const paper = props.view.paper!;
-  const { printed } = paper;
+function DocumentSheet(props: { view: CaseView; authority: string }) {
+  const document = props.view.paper!;
+  const { printed } = document;
   const svg = useMemo(() => {
-    const drawn = encodeQR(paper.stamp, "svg", { ecc: "medium", border: 4 });
-    return `data:image/svg+xml,${encodeURIComponent(drawn)}`;
-  }, [paper.stamp]);
+    const svgText = encodeQR(document.stamp, "svg", { ecc: "medium", border: 4 });
+    return `data:image/svg+xml,${encodeURIComponent(svgText)}`;
+  }, [document.stamp]);
   const label = (key: string) => tIn(props.view.language, key);
   const rows: [string, string][] = [
     [label("form.family_name"), printed["family_name"] ?? ""],
@@ -123,10 +130,10 @@ function GivenPaper(props: { view: CaseView; authority: string }) {
     <article class="sheet paper" lang={props.view.language}>
       <h3>{printed["title"]}</h3>
       <p>
-        {props.authority} · {paper.number}
+        {props.authority} · {document.number}
       </p>
-      <Facts rows={rows} />
-      <img class="code" src={svg} alt={t("paper.code")} data-testid="code" data-stamp={paper.stamp} />
+      <DescriptionList rows={rows} />
+      <img class="code" src={svg} alt={t("paper.code")} data-testid="code" data-stamp={document.stamp} />
       <p>{label("paper.note")}</p>
     </article>
   );

@@ -1,31 +1,22 @@
-// The outbox: what the crew did, written down before anybody is asked.
-// Kept true: an entry, the case as it is after it, the numbers it used and its photos are written in one transaction
-// that is durable, or not at all; sequences have no gap; an entry leaves the list when the office has answered for it.
-// Whoever changes a row that is here already holds the lock that all tabs share, and changes what lies there then.
+// The outbox: the crew's entries, stored on the device before they are sent.
+// Invariants: an entry, the resulting case, the used numbers and the photos are stored in one durable transaction, or
+// not at all. Sequences have no gap. An entry leaves the list of unsynced entries only after the office has accepted
+// it. Code that changes an existing row holds the lock shared by all tabs, and reads the row again under this lock.
 import { v7 } from "uuid";
-import { now } from "../device/clock.ts";
-import { outboxKey } from "../device/vault.ts";
-import type { CaseView, OfficeView } from "../stand/types.ts";
-import {
-  type BlockRow,
-  type CaseRow,
-  database,
-  type EntryRow,
-  type EntryState,
-  type FileRow,
-  type Schema,
-  type Series,
-  STRICT,
-  type TillRow,
-} from "./db.ts";
-import { changed } from "./live.ts";
-import { type Bytes, openJson, seal, sealJson, toHex } from "./sealing.ts";
+import type { BlockRow, CaseRow, EntryRow, EntryState, FileRow, Series, TillRow } from "../model/rows.ts";
+import type { CaseView, ServerState } from "../model/types.ts";
+import { type Bytes, toHex } from "../platform/bytes.ts";
+import { now } from "../platform/clock.ts";
+import { DURABLE, database, type Schema } from "../platform/database.ts";
+import { outboxKey } from "../platform/vault.ts";
+import { notifyChanged } from "./changes.ts";
+import { seal, sealJson, unsealJson } from "./sealing.ts";
 
 export const PIECE_BYTES = 256 * 1024;
 const LOCK = "wanderamt-outbox";
 
-export class NoNumbers extends Error {
-  override name = "NoNumbers";
+export class NoNumbersError extends Error {
+  override name = "NoNumbersError";
   readonly series: Series;
   constructor(series: Series) {
     super(`no number of ${series} is left`);
@@ -33,228 +24,236 @@ export class NoNumbers extends Error {
   }
 }
 
-export interface Captured {
+export interface CapturedFile {
   attachment_id: string;
   kind: string;
   bytes: Bytes;
 }
 
-/** What belongs together: the case as it will be, what the office must hear, photos, and the till the money went into. */
-export interface Change {
+/** One step: the case after it, its entries for the office, photos, the till that took the money. */
+export interface CaseChange {
   view: CaseView;
   entries: { type: string; body: unknown }[];
-  files?: Captured[];
+  files?: CapturedFile[];
   till?: TillRow;
-  replaces?: EntryRow[];
+  replaces?: EntryRow[]; // refused entries that the new ones correct
 }
 
-export interface Taken {
+export interface AllocatedNumber {
   number: string;
-  place: number;
+  statusIndex: number;
 }
 
-/** Gives the numbers of this device, each once. */
-export interface Hand {
-  take(series: Series): Taken;
+/** Allocates the numbers leased by this device, each once. */
+export interface NumberAllocator {
+  allocate(series: Series): AllocatedNumber;
 }
 
-/** Raises NoNumbers, and whatever the browser says when its disk is full: then nothing was written at all. */
-export async function write(build: (hand: Hand) => Promise<Change> | Change): Promise<CaseView> {
-  const view = await alone(() => writeAlone(build));
-  changed();
+/** Throws NoNumbersError, or QuotaExceededError if the disk is full; in both cases nothing is stored. */
+export async function saveChange(
+  build: (allocator: NumberAllocator) => Promise<CaseChange> | CaseChange,
+): Promise<CaseView> {
+  const view = await withLock(() => saveChangeLocked(build));
+  notifyChanged();
   return view;
 }
 
-export function alone<T>(work: () => Promise<T>): Promise<T> {
-  return navigator.locks.request(LOCK, work);
+export function withLock<T>(action: () => Promise<T>): Promise<T> {
+  return navigator.locks.request(LOCK, action);
 }
 
-type Revised = "entries" | "files" | "tills" | "blocks";
+type UpdatableStore = "entries" | "files" | "tills" | "blocks";
 
-/** Changes rows as they lie here now, not as somebody read them before he asked the office. */
-export async function revise<S extends Revised>(
+/** Applies `update` to the rows as they are stored now, not as the caller read them before a request. */
+export async function updateRows<S extends UpdatableStore>(
   name: S,
   keys: string[],
-  as: (row: Schema[S]["value"]) => Schema[S]["value"],
+  update: (row: Schema[S]["value"]) => Schema[S]["value"],
 ): Promise<void> {
-  await alone(async () => {
-    const tx = (await database()).transaction<Revised, "readwrite">(name, "readwrite", STRICT);
+  await withLock(async () => {
+    const tx = (await database()).transaction<UpdatableStore, "readwrite">(name, "readwrite", DURABLE);
     await Promise.all(
       keys.map(async (key) => {
         const row = await tx.store.get(key);
-        if (row) await tx.store.put(as(row as Schema[S]["value"]));
+        if (row) await tx.store.put(update(row as Schema[S]["value"]));
       }),
     );
     await tx.done;
   });
-  changed();
+  notifyChanged();
 }
 
-async function writeAlone(build: (hand: Hand) => Promise<Change> | Change): Promise<CaseView> {
+async function saveChangeLocked(
+  build: (allocator: NumberAllocator) => Promise<CaseChange> | CaseChange,
+): Promise<CaseView> {
   const db = await database();
   const key = outboxKey();
-  const before = ((await db.get("facts", "device_seq")) as number | undefined) ?? 0;
+  const lastSeq = ((await db.get("facts", "device_seq")) as number | undefined) ?? 0;
   const blocks = await db.getAll("blocks");
-  const touched = new Set<BlockRow>();
+  const usedBlocks = new Set<BlockRow>();
   const change = await build({
-    take(series) {
-      const block = blocks.find((one) => one.series === series && !one.returned && one.taken < one.numbers.length);
-      if (!block) throw new NoNumbers(series);
-      touched.add(block);
-      const at = block.taken++;
-      return { number: block.numbers[at]!, place: block.places[at] ?? -1 };
+    allocate(series) {
+      const block = blocks.find(
+        (candidate) => candidate.series === series && !candidate.returned && candidate.taken < candidate.numbers.length,
+      );
+      if (!block) throw new NoNumbersError(series);
+      usedBlocks.add(block);
+      const index = block.taken++;
+      return { number: block.numbers[index]!, statusIndex: block.places[index] ?? -1 };
     },
   });
   const view = { ...change.view, case_seq: change.view.case_seq + change.entries.length };
   const rows = await Promise.all(
-    change.entries.map((one, at) => entryRow(key, change.view, one, before + at + 1, at + 1)),
+    change.entries.map((entry, index) => toEntryRow(key, change.view, entry, lastSeq + index + 1, index + 1)),
   );
-  const files = await Promise.all((change.files ?? []).map((one) => fileRows(key, view.case_id, one)));
-  const row = await caseRow(key, view);
+  const files = await Promise.all((change.files ?? []).map((file) => toFileRows(key, view.case_id, file)));
+  const row = await toCaseRow(key, view);
 
   const stores = ["facts", "entries", "files", "pieces", "cases", "blocks", "tills"] as const;
-  const tx = db.transaction(stores, "readwrite", STRICT);
-  const done: Promise<unknown>[] = [
-    tx.objectStore("facts").put(before + rows.length, "device_seq"),
+  const tx = db.transaction(stores, "readwrite", DURABLE);
+  const writes: Promise<unknown>[] = [
+    tx.objectStore("facts").put(lastSeq + rows.length, "device_seq"),
     tx.objectStore("cases").put(row),
     ...rows.map((row) => tx.objectStore("entries").add(row)),
-    ...Array.from(touched, (block) => tx.objectStore("blocks").put(block)),
+    ...Array.from(usedBlocks, (block) => tx.objectStore("blocks").put(block)),
   ];
   for (const { row, pieces } of files) {
-    done.push(tx.objectStore("files").add(row));
+    writes.push(tx.objectStore("files").add(row));
     pieces.forEach((piece, place) => {
-      done.push(tx.objectStore("pieces").add({ attachment_id: row.attachment_id, place, sealed: piece }));
+      writes.push(tx.objectStore("pieces").add({ attachment_id: row.attachment_id, place, sealed: piece }));
     });
   }
-  for (const row of change.replaces ?? []) done.push(tx.objectStore("entries").put({ ...row, state: "replaced" }));
-  if (change.till) done.push(tx.objectStore("tills").put(change.till));
-  await Promise.all([...done, tx.done]);
+  for (const row of change.replaces ?? []) writes.push(tx.objectStore("entries").put({ ...row, state: "replaced" }));
+  if (change.till) writes.push(tx.objectStore("tills").put(change.till));
+  await Promise.all([...writes, tx.done]);
   return view;
 }
 
-/** What is not for the office: a form that is being typed, a paper handed over. Never undoes what was written since. */
-export async function keepCase(view: CaseView): Promise<void> {
-  await alone(async () => {
-    const before = await caseView(view.case_id);
-    if (!before || before.case_seq <= view.case_seq) await putCase(view);
+/** Stores local changes without an entry: a draft, a handed-over document. Never overwrites a newer case. */
+export async function saveCaseView(view: CaseView): Promise<void> {
+  await withLock(async () => {
+    const stored = await loadCase(view.case_id);
+    if (!stored || stored.case_seq <= view.case_seq) await putCaseView(view);
   });
 }
 
-/** What the office says of a case of ours. */
-export async function noteOffice(caseId: string, office: OfficeView): Promise<void> {
-  await alone(async () => {
-    const view = await caseView(caseId);
-    if (view) await putCase({ ...view, office });
+/** Stores the case's state at the office. */
+export async function applyServerState(caseId: string, state: ServerState): Promise<void> {
+  await withLock(async () => {
+    const view = await loadCase(caseId);
+    if (view) await putCaseView({ ...view, office: state });
   });
 }
 
-async function putCase(view: CaseView): Promise<void> {
-  await (await database()).put("cases", await caseRow(outboxKey(), view));
+async function putCaseView(view: CaseView): Promise<void> {
+  await (await database()).put("cases", await toCaseRow(outboxKey(), view));
 }
 
-async function caseRow(key: CryptoKey, view: CaseView): Promise<CaseRow> {
+async function toCaseRow(key: CryptoKey, view: CaseView): Promise<CaseRow> {
   const { case_id, stand_id } = view;
   return { case_id, stand_id, touched_at: now(), sealed: await sealJson(key, "cases", case_id, view) };
 }
 
-export async function dropDraft(view: CaseView): Promise<void> {
+export async function deleteDraft(view: CaseView): Promise<void> {
   if (view.case_seq === 0) await (await database()).delete("cases", view.case_id);
-  changed();
+  notifyChanged();
 }
 
-export async function caseView(caseId: string): Promise<CaseView | null> {
+export async function loadCase(caseId: string): Promise<CaseView | null> {
   const row = await (await database()).get("cases", caseId);
-  return row ? openJson<CaseView>(outboxKey(), "cases", caseId, row.sealed) : null;
+  return row ? unsealJson<CaseView>(outboxKey(), "cases", caseId, row.sealed) : null;
 }
 
-/** The latest first. */
-export async function casesOf(standId: string): Promise<CaseView[]> {
+/** The most recently used case first. */
+export async function loadCases(standId: string): Promise<CaseView[]> {
   const rows = (await (await database()).getAll("cases")).filter((row) => row.stand_id === standId);
-  rows.sort((one, other) => other.touched_at - one.touched_at);
-  return Promise.all(rows.map((row) => openJson<CaseView>(outboxKey(), "cases", row.case_id, row.sealed)));
+  rows.sort((left, right) => right.touched_at - left.touched_at);
+  return Promise.all(rows.map((row) => unsealJson<CaseView>(outboxKey(), "cases", row.case_id, row.sealed)));
 }
 
-export const TO_SEND: EntryState[] = ["device", "sent", "held"];
-const NOT_THERE: EntryState[] = [...TO_SEND, "conflict", "refused"];
-const FILES_NOT_THERE: FileRow["state"][] = ["device", "sent", "refused"];
+export const UNSENT_STATES: EntryState[] = ["device", "sent", "held"];
+const UNSYNCED_ENTRY_STATES: EntryState[] = [...UNSENT_STATES, "conflict", "refused"];
+const UNSYNCED_FILE_STATES: FileRow["state"][] = ["device", "sent", "refused"];
 
-/** In the order of the device. `most`: of each state, those that were written first. */
-export async function entriesIn(states: EntryState[], most?: number): Promise<EntryRow[]> {
+/** Sorted by device sequence. `limit`: the first entries of each state. */
+export async function entriesByState(states: EntryState[], limit?: number): Promise<EntryRow[]> {
   const tx = (await database()).transaction("entries");
-  const found = await Promise.all(states.map((state) => tx.store.index("by_state").getAll(state, most)));
-  return found.flat().sort((one, other) => one.device_seq - other.device_seq);
+  const rows = await Promise.all(states.map((state) => tx.store.index("by_state").getAll(state, limit)));
+  return rows.flat().sort((left, right) => left.device_seq - right.device_seq);
 }
 
-/** The one that waits longest first. */
-export async function filesIn(states: FileRow["state"][], most?: number): Promise<FileRow[]> {
+/** The oldest first. `limit`: the first files of each state. */
+export async function filesByState(states: FileRow["state"][], limit?: number): Promise<FileRow[]> {
   const tx = (await database()).transaction("files");
-  const found = await Promise.all(states.map((state) => tx.store.index("by_state").getAll(state, most)));
-  return found.flat().sort((one, other) => one.written_at - other.written_at);
+  const rows = await Promise.all(states.map((state) => tx.store.index("by_state").getAll(state, limit)));
+  return rows.flat().sort((left, right) => left.written_at - right.written_at);
 }
 
-/** The one list of what is not at the office yet: entries, then photos. `most`: of each state, for who shows only these. */
-export async function notAtOffice(most?: number): Promise<{ entries: EntryRow[]; files: FileRow[] }> {
-  const [entries, files] = await Promise.all([entriesIn(NOT_THERE, most), filesIn(FILES_NOT_THERE, most)]);
+/** Entries and photos that are not at the office yet. `limit`: at most this many of each state. */
+export async function unsynced(limit?: number): Promise<{ entries: EntryRow[]; files: FileRow[] }> {
+  const [entries, files] = await Promise.all([
+    entriesByState(UNSYNCED_ENTRY_STATES, limit),
+    filesByState(UNSYNCED_FILE_STATES, limit),
+  ]);
   return { entries, files };
 }
 
-export async function countNotAtOffice(): Promise<number> {
-  const { entries, files } = await countsNotAtOffice();
+export async function countUnsynced(): Promise<number> {
+  const { entries, files } = await countUnsyncedByKind();
   return entries + files;
 }
 
-export async function countsNotAtOffice(): Promise<{ entries: number; files: number }> {
+export async function countUnsyncedByKind(): Promise<{ entries: number; files: number }> {
   const tx = (await database()).transaction(["entries", "files"]);
   const [entries, files] = [tx.objectStore("entries").index("by_state"), tx.objectStore("files").index("by_state")];
-  const [ofEntries, ofFiles] = await Promise.all([
-    Promise.all(NOT_THERE.map((state) => entries.count(state))),
-    Promise.all(FILES_NOT_THERE.map((state) => files.count(state))),
+  const [entryCounts, fileCounts] = await Promise.all([
+    Promise.all(UNSYNCED_ENTRY_STATES.map((state) => entries.count(state))),
+    Promise.all(UNSYNCED_FILE_STATES.map((state) => files.count(state))),
   ]);
-  const sum = (counts: number[]) => counts.reduce((one, other) => one + other, 0);
-  return { entries: sum(ofEntries), files: sum(ofFiles) };
+  const sum = (counts: number[]) => counts.reduce((total, count) => total + count, 0);
+  return { entries: sum(entryCounts), files: sum(fileCounts) };
 }
 
-/** A person has looked at what was refused: it is not needed. It stays in the office's ledger, and here for 14 days. */
-export function dismiss(entryId: string): Promise<void> {
-  return revise("entries", [entryId], (row) => (row.state === "refused" ? { ...row, state: "replaced" } : row));
+/** A clerk dismisses a refused entry. It stays recorded at the office, and on the device for 14 days. */
+export function dismissEntry(entryId: string): Promise<void> {
+  return updateRows("entries", [entryId], (row) => (row.state === "refused" ? { ...row, state: "replaced" } : row));
 }
 
-/** A photo that was refused, once more. */
-export function sendFileAgain(attachmentId: string): Promise<void> {
-  const again = { state: "device", sent: 0, code: "", hint: "" } as const;
-  return revise("files", [attachmentId], (row) => (row.state === "refused" ? { ...row, ...again } : row));
+/** Sends a refused photo again. */
+export function retryFile(attachmentId: string): Promise<void> {
+  const reset = { state: "device", sent: 0, code: "", hint: "" } as const;
+  return updateRows("files", [attachmentId], (row) => (row.state === "refused" ? { ...row, ...reset } : row));
 }
 
-/** What an entry says. */
-export async function bodyOf(row: EntryRow): Promise<unknown> {
-  return (await openJson<{ body: unknown }>(outboxKey(), "entries", row.entry_id, row.sealed)).body;
+export async function entryBody(row: EntryRow): Promise<unknown> {
+  return (await unsealJson<{ body: unknown }>(outboxKey(), "entries", row.entry_id, row.sealed)).body;
 }
 
 export async function entriesOfCase(caseId: string): Promise<EntryRow[]> {
   const rows = await (await database()).getAllFromIndex("entries", "by_case", caseId);
-  return rows.sort((one, other) => one.case_seq - other.case_seq);
+  return rows.sort((left, right) => left.case_seq - right.case_seq);
 }
 
-async function entryRow(
+async function toEntryRow(
   key: CryptoKey,
   view: CaseView,
-  one: { type: string; body: unknown },
+  entry: { type: string; body: unknown },
   deviceSeq: number,
-  place: number,
+  position: number,
 ): Promise<EntryRow> {
-  const entry = {
+  const content = {
     entry_id: v7(),
     case_id: view.case_id,
     device_seq: deviceSeq,
-    case_seq: view.case_seq + place,
+    case_seq: view.case_seq + position,
     base_version: view.office?.version ?? 0,
     stand_id: view.stand_id,
     captured_at: new Date(now()).toISOString(),
-    type: one.type,
-    body: one.body,
+    type: entry.type,
+    body: entry.body,
   };
-  const { entry_id, case_id, stand_id, device_seq, case_seq, type } = entry;
-  const sealed = await sealJson(key, "entries", entry_id, entry);
+  const { entry_id, case_id, stand_id, device_seq, case_seq, type } = content;
+  const sealed = await sealJson(key, "entries", entry_id, content);
   return {
     ...{ entry_id, case_id, stand_id, device_seq, case_seq, type },
     ...{ state: "device", code: "", hint: "", written_at: now() },
@@ -263,19 +262,23 @@ async function entryRow(
   };
 }
 
-async function fileRows(key: CryptoKey, caseId: string, one: Captured): Promise<{ row: FileRow; pieces: Bytes[] }> {
-  const { attachment_id, kind, bytes } = one;
+async function toFileRows(
+  key: CryptoKey,
+  caseId: string,
+  file: CapturedFile,
+): Promise<{ row: FileRow; pieces: Bytes[] }> {
+  const { attachment_id, kind, bytes } = file;
   const sha256 = toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)));
-  const about = { attachment_id, case_id: caseId, kind, length: bytes.length, sha256 };
+  const metadata = { attachment_id, case_id: caseId, kind, length: bytes.length, sha256 };
   const pieces: Promise<Bytes>[] = [];
-  for (let begin = 0; begin < bytes.length; begin += PIECE_BYTES) {
-    const part = bytes.slice(begin, begin + PIECE_BYTES);
+  for (let start = 0; start < bytes.length; start += PIECE_BYTES) {
+    const part = bytes.slice(start, start + PIECE_BYTES);
     pieces.push(seal(key, "pieces", `${attachment_id}/${pieces.length}`, part));
   }
   const row: FileRow = {
     ...{ attachment_id, case_id: caseId, state: "device", code: "", hint: "", length: bytes.length, sent: 0 },
     written_at: now(),
-    sealed: await sealJson(key, "attachments", attachment_id, about),
+    sealed: await sealJson(key, "attachments", attachment_id, metadata),
   };
   return { row, pieces: await Promise.all(pieces) };
 }

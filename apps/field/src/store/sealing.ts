@@ -1,87 +1,46 @@
-// Sealing of what lies on the device: AES-256-GCM under the outbox key, a fresh nonce each, the place bound in.
-// The office can open it: it derives the same key. `wanderamt field import` reads what was sealed here.
+// Sealing of data stored on the device: AES-256-GCM with the outbox key and a fresh nonce per record; the record's
+// store and id are authenticated with it. The office derives the same key; `wanderamt devices import` reads sealed
+// exports.
+import { type Bytes, concatBytes, decodeUtf8, encodeUtf8, toHex } from "../platform/bytes.ts";
+
 const NONCE_BYTES = 12;
 
-export type Bytes = Uint8Array<ArrayBuffer>;
-export type Store = "entries" | "attachments" | "pieces" | "cases" | "bundle";
+export type SealedStore = "entries" | "attachments" | "pieces" | "cases" | "bundle";
 
-export class Unreadable extends Error {
-  override name = "Unreadable";
+export class UnsealError extends Error {
+  override name = "UnsealError";
 }
 
-export async function seal(key: CryptoKey, store: Store, id: string, plain: Bytes): Promise<Bytes> {
+export async function seal(key: CryptoKey, store: SealedStore, id: string, plain: Bytes): Promise<Bytes> {
   const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
   const text = await crypto.subtle.encrypt(
-    { name: "AES-GCM", iv: nonce, additionalData: bound(store, id) },
+    { name: "AES-GCM", iv: nonce, additionalData: additionalData(store, id) },
     key,
     plain,
   );
-  return joined(nonce, new Uint8Array(text));
+  return concatBytes(nonce, new Uint8Array(text));
 }
 
-/** Throws Unreadable for what was changed, moved, or sealed under another key. */
-export async function open(key: CryptoKey, store: Store, id: string, sealed: Bytes): Promise<Bytes> {
+/** Throws UnsealError if the data was changed, moved, or sealed with another key. */
+export async function unseal(key: CryptoKey, store: SealedStore, id: string, sealed: Bytes): Promise<Bytes> {
   try {
     const iv = sealed.subarray(0, NONCE_BYTES);
-    const how = { name: "AES-GCM", iv, additionalData: bound(store, id) };
-    return new Uint8Array(await crypto.subtle.decrypt(how, key, sealed.subarray(NONCE_BYTES)));
+    const parameters = { name: "AES-GCM", iv, additionalData: additionalData(store, id) };
+    return new Uint8Array(await crypto.subtle.decrypt(parameters, key, sealed.subarray(NONCE_BYTES)));
   } catch {
-    throw new Unreadable(`${store} ${id}`);
+    throw new UnsealError(`${store} ${id}`);
   }
 }
 
 export const nonceOf = (sealed: Bytes): string => toHex(sealed.subarray(0, NONCE_BYTES));
 
-export const sealJson = (key: CryptoKey, store: Store, id: string, value: unknown): Promise<Bytes> =>
-  seal(key, store, id, bytesOf(JSON.stringify(value)));
+export const sealJson = (key: CryptoKey, store: SealedStore, id: string, value: unknown): Promise<Bytes> =>
+  seal(key, store, id, encodeUtf8(JSON.stringify(value)));
 
-export async function openJson<T>(key: CryptoKey, store: Store, id: string, sealed: Bytes): Promise<T> {
-  return JSON.parse(textOf(await open(key, store, id, sealed))) as T;
+export async function unsealJson<T>(key: CryptoKey, store: SealedStore, id: string, sealed: Bytes): Promise<T> {
+  return JSON.parse(decodeUtf8(await unseal(key, store, id, sealed))) as T;
 }
 
-export function bytesOf(text: string): Bytes {
-  return new TextEncoder().encode(text);
-}
-
-export function textOf(bytes: Bytes): string {
-  return new TextDecoder().decode(bytes);
-}
-
-export function joined(...parts: Uint8Array[]): Bytes {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
-}
-
-/** As gzip. */
-export async function packed(bytes: Bytes): Promise<Bytes> {
-  const stream = new Blob([bytes]).stream().pipeThrough(new CompressionStream("gzip"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
-}
-
-export function toBase64(bytes: Uint8Array): string {
-  let text = "";
-  for (let at = 0; at < bytes.length; at += 0x8000) text += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
-  return btoa(text);
-}
-
-/** Throws for what is no base64. Takes the form for addresses, too. */
-export function fromBase64(text: string): Bytes {
-  return Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (sign) => sign.charCodeAt(0));
-}
-
-export function toBase64Url(bytes: Uint8Array): string {
-  return toBase64(bytes).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
-}
-
-export function toHex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-function bound(store: Store, id: string): Bytes {
-  return bytesOf(`${store}|${id}`);
+function additionalData(store: SealedStore, id: string): Bytes {
+  return encodeUtf8(`${store}|${id}`);
 }

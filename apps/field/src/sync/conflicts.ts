@@ -1,7 +1,9 @@
-// Fields that two devices changed: both values are shown, a person decides, and until then the entry stays on the list.
-import type { Session } from "../device/session.ts";
-import { entriesIn, revise } from "../store/outbox.ts";
-import { ask, askJson } from "./http.ts";
+// Conflicts: fields that two devices changed. A clerk decides between the two values; until then the entry stays
+// unsynced.
+
+import { request, requestJson } from "../platform/http.ts";
+import type { Session } from "../session/session.ts";
+import { entriesByState, updateRows } from "../store/outbox.ts";
 
 export interface Conflict {
   conflict_id: string;
@@ -13,20 +15,20 @@ export interface Conflict {
   theirs: string | number | boolean | null;
 }
 
-export function openConflicts(session: Session): Promise<Conflict[]> {
-  return askJson<Conflict[]>(`/stands/${session.stand.stand_id}/conflicts`, { token: session.token });
+export function fetchConflicts(session: Session): Promise<Conflict[]> {
+  return requestJson<Conflict[]>(`/stands/${session.stand.stand_id}/conflicts`, { token: session.token });
 }
 
-export async function decide(session: Session, conflict: Conflict, take: "here" | "theirs"): Promise<void> {
-  await ask(`/conflicts/${conflict.conflict_id}/decide`, { token: session.token, json: { take } });
-  await resolveConflicts(session);
+export async function decideConflict(session: Session, conflict: Conflict, take: "here" | "theirs"): Promise<void> {
+  await request(`/conflicts/${conflict.conflict_id}/decide`, { token: session.token, json: { take } });
+  await acceptDecidedEntries(session);
 }
 
-/** Entries whose fields were all decided, here or in the office, are at the office. */
-export async function resolveConflicts(session: Session): Promise<void> {
-  const own = (await entriesIn(["conflict"])).filter((row) => row.stand_id === session.stand.stand_id);
-  if (!own.length) return;
-  const open = new Set((await openConflicts(session)).map((one) => one.entry_id));
-  const decided = own.map((row) => row.entry_id).filter((id) => !open.has(id));
-  await revise("entries", decided, (row) => ({ ...row, state: "accepted", code: "", hint: "" }));
+/** Marks entries as accepted after all their conflicts were decided, on this device or at the office. */
+export async function acceptDecidedEntries(session: Session): Promise<void> {
+  const rows = (await entriesByState(["conflict"])).filter((row) => row.stand_id === session.stand.stand_id);
+  if (!rows.length) return;
+  const openEntryIds = new Set((await fetchConflicts(session)).map((conflict) => conflict.entry_id));
+  const decided = rows.map((row) => row.entry_id).filter((id) => !openEntryIds.has(id));
+  await updateRows("entries", decided, (row) => ({ ...row, state: "accepted", code: "", hint: "" }));
 }

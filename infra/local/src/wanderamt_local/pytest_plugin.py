@@ -1,6 +1,6 @@
-"""Fixtures for every member: real Kafka and PostgreSQL once per run, a database and a topic prefix per test.
+"""Fixtures for all tests: real Kafka and PostgreSQL once per run, a database and a topic prefix per test.
 
-A server that does not start fails the tests; nothing is skipped.
+Invariants: a server that does not start fails the tests; no test is skipped.
 """
 
 import asyncio
@@ -20,52 +20,55 @@ import pytest_asyncio
 from sqlalchemy import Connection, MetaData, inspect
 from sqlalchemy.ext.asyncio import create_async_engine
 from uuid_utils.compat import uuid7
-from wanderamt.backbone.database import Database, migrate
-from wanderamt.backbone.sources import utc_now
-from wanderamt.backbone.topics import Topics
+from wanderamt.backbone.environment import utc_now
+from wanderamt.backbone.messaging.topics import Topics
+from wanderamt.backbone.persistence.database import Database
+from wanderamt.backbone.persistence.migrations import migrate
 from wanderamt.security.roles import Role
-from wanderamt.security.tokens import Caller, TokenSigner
+from wanderamt.security.tokens import Principal, TokenSigner
 
 from wanderamt_local.kafka import Kafka, start_kafka
 from wanderamt_local.postgres import Postgres, start_postgres
-from wanderamt_local.processes import Children
-from wanderamt_local.state import Secrets, State, state_root
+from wanderamt_local.processes import ProcessSupervisor
+from wanderamt_local.state import Secrets, StateFolder, state_root
 from wanderamt_local.system import System
 
 T = TypeVar("T")
 MakeDatabase = Callable[[str], Coroutine[Any, Any, str]]
 OpenDatabase = Callable[[str], Coroutine[Any, Any, Database]]
+TableDrift = Callable[[str, MetaData], Coroutine[Any, Any, list[str]]]
 
-HEAVY_UNTIL = 0.85  # of the run: what is long is not left for the end, when the other workers have nothing more to do
+HEAVY_UNTIL = 0.85  # of the run: long files are not left for the end, when other workers have nothing to do
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Spreads files that drive whole systems among the light ones, so that workers that take file after file keep all
-    cores busy: heavy ones side by side wait for each other's processors, light ones for nothing much.
+    """Spreads the heavy test files (those that start whole systems) among the light ones.
+
+    Workers take one file after the other; heavy files side by side would compete for the processors.
     """
-    heavy = config.rootpath / "tests"
+    heavy = (config.rootpath / "tests", config.rootpath / "tools")
     files: dict[Path, list[pytest.Item]] = {}
     for item in items:
         files.setdefault(item.path, []).append(item)
-    kinds = [[path for path in files if path.is_relative_to(heavy) is wanted] for wanted in (True, False)]
-    place = {
+    kinds = [[path for path in files if any(map(path.is_relative_to, heavy)) is is_heavy] for is_heavy in (True, False)]
+    positions = {
         path: share * at / len(kind)
         for kind, share in zip(kinds, (HEAVY_UNTIL, 1.0), strict=True)
         for at, path in enumerate(kind)
     }
-    items[:] = [item for path in sorted(files, key=lambda one: place[one]) for item in files[path]]
+    items[:] = [item for path in sorted(files, key=lambda path: positions[path]) for item in files[path]]
 
 
 class LoopThread:
-    """An event loop that outlives single tests, for servers that serve the whole run."""
+    """An event loop that outlives single tests, for servers of the whole run."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
 
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(180)
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(180)
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -74,7 +77,7 @@ class LoopThread:
 
 @dataclass(frozen=True)
 class Servers:
-    """`migrated`: by package, the database that a fresh one is copied from: migrating takes ten times as long."""
+    """`migrated`: by package, the template database for new ones: copying is ten times faster than migrating."""
 
     kafka: Kafka
     postgres: Postgres
@@ -93,8 +96,8 @@ class Servers:
 
 
 @dataclass(frozen=True)
-class Badge:
-    """Keys of one run, and tokens made with them."""
+class RunKeys:
+    """The keys of one test run, and tokens signed with them."""
 
     secrets: Secrets
 
@@ -103,8 +106,8 @@ class Badge:
         return self.secrets.token_public_key
 
     @property
-    def sealing_key(self) -> str:
-        return self.secrets.sealing_key
+    def encryption_key(self) -> str:
+        return self.secrets.encryption_key
 
     def token(
         self,
@@ -114,7 +117,7 @@ class Badge:
         stand: UUID | None = None,
         lifetime: timedelta = timedelta(minutes=5),
     ) -> str:
-        caller = Caller("tester@linz", frozenset(roles), device, stand)
+        caller = Principal("tester@linz", frozenset(roles), device, stand)
         return TokenSigner(self.secrets.token_private_key).sign(
             caller, audience=audience, now=utc_now(), lifetime=lifetime
         )
@@ -130,31 +133,31 @@ def loop_thread() -> Iterator[LoopThread]:
 @pytest.fixture(scope="session")
 def servers(loop_thread: LoopThread) -> Iterator[Servers]:
     folder = Path(tempfile.mkdtemp(prefix="wanderamt-test-"))
-    state, children = State(folder), Children()
+    state, supervisor = StateFolder(folder), ProcessSupervisor()
 
     async def start() -> Servers:
-        kafka, postgres = await asyncio.gather(start_kafka(state, children), start_postgres(state, children))
+        kafka, postgres = await asyncio.gather(start_kafka(state, supervisor), start_postgres(state, supervisor))
         return Servers(kafka, postgres)
 
     started = loop_thread.run(start())
     yield started
     loop_thread.run(started.drop_templates())
-    loop_thread.run(children.stop())
+    loop_thread.run(supervisor.stop())
     started.kafka.stop()
     started.postgres.stop()
     shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
-def badge() -> Badge:
-    return Badge(Secrets.make())
+def run_keys() -> RunKeys:
+    return RunKeys(Secrets.generate())
 
 
 @pytest.fixture(scope="session")
 def running_system(loop_thread: LoopThread) -> Iterator[System]:
-    """The whole system as 'make up' runs it: four services, simulators, servers, each a process."""
+    """The whole system as 'make up' runs it: four services, simulators and servers, each in its own process."""
     folder = Path(tempfile.mkdtemp(prefix="wanderamt-e2e-"))
-    system = System(State(folder))
+    system = System(StateFolder(folder))
     loop_thread.run(system.start())
     yield system
     loop_thread.run(system.stop())
@@ -163,7 +166,7 @@ def running_system(loop_thread: LoopThread) -> Iterator[System]:
 
 @pytest.fixture
 def own_state(tmp_path: Path) -> dict[str, str]:
-    """Environment for a command that starts a system of its own; Kafka's jars are fetched once, by make."""
+    """Environment for a command that starts its own system; it uses the jars that make has fetched."""
     state = tmp_path / "state"
     state.mkdir()
     for jars in ("kafka-jars", "verapdf-jars"):
@@ -179,15 +182,15 @@ def topics() -> Topics:
 @pytest_asyncio.fixture
 async def make_database(servers: Servers) -> AsyncIterator[MakeDatabase]:
     """`await make_database("intake")` → the URL of a fresh database with that service's schema."""
-    made: list[str] = []
+    created: list[str] = []
 
     async def make(package: str) -> str:
         name = f"{package}_{uuid7().hex[-12:]}"
-        made.append(name)
+        created.append(name)
         return await servers.database(package, name)
 
     yield make
-    for name in made:
+    for name in created:
         await servers.postgres.drop_database(name)
 
 
@@ -197,7 +200,7 @@ async def open_database(make_database: MakeDatabase) -> AsyncIterator[OpenDataba
     opened: list[Database] = []
 
     async def start(package: str) -> Database:
-        database = Database(await make_database(package), owner=package.replace("_", "-"))
+        database = Database(await make_database(package), service_name=package.replace("_", "-"))
         await database.start()
         opened.append(database)
         return database
@@ -208,14 +211,23 @@ async def open_database(make_database: MakeDatabase) -> AsyncIterator[OpenDataba
 
 
 BACKBONE_TABLES = {
-    *("outbox", "relay_beat", "inbox", "inbox_version", "inbox_mark", "parked", "operator_action", "job"),
+    *(
+        "outbox",
+        "relay_heartbeat",
+        "inbox",
+        "inbox_version",
+        "inbox_watermark",
+        "dead_letter",
+        "operator_action",
+        "job",
+    ),
     "alembic_version",
 }
 
 
 @pytest.fixture
-def table_drift() -> Callable[[str, MetaData], Coroutine[Any, Any, list[str]]]:
-    """`await table_drift(url, metadata)` → what differs between a service's tables.py and its migrated database."""
+def table_drift() -> TableDrift:
+    """`await table_drift(url, metadata)` → the differences between tables.py and the migrated database of a service."""
 
     async def drift(url: str, metadata: MetaData) -> list[str]:
         engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://", 1))
@@ -230,10 +242,10 @@ def table_drift() -> Callable[[str, MetaData], Coroutine[Any, Any, list[str]]]:
 
 def _drift(connection: Connection, metadata: MetaData) -> list[str]:
     inspector = inspect(connection)
-    found = set(inspector.get_table_names()) - BACKBONE_TABLES
-    differences = [f"table {name}" for name in sorted(found ^ metadata.tables.keys())]
-    for name in sorted(found & metadata.tables.keys()):
-        there = {column["name"]: bool(column["nullable"]) for column in inspector.get_columns(name)}
-        said = {column.name: bool(column.nullable) for column in metadata.tables[name].columns}
-        differences += [f"{name}.{column}" for column, _ in sorted(there.items() ^ said.items())]
+    present = set(inspector.get_table_names()) - BACKBONE_TABLES
+    differences = [f"table {name}" for name in sorted(present ^ metadata.tables.keys())]
+    for name in sorted(present & metadata.tables.keys()):
+        actual = {column["name"]: bool(column["nullable"]) for column in inspector.get_columns(name)}
+        declared = {column.name: bool(column.nullable) for column in metadata.tables[name].columns}
+        differences += [f"{name}.{column}" for column, _ in sorted(actual.items() ^ declared.items())]
     return differences

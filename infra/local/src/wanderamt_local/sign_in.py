@@ -1,7 +1,7 @@
-"""A city's sign-in, for development: an OpenID Connect issuer with a handful of clerks (code flow with PKCE, S256).
+"""Sign-in of a city, for development: an OpenID Connect issuer with two clerks (code flow with PKCE, S256).
 
-Speaks what the crew's app needs of a real one: discovery, authorize with a page to sign in, token, keys. A code is
-good for a minute, once, for the client and the challenge it was asked with.
+It offers what the crew's app uses: discovery, authorize with a sign-in page, token, keys. An authorization code is
+valid for one minute and one use, for the client and the challenge of its request.
 """
 
 import html
@@ -19,15 +19,15 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 from joserfc.jwk import ECKey
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from wanderamt.backbone.sources import utc_now
-from wanderamt.security.proofs import hash_of
+from wanderamt.backbone.environment import utc_now
+from wanderamt.security.dpop import sha256_base64url
 from wanderamt.security.roles import Role
-from wanderamt.security.tokens import Caller, TokenSigner
+from wanderamt.security.tokens import Principal, TokenSigner
 
 CLIENT: Final = "wanderamt-field"
 AUDIENCE: Final = "intake"
-CODE_FOR: Final = timedelta(minutes=1)
-TOKEN_FOR: Final = timedelta(minutes=10)
+CODE_LIFETIME: Final = timedelta(minutes=1)
+TOKEN_LIFETIME: Final = timedelta(minutes=10)
 CLERKS: Final = {"anna.huber@linz": "Anna Huber", "mehmet.kaya@linz": "Mehmet Kaya"}
 PAGE: Final = """<!doctype html><html lang="de"><meta charset="utf-8"><title>Anmeldung (Entwicklung)</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -40,12 +40,12 @@ button{{font:inherit;display:block;width:100%;min-height:3rem;margin:.6rem 0}}</
 class SignInSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="WANDERAMT_SIGN_IN_", frozen=True)
 
-    private_key: SecretStr = Field(description="PEM of the key that services know as WANDERAMT_TOKEN_PUBLIC_KEY")
+    private_key: SecretStr = Field(description="PEM; the services have its public key in WANDERAMT_TOKEN_PUBLIC_KEY")
     port: int
 
 
 @dataclass(frozen=True, slots=True)
-class Granted:
+class AuthorizationCode:
     clerk: str
     client_id: str
     redirect_uri: str
@@ -54,9 +54,9 @@ class Granted:
 
 
 def create_sign_in(issuer: str, private_pem: str) -> FastAPI:
-    app = FastAPI(title="sign-in of the city, for development")
+    app = FastAPI(title="Sign-in of the city, for development")
     app.add_middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "POST"])
-    signer, granted = TokenSigner(private_pem), dict[str, Granted]()
+    signer, codes = TokenSigner(private_pem), dict[str, AuthorizationCode]()
     public: dict[str, Any] = ECKey.import_key(private_pem).as_dict(private=False)
 
     @app.get("/.well-known/openid-configuration")
@@ -78,26 +78,26 @@ def create_sign_in(issuer: str, private_pem: str) -> FastAPI:
 
     @app.get("/authorize")
     async def authorize(request: Request, redirect_uri: Annotated[str, Query()], client_id: str = "") -> Response:
-        asked = request.query_params
-        wrong = client_id != CLIENT or asked.get("response_type") != "code" or not asked.get("code_challenge")
-        if wrong or asked.get("code_challenge_method") != "S256" or not _is_local(redirect_uri):
+        query = request.query_params
+        invalid = client_id != CLIENT or query.get("response_type") != "code" or not query.get("code_challenge")
+        if invalid or query.get("code_challenge_method") != "S256" or not _is_local(redirect_uri):
             return JSONResponse({"error": "invalid_request"}, 400)
         buttons = "".join(
-            f'<button name="clerk" value="{who}">{html.escape(name)}</button>' for who, name in CLERKS.items()
+            f'<button name="clerk" value="{subject}">{html.escape(name)}</button>' for subject, name in CLERKS.items()
         )
-        return HTMLResponse(PAGE.format(action=html.escape(f"authorize?{urlencode(dict(asked))}"), clerks=buttons))
+        return HTMLResponse(PAGE.format(action=html.escape(f"authorize?{urlencode(dict(query))}"), clerks=buttons))
 
     @app.post("/authorize")
     async def sign_in(request: Request, clerk: Annotated[str, Form()]) -> Response:
-        asked = request.query_params
-        redirect_uri = asked.get("redirect_uri", "")
+        query = request.query_params
+        redirect_uri = query.get("redirect_uri", "")
         if clerk not in CLERKS or not _is_local(redirect_uri):
             return JSONResponse({"error": "access_denied"}, 400)
         code = secrets.token_urlsafe(24)
-        granted[code] = Granted(
-            clerk, asked.get("client_id", ""), redirect_uri, asked.get("code_challenge", ""), utc_now() + CODE_FOR
+        codes[code] = AuthorizationCode(
+            clerk, query.get("client_id", ""), redirect_uri, query.get("code_challenge", ""), utc_now() + CODE_LIFETIME
         )
-        return RedirectResponse(f"{redirect_uri}?{urlencode({'code': code, 'state': asked.get('state', '')})}", 303)
+        return RedirectResponse(f"{redirect_uri}?{urlencode({'code': code, 'state': query.get('state', '')})}", 303)
 
     @app.post("/token")
     async def token(
@@ -106,21 +106,21 @@ def create_sign_in(issuer: str, private_pem: str) -> FastAPI:
         client_id: Annotated[str, Form()],
         redirect_uri: Annotated[str, Form()],
     ) -> Response:
-        found = granted.pop(code, None)
-        if not found or found.until < utc_now() or hash_of(code_verifier) != found.challenge:
+        grant = codes.pop(code, None)
+        if not grant or grant.until < utc_now() or sha256_base64url(code_verifier) != grant.challenge:
             return JSONResponse({"error": "invalid_grant"}, 400)
-        if (client_id, redirect_uri) != (found.client_id, found.redirect_uri):
+        if (client_id, redirect_uri) != (grant.client_id, grant.redirect_uri):
             return JSONResponse({"error": "invalid_grant"}, 400)
-        caller = Caller(found.clerk, frozenset({Role.CLERK}))
-        access = signer.sign(caller, audience=AUDIENCE, now=utc_now(), lifetime=TOKEN_FOR)
-        answer = {"access_token": access, "token_type": "Bearer", "expires_in": int(TOKEN_FOR.total_seconds())}
+        caller = Principal(grant.clerk, frozenset({Role.CLERK}))
+        access = signer.sign(caller, audience=AUDIENCE, now=utc_now(), lifetime=TOKEN_LIFETIME)
+        answer = {"access_token": access, "token_type": "Bearer", "expires_in": int(TOKEN_LIFETIME.total_seconds())}
         return JSONResponse(answer, headers={"Cache-Control": "no-store"})
 
     return app
 
 
 def _is_local(redirect_uri: str) -> bool:
-    """It sends codes to this machine alone."""
+    """Codes are sent to this machine only."""
     return urlsplit(redirect_uri).hostname in {"127.0.0.1", "localhost"}
 
 

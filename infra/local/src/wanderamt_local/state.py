@@ -1,4 +1,4 @@
-"""The project's own state folder: data, logs, secrets of systems that run on this machine. Deleting it is safe."""
+"""The state folder of the project: data, logs and secrets of systems on this machine. It can be deleted at any time."""
 
 import json
 import os
@@ -9,40 +9,40 @@ from pathlib import Path
 from secrets import token_urlsafe
 
 import asyncssh
-from intake.proof.authority import new_authority
-from wanderamt.backbone.sources import utc_now
-from wanderamt.security.keys import new_master_key
-from wanderamt.security.tokens import new_key_pair
+from intake.signing.authority import new_authority
+from wanderamt.backbone.environment import utc_now
+from wanderamt.security.keys import generate_master_key
+from wanderamt.security.tokens import generate_key_pair
 
-ROOT = "WANDERAMT_STATE"
+STATE_VARIABLE = "WANDERAMT_STATE"
 
 
 def state_root() -> Path:
-    """Of the project in which the command runs: its .state folder, or what WANDERAMT_STATE names."""
-    return Path(os.environ.get(ROOT, ".state")).resolve()
+    """The folder in WANDERAMT_STATE, else .state in the current folder."""
+    return Path(os.environ.get(STATE_VARIABLE, ".state")).resolve()
 
 
 def free_port() -> int:
-    """Never the same twice in this process: what is given out may not be listened on yet, and look free."""
+    """A free TCP port, never the same twice in a process: a port handed out before may not be in use yet."""
     while True:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = int(probe.getsockname()[1])
-        if port not in _given_ports:
-            _given_ports.add(port)
+        if port not in _used_ports:
+            _used_ports.add(port)
             return port
 
 
-_given_ports: set[int] = set()
+_used_ports: set[int] = set()
 
 
 @dataclass(frozen=True)
 class Secrets:
-    """Made for one local system. Production takes its own from its own settings."""
+    """The secrets of one local system; a production system takes its own from its settings."""
 
     token_private_key: str
     token_public_key: str
-    sealing_key: str
+    encryption_key: str
     sms_key: str
     postgres_password: str
     document_key: str
@@ -55,52 +55,54 @@ class Secrets:
     sftp_host_key_public: str
 
     @classmethod
-    def make(cls) -> "Secrets":
-        private, public = new_key_pair()
+    def generate(cls) -> "Secrets":
+        private, public = generate_key_pair()
         key, certificate = new_authority("Stadt Linz", now=utc_now())
         return cls(
             token_private_key=private,
             token_public_key=public,
-            sealing_key=new_master_key(),
+            encryption_key=generate_master_key(),
             sms_key=token_urlsafe(16),
             postgres_password=token_urlsafe(16),
             document_key=key,
             document_certificate=certificate,
             **dict(zip(("sftp_key", "sftp_key_public"), _ssh_keys(), strict=True)),
             **dict(zip(("sftp_host_key", "sftp_host_key_public"), _ssh_keys(), strict=True)),
-            assertion_key=new_master_key(),
-            session_key=new_key_pair()[0],
+            assertion_key=generate_master_key(),
+            session_key=generate_key_pair()[0],
         )
 
     @classmethod
     def load(cls, path: Path) -> "Secrets":
-        """Those of the folder; what a newer version needs besides is made and kept."""
-        kept = json.loads(path.read_text()) if path.exists() else {}
-        if kept.keys() >= {one.name for one in fields(cls)}:
-            return cls(**kept)
-        secrets = cls(**(asdict(cls.make()) | kept))
+        """Loads the stored secrets; generates and stores those that are missing."""
+        names = {field.name for field in fields(cls)}
+        stored = json.loads(path.read_text()) if path.exists() else {}
+        known = {name: value for name, value in stored.items() if name in names}
+        if known.keys() == names:
+            return cls(**known)
+        secrets = cls(**(asdict(cls.generate()) | known))
         path.touch(mode=0o600)
         path.write_text(json.dumps(asdict(secrets)))
         return secrets
 
 
 def _ssh_keys() -> tuple[str, str]:
-    """(private in OpenSSH's form, public in one line)."""
+    """(private key in OpenSSH format, public key in one line)."""
     key = asyncssh.generate_private_key("ssh-ed25519")
     return key.export_private_key().decode(), key.export_public_key().decode().strip()
 
 
 @dataclass(frozen=True)
-class State:
-    """The folder of one system."""
+class StateFolder:
+    """The state folder of one system."""
 
     folder: Path
 
-    def sub(self, name: str) -> Path:
+    def subfolder(self, name: str) -> Path:
         path = self.folder / name
         path.mkdir(parents=True, exist_ok=True)
         return path
 
     @cached_property
     def secrets(self) -> Secrets:
-        return Secrets.load(self.sub("secrets") / "secrets.json")
+        return Secrets.load(self.subfolder("secrets") / "secrets.json")

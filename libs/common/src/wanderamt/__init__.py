@@ -1,1 +1,1 @@
-"""Shared ground of all Wanderamt services. Knows no service and no business rule."""
+"""The library that all Wanderamt services share. It knows no service and no business rule."""

@@ -1,1 +1,1 @@
-"""What a bridge to a register is made of. Stands on the kernel alone: it knows no event, no database and no service."""
+"""Toolkit for bridges to registers and message providers."""

@@ -1,7 +1,7 @@
-"""What a team writes: pure functions between its register's messages and our models.
+"""What a team writes: pure functions between the register's messages and our models.
 
-Kept true: an adapter does no I/O, no retry and no SQL, so that it is tested without a network. Whatever bytes come in,
-`classify` ends in a verdict and never raises.
+Invariants: an adapter does no I/O, no retries and no SQL, so tests need no network. For any bytes `classify` returns
+an outcome; it never raises.
 """
 
 from collections.abc import Mapping
@@ -12,12 +12,13 @@ from uuid import UUID
 
 from pydantic import BaseModel, SecretStr
 
-from connector_kit.verdict import RetryLater, Verdict
+from connector_kit.call_outcome import CallOutcome, TemporarilyUnavailable
 
 
 @dataclass(frozen=True, slots=True)
-class Setup:
-    """What `open_adapter` gets: its folder (for a WSDL), the manifest's settings and secrets with their values."""
+class AdapterConfig:
+    """Arguments of `open_adapter`: the bridge's folder (for a WSDL), and the manifest's settings and secrets with
+    their values."""
 
     folder: Path
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -25,8 +26,9 @@ class Setup:
 
 
 @dataclass(frozen=True, slots=True)
-class Stamp:
-    """What goes with every call. `call_id` is the same for every try: the register knows an order again by it."""
+class CallContext:
+    """Goes with every call. `call_id` is the same for every try, so that the register can recognise a repeated
+    order."""
 
     call_id: UUID
     officer: str
@@ -35,7 +37,7 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True)
 class HttpCall:
-    """`path` is below the register's own address."""
+    """`path` is relative to the register's base address."""
 
     method: str
     path: str
@@ -46,7 +48,7 @@ class HttpCall:
 
 @dataclass(frozen=True, slots=True)
 class HttpReply:
-    """Names of headers are in small letters."""
+    """Header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -54,81 +56,81 @@ class HttpReply:
 
     @property
     def retry_after_s(self) -> float | None:
-        """Of the header Retry-After, where it says seconds."""
-        told = self.headers.get("retry-after", "")
-        return float(told) if told.isascii() and told.isdigit() else None
+        """The header Retry-After, if it gives seconds."""
+        value = self.headers.get("retry-after", "")
+        return float(value) if value.isascii() and value.isdigit() else None
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
-    """A probe found what the order made there."""
+class OrderFound:
+    """A status check found that the register executed the order."""
 
-    verdict: Verdict
+    outcome: CallOutcome
 
 
 @dataclass(frozen=True, slots=True)
-class NotHappened:
-    """A probe found nothing: the order can be given again."""
+class OrderNotFound:
+    """A status check found nothing: the order can be sent again."""
 
 
-Probed = Happened | NotHappened | RetryLater
+StatusCheckResult = OrderFound | OrderNotFound | TemporarilyUnavailable
 
 
 class Adapter(Protocol):
-    """One class a register. `operation` is a name of the manifest."""
+    """One class per register. `operation` is a name in the manifest."""
 
-    def encode(self, operation: str, question: BaseModel, stamp: Stamp) -> HttpCall: ...
+    def encode(self, operation: str, question: BaseModel, context: CallContext) -> HttpCall: ...
 
-    def classify(self, operation: str, reply: HttpReply) -> Verdict: ...
+    def classify(self, operation: str, reply: HttpReply) -> CallOutcome: ...
 
 
-class Probing(Adapter, Protocol):
-    """An adapter with operations of effect `probe`."""
+class StatusCheckingAdapter(Adapter, Protocol):
+    """An adapter with operations whose idempotency is `by_lookup`."""
 
-    def encode_probe(self, operation: str, question: BaseModel, stamp: Stamp) -> HttpCall: ...
+    def encode_status_check(self, operation: str, question: BaseModel, context: CallContext) -> HttpCall: ...
 
-    def classify_probe(self, operation: str, reply: HttpReply) -> Probed: ...
+    def classify_status_check(self, operation: str, reply: HttpReply) -> StatusCheckResult: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A line of an answer file: how the order with this id ended."""
+class AnswerRow:
+    """A line of an answer file: the outcome of the order with this id."""
 
     call_id: UUID
-    verdict: Verdict
+    outcome: CallOutcome
 
 
 @dataclass(frozen=True, slots=True)
 class Trailer:
-    """The last line: how many rows there were."""
+    """The last line of a file, with the number of rows."""
 
     rows: int
 
 
 @dataclass(frozen=True, slots=True)
-class Heading:
-    """A line that says nothing."""
+class IgnoredLine:
+    """A line without content for us."""
 
 
 @dataclass(frozen=True, slots=True)
-class NoRow:
-    """A line nobody can read. It goes back to the register by its number and this word."""
+class UnreadableLine:
+    """A line that we cannot read. We return its number and this code to the register."""
 
     code: str
 
 
-Read = Row | Trailer | Heading | NoRow
+ParsedLine = AnswerRow | Trailer | IgnoredLine | UnreadableLine
 
 
 class BatchAdapter(Protocol):
-    """One class a register that is told and answers in files of lines."""
+    """One class per register that exchanges files of lines."""
 
-    def encode_row(self, operation: str, question: BaseModel, stamp: Stamp) -> str:
-        """One line, without its end. Raises ValueError for what the register's charset or format cannot hold."""
+    def encode_row(self, operation: str, question: BaseModel, context: CallContext) -> str:
+        """One line, without line end. Raises ValueError for what the register's charset or format cannot represent."""
         ...
 
     def encode_trailer(self, rows: int) -> str:
-        """The last line of an order file; empty: it has none."""
+        """The last line of an order file; empty if the format has none."""
         ...
 
-    def read_row(self, text: str) -> Read: ...
+    def read_row(self, text: str) -> ParsedLine: ...

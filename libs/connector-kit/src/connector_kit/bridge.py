@@ -1,7 +1,7 @@
-"""A bridge as a service drives it: manifest, adapter and wire together. One call, one verdict, no try more.
+"""A bridge as a service uses it: manifest, adapter and transport together. One call gives one outcome, without retries.
 
-Kept true: a call ends in a verdict whatever the wire, the register or the adapter do; an adapter that fails is told as
-such and holds up nobody; an order whose answer cannot be read is one that may have happened.
+Invariants: every call ends in an outcome, whatever the transport, the register or the adapter do; an adapter that
+raises is reported as such and blocks nobody; an order whose answer is unreadable may have been executed.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,37 +11,45 @@ from typing import Final, Protocol
 import structlog
 from pydantic import BaseModel, ValidationError
 
-from connector_kit.adapter import Adapter, Happened, HttpCall, HttpReply, NotHappened, Probed, Probing, Stamp
-from connector_kit.manifest import Effect, Manifest
-from connector_kit.policy import Beat
-from connector_kit.seen_calls import seen
-from connector_kit.transport import Trouble
-from connector_kit.verdict import (
-    AuthFailed,
-    Malformed,
-    NotDone,
-    Raw,
-    Rejected,
-    RetryLater,
-    Throttled,
-    Unknown,
-    Verdict,
-    code_of,
+from connector_kit.adapter import (
+    Adapter,
+    CallContext,
+    HttpCall,
+    HttpReply,
+    OrderFound,
+    OrderNotFound,
+    StatusCheckingAdapter,
+    StatusCheckResult,
 )
+from connector_kit.call_outcome import (
+    CallOutcome,
+    NotExecuted,
+    PossiblyExecuted,
+    RawResponse,
+    Rejected,
+    TemporarilyUnavailable,
+    UnreadableResponse,
+    to_code,
+)
+from connector_kit.call_telemetry import instrument
+from connector_kit.manifest.manifest import Manifest
+from connector_kit.manifest.operation import Idempotency
+from connector_kit.resilience.policy import CallKind
+from connector_kit.transports.http import HttpFailure
 
 MAX_RAW_BYTES: Final = 256 * 1024
 
 log = structlog.get_logger()
 
 
-class Wire(Protocol):
-    async def send(self, call: HttpCall, *, timeout_s: float) -> HttpReply | Trouble: ...
+class HttpTransport(Protocol):
+    async def send(self, call: HttpCall, *, timeout_s: float) -> HttpReply | HttpFailure: ...
 
     async def close(self) -> None: ...
 
 
-class BrokenBridge(Exception):
-    """The parts do not fit together; says which. Raised at start, never during a call."""
+class InvalidBridgeError(Exception):
+    """The parts do not fit together; the message says which. Raised at start, never during a call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,119 +58,103 @@ class Bridge:
 
     manifest: Manifest
     adapter: Adapter
-    wire: Wire
+    transport: HttpTransport
     models: Mapping[str, type[BaseModel]]
 
     def __post_init__(self) -> None:
         for name, operation in self.manifest.operations.items():
             for model in (operation.question, operation.answer):
                 if model and model not in self.models:
-                    raise BrokenBridge(f"{self.manifest.id}: {name} names the model {model}, which models.py lacks")
-            if operation.effect is Effect.PROBE and not hasattr(self.adapter, "encode_probe"):
-                raise BrokenBridge(f"{self.manifest.id}: {name} is looked up by a probe, and the adapter has none")
+                    raise InvalidBridgeError(
+                        f"{self.manifest.id}: operation {name} names the model {model}, which models.py lacks"
+                    )
+            if operation.idempotency is Idempotency.BY_LOOKUP and not hasattr(self.adapter, "encode_status_check"):
+                raise InvalidBridgeError(
+                    f"{self.manifest.id}: {name} has idempotency by_lookup, but the adapter has no encode_status_check"
+                )
 
-    async def call(self, operation: str, question: bytes, stamp: Stamp, *, beat: Beat = Beat.CALL) -> Verdict:
-        """`question`: JSON of the operation's model. A question that is none was made wrong: it is rejected."""
-        return await seen(self.manifest.id, operation, self._call(operation, question, stamp, beat))
+    async def call(
+        self, operation: str, question: bytes, context: CallContext, *, kind: CallKind = CallKind.EXECUTE
+    ) -> CallOutcome:
+        """`question`: JSON of the operation's model. An invalid question is rejected."""
+        return await instrument(self.manifest.id, operation, self._call(operation, question, context, kind))
 
-    async def _call(self, operation: str, question: bytes, stamp: Stamp, beat: Beat) -> Verdict:
+    async def _call(self, operation: str, question: bytes, context: CallContext, kind: CallKind) -> CallOutcome:
         rules = self.manifest.operations.get(operation)
         if not rules:
             return Rejected("no_such_operation")
         try:
-            asked = self.models[rules.question].model_validate_json(question)
+            question_model = self.models[rules.question].model_validate_json(question)
         except ValidationError:
             return Rejected("question_invalid")
-        encode, read = self._way(beat)
+        encode, read = self._functions_for(kind)
         try:
-            call = encode(operation, asked, stamp)
-        except Exception as error:  # an adapter is written elsewhere: it may fail, and must fail alone
+            call = encode(operation, question_model, context)
+        except Exception as error:  # an adapter is third-party code: its failure must stay its own
             return self._failed("encode", error)
-        reply = await self.wire.send(call, timeout_s=rules.timeout_s)
-        if isinstance(reply, Trouble):
-            return _of_trouble(reply)
+        reply = await self.transport.send(call, timeout_s=rules.timeout_s)
+        if isinstance(reply, HttpFailure):
+            return _outcome_of_failure(reply)
         try:
-            verdict = read(operation, reply)
+            outcome = read(operation, reply)
         except Exception as error:
-            verdict = self._failed("classify", error)
-        if isinstance(verdict, Malformed):
-            kind = reply.headers.get("content-type", "")
-            return replace(verdict, raw=Raw(reply.status, kind, reply.body[:MAX_RAW_BYTES]))
-        return verdict
+            outcome = self._failed("classify", error)
+        if isinstance(outcome, UnreadableResponse):
+            content_type = reply.headers.get("content-type", "")
+            return replace(outcome, raw=RawResponse(reply.status, content_type, reply.body[:MAX_RAW_BYTES]))
+        return outcome
 
-    def read_again(self, operation: str, raw: Raw) -> Verdict:
-        """What the adapter makes of an answer that was kept because nobody could read it."""
+    def reparse(self, operation: str, raw: RawResponse) -> CallOutcome:
+        """Classifies a stored answer again, after its adapter was fixed."""
         try:
             return self.adapter.classify(operation, HttpReply(raw.status, {"content-type": raw.content_type}, raw.body))
         except Exception as error:
             return self._failed("classify", error)
 
-    def canonical(self, operation: str, question: bytes) -> bytes:
-        """The same bytes for the same question, however it was written; empty for none."""
+    def canonical_question(self, operation: str, question: bytes) -> bytes:
+        """The same bytes for equal questions, however they were written; empty for an invalid question."""
         rules = self.manifest.operations.get(operation)
         try:
-            asked = self.models[rules.question].model_validate_json(question) if rules else None
+            question_model = self.models[rules.question].model_validate_json(question) if rules else None
         except ValidationError:
             return b""
-        return f"{self.manifest.id} {operation} {asked.model_dump_json()}".encode() if asked else b""
+        return f"{self.manifest.id} {operation} {question_model.model_dump_json()}".encode() if question_model else b""
 
-    def _way(
-        self, beat: Beat
-    ) -> tuple[Callable[[str, BaseModel, Stamp], HttpCall], Callable[[str, HttpReply], Verdict]]:
+    def _functions_for(
+        self, kind: CallKind
+    ) -> tuple[Callable[[str, BaseModel, CallContext], HttpCall], Callable[[str, HttpReply], CallOutcome]]:
         adapter = self.adapter
-        if beat is Beat.CALL:
+        if kind is CallKind.EXECUTE:
             return adapter.encode, adapter.classify
-        probing: Probing = adapter  # type: ignore[assignment]  # held by __post_init__
+        probing: StatusCheckingAdapter = adapter  # type: ignore[assignment]  # held by __post_init__
 
-        def read(operation: str, reply: HttpReply) -> Verdict:
-            return of_probe(probing.classify_probe(operation, reply))
+        def read(operation: str, reply: HttpReply) -> CallOutcome:
+            return outcome_of_status_check(probing.classify_status_check(operation, reply))
 
-        return probing.encode_probe, read
+        return probing.encode_status_check, read
 
-    def _failed(self, part: str, error: Exception) -> Verdict:
-        """The kind of error alone: its text may hold what was asked."""
+    def _failed(self, part: str, error: Exception) -> CallOutcome:
+        """Reports the class of the error only: its text may contain the question."""
         log.error("bridge.adapter_failed", bridge=self.manifest.id, part=part, error=type(error).__name__)
-        code = code_of(f"{part}_{type(error).__name__}")
-        return RetryLater(code) if part == "encode" else Malformed(code)
+        code = to_code(f"{part}_{type(error).__name__}")
+        return TemporarilyUnavailable(code) if part == "encode" else UnreadableResponse(code)
 
 
-def of_probe(probed: Probed) -> Verdict:
-    """What a probe found, as a verdict."""
+def outcome_of_status_check(probed: StatusCheckResult) -> CallOutcome:
+    """The result of a status check as an outcome."""
     match probed:
-        case Happened(verdict):
-            return verdict
-        case NotHappened():
-            return NotDone()
+        case OrderFound(outcome):
+            return outcome
+        case OrderNotFound():
+            return NotExecuted()
     return probed
 
 
-def by_status(reply: HttpReply) -> Verdict | None:
-    """What the status of an HTTP answer says by itself; None where the body decides (2xx, 404, 409, 422)."""
-    match reply.status:
-        case 401 | 403 | 407 | 511:
-            return AuthFailed(f"http_{reply.status}")
-        case 429:
-            return Throttled(reply.retry_after_s)
-        case 503:
-            return RetryLater("http_503", reply.retry_after_s)
-        case 408 | 425 | 502:
-            return RetryLater(f"http_{reply.status}")
-        case 404 | 409 | 422:
-            return None
-        case status if 300 <= status < 400:
-            return Malformed(f"http_{status}")
-        case status if 400 <= status < 500:
-            return Rejected(f"http_{status}")
-        case status if status >= 500:
-            return Unknown(f"http_{status}")
-    return None
-
-
-def _of_trouble(trouble: Trouble) -> Verdict:
-    match trouble:
-        case Trouble.UNREACHABLE:
-            return RetryLater("unreachable")
-        case Trouble.NO_ANSWER:
-            return Unknown("no_answer")
-        case Trouble.TOO_LONG:
-            return Malformed("too_long")
+def _outcome_of_failure(failure: HttpFailure) -> CallOutcome:
+    match failure:
+        case HttpFailure.UNREACHABLE:
+            return TemporarilyUnavailable("unreachable")
+        case HttpFailure.NO_ANSWER:
+            return PossiblyExecuted("no_answer")
+        case HttpFailure.TOO_LONG:
+            return UnreadableResponse("too_long")

@@ -1,4 +1,4 @@
-"""Commands for whoever builds a bridge: make its folder, run its simulator, check it, record what a register says."""
+"""Commands for developers of bridges: create a folder, run the simulator, check the bridge, record real answers."""
 
 import asyncio
 import json
@@ -10,31 +10,32 @@ import httpx
 import typer
 from pydantic import SecretStr
 
-from connector_kit.bridge import BrokenBridge
-from connector_kit.described import describe
+from connector_kit.bridge import InvalidBridgeError
+from connector_kit.docs_generator import describe
 from connector_kit.folder import RELEASED, BridgeFolder, read_folder
-from connector_kit.scenarios import BadScenario
+from connector_kit.scenarios import InvalidScenarioError
 
 commands = typer.Typer(
-    help="Bridges to registers: new, sim, verify, record, docs, upgrade.\n\n"
-    "A bridge is a folder: bridge.toml says what the register bears, adapter.py translates, models.py and scenarios/ "
-    "say what is asked and answered. Begin with 'wanderamt bridge new NAME --openapi FILE', then 'verify' it.",
+    help="Build and check bridges to registers: new, verify, simulate, record, docs, upgrade.\n\n"
+    "A bridge is a folder: bridge.toml declares the register's operations and limits, adapter.py translates messages, "
+    "models.py holds the models of questions and answers, scenarios/ holds recorded answers. "
+    "Start with 'wanderamt bridge new NAME --openapi FILE', then 'wanderamt bridge verify NAME'.",
     no_args_is_help=True,
 )
-Folder = Annotated[Path, typer.Argument(help="Folder of the bridge, or the name of one that is installed.")]
+Folder = Annotated[Path, typer.Argument(help="Folder of the bridge, or the name of an installed bridge.")]
 
 
-def opened(folder: Path) -> BridgeFolder:
-    """Names stand for folders beside the bridges that are installed."""
+def open_folder(folder: Path) -> BridgeFolder:
+    """A name means the folder of an installed bridge."""
     path = folder if (folder / "bridge.toml").exists() else _installed(folder)
     try:
         return read_folder(path)
-    except (BrokenBridge, BadScenario) as error:
+    except (InvalidBridgeError, InvalidScenarioError) as error:
         _stop(str(error))
 
 
 def _installed(name: Path) -> Path:
-    from importlib.metadata import entry_points  # noqa: PLC0415 -- asked for names alone
+    from importlib.metadata import entry_points
 
     for point in entry_points(group="wanderamt.bridges"):
         for root in point.load().__path__:
@@ -43,8 +44,8 @@ def _installed(name: Path) -> Path:
     return name
 
 
-def _stop(what: str) -> NoReturn:
-    typer.echo(what, err=True)
+def _stop(message: str) -> NoReturn:
+    typer.echo(message, err=True)
     raise typer.Exit(2)
 
 
@@ -52,90 +53,96 @@ def _stop(what: str) -> NoReturn:
 def verify(
     folder: Folder,
     release: Annotated[  # noqa: FBT002
-        bool, typer.Option("--release", help="When it passes, write down what it promises from now on.")
+        bool, typer.Option("--release", help="If it passes, store its contract in released.json.")
     ] = False,
     mutants: Annotated[  # noqa: FBT002
-        bool, typer.Option("--mutants", help="Show as well that each check rejects the bridge that was broken for it.")
+        bool, typer.Option("--mutants", help="Also show that each check rejects a bridge that was broken for it.")
     ] = False,
 ) -> None:
-    """Check a bridge: twenty checks, no network, some seconds."""
-    bridge = opened(folder)
+    """Check a bridge: twenty checks, without a network, in a few seconds."""
+    bridge = open_folder(folder)
     if release:
         (bridge.path / RELEASED).unlink(missing_ok=True)
-    begun = time.perf_counter()
+    started = time.perf_counter()
     failed = _run_checks(bridge)
-    typer.echo(f"{bridge.manifest.id}: {'FAILED' if failed else 'passes'}, {time.perf_counter() - begun:.1f} s")
+    typer.echo(f"{bridge.manifest.id}: {'FAILED' if failed else 'passes'}, {time.perf_counter() - started:.1f} s")
     if mutants:
         failed = _show_mutants() or failed
     if failed:
         raise typer.Exit(1)
     if release:
-        (bridge.path / RELEASED).write_text(json.dumps(bridge.promise(), indent=2, ensure_ascii=False) + "\n", "utf-8")
-        typer.echo(f"what it promises stands in {RELEASED}: commit it")
+        (bridge.path / RELEASED).write_text(
+            json.dumps(bridge.published_contract(), indent=2, ensure_ascii=False) + "\n", "utf-8"
+        )
+        typer.echo(f"The contract is in {RELEASED}: commit it.")
 
 
 def _run_checks(bridge: BridgeFolder) -> bool:
-    import pytest  # noqa: PLC0415 -- comes with the extra `verify`, services do not have it
+    try:
+        import pytest
 
-    from connector_kit.conformance import suite  # noqa: PLC0415
+        from connector_kit.conformance import suite
+    except ImportError as error:
+        _stop(f"install wanderamt-connector-kit[verify]: {error}")
 
-    here = Path(suite.__file__).parent
-    return bool(
-        pytest.main(
-            [
-                *("-p", "connector_kit.conformance.plugin", "-p", "no:cacheprovider", "-c", str(here / "pytest.ini")),
-                *("--rootdir", str(here), "--bridge", str(bridge.path), "-v", "--no-header", str(here / "suite.py")),
-            ]
-        )
-    )
+    root = Path(suite.__file__).parent
+    plugins = ("-p", "connector_kit.conformance.plugin", "-p", "no:cacheprovider", "-c", str(root / "pytest.ini"))
+    options = ("--rootdir", str(root), "--bridge", str(bridge.path), "-v", "--no-header", str(root / "suite.py"))
+    return bool(pytest.main([*plugins, *options]))
 
 
 def _show_mutants() -> bool:
-    from connector_kit.conformance.candidate import CheckFailed  # noqa: PLC0415
-    from connector_kit.conformance.checks import CHECKS  # noqa: PLC0415
-    from connector_kit.conformance.mutants import MUTANTS  # noqa: PLC0415
+    from connector_kit.conformance.checks import CHECKS
+    from connector_kit.conformance.mutants import MUTANTS
+    from connector_kit.conformance.subject import CheckFailedError
 
     survived = False
     for mutant in MUTANTS:
         try:
-            CHECKS[mutant.number - 1].run(mutant.bend())
+            CHECKS[mutant.number - 1].run(mutant.make())
             survived = True
-            typer.echo(f"{mutant.number:2} SURVIVED: {mutant.what}")
-        except CheckFailed as failure:
-            typer.echo(f"{mutant.number:2} rejected: {mutant.what} ({failure})")
+            typer.echo(f"{mutant.number:2} SURVIVED: {mutant.description}")
+        except CheckFailedError as failure:
+            typer.echo(f"{mutant.number:2} rejected: {mutant.description} ({failure})")
     return survived
 
 
-@commands.command("sim")
-def sim(
+@commands.command("simulate")
+def simulate(
     folder: Folder,
-    port: Annotated[int, typer.Option(help="Port to listen on; of its knobs, for a register of files.")] = 9000,
-    sftp_port: Annotated[int, typer.Option(help="Port of SFTP, for a register of files.")] = 9022,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="KNOB=VALUE; repeat for more.")] = None,
+    port: Annotated[
+        int, typer.Option(help="HTTP port; for a register that exchanges files, the port of its faults.")
+    ] = 9000,
+    sftp_port: Annotated[int, typer.Option(help="SFTP port, for a register that exchanges files.")] = 9022,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Fault to set: NAME=VALUE, such as latency_s=5. Repeatable.")
+    ] = None,
     keys: Annotated[
-        Path | None, typer.Option(help="Folder of host_key and client_key.pub, for SFTP. Without: new ones.")
+        Path | None, typer.Option(help="Folder with host_key and client_key.pub, for SFTP. Default: new keys.")
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    seed: Annotated[int, typer.Option(help="Of its chance: the same seed fails the same calls.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the random faults: the same seed fails the same calls.")] = 1,
 ) -> None:
-    """Run the register's simulator. Does one listen there already? Then its knobs are turned, while it runs."""
-    from connector_kit.simulating import knobs_of, serve  # noqa: PLC0415
-
+    """Run the register's simulator. If it runs already on that port, show its state, or change its faults with
+    --set."""
     try:
-        knobs = knobs_of(set_ or [])
+        from connector_kit.testing.simulator_server import parse_faults, serve
+
+        faults = parse_faults(set_ or [])
+    except ImportError as error:
+        _stop(str(error))
     except ValueError as error:
         _stop(str(error))
     url = f"http://{host}:{port}/_simulator"
     try:
-        told = httpx.post(url, json=knobs, timeout=5) if knobs else httpx.get(url, timeout=5)
+        response = httpx.post(url, json=faults, timeout=5) if faults else httpx.get(url, timeout=5)
     except httpx.ConnectError:
-        asyncio.run(
-            serve(opened(folder), host, port, sftp_port=sftp_port, keys=keys, knobs=knobs, seed=seed, say=typer.echo)
-        )
+        bridge = open_folder(folder)
+        asyncio.run(serve(bridge, host, port, sftp_port=sftp_port, keys=keys, faults=faults, seed=seed, say=typer.echo))
         return
-    if told.status_code == 422:
-        _stop(str(told.json()["wrong"]))
-    for name, value in told.json().items():
+    if response.status_code == 422:
+        _stop(str(response.json()["error"]))
+    for name, value in response.json().items():
         typer.echo(f"{name}: {value}")
 
 
@@ -143,38 +150,39 @@ def sim(
 def record(
     folder: Folder,
     operation: Annotated[str, typer.Argument(help="Name of the operation.")],
-    question: Annotated[str, typer.Argument(help="The question as JSON: of an invented person the register knows.")],
+    question: Annotated[str, typer.Argument(help="The question as JSON: about a test person in the register.")],
     url: Annotated[str, typer.Option(help="Address of the register.")],
     name: Annotated[str, typer.Option(help="Name of the scenario; its file is scenarios/NAME.json.")],
-    secret: Annotated[list[str] | None, typer.Option(help="NAME=FILE that holds a secret; repeat for more.")] = None,
+    secret: Annotated[list[str] | None, typer.Option(help="NAME=FILE with a secret. Repeatable.")] = None,
     keep: Annotated[
-        list[str] | None, typer.Option(help="Text of the answer that is no datum of a person, such as CONFIRMED.")
+        list[str] | None,
+        typer.Option(help="Text of the answer to keep, not personal data, such as CONFIRMED. Repeatable."),
     ] = None,
 ) -> None:
-    """Ask a register once and keep its answer as a scenario, with every other text and number blotted out."""
-    from connector_kit.recording import NotRecorded, record_one  # noqa: PLC0415
+    """Call a register once and store its answer as a scenario, with all other texts and numbers redacted."""
+    from connector_kit.testing.recording import RecordingError, record_scenario
 
-    bridge = opened(folder)
+    bridge = open_folder(folder)
     secrets = {
-        mine: SecretStr(Path(file).read_text("utf-8").strip())
-        for mine, _, file in (one.partition("=") for one in secret or [])
+        secret_name: SecretStr(Path(file).read_text("utf-8").strip())
+        for secret_name, _, file in (option.partition("=") for option in secret or [])
     }
     try:
-        verdict, scenario = asyncio.run(
-            record_one(bridge, operation, question, url=url, name=name, secrets=secrets, keep=keep or [])
+        outcome, scenario = asyncio.run(
+            record_scenario(bridge, operation, question, url=url, name=name, secrets=secrets, keep=keep or [])
         )
-    except NotRecorded as error:
+    except RecordingError as error:
         _stop(str(error))
     file = bridge.path / "scenarios" / f"{name}.json"
     file.parent.mkdir(exist_ok=True)
     file.write_text(json.dumps(scenario, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    typer.echo(f"{file}: {verdict}. Look at it before you commit it.")
+    typer.echo(f"{file}: {outcome}. Review it before you commit it.")
 
 
 @commands.command("docs")
 def docs(folder: Folder) -> None:
-    """Say what a bridge does, in Markdown: for the owner of the register, and for the crew."""
-    typer.echo(describe(opened(folder)))
+    """Print the bridge's documentation in Markdown, for the owner of the register and for operators."""
+    typer.echo(describe(open_folder(folder)))
 
 
 @commands.command("new")
@@ -182,56 +190,59 @@ def new(
     name: Annotated[str, typer.Argument(help="Name of the register, such as libraries.")],
     openapi: Annotated[Path | None, typer.Option(help="OpenAPI 3 file of a REST register.", exists=True)] = None,
     wsdl: Annotated[
-        Path | None, typer.Option(help="WSDL of a SOAP register; its schemas beside it.", exists=True)
+        Path | None, typer.Option(help="WSDL of a SOAP register, with its schemas in the same folder.", exists=True)
     ] = None,
-    sftp: Annotated[Path | None, typer.Option(help="layout.toml of a register of files.", exists=True)] = None,
+    sftp: Annotated[
+        Path | None, typer.Option(help="layout.toml of a register that exchanges files.", exists=True)
+    ] = None,
     operation: Annotated[
-        list[str] | None, typer.Option(help="Operation id of the OpenAPI file; repeat. Without: all.")
+        list[str] | None, typer.Option(help="Operation id in the OpenAPI file. Repeatable. Default: all.")
     ] = None,
-    into: Annotated[Path, typer.Option(help="Where the folder is made.", exists=True, file_okay=False)] = Path(),
-    owner: Annotated[
-        str, typer.Option(help="Who is called when the register breaks.")
-    ] = "who is called when it breaks",
+    into: Annotated[Path, typer.Option(help="Where to create the folder.", exists=True, file_okay=False)] = Path(),
+    owner: Annotated[str, typer.Option(help="Whom to call when the register fails.")] = "unknown owner",
 ) -> None:
-    """Make the folder of a new bridge from what describes its register."""
+    """Create the folder of a new bridge from a description of its register."""
     plan: Any
     try:
-        from connector_kit.scaffold import layout  # noqa: PLC0415 -- extra `new`
-        from connector_kit.scaffold import wsdl as wsdls  # noqa: PLC0415
-        from connector_kit.scaffold.new import make, of_openapi  # noqa: PLC0415
-        from connector_kit.scaffold.openapi import BadDescription, read_openapi  # noqa: PLC0415
+        from connector_kit.scaffold.layout import plan_from_layout
+        from connector_kit.scaffold.new import make, plan_from_openapi
+        from connector_kit.scaffold.openapi import InvalidDescriptionError, read_openapi
+
+        if wsdl:
+            from connector_kit.scaffold.wsdl import plan_from_wsdl
     except ImportError as error:
-        _stop(f"install wanderamt-connector-kit[new] first: {error}")
+        _stop(f"install wanderamt-connector-kit[new,soap]: {error}")
     try:
         if openapi:
-            plan = of_openapi(name, owner, read_openapi(openapi, operation or []))
+            plan = plan_from_openapi(name, owner, read_openapi(openapi, operation or []))
         elif wsdl:
-            plan = wsdls.of_wsdl(name, owner, wsdl)
+            plan = plan_from_wsdl(name, owner, wsdl)
         elif sftp:
-            plan = layout.of_layout(name, owner, sftp)
+            plan = plan_from_layout(name, owner, sftp)
         else:
-            _stop("say what describes the register: --openapi FILE, --wsdl FILE or --sftp layout.toml")
+            _stop("give a description of the register: --openapi FILE, --wsdl FILE or --sftp layout.toml")
         target = make(plan, into)
-    except (BadDescription, FileExistsError) as error:
+    except (InvalidDescriptionError, FileExistsError) as error:
         _stop(str(error))
-    typer.echo(f"{target} is made. Next:")
-    typer.echo(f"  1. {target}/bridge.toml: limits, purposes, effects, as the register's owner says")
+    typer.echo(f"Created {target}. Next steps:")
+    typer.echo(f"  1. edit {target}/bridge.toml: limits, purposes and idempotency, as the register's owner confirms")
     typer.echo(f"  2. wanderamt bridge verify {target}")
-    typer.echo(f"  3. wanderamt bridge sim {target}, wanderamt bridge record {target} … against the real one")
+    typer.echo(f"  3. wanderamt bridge simulate {target}; wanderamt bridge record {target} … against the real register")
 
 
 @commands.command("upgrade")
 def upgrade(folder: Folder) -> None:
-    """Bring what was made by 'new' up to this kit. What you changed stays; the new text lies beside it as NAME.new."""
-    from connector_kit.scaffold.new import upgrade as renew  # noqa: PLC0415 -- extra `new`
+    """Update generated files to this version of the kit. Files you changed stay; the new text is written to
+    NAME.new."""
+    from connector_kit.scaffold.new import upgrade as renew
 
     try:
-        renewed, kept = renew(opened(folder).path)
+        renewed, kept = renew(open_folder(folder).path)
     except FileNotFoundError:
-        _stop(f"{folder} was not made by 'wanderamt bridge new': there is nothing to bring up to date")
-    for one in renewed:
-        typer.echo(f"{one}: made anew")
-    for one in kept:
-        typer.echo(f"{one}: yours, left alone; compare it with {one}.new")
+        _stop(f"{folder} was not created by 'wanderamt bridge new': nothing to update")
+    for name in renewed:
+        typer.echo(f"{name}: updated")
+    for name in kept:
+        typer.echo(f"{name}: you changed it, so it stays; compare it with {name}.new")
     if not renewed and not kept:
-        typer.echo("nothing has changed")
+        typer.echo("everything is up to date")

@@ -1,7 +1,6 @@
-"""A bridge as it lies in its folder: bridge.toml, adapter.py, models.py, scenarios/, and perhaps a simulator.py.
+"""A bridge's folder: bridge.toml, adapter.py, models.py, scenarios/, and optionally a simulator.py.
 
-Kept true: a folder that does not fit together is told in one sentence before anything is called; what it ships is
-loaded once, at start.
+Invariants: an inconsistent folder is reported in one sentence before any call; its code is loaded once, at start.
 """
 
 import importlib
@@ -16,103 +15,111 @@ from typing import Any, Final
 
 from pydantic import BaseModel, SecretStr
 
-from connector_kit.adapter import Adapter, BatchAdapter, Setup
-from connector_kit.bridge import Bridge, BrokenBridge
-from connector_kit.manifest import Manifest, Transport, read_manifest
+from connector_kit.adapter import Adapter, AdapterConfig, BatchAdapter
+from connector_kit.bridge import Bridge, InvalidBridgeError
+from connector_kit.manifest.manifest import Manifest, Transport, read_manifest
 from connector_kit.scenarios import Scenario, read_scenarios
-from connector_kit.transport import HttpWire, Identity
+from connector_kit.transports.http import HttpxTransport, TlsIdentity
 
 MANIFEST: Final = "bridge.toml"
 RELEASED: Final = "released.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
-    """Where a register is and how we are let in. `settings` override the manifest's."""
+class RegisterConnection:
+    """Where a register is and how we authenticate. `settings` override those of the manifest."""
 
     url: str
     secrets: Mapping[str, SecretStr] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
-    identity: Identity | None = None
+    identity: TlsIdentity | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class BridgeFolder:
-    """`released`: what was promised at the last release, see `promise`; None before the first."""
+    """`released`: the contract of the last release, see `published_contract`; None before the first release."""
 
     path: Path
     package: str
     manifest: Manifest
     models: Mapping[str, type[BaseModel]]
-    open_adapter: Callable[[Setup], Any]
+    open_adapter: Callable[[AdapterConfig], Any]
     scenarios: tuple[Scenario, ...] = ()
     released: Mapping[str, Any] | None = None
 
     @property
-    def batch(self) -> bool:
+    def uses_files(self) -> bool:
         return self.manifest.transport is Transport.SFTP
 
-    def adapter(self, connection: Connection | None = None) -> Any:
-        """An Adapter, or a BatchAdapter where files travel. Raises BrokenBridge where a secret has no value."""
-        given = connection or Connection("http://nowhere.invalid")
-        if connection and (missing := [name for name in self.manifest.secrets if name not in given.secrets]):
-            raise BrokenBridge(f"{self.manifest.id}: no value for the secret {missing[0]}")
-        settings = {**self.manifest.settings, **given.settings}
-        return self.open_adapter(Setup(self.path, settings, given.secrets))
+    def adapter(self, connection: RegisterConnection | None = None) -> Any:
+        """An Adapter, or a BatchAdapter if the bridge exchanges files. Raises InvalidBridgeError if a secret has no
+        value."""
+        target = connection or RegisterConnection("http://nowhere.invalid")
+        if connection and (missing := [name for name in self.manifest.secrets if name not in target.secrets]):
+            raise InvalidBridgeError(f"{self.manifest.id}: no value for the secret {missing[0]}")
+        settings = {**self.manifest.settings, **target.settings}
+        return self.open_adapter(AdapterConfig(self.path, settings, target.secrets))
 
     def with_manifest(self, manifest: Manifest) -> "BridgeFolder":
-        """The same bridge under other limits or another name."""
+        """The same bridge with other limits or another name."""
         return replace(self, manifest=manifest)
 
-    def bridge(self, connection: Connection) -> Bridge:
-        """Over HTTP; see `batch.FileBridge` for files."""
+    def bridge(self, connection: RegisterConnection) -> Bridge:
+        """A bridge over HTTP; for files see `files.file_bridge.FileBridge`."""
         adapter: Adapter = self.adapter(connection)
         bearer = connection.secrets[self.manifest.bearer].get_secret_value() if self.manifest.bearer else ""
         headers = {"Authorization": f"Bearer {bearer}"} if bearer else None
-        wire = HttpWire(connection.url, self.manifest, identity=connection.identity, headers=headers)
-        return Bridge(self.manifest, adapter, wire, self.models)
+        transport = HttpxTransport(connection.url, self.manifest, identity=connection.identity, headers=headers)
+        return Bridge(self.manifest, adapter, transport, self.models)
 
-    def batch_adapter(self, connection: Connection | None = None) -> BatchAdapter:
+    def batch_adapter(self, connection: RegisterConnection | None = None) -> BatchAdapter:
         adapter: BatchAdapter = self.adapter(connection)
         return adapter
 
     def simulator(self) -> ModuleType | None:
         return _module(self.package, "simulator") if (self.path / "simulator.py").exists() else None
 
-    def promise(self) -> dict[str, Any]:
-        """What others build on: operations with their rules, and the schemas of what is asked and answered."""
-        named = {name for one in self.manifest.operations.values() for name in (one.question, one.answer) if name}
+    def published_contract(self) -> dict[str, Any]:
+        """What callers rely on: operations with their rules, and the JSON schemas of questions and answers."""
+        operations = self.manifest.operations
+        named = {name for rules in operations.values() for name in (rules.question, rules.answer) if name}
         return {
             "operations": {
-                name: one.model_dump(mode="json", include={"kind", "effect", "question", "answer", "ordering_key"})
-                | {"purposes": sorted(one.purposes)}
-                for name, one in sorted(self.manifest.operations.items())
+                name: rules.model_dump(
+                    mode="json", include={"kind", "idempotency", "question", "answer", "ordering_key"}
+                )
+                | {"purposes": sorted(rules.purposes)}
+                for name, rules in sorted(operations.items())
             },
             "models": {name: self.models[name].model_json_schema() for name in sorted(named)},
         }
 
 
 def read_folder(path: Path) -> BridgeFolder:
-    """Raises BrokenBridge with what does not fit."""
+    """Raises InvalidBridgeError with what does not fit together."""
     path = path.resolve()
     if not (path / MANIFEST).is_file():
-        raise BrokenBridge(f"{path.name}: there is no {MANIFEST} in this folder")
+        raise InvalidBridgeError(f"{path.name}: this folder contains no {MANIFEST}")
     manifest = read_manifest((path / MANIFEST).read_text("utf-8"))
     if isinstance(manifest, list):
-        raise BrokenBridge(f"{path.name}/{MANIFEST}: " + "; ".join(manifest))
-    package = importable(path)
+        raise InvalidBridgeError(f"{path.name}/{MANIFEST}: " + "; ".join(manifest))
+    package = import_name(path)
     models = _models_in(_module(package, "models"))
     adapter = _module(package, "adapter")
     if not hasattr(adapter, "open_adapter"):
-        raise BrokenBridge(f"{path.name}/adapter.py has no function open_adapter(setup)")
+        raise InvalidBridgeError(f"{path.name}/adapter.py has no function open_adapter(config)")
     for name, operation in manifest.operations.items():
         for model in filter(None, (operation.question, operation.answer)):
             if model not in models:
-                raise BrokenBridge(f"{path.name}: operation {name} names the model {model}, which models.py lacks")
+                raise InvalidBridgeError(
+                    f"{path.name}: operation {name} names the model {model}, which models.py lacks"
+                )
         answer = models[operation.answer] if operation.answer else None
-        for field_name in operation.delivers:
+        for field_name in operation.record_fields:
             if not answer or field_name not in answer.model_fields:
-                raise BrokenBridge(f"{path.name}: operation {name} delivers {field_name}, which its answer lacks")
+                raise InvalidBridgeError(
+                    f"{path.name}: operation {name} has record field {field_name}, which its answer lacks"
+                )
     released = path / RELEASED
     return BridgeFolder(
         path=path,
@@ -125,8 +132,8 @@ def read_folder(path: Path) -> BridgeFolder:
     )
 
 
-def importable(path: Path) -> str:
-    """The dotted name of the folder. A folder that lies in no package is one by itself, beside its parent's others."""
+def import_name(path: Path) -> str:
+    """The folder's dotted module name. A folder outside any package becomes a top-level package."""
     names, root = [path.name], path.parent
     while (root / "__init__.py").exists():
         names.insert(0, root.name)
@@ -140,12 +147,12 @@ def _module(package: str, name: str) -> ModuleType:
     try:
         return importlib.import_module(f"{package}.{name}")
     except ImportError as error:
-        raise BrokenBridge(f"{package}.{name} cannot be imported: {error}") from error
+        raise InvalidBridgeError(f"{package}.{name} cannot be imported: {error}") from error
 
 
 def _models_in(module: ModuleType) -> dict[str, type[BaseModel]]:
     return {
-        name: one
-        for name, one in vars(module).items()
-        if inspect.isclass(one) and issubclass(one, BaseModel) and one is not BaseModel
+        name: item
+        for name, item in vars(module).items()
+        if inspect.isclass(item) and issubclass(item, BaseModel) and item is not BaseModel
     }

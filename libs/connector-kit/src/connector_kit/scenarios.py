@@ -1,4 +1,5 @@
-"""Recorded messages of a register with the verdict each must end in: scenarios/*.json, read by `verify` and `sim`."""
+"""Recorded messages of a register with the outcome that each must give: scenarios/*.json, read by `verify` and
+`simulate`."""
 
 import base64
 import json
@@ -8,40 +9,40 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from connector_kit.adapter import HttpReply
-from connector_kit.verdict import (
+from connector_kit.call_outcome import (
     Ambiguous,
     AuthFailed,
-    Done,
-    Malformed,
-    NotDone,
+    CallOutcome,
+    NotExecuted,
     NotFound,
+    PossiblyExecuted,
     Rejected,
-    RetryLater,
+    Succeeded,
+    TemporarilyUnavailable,
     Throttled,
-    Unknown,
-    Verdict,
+    UnreadableResponse,
 )
 
-VerdictName = Literal[
-    "done",
+OutcomeName = Literal[
+    "succeeded",
     "not_found",
     "rejected",
     "ambiguous",
-    "not_done",
-    "retry_later",
+    "not_executed",
+    "temporarily_unavailable",
     "throttled",
     "auth_failed",
-    "unknown",
-    "malformed",
+    "possibly_executed",
+    "unreadable_response",
 ]
 
 
-class BadScenario(Exception):
-    """Says which file and what is wrong with it."""
+class InvalidScenarioError(Exception):
+    """The message names the file and what is wrong with it."""
 
 
-class Reply(BaseModel):
-    """As it came from the wire. `body_base64` where it is no UTF-8."""
+class RecordedReply(BaseModel):
+    """A reply as received. `body_base64` is for bodies that are not UTF-8."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -50,26 +51,26 @@ class Reply(BaseModel):
     body: str | None = None
     body_base64: str | None = None
 
-    def native(self) -> HttpReply:
+    def to_http_reply(self) -> HttpReply:
         body = base64.b64decode(self.body_base64) if self.body_base64 else (self.body or "").encode()
         return HttpReply(self.status, {name.lower(): value for name, value in self.headers.items()}, body)
 
 
-class Expected(BaseModel):
-    """`result`: of done, as JSON; `code`: of those that have one. What is left out is not compared."""
+class ExpectedOutcome(BaseModel):
+    """`result`: of `succeeded`, as JSON; `code`: of outcomes that have one. Absent fields are not compared."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    verdict: VerdictName
+    outcome: OutcomeName
     code: str | None = None
     result: dict[str, Any] | None = None
     after_s: float | None = None
 
 
 class Scenario(BaseModel):
-    """`name`: of its file. `line`: for a register of files, instead of a reply.
+    """`name`: the file's name. `line`: for a register that exchanges files, instead of a reply.
 
-    `vary`: fields whose value must differ from question to question, such as {"plate": "L {n:03}AB"}.
+    `vary`: fields whose value must differ between questions, such as {"plate": "L {n:03}AB"}.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -78,63 +79,63 @@ class Scenario(BaseModel):
     operation: str
     question: dict[str, Any]
     vary: dict[str, str] = {}
-    beat: Literal["call", "probe"] = "call"
-    reply: Reply | None = None
+    call_kind: Literal["execute", "status_check"] = "execute"
+    reply: RecordedReply | None = None
     line: str | None = None
-    expect: Expected
+    expect: ExpectedOutcome
 
-    def asked(self, number: int) -> bytes:
-        """The question as JSON, another one for each number."""
+    def question_json(self, number: int) -> bytes:
+        """The question as JSON, a different one for each number."""
         varied = {name: text.format(n=number) for name, text in self.vary.items()}
         return json.dumps({**self.question, **varied}).encode()
 
     @model_validator(mode="after")
-    def _one(self) -> "Scenario":
+    def _has_reply_or_line(self) -> "Scenario":
         if (self.reply is None) == (self.line is None):
-            raise ValueError("give a reply, or a line for a register of files")
+            raise ValueError("give a reply, or a line if the register exchanges files")
         return self
 
 
 def read_scenarios(folder: Path) -> tuple[Scenario, ...]:
-    """By name. Raises BadScenario."""
-    found = []
+    """Sorted by name. Raises InvalidScenarioError."""
+    scenarios = []
     for file in sorted(folder.glob("*.json")):
         try:
-            found.append(Scenario.model_validate({"name": file.stem, **json.loads(file.read_text("utf-8"))}))
+            scenarios.append(Scenario.model_validate({"name": file.stem, **json.loads(file.read_text("utf-8"))}))
         except (ValueError, ValidationError) as error:
-            raise BadScenario(f"{file.name}: {error}") from error
-    return tuple(found)
+            raise InvalidScenarioError(f"{file.name}: {error}") from error
+    return tuple(scenarios)
 
 
-def name_of(verdict: Verdict) -> VerdictName:
-    return NAMES[type(verdict)]
+def outcome_name(outcome: CallOutcome) -> OutcomeName:
+    return OUTCOME_NAMES[type(outcome)]
 
 
-def differences(expected: Expected, verdict: Verdict) -> list[str]:
-    """Sentences; none when the verdict is the expected one."""
-    if name_of(verdict) != expected.verdict:
-        return [f"the verdict is {name_of(verdict)} ({getattr(verdict, 'code', '')}), expected {expected.verdict}"]
-    found = []
+def differences(expected: ExpectedOutcome, outcome: CallOutcome) -> list[str]:
+    """Sentences; none if the outcome is the expected one."""
+    if outcome_name(outcome) != expected.outcome:
+        return [f"the outcome is {outcome_name(outcome)} ({getattr(outcome, 'code', '')}), expected {expected.outcome}"]
+    sentences = []
     for field in ("code", "after_s"):
-        wanted, seen = getattr(expected, field), getattr(verdict, field, None)
-        if wanted is not None and wanted != seen:
-            found.append(f"{field} is {seen}, expected {wanted}")
-    if expected.result is not None and isinstance(verdict, Done):
-        seen = verdict.result.model_dump(mode="json")
-        if seen != expected.result:
-            found.append(f"the result is {seen}, expected {expected.result}")
-    return found
+        wanted, actual = getattr(expected, field), getattr(outcome, field, None)
+        if wanted is not None and wanted != actual:
+            sentences.append(f"{field} is {actual}, expected {wanted}")
+    if expected.result is not None and isinstance(outcome, Succeeded):
+        actual = outcome.result.model_dump(mode="json")
+        if actual != expected.result:
+            sentences.append(f"the result is {actual}, expected {expected.result}")
+    return sentences
 
 
-NAMES: dict[type[Any], VerdictName] = {
-    Done: "done",
+OUTCOME_NAMES: dict[type[Any], OutcomeName] = {
+    Succeeded: "succeeded",
     NotFound: "not_found",
     Rejected: "rejected",
     Ambiguous: "ambiguous",
-    NotDone: "not_done",
-    RetryLater: "retry_later",
+    NotExecuted: "not_executed",
+    TemporarilyUnavailable: "temporarily_unavailable",
     Throttled: "throttled",
     AuthFailed: "auth_failed",
-    Unknown: "unknown",
-    Malformed: "malformed",
+    PossiblyExecuted: "possibly_executed",
+    UnreadableResponse: "unreadable_response",
 }

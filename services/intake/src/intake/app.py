@@ -1,98 +1,115 @@
-"""Builds intake: settings, catalogue, printing room, handlers, jobs, api."""
+"""Builds intake: settings, catalogue, worker processes, routes, event handlers, jobs, periodic tasks."""
 
 from functools import partial
 
-from wanderamt.backbone.clock import Clock
-from wanderamt.backbone.jobs import Lane
+from wanderamt.backbone.jobs.runner import JobHandler
+from wanderamt.backbone.scheduler import PeriodicTask
 from wanderamt.contracts import RegisterAnswered
-from wanderamt.security.assertions import Voucher
-from wanderamt.security.keys import Sealer
+from wanderamt.security.assertions import AssertionSigner
+from wanderamt.security.keys import FieldCipher
 from wanderamt.security.tokens import TokenSigner
-from wanderamt.shell.service import Ground, Service
+from wanderamt.shell.service import Service, ServiceContext
 
 from intake import jobs
-from intake.api.attachments import attachment_routes
-from intake.api.bundle import bundle_routes
-from intake.api.cases import case_routes
-from intake.api.changes import change_routes
-from intake.api.conflicts import conflict_routes
-from intake.api.enrolment import FieldSettings, enrolment_routes
-from intake.api.field import field_routes
-from intake.api.field_app import serve_app
-from intake.api.held import held_routes
-from intake.api.numbers import number_routes
-from intake.api.report import report_routes
-from intake.api.till import till_routes
-from intake.api.verification import verification_routes
+from intake.api import (
+    attachments,
+    bundle,
+    cases,
+    changes,
+    conflicts,
+    devices,
+    enrolment,
+    held_entries,
+    numbers,
+    report,
+    stands,
+    sync,
+    till,
+    verification,
+)
+from intake.api.field_app import serve_field_app
+from intake.catalogue_files.loader import load_catalogue
+from intake.documents_pdf.pdf_renderer import PdfRenderer
+from intake.documents_pdf.verification_workers import VerificationWorkers
 from intake.domain.documents import IssueDocument
-from intake.handlers import ON
-from intake.handlers.attachments import throw_away_abandoned
-from intake.handlers.cases import on_register_answered, raise_late_cases
-from intake.handlers.documents import claim_sheet, record_sheet
-from intake.handlers.sync import release_ready
-from intake.offers.shelf import open_book
-from intake.paper.press import Press
-from intake.paper.readers import Readers
-from intake.proof.authority import Authority, trusted_in
-from intake.settings import Settings
+from intake.handlers import EVENT_HANDLERS
+from intake.handlers.attachments import delete_abandoned_uploads
+from intake.handlers.cases import escalate_overdue_cases, on_register_answered
+from intake.handlers.context import FieldAppSettings, IntakeContext
+from intake.handlers.documents import prepare_document, record_document
+from intake.handlers.status_list import StatusListCache
+from intake.handlers.sync import apply_held_entries
+from intake.settings import IntakeSettings
+from intake.signing.authority import Authority, parse_certificates
 
 NAME = "intake"
+ROUTERS = (
+    sync.router,
+    devices.router,
+    stands.router,
+    changes.router,
+    attachments.router,
+    cases.router,
+    conflicts.router,
+    held_entries.router,
+    till.router,
+    report.router,
+    numbers.router,
+    bundle.router,
+    enrolment.router,
+    verification.router,
+)
 
 
-def build(settings: Settings | None = None) -> Service:
-    settings = settings or Settings()
+def build(settings: IntakeSettings | None = None) -> Service:
+    settings = settings or IntakeSettings()
     signer = TokenSigner(settings.session_key.get_secret_value())
-    ground = Ground.lay(NAME, "intake", settings, own_tokens=[signer.public_pem])
-    sealer = Sealer(settings.sealing_key, voucher=Voucher(settings.assertion_key))
-    book = open_book(settings.catalogue_folder)
-    authority = Authority.read(settings.authority_code, settings.document_key, settings.document_certificate)
-    press = Press(authority, workers=settings.printers)
-    trusted = [authority.trust, *trusted_in(settings.former_certificates)]
-    readers = Readers(trusted)
-    for routes in (
-        field_routes,
-        change_routes,
-        attachment_routes,
-        case_routes,
-        conflict_routes,
-        held_routes,
-        till_routes,
-        report_routes,
-    ):
-        ground.http.include_router(routes(ground.database, sealer, book))
-    ground.http.include_router(number_routes(ground.database, authority, trusted))
-    ground.http.include_router(bundle_routes(ground.database, book, authority))
-    about = FieldSettings(
-        authority=authority.trust.name,
-        issuer=settings.sign_in_url,
-        client_id=settings.sign_in_client,
-        lock_after_s=settings.lock_after_s,
+    service = ServiceContext.create(NAME, "intake", settings, own_tokens=[signer.public_pem])
+    database = service.database
+    cipher = FieldCipher(settings.encryption_key, assertion_signer=AssertionSigner(settings.assertion_key))
+    catalogue = load_catalogue(settings.catalogue_folder)
+    authority = Authority.load(settings.authority_code, settings.document_key, settings.document_certificate)
+    trusted = [authority.certificate, *parse_certificates(settings.previous_certificates)]
+    pdf_renderer = PdfRenderer(authority, workers=settings.pdf_workers)
+    verification_workers = VerificationWorkers(trusted)
+    service.http.state.context = IntakeContext(
+        database=database,
+        cipher=cipher,
+        catalogue=catalogue,
+        authority=authority,
+        trusted=trusted,
+        token_signer=signer,
+        status_list=StatusListCache(database, authority),
+        read_document=verification_workers.verify,
+        field_app=FieldAppSettings(settings.sign_in_url, settings.sign_in_client, settings.lock_after_s),
     )
-    ground.http.include_router(enrolment_routes(ground.database, sealer, signer, trusted, about))
-    serve_app(ground.http, settings.field_app_folder, issuer=settings.sign_in_url)
-    ground.http.include_router(verification_routes(ground.database, authority, trusted, readers.read))
-    paper = Lane(
+    for router in ROUTERS:
+        service.http.include_router(router)
+    serve_field_app(service.http, settings.field_app_folder, issuer=settings.sign_in_url)
+    document_jobs = JobHandler(
         job=IssueDocument,
-        claim=partial(claim_sheet, sealer=sealer, book=book),
-        call=partial(jobs.make_sheet, press=press, sealer=sealer),
-        record=partial(record_sheet, sealer=sealer),
-        slots=4,
+        prepare=partial(prepare_document, cipher=cipher, catalogue=catalogue),
+        execute=partial(jobs.render_document, renderer=pdf_renderer, cipher=cipher),
+        complete=partial(record_document, cipher=cipher),
+        concurrency=4,
         timeout_s=30,
     )
-    on = ON | {RegisterAnswered: partial(on_register_answered, sealer=sealer, book=book)}
+    event_handlers = EVENT_HANDLERS | {
+        RegisterAnswered: partial(on_register_answered, cipher=cipher, catalogue=catalogue)
+    }
+    escalate = partial(escalate_overdue_cases, to=settings.overdue_case_owner, cipher=cipher)
+    apply_held = partial(apply_held_entries, cipher=cipher, catalogue=catalogue)
     return Service(
-        ground,
+        service,
         {
-            "press": press,
-            "readers": readers,
-            "relay": ground.relay(),
-            "jobs": ground.jobs([paper]),
-            "inbox": ground.inbox(on),
-            "late cases": Clock(
-                ground.database, "late cases", partial(raise_late_cases, to=settings.late_cases_to, sealer=sealer)
-            ),
-            "held entries": Clock(ground.database, "held entries", partial(release_ready, sealer=sealer, book=book)),
-            "abandoned scans": Clock(ground.database, "abandoned scans", throw_away_abandoned, every_s=600),
+            "pdf_workers": pdf_renderer,
+            "verification_workers": verification_workers,
+            "relay": service.relay(),
+            "jobs": service.jobs([document_jobs]),
+            "inbox": service.inbox(event_handlers),
+            "overdue_cases": PeriodicTask(database, "overdue_cases", escalate),
+            "held_entries": PeriodicTask(database, "held_entries", apply_held),
+            "upload_cleanup": PeriodicTask(database, "upload_cleanup", delete_abandoned_uploads, interval_s=600),
         },
         projections=("stand", "appointment"),
     )

@@ -1,48 +1,52 @@
-"""Slow work of intake: making documents. Sees no transaction; personal data is opened here and nowhere earlier."""
+"""The slow work of intake: rendering documents.
+
+Invariants: this module sees no transaction; personal data is decrypted here and nowhere earlier.
+"""
 
 import json
 from datetime import date
 from hashlib import sha256
 from typing import Any
 
-from wanderamt.security.keys import Sealer
+from wanderamt.security.keys import FieldCipher
 
-from intake.domain.sheet import MadeSheet, Sheet
-from intake.paper.press import Page, Press
+from intake.documents_pdf.pdf_renderer import PdfRenderer, RenderTask
+from intake.domain.document_content import DocumentContent, RenderedDocument
 
 
-async def make_sheet(sheet: Sheet, *, press: Press, sealer: Sealer) -> MadeSheet:
-    person = json.loads(sealer.open(sheet.applicant)) if sheet.applicant else {}
-    given, family, born = person.get("given_name") or "", person.get("family_name") or "", _born(person)
-    page = Page(
-        template=sheet.template,
-        language=sheet.language,
-        number=sheet.number,
-        holder=" ".join(part for part in (given, family, born) if part),
-        issued_at=sheet.issued_at,
-        issued_on=sheet.issued_on,
-        valid_until=sheet.valid_until,
-        status_index=sheet.status_index,
-        printed={
-            "title": sheet.title,
-            "place": sheet.place,
-            "given_name": given,
-            "family_name": family,
-            "birth_date": born,
-            "issued_on": _day(sheet.issued_on),
-            "valid_until": _day(sheet.valid_until) if sheet.valid_until else "",
+async def render_document(content: DocumentContent, *, renderer: PdfRenderer, cipher: FieldCipher) -> RenderedDocument:
+    person = json.loads(cipher.open(content.applicant)) if content.applicant else {}
+    given_name, family_name = person.get("given_name") or "", person.get("family_name") or ""
+    birth_date = _birth_date(person)
+    task = RenderTask(
+        template=content.template,
+        language=content.language,
+        number=content.number,
+        holder=" ".join(part for part in (given_name, family_name, birth_date) if part),
+        issued_at=content.issued_at,
+        issued_on=content.issued_on,
+        valid_until=content.valid_until,
+        status_index=content.status_index,
+        fields={
+            "title": content.title,
+            "place": content.place,
+            "given_name": given_name,
+            "family_name": family_name,
+            "birth_date": birth_date,
+            "issued_on": _austrian_date(content.issued_on),
+            "valid_until": _austrian_date(content.valid_until) if content.valid_until else "",
         },
     )
-    pdf = await press.print_page(page)
-    return MadeSheet(pdf, sha256(pdf).hexdigest())
+    pdf = await renderer.render(task)
+    return RenderedDocument(pdf, sha256(pdf).hexdigest())
 
 
-def _born(person: dict[str, Any]) -> str:
-    """As it is known: a year alone stays one."""
+def _birth_date(person: dict[str, Any]) -> str:
+    """As precise as known: the full date, only the year, or empty."""
     if person.get("birth_date"):
-        return _day(date.fromisoformat(person["birth_date"]))
+        return _austrian_date(date.fromisoformat(person["birth_date"]))
     return str(person.get("birth_year") or "")
 
 
-def _day(day: date) -> str:
+def _austrian_date(day: date) -> str:
     return day.strftime("%d.%m.%Y")

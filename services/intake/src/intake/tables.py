@@ -1,4 +1,4 @@
-"""The tables of intake. Migrations make them; a test holds both together. Personal data stands here sealed only."""
+"""The tables of intake, created by migrations; a test compares the two. Personal data is stored encrypted only."""
 
 from datetime import date, datetime
 from typing import Any
@@ -24,7 +24,7 @@ from sqlmodel import Field, SQLModel
 metadata = MetaData()
 
 
-class Table(SQLModel, registry=registry(metadata=metadata)):
+class _Table(SQLModel, registry=registry(metadata=metadata)):
     pass
 
 
@@ -32,7 +32,7 @@ def _time(*, nullable: bool = False) -> Any:
     return Column(DateTime(timezone=True), nullable=nullable)
 
 
-class Device(Table, table=True):
+class DeviceRow(_Table, table=True):
     __tablename__ = "device"
     device_id: UUID = Field(primary_key=True)
     label: str
@@ -45,10 +45,10 @@ class Device(Table, table=True):
     public_key: str | None
 
 
-class Invitation(Table, table=True):
-    """A code that lets one device in, once. `device_id`: the one that used it."""
+class EnrolmentCodeRow(_Table, table=True):
+    """A code that enrols one device, once. `device_id`: the device that used it."""
 
-    __tablename__ = "invitation"
+    __tablename__ = "enrolment_code"
     code: bytes = Field(primary_key=True)
     label: str
     made_by: str
@@ -57,13 +57,13 @@ class Invitation(Table, table=True):
     device_id: UUID | None
 
 
-class Entry(Table, table=True):
-    """The ledger of entries: each is taken once, and a second sending gets the first answer."""
+class EntryRow(_Table, table=True):
+    """Entries of the field app: each applies once, and a repeated request gets the first answer."""
 
     __tablename__ = "entry"
     __table_args__ = (
         UniqueConstraint("device_id", "device_seq"),
-        Index("ix_entry_held", "received_at", postgresql_where=text("fate = 'held'")),
+        Index("ix_entry_held", "received_at", postgresql_where=text("status = 'held'")),
     )
     entry_id: UUID = Field(primary_key=True)
     device_id: UUID
@@ -74,15 +74,15 @@ class Entry(Table, table=True):
     payload_hash: bytes
     captured_at: datetime = Field(sa_column=_time())
     received_at: datetime = Field(sa_column=_time())
-    fate: str
+    status: str
     code: str | None
     hint: str | None
-    ground: str | None
+    refusal_kind: str | None
     raw: dict[str, Any] | None = Field(sa_column=Column(JSONB))
 
 
-class RefusedEntry(Table, table=True):
-    """What could not be taken, with its raw bytes sealed: nothing sent to us is lost."""
+class RefusedEntryRow(_Table, table=True):
+    """Unreadable entries with their raw bytes, encrypted: intake loses nothing that a device sent."""
 
     __tablename__ = "refused_entry"
     __table_args__ = (UniqueConstraint("device_id", "sha256"),)
@@ -95,8 +95,8 @@ class RefusedEntry(Table, table=True):
     received_at: datetime = Field(sa_column=_time())
 
 
-class Case(Table, table=True):
-    """Where a case stands now. `applicant`, `contact` and `facts`: its form, sealed. What is JSON is never searched."""
+class CaseRow(_Table, table=True):
+    """The state of a case. `applicant`, `contact`, `facts`: its form, encrypted. Nothing searches the JSON columns."""
 
     __tablename__ = "case_file"
     __table_args__ = (
@@ -106,7 +106,7 @@ class Case(Table, table=True):
     )
     case_id: UUID = Field(primary_key=True)
     version: int
-    told: int
+    event_version: int
     service: str
     edition: str
     stand_id: UUID
@@ -130,21 +130,21 @@ class Case(Table, table=True):
     bpk: str | None
 
 
-class Chapter(Table, table=True):
-    """What one message did to a case, with the fields it filled, sealed. Written once, never changed."""
+class CaseHistoryRow(_Table, table=True):
+    """The events that one message added to a case, and the fields it filled, encrypted. Rows never change."""
 
     __tablename__ = "case_history"
     case_id: UUID = Field(primary_key=True)
     version: int = Field(primary_key=True)
-    chapter: str = Field(sa_column=Column(JSON, nullable=False))  # never searched: not taken apart
+    content: str = Field(sa_column=Column(JSON, nullable=False))  # JSON, not JSONB: nothing searches it
     officer: str
     device_id: UUID | None
     entry_id: UUID | None
     happened_at: datetime = Field(sa_column=_time())
 
 
-class Conflict(Table, table=True):
-    """A field that two devices changed. `clash`: the values, sealed."""
+class ConflictRow(_Table, table=True):
+    """A field that two devices changed. `field_values`: the values, encrypted."""
 
     __tablename__ = "conflict"
     __table_args__ = (Index("ix_conflict_open", "stand_id", postgresql_where=text("decided_at IS NULL")),)
@@ -154,22 +154,22 @@ class Conflict(Table, table=True):
     entry_id: UUID
     device_id: UUID
     name: str
-    clash: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    field_values: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
     noted_at: datetime = Field(sa_column=_time())
     decided_by: str | None
     decided_at: datetime | None = Field(sa_column=_time(nullable=True))
-    taken: str | None
+    resolution: str | None
 
 
-class NumberSeries(Table, table=True):
+class NumberSeriesRow(_Table, table=True):
     __tablename__ = "number_series"
     series: str = Field(primary_key=True)
     year: int = Field(primary_key=True)
     next_serial: int
 
 
-class NumberBlock(Table, table=True):
-    """Leased to one device. Those of one series and year never overlap."""
+class NumberBlockRow(_Table, table=True):
+    """Numbers leased to one device. Blocks of one series and year never overlap."""
 
     __tablename__ = "number_block"
     __table_args__ = (
@@ -185,39 +185,39 @@ class NumberBlock(Table, table=True):
     device_id: UUID
     leased_at: datetime = Field(sa_column=_time())
     returned_at: datetime | None = Field(sa_column=_time(nullable=True))
-    places: list[int] = Field(sa_column=Column(ARRAY(BigInteger), nullable=False))
+    status_list_indexes: list[int] = Field(sa_column=Column(ARRAY(BigInteger), nullable=False))
 
 
-class NumberGone(Table, table=True):
-    """A number that was used, or voided for a reason: once."""
+class SpentNumberRow(_Table, table=True):
+    """A number that was used, or voided with a reason; at most once."""
 
-    __tablename__ = "number_gone"
+    __tablename__ = "spent_number"
     series: str = Field(primary_key=True)
     year: int = Field(primary_key=True)
     serial: int = Field(primary_key=True)
     block_id: UUID = Field(index=True)
     reason: str | None
     entry_id: UUID | None
-    gone_at: datetime = Field(sa_column=_time())
+    spent_at: datetime = Field(sa_column=_time())
 
 
-class Movement(Table, table=True):
-    """A receipt and the money it stands for."""
+class PaymentRow(_Table, table=True):
+    """A receipt and its amount, negative for a refund."""
 
-    __tablename__ = "movement"
+    __tablename__ = "payment"
     receipt: str = Field(primary_key=True)
     case_id: UUID = Field(index=True)
     stand_id: UUID
     device_id: UUID
     till_id: UUID | None = Field(index=True)
     officer: str
-    payment: str
+    method: str
     cents: int
     noted_at: datetime = Field(sa_column=_time())
 
 
-class Till(Table, table=True):
-    """A device has one open at a time."""
+class TillRow(_Table, table=True):
+    """A device has at most one open till."""
 
     __tablename__ = "till"
     __table_args__ = (Index("ix_till_open", "device_id", unique=True, postgresql_where=text("closed_at IS NULL")),)
@@ -233,8 +233,8 @@ class Till(Table, table=True):
     note: str
 
 
-class Refund(Table, table=True):
-    """`receipt`: of the paying out; until then the money is owed."""
+class RefundRow(_Table, table=True):
+    """`receipt`: of the payment to the citizen; until then the city owes the money."""
 
     __tablename__ = "refund"
     __table_args__ = (Index("ix_refund_owed", "stand_id", postgresql_where=text("receipt IS NULL")),)
@@ -247,8 +247,8 @@ class Refund(Table, table=True):
     receipt: str | None = Field(unique=True)
 
 
-class Attachment(Table, table=True):
-    """A photo or scan: what its device announced, and how much of it is here."""
+class AttachmentRow(_Table, table=True):
+    """A photo or scan: what its device announced, and how many bytes arrived."""
 
     __tablename__ = "attachment"
     __table_args__ = (
@@ -266,8 +266,8 @@ class Attachment(Table, table=True):
     completed_at: datetime | None = Field(sa_column=_time(nullable=True))
 
 
-class AttachmentPiece(Table, table=True):
-    """Sealed under the key of the case."""
+class AttachmentPieceRow(_Table, table=True):
+    """Encrypted under the key of the case."""
 
     __tablename__ = "attachment_piece"
     attachment_id: UUID = Field(primary_key=True)
@@ -275,16 +275,18 @@ class AttachmentPiece(Table, table=True):
     sealed: bytes
 
 
-class Document(Table, table=True):
-    """At most one of a case counts; those that were taken back stay.
+class DocumentRow(_Table, table=True):
+    """At most one document of a case is valid; revoked documents stay.
 
-    `beside`: a paper of a stand that came to be known after the office had made its own for the case.
+    `second_copy`: a document printed at a stand that arrived after the office had issued its own for the case.
     """
 
     __tablename__ = "document"
     __table_args__ = (
-        Index("ix_document_valid", "case_id", unique=True, postgresql_where=text("revoked_at IS NULL AND NOT beside")),
-        Index("ix_document_taken_back", "status_index", postgresql_where=text("revoked_at IS NOT NULL")),
+        Index(
+            "ix_document_valid", "case_id", unique=True, postgresql_where=text("revoked_at IS NULL AND NOT second_copy")
+        ),
+        Index("ix_document_revoked", "status_index", postgresql_where=text("revoked_at IS NOT NULL")),
     )
     document_id: UUID = Field(primary_key=True)
     case_id: UUID = Field(index=True)
@@ -296,11 +298,11 @@ class Document(Table, table=True):
     sha256: str | None
     pdf: bytes | None
     status_index: int = Field(sa_type=BigInteger, unique=True)
-    beside: bool
+    second_copy: bool
 
 
-class Stand(Table, table=True):
-    """A small copy of the stands, from their topic, so that opening a case never asks scheduling."""
+class IntakeStandRow(_Table, table=True):
+    """A projection of the stands topic, so that opening a case never calls scheduling."""
 
     __tablename__ = "stand"
     stand_id: UUID = Field(primary_key=True)
@@ -313,8 +315,8 @@ class Stand(Table, table=True):
     services: list[str] = Field(sa_column=Column(ARRAY(String), nullable=False))
 
 
-class Appointment(Table, table=True):
-    """A small copy of the appointments, from their topic: for the bundle of a stand. Nobody's address stands here."""
+class IntakeAppointmentRow(_Table, table=True):
+    """A projection of the appointments topic, for the offline bundle of a stand. It holds no contact data."""
 
     __tablename__ = "appointment"
     appointment_id: UUID = Field(primary_key=True)

@@ -1,4 +1,4 @@
-"""Leased numbers: never twice, no gap without a reason."""
+"""Leased numbers: never used twice, no gap without a reason."""
 
 from datetime import UTC, datetime
 
@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from intake.domain.numbers import Block, Number, Series, account, give_back, lease, read_number, use, void
+from intake.domain.numbers import (
+    Number,
+    NumberBlock,
+    NumberSeries,
+    audit,
+    lease_block,
+    parse_number,
+    return_block,
+    spend,
+    void,
+)
 from intake.domain.refusals import NUMBER_NOT_IN_BLOCK, NUMBER_TAKEN, NUMBER_UNREADABLE
 from uuid_utils.compat import uuid7
 from wanderamt.kernel.ids import DeviceId, StandId
@@ -16,42 +26,48 @@ NOW = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
 STAND = StandId(uuid7())
 DEVICES = [DeviceId(uuid7()) for _ in range(3)]
 NUMBERS = st.builds(
-    Number, series=st.sampled_from(Series), year=st.integers(2000, 2099), serial=st.integers(1, 9_999_999)
+    Number, series=st.sampled_from(NumberSeries), year=st.integers(2000, 2099), serial=st.integers(1, 9_999_999)
 )
 
 
 @given(NUMBERS)
-def test_a_number_reads_as_it_was_written(number: Number) -> None:
-    assert read_number(str(number)) == number
-    assert read_number(f" {str(number).lower()} ") == number
+def test_a_formatted_number_is_parsed_back(number: Number) -> None:
+    assert parse_number(str(number)) == number
+    assert parse_number(f" {str(number).lower()} ") == number
 
 
 @given(NUMBERS, st.integers(0, 11), st.integers(1, 9))
-def test_a_wrong_digit_is_found(number: Number, place: int, by: int) -> None:
+def test_a_wrong_digit_is_detected(number: Number, place: int, by: int) -> None:
     text = list(str(number))
     places = [at for at, sign in enumerate(text) if sign.isdigit()]
     text[places[place]] = str((int(text[places[place]]) + by) % 10)
-    assert read_number("".join(text)) is NUMBER_UNREADABLE
+    assert parse_number("".join(text)) is NUMBER_UNREADABLE
 
 
 @pytest.mark.parametrize("text", ["", "UK", "UK-2026-0000123", "XX-2026-0000123-4", "UK-2026-٠٠٠٠١٢٣-4", "UK-26-123-4"])
-def test_what_is_no_number_is_told(text: str) -> None:
-    assert read_number(text) is NUMBER_UNREADABLE
+def test_an_invalid_number_is_reported(text: str) -> None:
+    assert parse_number(text) is NUMBER_UNREADABLE
 
 
 class Counter(RuleBasedStateMachine):
-    """Devices lease, use, spoil and give back in any order."""
+    """Devices lease, use, void and return numbers in any order."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.blocks: list[Block] = []
+        self.blocks: list[NumberBlock] = []
         self.next_serial = 1
         self.printed: list[int] = []
 
     @rule(device=st.sampled_from(DEVICES), size=st.integers(1, 5))
     def lease(self, device: DeviceId, size: int) -> None:
-        block = lease(
-            Series.FILE, year=2026, next_serial=self.next_serial, stand_id=STAND, device_id=device, now=NOW, size=size
+        block = lease_block(
+            NumberSeries.FILE,
+            year=2026,
+            next_serial=self.next_serial,
+            stand_id=STAND,
+            device_id=device,
+            now=NOW,
+            size=size,
         )
         self.blocks.append(block)
         self.next_serial = block.last + 1
@@ -64,14 +80,14 @@ class Counter(RuleBasedStateMachine):
         block = self.blocks[at]
         gone = serial in block.used or serial in dict(block.voided)
         outcome = (
-            void(block, serial, reason="torn", device_id=device) if spoilt else use(block, serial, device_id=device)
+            void(block, serial, reason="torn", device_id=device) if spoilt else spend(block, serial, device_id=device)
         )
         if device != block.device_id or serial not in block:
             assert outcome is NUMBER_NOT_IN_BLOCK
         elif gone:
             assert outcome is NUMBER_TAKEN
         else:
-            assert isinstance(outcome, Block)
+            assert isinstance(outcome, NumberBlock)
             self.blocks[at] = outcome
             if not spoilt:
                 self.printed.append(serial)
@@ -80,23 +96,25 @@ class Counter(RuleBasedStateMachine):
     @rule(data=st.data())
     def give_back(self, data: st.DataObject) -> None:
         at = data.draw(st.integers(0, len(self.blocks) - 1))
-        outcome = give_back(self.blocks[at], reason="stand closed", now=NOW)
+        outcome = return_block(self.blocks[at], reason="stand closed", now=NOW)
         assert isinstance(outcome, Refusal) == bool(self.blocks[at].returned_at)
-        if isinstance(outcome, Block):
+        if isinstance(outcome, NumberBlock):
             self.blocks[at] = outcome
 
     @invariant()
     def no_number_twice_and_no_gap_without_a_reason(self) -> None:
         assert len(set(self.printed)) == len(self.printed)
-        said = account(self.blocks, next_serial=self.next_serial)
-        assert said.unexplained == ()
-        assert said.used == len(self.printed)
-        assert said.used + said.voided + said.outstanding == self.next_serial - 1
+        result = audit(self.blocks, next_serial=self.next_serial)
+        assert result.unexplained == ()
+        assert result.used == len(self.printed)
+        assert result.used + result.voided + result.outstanding == self.next_serial - 1
 
 
 TestCounter = Counter.TestCase
 
 
 def test_a_lost_block_is_an_unexplained_gap() -> None:
-    kept = lease(Series.FILE, year=2026, next_serial=4, stand_id=STAND, device_id=DEVICES[0], now=NOW, size=2)
-    assert account([kept], next_serial=6).unexplained == (1, 2, 3)
+    kept = lease_block(
+        NumberSeries.FILE, year=2026, next_serial=4, stand_id=STAND, device_id=DEVICES[0], now=NOW, size=2
+    )
+    assert audit([kept], next_serial=6).unexplained == (1, 2, 3)

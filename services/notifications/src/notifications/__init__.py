@@ -1,1 +1,1 @@
-"""Tells citizens: once per person, case and status."""
+"""Notifications: SMS and e-mail to citizens, once per person, case and status; webhooks to partners."""

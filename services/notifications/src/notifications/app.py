@@ -1,153 +1,156 @@
-"""Builds notifications: settings, providers, texts, handlers, jobs, api."""
+"""Builds notifications from its settings: providers, templates, handlers, jobs, routes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from wanderamt.backbone.bulk import Bulk
-from wanderamt.backbone.clock import Clock
-from wanderamt.backbone.inbox import Inbox, Many
-from wanderamt.backbone.on_demand import OnDemand
+from wanderamt.backbone.jobs.batch_handler import BatchJobHandler
+from wanderamt.backbone.messaging.idle_consumer import IdleUntilNeeded
+from wanderamt.backbone.messaging.inbox import BatchHandler, Inbox
+from wanderamt.backbone.scheduler import PeriodicTask
 from wanderamt.contracts import Channel
-from wanderamt.security.keys import Sealer
-from wanderamt.shell.service import Ground as Floor
-from wanderamt.shell.service import Service
+from wanderamt.security.keys import FieldCipher
+from wanderamt.shell.service import Service, ServiceContext
 
 from notifications import handlers
-from notifications.api.routes import add_routes
-from notifications.domain.deciding import House
-from notifications.domain.notice import JOB_OF
-from notifications.domain.partner import PUBLIC, DeliverHook
-from notifications.domain.quiet import read_hours
-from notifications.handlers.citizen import forget
+from notifications.api import notices, partners, receipts, status_page
+from notifications.domain.channel_decision import SendingPolicy
+from notifications.domain.notice import JOB_TYPES
+from notifications.domain.partner import PUBLIC_EVENTS, DeliverWebhook
+from notifications.domain.quiet_hours import parse_quiet_hours
+from notifications.handlers.context import ConnectedProvider, NotificationContext, RetentionPeriods
 from notifications.handlers.events import on_events
-from notifications.handlers.ground import Ground, Line, Retention
-from notifications.handlers.partners import any_partner, claim_hooks, on_public, record_hooks
-from notifications.handlers.receipts import apply_due, end_unconfirmed, keep_receipts
-from notifications.handlers.sending import claim_notices, may_go, record_calls
-from notifications.handlers.weather import measure
-from notifications.jobs.partners import post
-from notifications.jobs.sending import Desk, send
-from notifications.providers.connected import Callers, Contract, connect
-from notifications.providers.hooks import TIMEOUT_S as HOOK_TIMEOUT_S
-from notifications.providers.hooks import HookWire
-from notifications.settings import Settings
-from notifications.texts import Texts
+from notifications.handlers.partners import complete_webhooks, has_subscribers, on_public_events, prepare_webhooks
+from notifications.handlers.provider_availability import ProviderGauges
+from notifications.handlers.receipts import apply_pending_receipts, expire_receipt_waits, store_receipts
+from notifications.handlers.sending import admit_sending, complete_sending, prepare_sending
+from notifications.handlers.status_page import redact_expired
+from notifications.jobs.sending import SendDependencies, send
+from notifications.jobs.webhooks import deliver
+from notifications.message_templates import MessageTemplates
+from notifications.providers.connections import ProviderConfig, Providers, connect
+from notifications.providers.webhook_client import TIMEOUT_S as WEBHOOK_TIMEOUT_S
+from notifications.providers.webhook_client import WebhookClient
+from notifications.settings import NotificationSettings
 
 NAME = "notifications"
-HOOKS_AT_ONCE = 16
-BEFORE_AND_AFTER_S = 5.0  # of a call: its moment, and writing down how it ended
+WEBHOOK_CONCURRENCY = 16
+CALL_OVERHEAD_S = 5.0  # besides the call: waiting for its slot and recording the outcome
 
 
-def build(settings: Settings | None = None) -> "Office":
-    settings = settings or Settings()
-    floor = Floor.lay(NAME, "notifications", settings)
+def build(settings: NotificationSettings | None = None) -> Service:
+    settings = settings or NotificationSettings()
+    service_context = ServiceContext.create(NAME, "notifications", settings)
+    database = service_context.database
     zone = ZoneInfo(settings.time_zone)
-    texts = Texts(settings.sender, settings.inquiries, f"{settings.public_url}/status", zone)
-    house = House(settings.day_budget, zone, read_hours(settings.quiet_hours, zone), texts.newest)
+    templates = MessageTemplates(settings.sender, settings.inquiries, f"{settings.public_url}/status", zone)
+    quiet_hours = parse_quiet_hours(settings.quiet_hours, zone)
 
-    async def keep(provider: str, bodies: Sequence[bytes]) -> None:
-        async with floor.database.work() as work:
-            await keep_receipts(provider, bodies, work, ground=ground)
+    async def store_raw(provider: str, bodies: Sequence[bytes]) -> None:
+        async with database.unit_of_work() as uow:
+            await store_receipts(provider, bodies, uow, context=context)
 
-    callers = connect(settings.providers, sender=settings.sender, keep=keep)
-    ground = Ground(
-        house,
-        Sealer(settings.sealing_key),
-        _lines(callers, settings.providers),
-        _retention(settings),
-        timedelta(seconds=settings.return_every_s),
+    providers = connect(settings.providers, sender=settings.sender, store_raw=store_raw)
+    context = NotificationContext(
+        database=database,
+        policy=SendingPolicy(settings.day_budget, zone, quiet_hours, templates.newest),
+        cipher=FieldCipher(settings.encryption_key),
+        providers=_connected_providers(providers, settings.providers),
+        retention=_retention(settings),
+        rebalance_interval=timedelta(seconds=settings.rebalance_interval_s),
+        consent_wording=settings.consent_version,
+        client_header=settings.client_header,
+        partner_networks=settings.partner_networks,
     )
 
     def now() -> datetime:
-        return floor.database.sources.clock()
+        return database.environment.clock()
 
-    networks = settings.partner_networks
-    add_routes(
-        floor.http,
-        floor.database,
-        ground,
-        wording=settings.consent_wording,
-        client_header=settings.client_header,
-        networks=networks,
+    service_context.http.state.context = context
+    for routes in (notices, receipts, status_page, partners):
+        service_context.http.include_router(routes.router)
+    client = WebhookClient(settings.partner_networks)
+    dependencies = SendDependencies(templates, context.cipher, now)
+    job_handlers = [
+        _send_handler(channel, context, providers, dependencies, concurrency=settings.send_concurrency)
+        for channel in Channel
+    ]
+    webhook_handler = BatchJobHandler(
+        job=DeliverWebhook,
+        prepare=partial(prepare_webhooks, context=context),
+        execute=partial(deliver, client=client, clock=now),
+        complete=complete_webhooks,
+        concurrency=WEBHOOK_CONCURRENCY,
+        timeout_s=2 * WEBHOOK_TIMEOUT_S,
     )
-    wire = HookWire(networks)
-    desk = Desk(texts, ground.sealer, now)
-    lanes = [_lane(channel, ground, callers, desk, slots=settings.slots) for channel in Channel]
-    hooks = Bulk(
-        job=DeliverHook,
-        claim=partial(claim_hooks, ground=ground),
-        call=partial(post, wire=wire, clock=now),
-        record=record_hooks,
-        slots=HOOKS_AT_ONCE,
-        timeout_s=2 * HOOK_TIMEOUT_S,
-    )
-    events = Many(partial(on_events, ground=ground), whole=True)
-    database = floor.database
-    return Office(
-        floor,
+    event_handler = BatchHandler(partial(on_events, context=context), with_headers=True)
+    gauges = ProviderGauges(context)
+    periodic = partial(PeriodicTask, database)
+    return Service(
+        service_context,
         {
-            "relay": floor.relay(),
-            "providers": callers,
-            "hooks": wire,
-            "jobs": floor.jobs([*lanes, hooks]),
-            "inbox": floor.inbox(dict.fromkeys(handlers.ON, events)),
-            "partners": OnDemand(_partner_inbox(floor), any_partner),
-            "receipts": Clock(database, "receipts", partial(apply_due, ground=ground), every_s=1),
-            "unconfirmed": Clock(database, "unconfirmed", partial(end_unconfirmed, ground=ground), every_s=300),
-            "retention": Clock(database, "retention", partial(forget, ground=ground), every_s=600),
-            "gauges": Clock(database, "gauges", partial(measure, ground=ground), every_s=5),
+            "relay": service_context.relay(),
+            "providers": providers,
+            "webhooks": client,
+            "jobs": service_context.jobs([*job_handlers, webhook_handler]),
+            "inbox": service_context.inbox(dict.fromkeys(handlers.EVENT_HANDLERS, event_handler)),
+            "partners": IdleUntilNeeded(_partner_inbox(service_context), has_subscribers),
+            "receipts": periodic("receipts", partial(apply_pending_receipts, context=context), interval_s=1),
+            "receipt_timeouts": periodic(
+                "receipt_timeouts", partial(expire_receipt_waits, context=context), interval_s=300
+            ),
+            "retention": periodic("retention", partial(redact_expired, context=context), interval_s=600),
+            "metrics": periodic("metrics", gauges.measure, interval_s=5),
         },
-        notices=ground,
     )
 
 
-@dataclass
-class Office(Service):
-    """The service with what its commands need."""
-
-    notices: Ground = field(kw_only=True)
-
-
-def _partner_inbox(floor: Floor) -> Inbox:
-    """A consumer of its own: what partners hear must not slow down what citizens do."""
-    many = Many(on_public, whole=True)
-    servers, topics = floor.settings.kafka_bootstrap_servers, floor.topics
-    return Inbox(f"{NAME}-partners", dict.fromkeys(PUBLIC.values(), many), floor.database, servers, topics)
+def _partner_inbox(service_context: ServiceContext) -> Inbox:
+    """A separate consumer: webhooks to partners must not delay notices to citizens."""
+    handler = BatchHandler(on_public_events, with_headers=True)
+    servers, topics = service_context.settings.kafka_bootstrap_servers, service_context.topics
+    event_handlers = dict.fromkeys(PUBLIC_EVENTS.values(), handler)
+    return Inbox(f"{NAME}-partners", event_handlers, service_context.database, servers, topics)
 
 
-def _lane(channel: Channel, ground: Ground, callers: Callers, desk: Desk, *, slots: int) -> Bulk:
-    timeouts = [one.manifest.longest_timeout_s for one in ground.of_channel(channel).values()]
-    return Bulk(
-        job=JOB_OF[channel],
-        claim=partial(claim_notices, channel=channel, ground=ground),
-        call=partial(send, callers=callers.connected, desk=desk),
-        record=partial(record_calls, channel=channel, ground=ground),
-        gate=partial(may_go, channel=channel, ground=ground),
-        slots=slots,
-        timeout_s=max(timeouts, default=10.0) * 2 + BEFORE_AND_AFTER_S,
+def _send_handler(
+    channel: Channel,
+    context: NotificationContext,
+    providers: Providers,
+    dependencies: SendDependencies,
+    *,
+    concurrency: int,
+) -> BatchJobHandler:
+    timeouts = [provider.manifest.longest_timeout_s for provider in context.providers_of(channel).values()]
+    return BatchJobHandler(
+        job=JOB_TYPES[channel],
+        prepare=partial(prepare_sending, channel=channel, context=context),
+        execute=partial(send, connections=providers.connections, dependencies=dependencies),
+        complete=partial(complete_sending, channel=channel, context=context),
+        admission=partial(admit_sending, channel=channel, context=context),
+        concurrency=concurrency,
+        timeout_s=max(timeouts, default=10.0) * 2 + CALL_OVERHEAD_S,
     )
 
 
-def _lines(callers: Callers, contracts: dict[str, Contract]) -> dict[str, Line]:
+def _connected_providers(providers: Providers, configs: dict[str, ProviderConfig]) -> dict[str, ConnectedProvider]:
     return {
-        name: Line(
+        name: ConnectedProvider(
             name=name,
-            channel=one.channel,
-            manifest=one.manifest,
-            weight=contracts[name].weight,
-            teller=one.adapter if one.receipts else None,
-            receipt_key=one.receipt_key,
+            channel=connection.channel,
+            manifest=connection.manifest,
+            weight=configs[name].weight,
+            receipt_parser=connection.adapter if connection.receipts else None,
+            receipt_key=connection.receipt_key,
         )
-        for name, one in callers.connected.items()
+        for name, connection in providers.connections.items()
     }
 
 
-def _retention(settings: Settings) -> Retention:
-    return Retention(
-        timedelta(days=settings.content_days),
-        timedelta(days=settings.silent_days),
-        timedelta(hours=settings.receipt_hours),
+def _retention(settings: NotificationSettings) -> RetentionPeriods:
+    return RetentionPeriods(
+        timedelta(days=settings.content_retention_days),
+        timedelta(days=settings.inactive_contact_days),
+        timedelta(hours=settings.receipt_timeout_hours),
     )

@@ -1,67 +1,72 @@
-"""Commands for the operators of notifications, and for whoever writes their texts."""
+"""Commands for the operators of notifications, and for authors of message templates."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from wanderamt.backbone.log import read_between
-from wanderamt.backbone.sources import utc_now
+from wanderamt.backbone.environment import utc_now
+from wanderamt.backbone.messaging.event_log import read_events_between
 from wanderamt.contracts import Channel
 from wanderamt.kernel.ids import NoticeId
 from wanderamt.kernel.refusal import Refusal
-from wanderamt.shell.operate import Who
-from wanderamt.shell.running import with_service
+from wanderamt.shell.operator_cli import Who
 from wanderamt.shell.service import Service
+from wanderamt.shell.service_loader import with_service
+from wanderamt.shell.text_table import format_table
 
-from notifications.domain.kinds import Kind
-from notifications.domain.partner import PUBLIC
-from notifications.domain.segments import size_of
-from notifications.domain.text import BadText
-from notifications.handlers.ground import Ground
+from notifications.domain.kinds import NoticeKind
+from notifications.domain.message_text import TemplateError
+from notifications.domain.partner import PUBLIC_EVENTS
+from notifications.domain.sms_segments import sms_size
+from notifications.handlers.context import NotificationContext
 from notifications.handlers.partners import redeliver
-from notifications.handlers.weather import resume_provider, settle_notice, show_providers
+from notifications.handlers.provider_availability import (
+    ProviderStatus,
+    provider_statuses,
+    resolve_notice,
+    resume_provider,
+)
+from notifications.message_templates import LANGUAGES, SAMPLE, MessageTemplates
 from notifications.store import notices, partners, providers
-from notifications.texts import LANGUAGES, SAMPLE, Texts
 
 NAME = "notifications"
+COUNT_COLUMNS = ("kind", "channel", "state", "reason", "provider", "notices")
 
 commands = typer.Typer(
-    help="Notices to citizens: preview texts, count what was sent, look after providers.\n\n"
-    "Begin with 'wanderamt notice preview document_ready --language tr'. What looks after a running system needs its "
+    help="Notices to citizens: preview texts, count notices, manage providers.\n\n"
+    "Start with 'wanderamt notifications preview document_ready --language tr'. Commands for a running system need its "
     "settings: set -a; . .state/up/env/notifications.env",
     no_args_is_help=True,
 )
-console = Console()
 
 
 @commands.command("preview")
 def preview(
-    kind: Annotated[Kind, typer.Argument(help="What the citizen is told.")],
+    kind: Annotated[NoticeKind, typer.Argument(help="Kind of the notice.")],
     channel: Annotated[Channel, typer.Option(help="SMS or e-mail.")] = Channel.SMS,
-    language: Annotated[str, typer.Option(help=f"{', '.join(LANGUAGES)}; another is told in German.")] = "de",
-    value: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE, instead of the sample's.")] = None,
-    version: Annotated[int | None, typer.Option(help="An older version of the text.")] = None,
-    html: Annotated[Path | None, typer.Option(help="File for a mail's HTML, to look at in a browser.")] = None,
+    language: Annotated[str, typer.Option(help=f"{', '.join(LANGUAGES)}; others fall back to German.")] = "de",
+    value: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE, replaces the sample value.")] = None,
+    version: Annotated[int | None, typer.Option(help="Version of the text; default: the newest.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the HTML of the e-mail to this file.")] = None,
 ) -> None:
-    """Show a notice as a citizen gets it, with its parts and what they cost. Nothing is sent."""
-    facts = dict(SAMPLE) | dict(_pair(one) for one in value or ())
-    texts = Texts()
+    """Show a notice as a citizen gets it, with the number of SMS parts. Sends nothing."""
+    variables = dict(SAMPLE) | dict(_parse_pair(text) for text in value or ())
+    templates = MessageTemplates()
     try:
-        text = texts.render(kind, channel, language, facts, version=version)
-    except BadText as error:
-        typer.echo(f"{kind}: {error.code}: nothing would be sent", err=True)
+        text = templates.render(kind, channel, language, variables, version=version)
+    except TemplateError as error:
+        typer.echo(f"{kind}: {error.code}: this notice would not be sent", err=True)
         raise typer.Exit(1) from error
     if text.subject:
         typer.echo(f"Subject: {text.subject}\n")
     typer.echo(text.body)
     if channel is Channel.SMS:
-        size = size_of(text.body)
+        size = sms_size(text.body)
         parts = "1 part" if size.segments == 1 else f"{size.segments} parts"
-        typer.echo(f"\n{size.coding.name}, {size.used} of {size.room} signs, {parts}; from {text.sender}")
+        typer.echo(f"\n{size.coding.name}, {size.used} of {size.capacity} characters, {parts}; from {text.sender}")
     if html and text.html:
         html.write_text(text.html, encoding="utf-8")
         typer.echo(f"HTML: {html}")
@@ -69,137 +74,153 @@ def preview(
 
 @commands.command("counts")
 def counts() -> None:
-    """How many notices of which kind ended how, and why."""
+    """Count notices by kind, channel, state, reason and provider, and delivery receipts by state."""
 
     async def use(service: Service) -> tuple[list[dict[str, object]], dict[str, int]]:
-        async with service.ground.database.work() as work:
-            return await notices.counts(work), await providers.count_receipts(work)
+        async with service.context.database.unit_of_work() as uow:
+            return await notices.count_by_outcome(uow), await providers.count_receipts(uow)
 
-    found, receipts = with_service(NAME, use)
-    if not found:
-        typer.echo("no notice was decided yet")
-    table = Table("kind", "channel", "state", "reason", "provider", "notices")
-    for row in found:
-        table.add_row(*(str(row[name]) for name in ("kind", "channel", "state", "reason", "provider", "notices")))
-    console.print(table)
+    rows, receipts = with_service(NAME, use)
+    if rows:
+        _echo_table(COUNT_COLUMNS, [[row[name] for name in COUNT_COLUMNS] for row in rows])
+    else:
+        typer.echo("no notices yet")
     typer.echo("receipts: " + (", ".join(f"{state} {number}" for state, number in receipts.items()) or "none yet"))
 
 
 @commands.command("providers")
-def weather() -> None:
-    """How each provider is, its share of the messages now, and what waits."""
+def show_providers() -> None:
+    """Show the availability of each provider, its current weight, and the backlog."""
 
-    async def use(service: Service) -> tuple[object, object]:
-        async with service.ground.database.work() as work:
-            return await show_providers(work, ground=ground_of(service)), await notices.count_waiting(work)
+    async def use(service: Service) -> tuple[list[ProviderStatus], dict[str, tuple[int, datetime]]]:
+        async with service.context.database.unit_of_work() as uow:
+            statuses = await provider_statuses(uow, context=_context(service))
+            return statuses, await notices.count_waiting(uow)
 
-    found, waiting = with_service(NAME, use)
-    table = Table("provider", "channel", "sky", "share", "under way", "typical", "why")
-    for one in found:  # type: ignore[attr-defined]
-        share, typical = f"{one.points:g} of {one.weight:g}", f"{one.typical_s} s"
-        table.add_row(one.name, one.channel, one.sky, share, str(one.under_way), typical, one.reason)
-    console.print(table)
-    for queue, (number, oldest) in waiting.items():  # type: ignore[attr-defined]
-        typer.echo(f"{queue}: {number} wait, the oldest since {oldest:%d.%m. %H:%M}")
+    statuses, waiting = with_service(NAME, use)
+    _echo_table(
+        ("provider", "channel", "status", "weight", "in flight", "latency", "reason"),
+        [
+            (
+                status.name,
+                status.channel,
+                status.status,
+                f"{status.current_weight:g} of {status.weight:g}",
+                status.in_flight,
+                f"{status.latency_ewma_s} s",
+                status.reason,
+            )
+            for status in statuses
+        ],
+    )
+    for queue, (number, oldest) in waiting.items():
+        typer.echo(f"{queue}: {number} waiting, the oldest since {oldest:%Y-%m-%d %H:%M}")
 
 
 @commands.command("resume")
 def resume(provider: Annotated[str, typer.Argument(help="Its name in the settings.")], who: Who) -> None:
-    """Ask a provider again that had not let us in, once its key or password is mended."""
+    """Resume calls to a provider that was suspended because it rejected our credentials. Correct them first."""
 
     async def use(service: Service) -> str | Refusal:
-        async with service.ground.database.work() as work:
-            return await resume_provider(provider, work, ground=ground_of(service), who=who, consumer=NAME)
+        async with service.context.database.unit_of_work() as uow:
+            return await resume_provider(provider, uow, context=_context(service), operator=who, consumer=NAME)
 
-    _say(with_service(NAME, use))
+    _print_result(with_service(NAME, use))
 
 
-@commands.command("settle")
-def settle(
-    notice_id: Annotated[UUID, typer.Argument(help="Of a notice nobody knows about: state unknown or unconfirmed.")],
-    arrived: Annotated[bool, typer.Option("--arrived/--never-left", help="What the provider or the citizen says.")],
+@commands.command("resolve")
+def resolve(
+    notice_id: Annotated[UUID, typer.Argument(help="Id of a notice in the state unknown or no_receipt.")],
+    arrived: Annotated[
+        bool, typer.Option("--arrived/--not-arrived", help="What the provider or the citizen reported.")
+    ],
     who: Who,
 ) -> None:
-    """Write down what became of a message. One that never left may go by another channel."""
+    """Record the outcome of a message. After --not-arrived, another channel is tried."""
 
     async def use(service: Service) -> str | Refusal:
-        async with service.ground.database.work() as work:
-            ground = ground_of(service)
-            return await settle_notice(
-                NoticeId(notice_id), work, arrived=arrived, ground=ground, who=who, consumer=NAME
+        async with service.context.database.unit_of_work() as uow:
+            return await resolve_notice(
+                NoticeId(notice_id), uow, arrived=arrived, context=_context(service), operator=who, consumer=NAME
             )
 
-    _say(with_service(NAME, use))
+    _print_result(with_service(NAME, use))
 
 
 @commands.command("tasks")
 def tasks() -> None:
-    """Citizens whom no message reached: somebody must tell them."""
+    """List citizens whom no message reached: staff must inform them."""
 
-    async def use(service: Service) -> list[object]:
-        async with service.ground.database.work() as work:
-            return await providers.open_tasks(work, limit=100)
+    async def use(service: Service) -> list[dict[str, object]]:
+        async with service.context.database.unit_of_work() as uow:
+            return [dict(row) for row in await providers.open_tasks(uow, limit=100)]
 
-    found = with_service(NAME, use)
-    if not found:
-        typer.echo("everybody was reached")
-    table = Table("raised", "about", "id", "kind", "reason")
-    for row in found:
-        moment = f"{row['raised_at']:%d.%m. %H:%M}"  # type: ignore[index]
-        table.add_row(moment, *(str(row[name]) for name in ("about", "about_id", "kind", "reason")))  # type: ignore[index]
-    if found:
-        console.print(table)
+    rows = with_service(NAME, use)
+    if not rows:
+        typer.echo("every citizen was reached")
+        return
+    _echo_table(
+        ("raised", "about", "id", "kind", "reason"),
+        [
+            (f"{row['raised_at']:%Y-%m-%d %H:%M}", row["about"], row["about_id"], row["kind"], row["reason"])
+            for row in rows
+        ],
+    )
 
 
 @commands.command("replay")
 def replay(
     partner: Annotated[str, typer.Argument(help="Name of the subscriber.")],
-    since: Annotated[datetime, typer.Option(help="First moment, such as 2026-11-24T08:00 (UTC).")],
-    until: Annotated[datetime | None, typer.Option(help="Moment behind the last; without it: now.")] = None,
-    type_: Annotated[list[str] | None, typer.Option("--type", help="Only these events; else all of its own.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count them.")] = False,  # noqa: FBT002
+    since: Annotated[datetime, typer.Option(help="Begin of the range, such as 2026-11-24T08:00 (UTC).")],
+    until: Annotated[datetime | None, typer.Option(help="End of the range (exclusive); default: now.")] = None,
+    type_: Annotated[
+        list[str] | None, typer.Option("--type", help="Only events of this type; default: all types of the subscriber.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count the events.")] = False,  # noqa: FBT002
 ) -> None:
-    """Deliver a range of the log to a partner once more, under the same ids: what they have they know again."""
+    """Deliver a range of the event log to a partner again, with the same ids: the partner can skip known events."""
 
     async def use(service: Service) -> tuple[int, int]:
-        ground, now = service.ground, utc_now()
-        async with ground.database.work() as work:
-            found = [one for one in await partners.subscribers(work) if one.name == partner]
-        if not found:
+        context, now = service.context, utc_now()
+        async with context.database.unit_of_work() as uow:
+            subscriber = next((entry for entry in await partners.subscribers(uow) if entry.name == partner), None)
+        if not subscriber:
             typer.echo(f"there is no subscriber {partner}; 'GET /subscribers' lists them", err=True)
             raise typer.Exit(1)
-        wanted = set(type_ or found[0].types) & set(found[0].types)
-        events = [event for name, event in PUBLIC.items() if name in wanted]
+        types = set(type_ or subscriber.types) & set(subscriber.types)
+        events = [event for name, event in PUBLIC_EVENTS.items() if name in types]
         begin, end = since.replace(tzinfo=UTC), until.replace(tzinfo=UTC) if until else now
         read = delivered = 0
-        with console.status("reading the log") as status:
-            servers = ground.settings.kafka_bootstrap_servers
-            async for items in read_between(servers, ground.topics, events, since=begin, until=end):
-                read += len(items)
-                if not dry_run:
-                    async with ground.database.work() as work:
-                        delivered += await redeliver(found[0], items, work)
-                status.update(f"{read} events read, {delivered} to be delivered")
+        servers = context.settings.kafka_bootstrap_servers
+        async for items in read_events_between(servers, context.topics, events, since=begin, until=end):
+            read += len(items)
+            if not dry_run:
+                async with context.database.unit_of_work() as uow:
+                    delivered += await redeliver(subscriber, items, uow)
         return read, delivered
 
     read, delivered = with_service(NAME, use)
-    typer.echo(f"{read} events in that range, {delivered} will be delivered; the others wait already")
+    typer.echo(f"{read} events in this range, {delivered} will be delivered; the others are still waiting")
 
 
-def ground_of(service: Service) -> Ground:
-    ground: Ground = service.notices  # type: ignore[attr-defined]  # by notifications.app
-    return ground
+def _context(service: Service) -> NotificationContext:
+    context: NotificationContext = service.context.http.state.context
+    return context
 
 
-def _say(told: str | Refusal) -> None:
-    if isinstance(told, Refusal):
-        typer.echo(told.hint, err=True)
+def _print_result(result: str | Refusal) -> None:
+    if isinstance(result, Refusal):
+        typer.echo(result.hint, err=True)
         raise typer.Exit(1)
-    typer.echo(told)
+    typer.echo(result)
 
 
-def _pair(text: str) -> tuple[str, str]:
-    name, sign, value = text.partition("=")
-    if not sign:
+def _echo_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    typer.echo(format_table(columns, rows))
+
+
+def _parse_pair(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not separator:
         raise typer.BadParameter(f"{text}: write NAME=VALUE, such as code=7K3MZ-Q8XWT")
     return name, value

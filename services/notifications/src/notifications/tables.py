@@ -1,4 +1,4 @@
-"""The tables of notifications. Personal data stands here sealed only, addresses besides as keyed hashes (`person`)."""
+"""The tables of notifications. Personal data is encrypted; `address_hash` is the keyed hash of an address."""
 
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from sqlmodel import Field, SQLModel
 metadata = MetaData()
 
 
-class Table(SQLModel, registry=registry(metadata=metadata)):
+class NotificationTable(SQLModel, registry=registry(metadata=metadata)):
     pass
 
 
@@ -24,12 +24,12 @@ def _json(*, nullable: bool = False) -> Any:
     return Column(JSONB, nullable=nullable)
 
 
-def _words() -> Any:
+def _text_array() -> Any:
     return Column(ARRAY(String), nullable=False)
 
 
-class Notice(Table, table=True):
-    """`address`, `facts`: None once they were redacted."""
+class NoticeRow(NotificationTable, table=True):
+    """`address`, `variables`: encrypted; None after redaction."""
 
     __tablename__ = "notice"
     notice_id: UUID = Field(primary_key=True)
@@ -40,36 +40,36 @@ class Notice(Table, table=True):
     language: str
     state: str
     reason: str
-    decided_at: datetime = Field(sa_column=_time())
+    created_at: datetime = Field(sa_column=_time())
     valid_until: datetime = Field(sa_column=_time())
     ended_at: datetime | None = Field(sa_column=_time(nullable=True))
     about: str
     occurrence: str
-    template: int
-    person: bytes
+    template_version: int
+    address_hash: bytes
     address: bytes | None
-    facts: bytes | None
+    variables: bytes | None
     provider: str
     provider_ref: str
     short_ref: int
-    tries: int
-    maybe: bool
+    attempts: int
+    outcome_unknown: bool
     superseded: bool
-    tried: list[str] = Field(sa_column=_words())
+    tried_channels: list[str] = Field(sa_column=_text_array())
     changed_at: datetime = Field(sa_column=_time())
 
 
-class Subject(Table, table=True):
-    """A case or an appointment, made from topics."""
+class CitizenCaseRow(NotificationTable, table=True):
+    """A case or an appointment of a citizen, projected from topics."""
 
-    __tablename__ = "subject"
-    subject_id: UUID = Field(primary_key=True)
+    __tablename__ = "citizen_case"
+    about_id: UUID = Field(primary_key=True)
     about: str
     language: str
     contact: dict[str, Any] | None = Field(sa_column=_json(nullable=True))
-    standing: str
+    status: str
     stage: int
-    round: int
+    reopen_count: int
     number: str
     code: str
     stand_id: UUID | None
@@ -80,17 +80,17 @@ class Subject(Table, table=True):
     closed_at: datetime | None = Field(sa_column=_time(nullable=True))
 
 
-class District(Table, table=True):
+class DistrictRow(NotificationTable, table=True):
     __tablename__ = "district"
     name: str = Field(primary_key=True)
     seen_at: datetime = Field(sa_column=_time())
 
 
-class Consent(Table, table=True):
-    """Who agreed to what wording, where (`source`: the case or page) and when; and who took it back."""
+class ConsentRow(NotificationTable, table=True):
+    """Consent to a wording. `source`: the case, or an id of the status page. `withdrawn_by`: citizen or sms."""
 
     __tablename__ = "consent"
-    person: bytes = Field(primary_key=True)
+    address_hash: bytes = Field(primary_key=True)
     channel: str
     purpose: str = Field(primary_key=True)
     source: UUID = Field(primary_key=True)
@@ -100,38 +100,38 @@ class Consent(Table, table=True):
     withdrawn_by: str | None
 
 
-class Preference(Table, table=True):
+class PreferenceRow(NotificationTable, table=True):
     __tablename__ = "preference"
-    person: bytes = Field(primary_key=True)
+    address_hash: bytes = Field(primary_key=True)
     channel: str | None
     language: str | None
     changed_at: datetime = Field(sa_column=_time())
 
 
-class Subscription(Table, table=True):
-    """Wants to hear of stands in a district."""
+class SubscriptionRow(NotificationTable, table=True):
+    """The citizen wants notices of stands in this district."""
 
     __tablename__ = "subscription"
-    person: bytes = Field(primary_key=True)
+    address_hash: bytes = Field(primary_key=True)
     district: str = Field(primary_key=True)
     contact: dict[str, Any] = Field(sa_column=_json())
-    subject_id: UUID
+    about_id: UUID
     language: str
     since: datetime = Field(sa_column=_time())
 
 
-class Provider(Table, table=True):
-    """Breaker, pace and share of the traffic, changed under the row's lock."""
+class ProviderRow(NotificationTable, table=True):
+    """Circuit breaker, rate limit and traffic weight, changed under the lock of the row."""
 
     __tablename__ = "provider"
     name: str = Field(primary_key=True)
     state: dict[str, Any] = Field(sa_column=_json())
-    share: dict[str, Any] = Field(sa_column=_json())
+    weight: dict[str, Any] = Field(sa_column=_json())
     changed_at: datetime = Field(sa_column=_time())
 
 
-class Receipt(Table, table=True):
-    """As it came, sealed. `look_at`: when it is read (again); None: it was applied, or nobody will ever match it."""
+class ReceiptRow(NotificationTable, table=True):
+    """As received, encrypted. `next_attempt_at`: None after it was applied, or after the wait for its message."""
 
     __tablename__ = "receipt"
     receipt_id: UUID = Field(primary_key=True)
@@ -140,11 +140,11 @@ class Receipt(Table, table=True):
     received_at: datetime = Field(sa_column=_time())
     state: str
     applied: int
-    look_at: datetime | None = Field(sa_column=_time(nullable=True))
+    next_attempt_at: datetime | None = Field(sa_column=_time(nullable=True))
 
 
-class Task(Table, table=True):
-    """For staff: a citizen who does not know it."""
+class TaskRow(NotificationTable, table=True):
+    """For staff: no message reached this citizen."""
 
     __tablename__ = "task"
     task_id: UUID = Field(primary_key=True)
@@ -158,32 +158,32 @@ class Task(Table, table=True):
     done_by: str | None
 
 
-class DoorTry(Table, table=True):
-    """Tries at the citizen's page, by keyed hash of where they came from or of the code."""
+class LookupAttemptRow(NotificationTable, table=True):
+    """Look-ups on the status page, by keyed hash of the client address or of the code."""
 
-    __tablename__ = "door_try"
-    try_id: UUID = Field(primary_key=True)
-    door: bytes
-    at: datetime = Field(sa_column=_time())
+    __tablename__ = "lookup_attempt"
+    attempt_id: UUID = Field(primary_key=True)
+    key_hash: bytes
+    attempted_at: datetime = Field(sa_column=_time())
 
 
-class Subscriber(Table, table=True):
-    """A partner's system. `secrets`: sealed, the newest first."""
+class SubscriberRow(NotificationTable, table=True):
+    """A partner's system. `secrets`: encrypted, the newest first."""
 
     __tablename__ = "subscriber"
     __table_args__ = (UniqueConstraint("name"),)
     subscriber_id: UUID = Field(primary_key=True)
     name: str
     url: str
-    types: list[str] = Field(sa_column=_words())
+    types: list[str] = Field(sa_column=_text_array())
     secrets: dict[str, Any] = Field(sa_column=_json())
     active: bool
-    made_at: datetime = Field(sa_column=_time())
+    created_at: datetime = Field(sa_column=_time())
     changed_at: datetime = Field(sa_column=_time())
 
 
-class Delivery(Table, table=True):
-    __tablename__ = "delivery"
+class WebhookDeliveryRow(NotificationTable, table=True):
+    __tablename__ = "webhook_delivery"
     subscriber_id: UUID = Field(
         sa_column=Column(ForeignKey("subscriber.subscriber_id", ondelete="CASCADE"), primary_key=True)
     )
@@ -191,7 +191,7 @@ class Delivery(Table, table=True):
     type: str
     body: bytes | None
     state: str
-    tries: int
+    attempts: int
     status: int | None
-    since: datetime = Field(sa_column=_time())
+    created_at: datetime = Field(sa_column=_time())
     ended_at: datetime | None = Field(sa_column=_time(nullable=True))

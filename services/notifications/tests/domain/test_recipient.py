@@ -1,12 +1,12 @@
-"""Addresses in every form people write them, and those that are none."""
+"""Addresses in all notations that people use, and invalid ones."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from notifications.domain.recipient import _is_common, is_plain, mail_address, mobile_number
+from notifications.domain.recipient import _is_canonical_home_number, is_plain, mail_address, mobile_number
 from notifications.domain.refusals import LANDLINE, NO_EMAIL, NO_NUMBER, NOT_MOBILE
 
-ONE = "+436605550001"
+CANONICAL = "+436605550001"
 
 
 @pytest.mark.parametrize(
@@ -25,8 +25,8 @@ ONE = "+436605550001"
         "tel:+43-660-5550001",
     ],
 )
-def test_a_mobile_number_has_one_form_however_it_was_written(written: str) -> None:
-    assert mobile_number(written) == ONE
+def test_every_notation_of_a_mobile_number_has_one_canonical_form(written: str) -> None:
+    assert mobile_number(written) == CANONICAL
 
 
 @pytest.mark.parametrize(
@@ -62,27 +62,27 @@ def test_a_number_from_abroad_needs_its_country(written: str, number: str) -> No
         ("", NO_NUMBER),
     ],
 )
-def test_what_takes_no_sms_says_why_to_staff(written: str, refusal: object) -> None:
+def test_a_number_without_sms_is_refused_with_a_hint_for_staff(written: str, refusal: object) -> None:
     assert mobile_number(written) is refusal
     assert refusal.hint.endswith(".")  # type: ignore[attr-defined]
 
 
 @given(st.from_regex(r"\+43[0-9]{4,13}", fullmatch=True))
-def test_the_quick_way_says_only_what_the_slow_way_says(number: str) -> None:
-    if _is_common(number):
-        slow = mobile_number(f" {number}")  # not in its one form, so the library takes it apart
+def test_the_fast_pattern_agrees_with_the_library(number: str) -> None:
+    if _is_canonical_home_number(number):
+        slow = mobile_number(f" {number}")  # not canonical, so the library parses it
         assert slow == number
 
 
 @pytest.mark.parametrize("good", ["zoe@mail.example", "Zoë.Ö@mail.example", "a+b@mail.example"])
-def test_a_mail_address_is_taken(good: str) -> None:
+def test_a_mail_address_is_accepted(good: str) -> None:
     assert isinstance(mail_address(good), str)
 
 
 @pytest.mark.parametrize(
     "bad", ["zoe", "zoe@", "@mail.example", "a@b@c.at", "zoe@mail.example\r\nBcc: all@x.at", "a b@c.at"]
 )
-def test_what_is_no_mail_address_is_refused(bad: str) -> None:
+def test_an_invalid_mail_address_is_refused(bad: str) -> None:
     assert mail_address(bad) is NO_EMAIL
 
 
@@ -92,5 +92,5 @@ def test_control_characters_are_not_plain(bad: str) -> None:
 
 
 @pytest.mark.parametrize("good", ["Südbahnhofmarkt", "Ćevapi & Сало", "日本", "a\u00a0b", ""])
-def test_other_signs_are_plain(good: str) -> None:
+def test_other_characters_are_plain(good: str) -> None:
     assert is_plain(good)

@@ -1,1 +1,1 @@
-"""Asks slow registers, so that nobody else waits for them."""
+"""Asks slow registers, so that no other service waits for them."""

@@ -1,131 +1,147 @@
-"""Builds the registry bridge: settings, bridges, handlers, jobs, api."""
+"""Builds the registry bridge from its settings: bridges, handlers, jobs, routes."""
 
 from datetime import datetime
 from functools import partial
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from connector_kit.batch import FileBridge
-from connector_kit.bridge import Bridge, BrokenBridge
-from connector_kit.folder import BridgeFolder, Connection
-from connector_kit.sftp import Door, open_session
-from connector_kit.transport import Identity
+from connector_kit.bridge import Bridge, InvalidBridgeError
+from connector_kit.files.file_bridge import FileBridge
+from connector_kit.folder import BridgeFolder, RegisterConnection
+from connector_kit.transports.http import TlsIdentity
+from connector_kit.transports.sftp import SftpTarget, open_session
 from pydantic import SecretStr
-from wanderamt.backbone.clock import Clock
-from wanderamt.backbone.jobs import Lane
-from wanderamt.security.assertions import Voucher
-from wanderamt.security.keys import Sealer
-from wanderamt.shell.service import Ground, Service
+from wanderamt.backbone.jobs.runner import JobHandler
+from wanderamt.backbone.scheduler import PeriodicTask
+from wanderamt.security.assertions import AssertionSigner
+from wanderamt.security.keys import FieldCipher
+from wanderamt.shell.service import Service, ServiceContext
 
 from registry_bridge import handlers
-from registry_bridge.api import add_routes
+from registry_bridge.api import lookups, registers
 from registry_bridge.bridges import bridge_folders
 from registry_bridge.domain.lookup import Lookup
-from registry_bridge.domain.request import Called, files_job_of, job_of
-from registry_bridge.handlers.counter import end_lookup
-from registry_bridge.handlers.files import claim_exchange, record_exchange
-from registry_bridge.handlers.readings import drop_old_answers
-from registry_bridge.handlers.requests import claim_question, may_go, record_outcome
-from registry_bridge.jobs.calls import Desk, ask, exchange
-from registry_bridge.jobs.counter import Counter
-from registry_bridge.settings import BridgeSettings, Settings
+from registry_bridge.domain.request import CallResult, call_job_type, exchange_job_type
+from registry_bridge.handlers.answer_cache import drop_expired_answers
+from registry_bridge.handlers.context import RegistryContext
+from registry_bridge.handlers.file_exchange import complete_exchange, prepare_exchange
+from registry_bridge.handlers.lookups import record_lookup
+from registry_bridge.handlers.requests import admit_calls, complete_call, prepare_call
+from registry_bridge.jobs.calls import CallDependencies, call_register, exchange_files
+from registry_bridge.jobs.interactive_lookups import InteractiveLookups
+from registry_bridge.settings import RegisterConnectionSettings, RegistryBridgeSettings
 
 NAME = "registry-bridge"
-BEFORE_AND_AFTER_S = 5.0  # of a call: its moment, and writing down how it ended
-FILE_STEP_S = 30.0  # besides the call: hashing and reading a large file
+CALL_OVERHEAD_S = 5.0  # besides the call: waiting for its slot and recording the result
+FILE_STEP_S = 30.0  # besides the transfer: hashing and parsing a large file
 
 
-def build(settings: Settings | None = None) -> Service:
-    settings = settings or Settings()
-    ground = Ground.lay(NAME, "registry_bridge", settings)
-    sealer = Sealer(settings.sealing_key)
+def build(settings: RegistryBridgeSettings | None = None) -> Service:
+    settings = settings or RegistryBridgeSettings()
+    service_context = ServiceContext.create(NAME, "registry_bridge", settings)
+    database = service_context.database
+    cipher = FieldCipher(settings.encryption_key)
 
     def now() -> datetime:
-        return ground.database.sources.clock()
+        return database.environment.clock()
 
-    desk = Desk(sealer, Voucher(settings.assertion_key), now)
-    called, filed = _connected(settings)
-    manifests = {name: one.manifest for name, one in called.items()}
-    manifests |= {name: one.manifest for name, one in filed.items()}
+    dependencies = CallDependencies(cipher, AssertionSigner(settings.assertion_key), now)
+    bridges, file_bridges = _connect_registers(settings)
+    manifests = {name: bridge.manifest for name, bridge in bridges.items()}
+    manifests |= {name: bridge.manifest for name, bridge in file_bridges.items()}
 
-    async def record(lookup: Lookup, call_id: UUID, call: Called) -> None:
-        async with ground.database.work() as work:
-            await end_lookup(lookup, call_id, call, work, manifest=manifests[lookup.register], sealer=sealer)
+    async def record(lookup: Lookup, call_id: UUID, result: CallResult) -> None:
+        async with database.unit_of_work() as uow:
+            await record_lookup(lookup, call_id, result, uow, manifest=manifests[lookup.register], cipher=cipher)
 
-    counter = Counter(manifests, called, sealer, record)
-    add_routes(ground.http, ground.database, counter, sealer, an_hour=settings.lookups_an_hour)
-    lanes = [calls_lane(one, desk) for one in called.values()] + [files_lane(one, desk) for one in filed.values()]
+    interactive = InteractiveLookups(manifests, bridges, cipher, record)
+    service_context.http.state.context = RegistryContext(
+        database, manifests, bridges, cipher, interactive, settings.lookups_per_hour
+    )
+    for routes in (lookups, registers):
+        service_context.http.include_router(routes.router)
+    job_handlers = [call_handler(bridge, dependencies) for bridge in bridges.values()]
+    job_handlers += [exchange_handler(bridge, dependencies) for bridge in file_bridges.values()]
+    event_handlers = {event: partial(on, manifests=manifests) for event, on in handlers.EVENT_HANDLERS.items()}
+    drop_expired = partial(drop_expired_answers, manifests=manifests)
     return Service(
-        ground,
+        service_context,
         {
-            "relay": ground.relay(),
-            "counter": counter,
-            "jobs": ground.jobs(lanes),
-            "inbox": ground.inbox({event: partial(on, manifests=manifests) for event, on in handlers.ON.items()}),
-            "old answers": Clock(
-                ground.database, "old answers", partial(drop_old_answers, manifests=manifests), every_s=600
-            ),
+            "relay": service_context.relay(),
+            "lookups": interactive,
+            "jobs": service_context.jobs(job_handlers),
+            "inbox": service_context.inbox(event_handlers),
+            "answer_cache": PeriodicTask(database, "answer_cache", drop_expired, interval_s=600),
         },
     )
 
 
-def _connected(settings: Settings) -> tuple[dict[str, Bridge], dict[str, FileBridge]]:
-    """Those that have an address. Raises BrokenBridge for a name without a bridge, or a secret without a value."""
-    folders = {one.manifest.id: one for one in bridge_folders(settings.bridge_folders)}
-    if strange := sorted(settings.bridges.keys() - folders.keys()):
-        raise BrokenBridge(f"WANDERAMT_BRIDGES names {strange[0]}; there are bridges to: {', '.join(sorted(folders))}")
-    called, filed = {}, {}
+def _connect_registers(settings: RegistryBridgeSettings) -> tuple[dict[str, Bridge], dict[str, FileBridge]]:
+    """The bridges that are called and those that exchange files, by register name.
+
+    Raises InvalidBridgeError for a name without a bridge and for a secret without a value.
+    """
+    folders = {folder.manifest.id: folder for folder in bridge_folders(settings.bridge_folders)}
+    if unknown := sorted(settings.bridges.keys() - folders.keys()):
+        raise InvalidBridgeError(
+            f"WANDERAMT_BRIDGES names {unknown[0]}; there are bridges to: {', '.join(sorted(folders))}"
+        )
+    bridges, file_bridges = {}, {}
     for name, connection in settings.bridges.items():
-        if folders[name].batch:
-            filed[name] = _file_bridge(folders[name], connection)
+        if folders[name].uses_files:
+            file_bridges[name] = _file_bridge(folders[name], connection)
         else:
-            called[name] = folders[name].bridge(_connection(connection))
-    return called, filed
+            bridges[name] = folders[name].bridge(_connection(connection))
+    return bridges, file_bridges
 
 
-def _connection(told: BridgeSettings) -> Connection:
-    identity = Identity(told.certificate, told.key, told.authorities) if told.certificate and told.key else None
-    return Connection(told.url, told.secrets, told.settings, identity)
-
-
-def _file_bridge(folder: BridgeFolder, told: BridgeSettings) -> FileBridge:
-    manifest, connection = folder.manifest, _connection(told)
-    adapter = folder.batch_adapter(connection)
-    where = urlsplit(told.url)
-    key = told.secrets[manifest.secrets[0]] if manifest.secrets else SecretStr("")
-    door = Door(
-        host=where.hostname or "",
-        port=where.port or 22,
-        user=where.username or "",
-        key=key,
-        known_host={**manifest.settings, **told.settings}.get("host_key", ""),
+def _connection(settings: RegisterConnectionSettings) -> RegisterConnection:
+    identity = (
+        TlsIdentity(settings.certificate, settings.key, settings.authorities)
+        if settings.certificate and settings.key
+        else None
     )
-    session = partial(open_session, door, manifest, timeout_s=manifest.longest_timeout_s)
+    return RegisterConnection(settings.url, settings.secrets, settings.settings, identity)
+
+
+def _file_bridge(folder: BridgeFolder, settings: RegisterConnectionSettings) -> FileBridge:
+    manifest, connection = folder.manifest, _connection(settings)
+    adapter = folder.batch_adapter(connection)
+    url = urlsplit(settings.url)
+    key = settings.secrets[manifest.secrets[0]] if manifest.secrets else SecretStr("")
+    target = SftpTarget(
+        host=url.hostname or "",
+        port=url.port or 22,
+        user=url.username or "",
+        key=key,
+        known_host={**manifest.settings, **settings.settings}.get("host_key", ""),
+    )
+    session = partial(open_session, target, manifest, timeout_s=manifest.longest_timeout_s)
     return FileBridge(manifest, adapter, session, folder.models)
 
 
-def calls_lane(bridge: Bridge, desk: Desk) -> Lane:
-    """A queue and slots of its own for each register: a slow one takes nothing from another."""
+def call_handler(bridge: Bridge, dependencies: CallDependencies) -> JobHandler:
+    """Each register has its own queue and slots (bulkhead): a slow register takes no capacity from another."""
     manifest = bridge.manifest
     operations = manifest.operations.values()
-    return Lane(
-        job=job_of(manifest.id, int(max(one.deadline_s for one in operations))),
-        claim=partial(claim_question, manifest=manifest),
-        call=partial(ask, bridge=bridge, desk=desk),
-        record=partial(record_outcome, manifest=manifest, sealer=desk.sealer),
-        gate=partial(may_go, manifest=manifest),
-        slots=manifest.limits.for_cases,
-        timeout_s=manifest.longest_timeout_s + BEFORE_AND_AFTER_S,
+    return JobHandler(
+        job=call_job_type(manifest.id, int(max(operation.deadline_s for operation in operations))),
+        prepare=partial(prepare_call, manifest=manifest),
+        execute=partial(call_register, bridge=bridge, dependencies=dependencies),
+        complete=partial(complete_call, manifest=manifest, cipher=dependencies.cipher),
+        admission=partial(admit_calls, manifest=manifest),
+        concurrency=manifest.limits.background_slots,
+        timeout_s=manifest.longest_timeout_s + CALL_OVERHEAD_S,
     )
 
 
-def files_lane(bridge: FileBridge, desk: Desk) -> Lane:
+def exchange_handler(bridge: FileBridge, dependencies: CallDependencies) -> JobHandler:
     manifest = bridge.manifest
-    return Lane(
-        job=files_job_of(manifest.id),
-        claim=partial(claim_exchange, manifest=manifest),
-        call=partial(exchange, bridge=bridge, desk=desk),
-        record=partial(record_exchange, manifest=manifest, sealer=desk.sealer),
-        slots=1,
+    return JobHandler(
+        job=exchange_job_type(manifest.id),
+        prepare=partial(prepare_exchange, manifest=manifest),
+        execute=partial(exchange_files, bridge=bridge, dependencies=dependencies),
+        complete=partial(complete_exchange, manifest=manifest, cipher=dependencies.cipher),
+        concurrency=1,
         timeout_s=manifest.longest_timeout_s + FILE_STEP_S,
     )

@@ -1,123 +1,121 @@
 """Commands for the operators of the registry bridge."""
 
-import getpass
-from collections.abc import Mapping
 from typing import Annotated
 from uuid import UUID
 
 import typer
-from connector_kit.manifest import Manifest
-from connector_kit.weather import Weather
+from connector_kit.resilience.availability import Availability
 from wanderamt.kernel.ids import RequestId
 from wanderamt.kernel.refusal import Refusal
-from wanderamt.shell.running import with_service
+from wanderamt.shell.operator_cli import Who
 from wanderamt.shell.service import Service
+from wanderamt.shell.service_loader import with_service
 
-from registry_bridge.handlers.requests import find_raw, settle_request, take_reading
-from registry_bridge.handlers.weather import resume_register, show_weather
-from registry_bridge.jobs.counter import Counter
+from registry_bridge.handlers.availability import register_availability, resume_register
+from registry_bridge.handlers.context import RegistryContext
+from registry_bridge.handlers.requests import find_unreadable_response, record_reparsed, resolve_request
 
 NAME = "registry-bridge"
+RequestArgument = Annotated[UUID, typer.Argument(help="Id of the request, from 'wanderamt dead-letters show'.")]
 
-commands = typer.Typer(help="Registers: how they are, and what only a human can settle.", no_args_is_help=True)
+commands = typer.Typer(
+    help="Registers: their availability, and what only an operator can resolve.", no_args_is_help=True
+)
 
 
 @commands.callback()
-def bridge() -> None:
-    """Registers: how they are, and what only a human can settle."""
+def registry_bridge() -> None:
+    """Registers: their availability, and what only an operator can resolve."""
 
 
-def _counter(service: Service) -> Counter:
-    counter = service.parts["counter"]
-    assert isinstance(counter, Counter)  # noqa: S101 -- as app.build makes it
-    return counter
+def _context(service: Service) -> RegistryContext:
+    context: RegistryContext = service.context.http.state.context
+    return context
 
 
-def _manifests(service: Service) -> Mapping[str, Manifest]:
-    """Of the registers that are connected."""
-    return _counter(service).manifests
+@commands.command("status")
+def status() -> None:
+    """Show for each register its availability, its backlog and the expected waiting time."""
 
+    async def use(service: Service) -> dict[str, Availability]:
+        async with service.context.database.unit_of_work() as uow:
+            return await register_availability(uow, manifests=_context(service).manifests)
 
-@commands.command("weather")
-def show() -> None:
-    """Per register: how it is, what waits for it, and how long an answer would take."""
-
-    async def use(service: Service) -> dict[str, Weather]:
-        async with service.ground.database.work() as work:
-            return await show_weather(work, manifests=_manifests(service))
-
-    for name, one in with_service(NAME, use).items():
-        since = f", the oldest since {one.oldest:%Y-%m-%d %H:%M:%S %Z}" if one.oldest else ""
-        why = f" ({one.reason})" if one.reason else ""
-        typer.echo(f"{name}: {one.sky}{why}; {one.waiting} waiting{since}; an answer in {one.wait_s:g} s")
+    for name, register in with_service(NAME, use).items():
+        oldest = f", the oldest since {register.oldest_at:%Y-%m-%d %H:%M:%S %Z}" if register.oldest_at else ""
+        reason = f" ({register.reason})" if register.reason else ""
+        typer.echo(
+            f"{name}: {register.status}{reason}; {register.waiting} waiting{oldest}; "
+            f"expected wait {register.wait_s:g} s"
+        )
 
 
 @commands.command("resume")
 def resume(register: Annotated[str, typer.Argument(help="Name of the register, such as residents.")]) -> None:
-    """Let calls go again after somebody mended why we were not let in."""
+    """Resume calls to a register that was suspended because it rejected our credentials."""
 
     async def use(service: Service) -> str:
-        async with service.ground.database.work() as work:
-            return await resume_register(register, work, manifests=_manifests(service))
+        async with service.context.database.unit_of_work() as uow:
+            return await resume_register(register, uow, manifests=_context(service).manifests)
 
     typer.echo(with_service(NAME, use))
 
 
-@commands.command("reread")
-def reread(
-    request: Annotated[UUID, typer.Argument(help="Id of the request, from 'wanderamt parked show'.")],
-    who: Annotated[str, typer.Option(help="Who does this; it is written down.", default_factory=getpass.getuser)],
-) -> None:
-    """After an adapter was mended: read the answer again that nobody could read, which was kept sealed."""
+@commands.command("reparse")
+def reparse(request: RequestArgument, who: Who) -> None:
+    """Parse a stored unreadable response again, after its adapter was fixed."""
 
     async def use(service: Service) -> str | Refusal:
-        counter = _counter(service)
-        async with service.ground.database.work() as work:
-            found = await find_raw(RequestId(request), work, sealer=counter.sealer)
-        if isinstance(found, Refusal):
-            return found
-        asked, raw = found
-        verdict = counter.bridges[asked.register].read_again(asked.operation, raw)
-        async with service.ground.database.work() as work:
-            return await take_reading(
+        context = _context(service)
+        async with service.context.database.unit_of_work() as uow:
+            stored = await find_unreadable_response(RequestId(request), uow, cipher=context.cipher)
+        if isinstance(stored, Refusal):
+            return stored
+        register_request, raw = stored
+        outcome = context.bridges[register_request.register].reparse(register_request.operation, raw)
+        async with service.context.database.unit_of_work() as uow:
+            return await record_reparsed(
                 RequestId(request),
-                verdict,
-                work,
-                manifests=counter.manifests,
-                sealer=counter.sealer,
-                who=who,
-                consumer=service.ground.name,
+                outcome,
+                uow,
+                manifests=context.manifests,
+                cipher=context.cipher,
+                operator=who,
+                consumer=service.context.name,
             )
 
-    _say(with_service(NAME, use))
+    _print(with_service(NAME, use))
 
 
-@commands.command("settle")
-def settle(
-    request: Annotated[UUID, typer.Argument(help="Id of the request, from 'wanderamt parked show'.")],
+@commands.command("resolve")
+def resolve(
+    request: RequestArgument,
+    who: Who,
     done: Annotated[
-        bool, typer.Option("--done/--not-done", help="What the register's owner says: it has the order, or has not.")
+        bool,
+        typer.Option(
+            "--done/--not-done", help="The answer of the register's owner: the command had its effect or not."
+        ),
     ],
-    who: Annotated[str, typer.Option(help="Who asked there; it is written down.", default_factory=getpass.getuser)],
 ) -> None:
-    """End an order of which nobody knew whether it happened, after somebody has asked at the register."""
+    """Resolve a command whose effect is uncertain, after you asked the owner of the register."""
 
     async def use(service: Service) -> str | Refusal:
-        async with service.ground.database.work() as work:
-            return await settle_request(
+        async with service.context.database.unit_of_work() as uow:
+            return await resolve_request(
                 RequestId(request),
-                work,
+                uow,
                 happened=done,
-                manifests=_manifests(service),
-                who=who,
-                consumer=service.ground.name,
+                manifests=_context(service).manifests,
+                operator=who,
+                consumer=service.context.name,
             )
 
-    _say(with_service(NAME, use))
+    _print(with_service(NAME, use))
 
 
-def _say(told: str | Refusal) -> None:
-    if isinstance(told, Refusal):
-        typer.echo(told.hint, err=True)
+def _print(result: str | Refusal) -> None:
+    if isinstance(result, Refusal):
+        typer.echo(result.hint, err=True)
         raise typer.Exit(1)
-    typer.echo(told)
+    typer.echo(result)

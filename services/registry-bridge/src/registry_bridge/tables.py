@@ -1,4 +1,4 @@
-"""The tables of the registry bridge. Personal data stands here sealed only."""
+"""The tables of the registry bridge. Personal data is stored encrypted only."""
 
 from datetime import datetime
 from typing import Any
@@ -12,15 +12,13 @@ from sqlmodel import Field, SQLModel
 metadata = MetaData()
 
 
-class Table(SQLModel, registry=registry(metadata=metadata)):
+class _Table(SQLModel, registry=registry(metadata=metadata)):
     pass
 
 
-class Request(Table, table=True):
+class RequestRow(_Table, table=True):
     __tablename__ = "request"
-    __table_args__ = (
-        Index("ix_request_waiting", "register_name", "asked_at", postgresql_where=text("state = 'waiting'")),
-    )
+    __table_args__ = (Index("ix_request_file", "register_name", "file", postgresql_where=text("state = 'waiting'")),)
     request_id: UUID = Field(primary_key=True)
     case_id: UUID
     register_name: str
@@ -29,18 +27,18 @@ class Request(Table, table=True):
     purpose: str
     officer: str
     state: str
-    verdict: str | None
+    outcome: str | None
     asked_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
     answered_at: datetime | None = Field(sa_column=Column(DateTime(timezone=True)))
-    maybe: bool = Field(sa_column=Column(Boolean, nullable=False, server_default="false"))
+    effect_possible: bool = Field(sa_column=Column(Boolean, nullable=False, server_default="false"))
     code: str = Field(sa_column=Column(String, nullable=False, server_default=""))
     assertion: str | None
     file: str | None
-    raw: bytes | None
+    unreadable_response: bytes | None
 
 
-class Register(Table, table=True):
-    """What we know of a register and of the files between us: one row, changed under its lock."""
+class RegisterRow(_Table, table=True):
+    """State of a register and of the file exchange with it: one row per register, changed under its lock."""
 
     __tablename__ = "register"
     register_name: str = Field(primary_key=True)
@@ -49,22 +47,22 @@ class Register(Table, table=True):
     changed_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
 
 
-class KeptAnswer(Table, table=True):
-    """The newest answer to a question, sealed; found by a fingerprint that tells nothing without our key."""
+class CachedAnswerRow(_Table, table=True):
+    """The newest answer to a question, encrypted. `question_hash` is keyed: it reveals nothing."""
 
-    __tablename__ = "kept_answer"
+    __tablename__ = "cached_answer"
     register_name: str = Field(primary_key=True)
     operation: str = Field(primary_key=True)
-    fingerprint: bytes = Field(primary_key=True)
-    verdict: str
+    question_hash: bytes = Field(primary_key=True)
+    outcome: str
     answer: dict[str, Any] | None = Field(sa_column=Column(JSONB))
     as_of: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
 
 
-class RegisterRead(Table, table=True):
-    """Who was given what of a register, and why; only ever added to. `delivered`: ids of records that were shown."""
+class RegisterAccessLogRow(_Table, table=True):
+    """Which officer read what, and why. Rows are only ever added. `delivered`: ids of the records shown."""
 
-    __tablename__ = "register_read"
+    __tablename__ = "register_access_log"
     id: UUID = Field(primary_key=True)
     read_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
     officer: str
@@ -73,7 +71,7 @@ class RegisterRead(Table, table=True):
     request_id: UUID | None
     register_name: str
     operation: str
-    verdict: str
+    outcome: str
     delivered: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
     source: str
     as_of: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))

@@ -1,1 +1,1 @@
-"""Where and when the administration comes to the citizens, with whom and with what."""
+"""Scheduling: where and when the administration comes to the citizens, and who comes when."""

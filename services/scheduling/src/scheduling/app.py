@@ -1,75 +1,86 @@
-"""Builds scheduling: settings, handlers, api."""
+"""Builds scheduling: settings, context, routes, components."""
 
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from wanderamt.backbone.clock import Clock
-from wanderamt.backbone.database import Database
-from wanderamt.backbone.jobs import Lane
-from wanderamt.security.keys import Sealer
-from wanderamt.shell.service import Ground as Floor
-from wanderamt.shell.service import Service
+from wanderamt.backbone.jobs.runner import JobHandler
+from wanderamt.backbone.persistence.database import Database
+from wanderamt.backbone.scheduler import PeriodicTask
+from wanderamt.security.keys import FieldCipher
+from wanderamt.shell.service import Service, ServiceContext
 
-from scheduling.api.routes import Public, add_routes
-from scheduling.domain.planmaking import MakePlan
-from scheduling.handlers import ON
-from scheduling.handlers.appointments import book_waiting, forget, note_missed, release_holds
-from scheduling.handlers.ground import Ground
-from scheduling.handlers.planning import claim_plan, record_plan
-from scheduling.jobs.plans import GRACE_S, make_plan
-from scheduling.offers.city import read_districts
-from scheduling.offers.shelf import read_offers
-from scheduling.settings import Settings
-from scheduling.store.plans import note_progress
+from scheduling.api.routes import add_routes
+from scheduling.domain.plan_job import MakePlan
+from scheduling.handlers import EVENT_HANDLERS
+from scheduling.handlers.appointments import anonymise, mark_no_shows, promote_waiting_list, release_holds
+from scheduling.handlers.context import PublicAccess, SchedulingContext
+from scheduling.handlers.planning import complete_plan, prepare_plan
+from scheduling.jobs.plans import SOLVER_GRACE_S, run_solver
+from scheduling.reference_data.bookable_services import read_bookable_services
+from scheduling.reference_data.city import read_districts
+from scheduling.settings import SchedulingSettings
+from scheduling.store.plans import save_progress
 
 NAME = "scheduling"
-LONGEST_PLAN_S = 3_600.0 + 2 * GRACE_S
-DEMAND_LINGER_S = 0.1  # nobody waits for the figures of demand, and citizens share the machine with them
+MAX_PLAN_S = 3_600.0 + 2 * SOLVER_GRACE_S
+DEMAND_LINGER_S = 0.1  # larger batches: demand figures are not urgent, and citizens share the machine with them
 
 
-def build(settings: Settings | None = None) -> Service:
-    settings = settings or Settings()
-    floor = Floor.lay(NAME, "scheduling", settings)
-    ground = Ground(
-        sealer=Sealer(settings.sealing_key),
-        offers=read_offers(settings.services_file),
-        districts=tuple(read_districts(settings.districts_file)),
-        zone=ZoneInfo(settings.time_zone),
-        city=settings.city,
-        hold=timedelta(minutes=settings.hold_min),
-        most_open=settings.open_appointments,
-        most_holds=settings.holds_at_once,
-        grace=timedelta(minutes=settings.missed_after_min),
-        kept=timedelta(days=settings.contact_days),
-    )
-    public = Public(
-        settings.client_header, settings.public_url.rstrip("/"), settings.tiles_url, settings.consent_wording
-    )
-    add_routes(floor.http, floor.database, ground, public)
-    database = floor.database
+def build(settings: SchedulingSettings | None = None) -> Service:
+    settings = settings or SchedulingSettings()
+    shared = ServiceContext.create(NAME, "scheduling", settings)
+    database = shared.database
+    context = _scheduling_context(settings)
+    add_routes(shared.http, context)
+    promote = partial(promote_waiting_list, context=context)
     return Service(
-        floor,
+        shared,
         {
-            "relay": floor.relay(),
-            "jobs": floor.jobs([_planning(database)]),
-            "inbox": floor.inbox(ON, linger_s=DEMAND_LINGER_S),
-            "holds": Clock(database, "holds", release_holds, every_s=2),
-            "waiting list": Clock(database, "waiting list", partial(book_waiting, ground=ground), every_s=2),
-            "retention": Clock(database, "retention", partial(forget, ground=ground), every_s=600),
-            "missed": Clock(database, "missed", partial(note_missed, ground=ground), every_s=60),
+            "relay": shared.relay(),
+            "jobs": shared.jobs([_plan_jobs(database)]),
+            "inbox": shared.inbox(EVENT_HANDLERS, linger_s=DEMAND_LINGER_S),
+            "hold_expiry": PeriodicTask(database, "hold_expiry", release_holds, interval_s=2),
+            "waiting_list": PeriodicTask(database, "waiting_list", promote, interval_s=2),
+            "retention": PeriodicTask(database, "retention", partial(anonymise, context=context), interval_s=600),
+            "no_shows": PeriodicTask(database, "no_shows", partial(mark_no_shows, context=context), interval_s=60),
         },
         projections=("visit",),
     )
 
 
-def _planning(database: Database) -> Lane:
-    """One plan at a time: it takes all cores. Its own time-out is in the call."""
+def _scheduling_context(settings: SchedulingSettings) -> SchedulingContext:
+    return SchedulingContext(
+        cipher=FieldCipher(settings.encryption_key),
+        services=read_bookable_services(settings.services_file, settings.catalogue_folder),
+        districts=tuple(read_districts(settings.districts_file)),
+        zone=ZoneInfo(settings.time_zone),
+        bounds=settings.city,
+        hold=timedelta(minutes=settings.hold_minutes),
+        max_appointments=settings.max_open_appointments,
+        max_holds=settings.max_holds,
+        no_show_grace=timedelta(minutes=settings.no_show_minutes),
+        contact_retention=timedelta(days=settings.contact_retention_days),
+        public=PublicAccess(
+            settings.client_header, settings.public_url.rstrip("/"), settings.tiles_url, settings.consent_version
+        ),
+    )
 
-    async def note(plan_id: UUID, share: float, worth: float, bound: float) -> bool:
-        async with database.work() as work:
-            return await note_progress(work, plan_id, share=share, worth=worth, bound=bound)
 
-    call = partial(make_plan, note=note)
-    return Lane(job=MakePlan, claim=claim_plan, call=call, record=record_plan, slots=1, timeout_s=LONGEST_PLAN_S)
+def _plan_jobs(database: Database) -> JobHandler:
+    """One plan at a time: it uses all cores. The call itself ends the solver process when its time is over."""
+
+    async def report(plan_id: UUID, progress: float, objective: float, bound: float) -> bool:
+        async with database.unit_of_work() as uow:
+            return await save_progress(uow, plan_id, progress=progress, objective=objective, bound=bound)
+
+    execute = partial(run_solver, report=report)
+    return JobHandler(
+        job=MakePlan,
+        prepare=prepare_plan,
+        execute=execute,
+        complete=complete_plan,
+        concurrency=1,
+        timeout_s=MAX_PLAN_S,
+    )

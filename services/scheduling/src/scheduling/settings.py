@@ -1,28 +1,35 @@
 """Settings of scheduling."""
 
+from pathlib import Path
+
 from pydantic import Field
 from wanderamt.shell.settings import ServiceSettings
 
-from scheduling.domain.resources import City
+from scheduling.domain.resources import CityBounds
 
-LINZ = City(south=48.20, north=48.40, west=14.20, east=14.45)
+LINZ = CityBounds(south=48.20, north=48.40, west=14.20, east=14.45)
 
 
-class Settings(ServiceSettings):
-    time_zone: str = Field("Europe/Vienna", description="of the stands: their times are those of the clock on the wall")
-    services_file: str = Field("", description="YAML of what can be booked; empty: the one shipped here")
+class SchedulingSettings(ServiceSettings):
+    time_zone: str = Field("Europe/Vienna", description="time zone of the city; a stand has local times")
+    catalogue_folder: Path | None = Field(None, description="folder of the city's own catalogue; empty: that of Linz")
+    services_file: str = Field("", description="YAML of the bookable services; empty: those of the catalogue")
     districts_file: str = Field("", description="CSV of districts; empty: those of Linz")
-    city: City = Field(LINZ, description="rectangle in which stands may be: south, north, west, east in degrees")
-    hold_min: float = Field(10, gt=0, le=120, description="minutes a time is kept for somebody who is still typing")
-    open_appointments: int = Field(4, ge=1, description="appointments one address may have open at once")
-    holds_at_once: int = Field(6, ge=1, description="times that may be held at once from one network address")
-    missed_after_min: float = Field(60, ge=0, description="minutes after a stand's end until absence is noted")
-    contact_days: float = Field(30, ge=0, description="days after an appointment until its address is forgotten")
-    client_header: str = Field(
-        "", description="header in which our own proxy says who asks; empty: the address that connects"
+    city: CityBounds = Field(LINZ, description="rectangle in which stands may be: south, north, west, east in degrees")
+    hold_minutes: float = Field(
+        10, gt=0, le=120, description="minutes for which a time is reserved while the citizen fills in the form"
     )
-    consent_wording: str = Field("2026-1", description="version of what a citizen agrees to on the booking page")
-    public_url: str = Field("http://127.0.0.1:8003", description="under which the public pages are reached")
+    max_open_appointments: int = Field(4, ge=1, description="maximum number of open appointments per address")
+    max_holds: int = Field(6, ge=1, description="maximum number of reserved times per network address")
+    no_show_minutes: float = Field(
+        60, ge=0, description="minutes after a stand's end until booked appointments become no-shows"
+    )
+    contact_retention_days: float = Field(30, ge=0, description="days from an appointment until its contact is deleted")
+    client_header: str = Field(
+        "", description="header in which our own proxy names the client's address; empty: the connecting address"
+    )
+    consent_version: str = Field("2026-1", description="version of the consent text on the booking page")
+    public_url: str = Field("http://127.0.0.1:8003", description="URL of the public pages")
     tiles_url: str = Field(
         "", description="map tiles such as https://tiles.city.example/{z}/{x}/{y}.png; empty: a map without tiles"
     )

@@ -1,8 +1,8 @@
 """The tables of scheduling.
 
-Overlap of pitch, crew, vehicle or kit is impossible by exclusion constraints. They compare a number with `=` only
-under the btree_gist extension, which not every PostgreSQL has; a range of one number with `&&` needs none.
-More in a slot than it takes is impossible by a check on its counter.
+Exclusion constraints make overlaps of pitch, crew, vehicle or kit impossible. They would need the extension btree_gist
+to compare a number with `=`; comparing a range of one number with `&&` needs no extension.
+A check constraint on its counter makes an overbooked slot impossible.
 """
 
 from datetime import date, datetime
@@ -29,7 +29,7 @@ metadata = MetaData()
 RESOURCES = ("pitch", "crew", "vehicle", "kit")
 
 
-class Table(SQLModel, registry=registry(metadata=metadata)):
+class SchedulingTable(SQLModel, registry=registry(metadata=metadata)):
     pass
 
 
@@ -41,14 +41,18 @@ def _json(*, nullable: bool = False) -> Any:
     return Field(sa_column=Column(JSONB, nullable=nullable))
 
 
-def _never_twice(kind: str) -> ExcludeConstraint:
-    alone: Any = (func.int8range(Column(f"{kind}_id"), Column(f"{kind}_id"), "[]"), "&&")
+def _no_overlap(kind: str) -> ExcludeConstraint:
+    same_resource: Any = (func.int8range(Column(f"{kind}_id"), Column(f"{kind}_id"), "[]"), "&&")
     return ExcludeConstraint(
-        alone, ("busy", "&&"), name=f"{kind}_taken", using="gist", where=text("state NOT IN ('draft', 'cancelled')")
+        same_resource,
+        ("busy", "&&"),
+        name=f"{kind}_taken",
+        using="gist",
+        where=text("state NOT IN ('draft', 'cancelled')"),
     )
 
 
-class Resource(Table, table=True):
+class ResourceRow(SchedulingTable, table=True):
     __tablename__ = "resource"
     __table_args__ = (UniqueConstraint("kind", "name"),)
     resource_id: int | None = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
@@ -58,11 +62,11 @@ class Resource(Table, table=True):
     retired: bool
 
 
-class Stand(Table, table=True):
-    """`during`: as announced; `busy`: with set-up and tear-down."""
+class StandRow(SchedulingTable, table=True):
+    """`during`: the announced window; `busy`: set-up and tear-down included."""
 
     __tablename__ = "stand"
-    __table_args__ = tuple(_never_twice(kind) for kind in RESOURCES)
+    __table_args__ = tuple(_no_overlap(kind) for kind in RESOURCES)
     stand_id: UUID = Field(primary_key=True)
     version: int
     state: str
@@ -88,8 +92,8 @@ class Stand(Table, table=True):
     changed_at: datetime | None = _time(nullable=True)
 
 
-class Slot(Table, table=True):
-    """A counter for each slot of a stand: what is booked is locked here, also where nobody has booked yet."""
+class SlotRow(SchedulingTable, table=True):
+    """A counter for each slot of a stand. Bookings lock this row, which also exists before the first booking."""
 
     __tablename__ = "slot"
     __table_args__ = (CheckConstraint("booked BETWEEN 0 AND capacity", name="never_overbooked"),)
@@ -99,8 +103,8 @@ class Slot(Table, table=True):
     booked: int
 
 
-class Appointment(Table, table=True):
-    """`who`, `born`, `holder`: keyed hashes of the address, the date of birth and where a hold came from."""
+class AppointmentRow(SchedulingTable, table=True):
+    """`address_hash`, `birth_date_hash`, `holder`: keyed hashes, the last of the network address that held the time."""
 
     __tablename__ = "appointment"
     appointment_id: UUID = Field(primary_key=True)
@@ -113,8 +117,8 @@ class Appointment(Table, table=True):
     hold_until: datetime | None = _time(nullable=True)
     language: str
     contact: Any = _json(nullable=True)
-    who: bytes | None
-    born: bytes | None
+    address_hash: bytes | None
+    birth_date_hash: bytes | None
     holder: bytes | None
     arrived_at: datetime | None = _time(nullable=True)
     called_at: datetime | None = _time(nullable=True)
@@ -126,8 +130,8 @@ class Appointment(Table, table=True):
     made_at: datetime = _time()
 
 
-class Waiting(Table, table=True):
-    """Who wants a place at a stand that is full. `ended`: booked, past or left."""
+class WaitingRow(SchedulingTable, table=True):
+    """An entry of the waiting list of a fully booked stand. `ended`: booked or past."""
 
     __tablename__ = "waiting"
     waiting_id: UUID = Field(primary_key=True)
@@ -135,14 +139,14 @@ class Waiting(Table, table=True):
     service: str
     language: str
     contact: Any = _json()
-    who: bytes
-    born: bytes
+    address_hash: bytes
+    birth_date_hash: bytes
     made_at: datetime = _time()
     ended: str | None
 
 
-class Ticket(Table, table=True):
-    """Walk-ins. `label` as it is printed and called, given out by devices also without a network."""
+class TicketRow(SchedulingTable, table=True):
+    """Tickets of walk-ins. `label`: as printed and called; devices issue tickets also offline."""
 
     __tablename__ = "ticket"
     __table_args__ = (UniqueConstraint("stand_id", "label"),)
@@ -157,8 +161,8 @@ class Ticket(Table, table=True):
     ended_at: datetime | None = _time(nullable=True)
 
 
-class Visit(Table, table=True):
-    """Demand as it was served, from the cases' topic alone: 'wanderamt rebuild scheduling' makes it again."""
+class VisitRow(SchedulingTable, table=True):
+    """A projection of the cases' topic: the demand that was served. `wanderamt rebuild scheduling` rebuilds it."""
 
     __tablename__ = "visit"
     case_id: UUID = Field(primary_key=True)
@@ -169,8 +173,8 @@ class Visit(Table, table=True):
     ended_at: datetime | None = _time(nullable=True)
 
 
-class Wish(Table, table=True):
-    """Demand that nobody served: searched and not found, asked for at a stand, obligations that fall due."""
+class WishRow(SchedulingTable, table=True):
+    """Unmet demand: searched and not found, asked for at a stand, or obligations that fall due."""
 
     __tablename__ = "wish"
     day: date = Field(primary_key=True)
@@ -180,18 +184,18 @@ class Wish(Table, table=True):
     times: float
 
 
-class PlanRow(Table, table=True):
-    """`asked`: what the planner wants; `problem`, `answer`: what was solved, kept for comparing and for the record."""
+class PlanRow(SchedulingTable, table=True):
+    """`solver_input`, `solver_result`: stored for comparisons and for the record."""
 
     __tablename__ = "plan"
     plan_id: UUID = Field(primary_key=True)
     state: str
-    asked: Any = _json()
-    problem: Any = _json(nullable=True)
-    answer: Any = _json(nullable=True)
-    share: float
-    worth: float
+    request: Any = _json()
+    solver_input: Any = _json(nullable=True)
+    solver_result: Any = _json(nullable=True)
+    progress: float
+    objective: float
     bound: float | None
     reason: str | None
-    asked_at: datetime = _time()
+    requested_at: datetime = _time()
     ended_at: datetime | None = _time(nullable=True)

@@ -1,1 +1,1 @@
-"""The backbone beside its bare version, in one run."""
+"""Benchmarks of the backbone beside a bare version."""

@@ -1,7 +1,7 @@
-"""64 planners and 64 bookers at once on the same few crews, places and slots, through the door of a running service.
+"""64 planners and 64 citizens compete for a few crews, pitches and slots, through the API of a running service.
 
-What is counted in the end: stands that share a resource at a time, slots that hold more than they take or other than
-is booked, deadlocks, server errors. All of them must be 0; the speed is what is left to report.
+At the end the scene counts stands that share a resource at the same time, slots with a wrong booking counter, deadlocks
+and server errors. All of these must be 0.
 """
 
 import asyncio
@@ -16,21 +16,21 @@ from typing import Any
 import asyncpg
 import httpx
 from uuid_utils.compat import uuid7
-from wanderamt.backbone.sources import utc_now
+from wanderamt.backbone.environment import utc_now
 from wanderamt.security.roles import Role
-from wanderamt.security.tokens import Caller, TokenSigner
-from wanderamt_local.processes import Command
+from wanderamt.security.tokens import Principal, TokenSigner
+from wanderamt_local.processes import ProcessSpec
 from wanderamt_local.state import Secrets, free_port
-from wanderamt_local.system import says_ok
+from wanderamt_local.system import responds_ok
 
-from wanderamt_bench.stage import Stage
+from wanderamt_bench.bench_environment import BenchEnvironment
 
-PLANNERS, BOOKERS = 64, 64
-SECONDS, QUICK_S = 60.0, 6.0
+PLANNERS, CITIZENS = 64, 64
+SECONDS, QUICK_SECONDS = 60.0, 3.0
 DAYS, HOURS = 12, (7, 9, 11, 13)
-FEW = {"place": 6, "crew": 5, "vehicle": 4, "kit": 4}
+RESOURCE_COUNTS = {"place": 6, "crew": 5, "vehicle": 4, "kit": 4}
 SERVICES = ["active_pass", "registration", "voting_card"]
-NAMES = {"place": "Platz", "crew": "Team", "vehicle": "Bus", "kit": "Koffer"}
+RESOURCE_NAMES = {"place": "Platz", "crew": "Team", "vehicle": "Bus", "kit": "Koffer"}
 
 OVERLAPS = """
     SELECT count(*) FROM stand a JOIN stand b ON a.stand_id < b.stand_id AND a.busy && b.busy
@@ -46,95 +46,103 @@ DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_data
 
 
 @dataclass
-class Crowd:
-    """What everybody did, by step and answer; `stands`: those that could be booked."""
+class BookingRun:
+    """Counts of answers by step and status. `stands`: ids of the stands that citizens can book."""
 
     http: httpx.AsyncClient
-    planner: dict[str, str]
-    until: float
-    begin: datetime
+    planner_headers: dict[str, str]
+    ends_at: float
+    first_day: datetime
     answers: Counter[tuple[str, int]] = field(default_factory=Counter)
     stands: list[str] = field(default_factory=list)
 
-    async def ask(self, step: str, method: str, path: str, **more: Any) -> httpx.Response:
-        reply = await self.http.request(method, path, **more)
+    async def request(self, step: str, method: str, path: str, **options: Any) -> httpx.Response:
+        reply = await self.http.request(method, path, **options)
         self.answers[step, reply.status_code] += 1
         return reply
 
     @property
-    def on(self) -> bool:
-        return perf_counter() < self.until
+    def running(self) -> bool:
+        return perf_counter() < self.ends_at
 
 
-async def bench_booking(stage: Stage) -> None:
-    secrets, port = Secrets.make(), free_port()
-    topics = await stage.topics()
-    async with stage.database("scheduling") as database:
+async def bench_booking(bench: BenchEnvironment) -> None:
+    secrets, port = Secrets.generate(), free_port()
+    topics = await bench.topics()
+    async with bench.database("scheduling") as database:
         url = f"http://127.0.0.1:{port}"
-        command = Command(
+        command = ProcessSpec(
             name="scheduling",
             argv=[sys.executable, "-m", "wanderamt.shell", "run", "scheduling"],
             env={
                 "WANDERAMT_DATABASE_URL": database.url,
                 "WANDERAMT_DATABASE_CONNECTIONS": "24",
-                "WANDERAMT_KAFKA_BOOTSTRAP_SERVERS": stage.kafka.bootstrap_servers,
+                "WANDERAMT_KAFKA_BOOTSTRAP_SERVERS": bench.kafka.bootstrap_servers,
                 "WANDERAMT_TOPIC_PREFIX": topics.prefix,
                 "WANDERAMT_PORT": str(port),
                 "WANDERAMT_TOKEN_PUBLIC_KEY": secrets.token_public_key,
-                "WANDERAMT_SEALING_KEY": secrets.sealing_key,
-                "WANDERAMT_HOLDS_AT_ONCE": "1000000",
-                "WANDERAMT_OPEN_APPOINTMENTS": "1000000",
-                "WANDERAMT_HOLD_MIN": "0.1",
+                "WANDERAMT_ENCRYPTION_KEY": secrets.encryption_key,
+                "WANDERAMT_MAX_HOLDS": "1000000",
+                "WANDERAMT_MAX_OPEN_APPOINTMENTS": "1000000",
+                "WANDERAMT_HOLD_MINUTES": "0.1",
             },
-            log=stage.folder / "booking.log",
-            ready=lambda: says_ok(f"{url}/health/ready"),
+            log=bench.folder / "booking.log",
+            ready=lambda: responds_ok(f"{url}/health/ready"),
         )
-        await stage.children.start(command)
+        await bench.supervisor.start(command)
         try:
-            crowd = await _play(url, secrets, QUICK_S if stage.quick else SECONDS)
+            booking_run = await _play(url, secrets, QUICK_SECONDS if bench.quick else SECONDS)
             await asyncio.sleep(1)
-            found = await _audit(database.url)
+            counts = await _audit(database.url)
         finally:
-            await stage.children.stop_one("scheduling")
-    _report(stage, crowd, found, QUICK_S if stage.quick else SECONDS)
+            await bench.supervisor.stop_one("scheduling")
+    _report(bench, booking_run, counts, QUICK_SECONDS if bench.quick else SECONDS)
 
 
-async def _play(url: str, secrets: Secrets, seconds: float) -> Crowd:
-    caller = Caller("planner@bench", frozenset({Role.PLANNER}))
+async def _play(url: str, secrets: Secrets, seconds: float) -> BookingRun:
+    caller = Principal("planner@bench", frozenset({Role.PLANNER}))
     signer = TokenSigner(secrets.token_private_key)
     token = signer.sign(caller, audience="scheduling", now=utc_now(), lifetime=timedelta(hours=1))
-    limits = httpx.Limits(max_connections=PLANNERS + BOOKERS)
+    limits = httpx.Limits(max_connections=PLANNERS + CITIZENS)
     async with httpx.AsyncClient(base_url=url, timeout=30, limits=limits) as http:
         begin = (utc_now() + timedelta(days=10)).replace(hour=0, minute=0, second=0, microsecond=0)
-        crowd = Crowd(http, {"Authorization": f"Bearer {token}"}, perf_counter() + seconds, begin)
-        planners = [_plan(crowd, Random(seed)) for seed in range(PLANNERS)]
-        await asyncio.gather(*planners, *(_book(crowd, Random(1000 + seed)) for seed in range(BOOKERS)))
-    return crowd
+        booking_run = BookingRun(http, {"Authorization": f"Bearer {token}"}, perf_counter() + seconds, begin)
+        planners = [_run_planner(booking_run, Random(seed)) for seed in range(PLANNERS)]
+        await asyncio.gather(*planners, *(_run_citizen(booking_run, Random(1000 + seed)) for seed in range(CITIZENS)))
+    return booking_run
 
 
-async def _plan(crowd: Crowd, chance: Random) -> None:
-    mine: list[str] = []
-    while crowd.on:
-        stand = _some_stand(crowd.begin, chance)
-        reply = await crowd.ask("plan", "POST", "/stands", json=stand, headers=crowd.planner)
+async def _run_planner(booking_run: BookingRun, rng: Random) -> None:
+    own_stands: list[str] = []
+    while booking_run.running:
+        stand = _some_stand(booking_run.first_day, rng)
+        reply = await booking_run.request("plan", "POST", "/stands", json=stand, headers=booking_run.planner_headers)
         if reply.status_code == 201:
-            mine.append(stand["stand_id"])
-            crowd.stands.append(stand["stand_id"])
-        if mine and chance.random() < 0.3:
-            id_ = mine[chance.randrange(len(mine))]
-            order = {**_some_stand(crowd.begin, chance), "reason": "moved"}
-            for field_ in ("stand_id", "state"):
-                order.pop(field_, None)
-            await crowd.ask("move stand", "POST", f"/stands/{id_}/move", json=order, headers=crowd.planner)
-        if len(mine) > 2 and chance.random() < 0.3:
-            id_ = mine.pop(chance.randrange(len(mine)))
-            why = {"reason": "rain"}
-            await crowd.ask("cancel stand", "POST", f"/stands/{id_}/cancel", json=why, headers=crowd.planner)
+            own_stands.append(stand["stand_id"])
+            booking_run.stands.append(stand["stand_id"])
+        if own_stands and rng.random() < 0.3:
+            stand_id = own_stands[rng.randrange(len(own_stands))]
+            move = {**_some_stand(booking_run.first_day, rng), "reason": "moved"}
+            for name in ("stand_id", "state"):
+                move.pop(name, None)
+            await booking_run.request(
+                "move stand", "POST", f"/stands/{stand_id}/move", json=move, headers=booking_run.planner_headers
+            )
+        if len(own_stands) > 2 and rng.random() < 0.3:
+            stand_id = own_stands.pop(rng.randrange(len(own_stands)))
+            cancellation = {"reason": "rain"}
+            await booking_run.request(
+                "cancel stand",
+                "POST",
+                f"/stands/{stand_id}/cancel",
+                json=cancellation,
+                headers=booking_run.planner_headers,
+            )
 
 
-def _some_stand(begin: datetime, chance: Random) -> dict[str, Any]:
-    at = begin + timedelta(days=chance.randrange(DAYS), hours=chance.choice(HOURS))
-    names = {what: f"{NAMES[what]} {chance.randrange(many)}" for what, many in FEW.items()}
+def _some_stand(begin: datetime, rng: Random) -> dict[str, Any]:
+    at = begin + timedelta(days=rng.randrange(DAYS), hours=rng.choice(HOURS))
+    names = {kind: f"{RESOURCE_NAMES[kind]} {rng.randrange(count)}" for kind, count in RESOURCE_COUNTS.items()}
     return names | {
         "stand_id": str(uuid7()),
         "district": "Innere Stadt",
@@ -147,36 +155,36 @@ def _some_stand(begin: datetime, chance: Random) -> dict[str, Any]:
     }
 
 
-async def _book(crowd: Crowd, chance: Random) -> None:
-    while crowd.on:
-        if not crowd.stands:
+async def _run_citizen(booking_run: BookingRun, rng: Random) -> None:
+    while booking_run.running:
+        if not booking_run.stands:
             await asyncio.sleep(0.05)
             continue
-        stand_id, service = chance.choice(crowd.stands[-40:]), chance.choice(SERVICES)
+        stand_id, service = rng.choice(booking_run.stands[-40:]), rng.choice(SERVICES)
         path = f"/public/stands/{stand_id}"
-        reply = await crowd.ask("times", "GET", f"{path}/times", params={"service": service})
+        reply = await booking_run.request("times", "GET", f"{path}/times", params={"service": service})
         times = reply.json() if reply.status_code == 200 else []
         if not times:
             continue
-        hold = {"hold_id": str(uuid7()), "service": service, "starts_at": chance.choice(times[:6])}
-        reply = await crowd.ask("hold", "POST", f"{path}/holds", json=hold)
-        if reply.status_code != 201 or chance.random() < 0.1:
+        hold = {"hold_id": str(uuid7()), "service": service, "starts_at": rng.choice(times[:6])}
+        reply = await booking_run.request("hold", "POST", f"{path}/holds", json=hold)
+        if reply.status_code != 201 or rng.random() < 0.1:
             continue
-        born = f"19{chance.randrange(40, 99)}-05-04"
-        who = {"phone": f"+43660{chance.randrange(10**7):07}", "born": born, "consent": "2026-1"}
-        reply = await crowd.ask("confirm", "POST", f"/public/holds/{hold['hold_id']}/confirm", json=who)
-        if reply.status_code != 201 or chance.random() < 0.4:
+        born = f"19{rng.randrange(40, 99)}-05-04"
+        citizen = {"phone": f"+43660{rng.randrange(10**7):07}", "born": born, "consent": "2026-1"}
+        reply = await booking_run.request("confirm", "POST", f"/public/holds/{hold['hold_id']}/confirm", json=citizen)
+        if reply.status_code != 201 or rng.random() < 0.4:
             continue
-        look = {"code": reply.json()["code"], "born": born}
-        found = await crowd.ask("look up", "POST", "/public/appointments/look-up", json=look)
-        if found.status_code != 200:
+        look_up = {"code": reply.json()["code"], "born": born}
+        reply = await booking_run.request("look up", "POST", "/public/appointments/look-up", json=look_up)
+        if reply.status_code != 200:
             continue
-        ticket = {"ticket": found.json()["ticket"]}
-        if chance.random() < 0.6:
-            to = {"stand_id": chance.choice(crowd.stands[-40:]), "starts_at": chance.choice(times)}
-            await crowd.ask("move", "POST", "/public/appointments/move", json=ticket | to)
+        token = {"token": reply.json()["token"]}
+        if rng.random() < 0.6:
+            to = {"stand_id": rng.choice(booking_run.stands[-40:]), "starts_at": rng.choice(times)}
+            await booking_run.request("move", "POST", "/public/appointments/move", json=token | to)
         else:
-            await crowd.ask("cancel", "POST", "/public/appointments/cancel", json=ticket)
+            await booking_run.request("cancel", "POST", "/public/appointments/cancel", json=token)
 
 
 async def _audit(url: str) -> dict[str, int]:
@@ -184,7 +192,7 @@ async def _audit(url: str) -> dict[str, int]:
     try:
         return {
             "stands that share a resource": await connection.fetchval(OVERLAPS),
-            "slots that hold what they should not": await connection.fetchval(WRONG_SLOTS),
+            "slots with a wrong counter": await connection.fetchval(WRONG_SLOTS),
             "deadlocks": await connection.fetchval(DEADLOCKS),
             "appointments": await connection.fetchval("SELECT count(*) FROM appointment"),
             "stands": await connection.fetchval("SELECT count(*) FROM stand"),
@@ -193,18 +201,20 @@ async def _audit(url: str) -> dict[str, int]:
         await connection.close()
 
 
-def _report(stage: Stage, crowd: Crowd, found: dict[str, int], seconds: float) -> None:
-    load = f"{PLANNERS} planners and {BOOKERS} bookers for {seconds:g} s, {found['stands']} stands"
+def _report(bench: BenchEnvironment, booking_run: BookingRun, counts: dict[str, int], seconds: float) -> None:
+    load = f"{PLANNERS} planners and {CITIZENS} citizens for {seconds:g} s, {counts['stands']} stands"
     for step in ("plan", "move stand", "cancel stand", "hold", "confirm", "move", "cancel"):
-        done = sum(many for (name, status), many in crowd.answers.items() if name == step and status < 300)
-        refused = sum(many for (name, status), many in crowd.answers.items() if name == step and status >= 400)
-        stage.note_alone(f"booking / {step}", done / seconds, "done/s", f"{load}; {refused} refused")
-    every = sum(crowd.answers.values())
-    stage.note_alone("booking / requests", every / seconds, "requests/s", load)
-    errors = sum(many for (_, status), many in crowd.answers.items() if status >= 500)
-    stage.note_alone("booking / server errors", errors, "answers", load)
-    for what in ("stands that share a resource", "slots that hold what they should not", "deadlocks"):
-        stage.note_alone(f"booking / {what}", found[what], "found", load)
-    assert every > 0
-    assert not errors, crowd.answers
-    assert not any(found[what] for what in list(found)[:3]), found
+        done = sum(number for (name, status), number in booking_run.answers.items() if name == step and status < 300)
+        refused = sum(
+            number for (name, status), number in booking_run.answers.items() if name == step and status >= 400
+        )
+        bench.record_value(f"booking / {step}", done / seconds, "done/s", f"{load}; {refused} refused")
+    total = sum(booking_run.answers.values())
+    bench.record_value("booking / requests", total / seconds, "requests/s", load)
+    errors = sum(number for (_, status), number in booking_run.answers.items() if status >= 500)
+    bench.record_value("booking / server errors", errors, "answers", load)
+    for what in ("stands that share a resource", "slots with a wrong counter", "deadlocks"):
+        bench.record_value(f"booking / {what}", counts[what], "found", load)
+    assert total > 0
+    assert not errors, booking_run.answers
+    assert not any(counts[what] for what in list(counts)[:3]), counts

@@ -1,4 +1,4 @@
-"""Outbox to Kafka: the raw producer, a bare relay of forty lines, ours, and the library that does the same."""
+"""Outbox to Kafka: our relay compared with a raw producer, a bare relay of forty lines, and a library."""
 
 import asyncio
 from typing import Any
@@ -8,48 +8,50 @@ from faststream.kafka import KafkaBroker
 from faststream_outbox import OutboxBroker, make_outbox_table
 from sqlalchemy import MetaData
 from sqlalchemy.ext.asyncio import create_async_engine
-from wanderamt.backbone.database import Database
-from wanderamt.backbone.relay import Relay, new_producer
-from wanderamt.backbone.topics import Topics
+from wanderamt.backbone.messaging.relay import Relay, new_producer
+from wanderamt.backbone.messaging.topics import Topics
+from wanderamt.backbone.persistence.database import Database
 
-from wanderamt_bench.by_hand import by_hand, relay_batch
-from wanderamt_bench.stage import Stage, empty, fill_outbox, rate, until
+from wanderamt_bench.bare_messaging import record_of_outbox_row, relay_batch
+from wanderamt_bench.bench_environment import BenchEnvironment, fill_outbox, is_empty, rate, wait_until
 
 COLUMNS = "event_id, type, aggregate, version, value, emitted_at"
-RIVAL_TIMEOUT_S = 120
-RIVAL_SHARE = 10  # the rival gets a tenth of the rows, or its run would be most of the bench
+LIBRARY_TIMEOUT_S = 120
+LIBRARY_SHARE = 10  # the library gets a tenth of the rows: it is much slower
 
 
-async def bench_relay(stage: Stage) -> None:
-    count = stage.rows(60_000)
+async def bench_relay(bench: BenchEnvironment) -> None:
+    count = bench.scaled(60_000)
     raw: list[tuple[float, float]] = []
     bare: list[tuple[float, float]] = []
-    rival: list[tuple[float, float]] = []
-    async with stage.database() as database:
-        topics = await stage.topics()
-        await relay_all(stage, database, topics, stage.rows(10_000))  # warms the broker's JVM
-        for _ in range(stage.rounds):
-            produced = await _raw(stage, database, topics, count)
-            by_hand = await _bare(stage, database, topics, count)
-            ours = await relay_all(stage, database, topics, count)
-            library = await _rival(stage, topics, count // RIVAL_SHARE)
+    library: list[tuple[float, float]] = []
+    async with bench.database() as database:
+        topics = await bench.topics()
+        await relay_all(bench, database, topics, bench.scaled(10_000))  # warms up the JVM of the broker
+        for _ in range(bench.rounds):
+            produced = await _raw(bench, database, topics, count)
+            by_hand = await _bare(bench, database, topics, count)
+            ours = await relay_all(bench, database, topics, count)
+            by_library = await _library(bench, topics, count // LIBRARY_SHARE)
             raw.append((produced, ours))
             bare.append((by_hand, ours))
-            rival.append((library, ours))
+            library.append((by_library, ours))
     load = f"{count} rows of 1 KB, 1000 aggregates, 12 partitions, acks=all"
-    stage.note("relay / raw pipelined producer", "messages/s", raw, load)
-    stage.note("relay / bare relay", "messages/s", bare, load)
-    stage.note("relay / faststream-outbox tuned", "messages/s", rival, f"{load}; the rival {count // RIVAL_SHARE}")
+    bench.record("relay / raw pipelined producer", "messages/s", raw, load)
+    bench.record("relay / bare relay", "messages/s", bare, load)
+    bench.record(
+        "relay / faststream-outbox tuned", "messages/s", library, f"{load}; the library {count // LIBRARY_SHARE}"
+    )
 
 
-async def _raw(stage: Stage, database: Database, topics: Topics, count: int) -> float:
-    """No database at all: the same records, already in memory."""
+async def _raw(bench: BenchEnvironment, database: Database, topics: Topics, count: int) -> float:
+    """Without a database: sends the same records from memory."""
     await fill_outbox(database, count)
-    async with database.work() as work:
-        rows = await work.db.fetch("SELECT * FROM outbox ORDER BY id")
-        await work.db.execute("TRUNCATE outbox")
-    records = [by_hand(row, topics.prefix) for row in rows]
-    producer = new_producer(stage.kafka.bootstrap_servers)
+    async with database.unit_of_work() as uow:
+        rows = await uow.db.fetch("SELECT * FROM outbox ORDER BY id")
+        await uow.db.execute("TRUNCATE outbox")
+    records = [record_of_outbox_row(row, topics.prefix) for row in rows]
+    producer = new_producer(bench.kafka.bootstrap_servers)
     await producer.start()
 
     async def send() -> None:
@@ -63,15 +65,15 @@ async def _raw(stage: Stage, database: Database, topics: Topics, count: int) -> 
         await producer.stop()
 
 
-async def _bare(stage: Stage, database: Database, topics: Topics, count: int) -> float:
-    """By hand: oldest rows, send in order, delete. No lock, no heartbeat, no reconnect, no trace."""
+async def _bare(bench: BenchEnvironment, database: Database, topics: Topics, count: int) -> float:
+    """The bare relay. No lock, no heartbeat, no reconnect, no trace."""
     await fill_outbox(database, count)
     connection = await asyncpg.connect(database.url)
-    producer = new_producer(stage.kafka.bootstrap_servers)
+    producer = new_producer(bench.kafka.bootstrap_servers)
     await producer.start()
 
     async def drain() -> None:
-        while await relay_batch(connection, producer, topics.prefix, read=by_hand, columns=COLUMNS):
+        while await relay_batch(connection, producer, topics.prefix, read=record_of_outbox_row, columns=COLUMNS):
             pass
 
     try:
@@ -81,14 +83,14 @@ async def _bare(stage: Stage, database: Database, topics: Topics, count: int) ->
         await connection.close()
 
 
-async def relay_all(stage: Stage, database: Database, topics: Topics, count: int) -> float:
-    """Messages per second of ours."""
+async def relay_all(bench: BenchEnvironment, database: Database, topics: Topics, count: int) -> float:
+    """Messages per second of our relay."""
     await fill_outbox(database, count)
-    relay = Relay(database, stage.kafka.bootstrap_servers, topics)
+    relay = Relay(database, bench.kafka.bootstrap_servers, topics)
 
     async def drain() -> None:
         await relay.start()
-        await until(lambda: empty(database, "outbox"))
+        await wait_until(lambda: is_empty(database, "outbox"))
 
     try:
         return await rate(count, drain)
@@ -96,9 +98,9 @@ async def relay_all(stage: Stage, database: Database, topics: Topics, count: int
         await relay.stop()
 
 
-async def _rival(stage: Stage, topics: Topics, count: int) -> float:
-    """Tuned as its documentation allows: 16 workers, fetch 500, flush 100, poll 50 ms, acks=all, idempotent."""
-    url = await stage.postgres.create_database("bench_rival")
+async def _library(bench: BenchEnvironment, topics: Topics, count: int) -> float:
+    """faststream-outbox, tuned as its documentation allows: 16 workers, fetch 500, flush 100, poll 50 ms, acks=all, idempotent."""
+    url = await bench.postgres.create_database("bench_library")
     metadata = MetaData()
     table = make_outbox_table(metadata, table_name="outbox")
     engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://", 1), pool_size=20)
@@ -106,7 +108,7 @@ async def _rival(stage: Stage, topics: Topics, count: int) -> float:
         await connection.run_sync(metadata.create_all)
     broker = OutboxBroker(engine, outbox_table=table, logger=None)
     kafka = KafkaBroker(
-        stage.kafka.bootstrap_servers, acks="all", enable_idempotence=True, max_batch_size=262_144, logger=None
+        bench.kafka.bootstrap_servers, acks="all", enable_idempotence=True, max_batch_size=262_144, logger=None
     )
     done = 0
     name = topics.name("stand.v1")
@@ -132,7 +134,7 @@ async def _rival(stage: Stage, topics: Topics, count: int) -> float:
 
     async def drain() -> None:
         await broker.start()
-        async with asyncio.timeout(RIVAL_TIMEOUT_S):
+        async with asyncio.timeout(LIBRARY_TIMEOUT_S):
             while done < count:
                 await asyncio.sleep(0.01)
 
@@ -142,4 +144,4 @@ async def _rival(stage: Stage, topics: Topics, count: int) -> float:
         await broker.stop()
         await kafka.stop()
         await engine.dispose()
-        await stage.postgres.drop_database("bench_rival")
+        await bench.postgres.drop_database("bench_library")

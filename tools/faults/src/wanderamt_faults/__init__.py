@@ -1,1 +1,1 @@
-"""Breaks the system from a seed and audits its history."""
+"""Injects random faults into the running system from a seed and audits its history."""

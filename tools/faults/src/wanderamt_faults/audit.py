@@ -1,6 +1,6 @@
-"""The history checker: what was promised, what is there; the difference is lost, doubled, reordered or stuck.
+"""The history checker: compares promises with evidence; each difference is lost, doubled, reordered or stuck.
 
-Kept true: it reads evidence alone and asks nobody; every complaint names the case, request or notice it is about.
+Invariants: it reads evidence only and calls no service; every complaint names its case, request or notice.
 """
 
 from collections import Counter, defaultdict
@@ -35,8 +35,8 @@ class Findings:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """An event as it lies on a topic."""
+class PublishedRecord:
+    """An event on a topic."""
 
     topic: str
     partition: int
@@ -47,41 +47,42 @@ class Record:
     type: str
 
 
-def audit_log(records: Iterable[Record], versions: Mapping[str, int], *, second_deliveries: int) -> Findings:
-    """`versions`: aggregate → the version its owner's database says it has, every event of it told.
+def audit_log(records: Iterable[PublishedRecord], versions: Mapping[str, int], *, second_deliveries: int) -> Findings:
+    """`versions`: aggregate → its version in the database of its owner; each version has published one event.
 
-    Versions run from 1 without a gap, first deliveries in order, in one partition, one event per version. At most
-    `second_deliveries` of an event are forgiven: a relay that dies between acknowledgement and deletion makes them.
+    Checks that versions run from 1 without a gap, that first deliveries are in order and in one partition, and that
+    each version has one event. Accepts up to `second_deliveries` repeated records: a relay that crashes between
+    acknowledgement and deletion sends its batch again.
     """
     findings = Findings()
-    again = 0
+    repeated = 0
     ids: dict[tuple[str, str, int], str] = {}
     last: dict[tuple[str, str], int] = defaultdict(int)
-    homes: dict[tuple[str, str], int] = {}
-    for record in sorted(records, key=lambda one: (one.topic, one.partition, one.offset)):
-        name, place = (record.topic, record.subject), (record.topic, record.subject, record.version)
-        if homes.setdefault(name, record.partition) != record.partition:
-            findings.report("reordered", f"{record.subject} lies in two partitions of {record.topic}")
-        if place in ids:
-            if ids[place] != record.event_id:
+    partitions: dict[tuple[str, str], int] = {}
+    for record in sorted(records, key=lambda record: (record.topic, record.partition, record.offset)):
+        stream, key = (record.topic, record.subject), (record.topic, record.subject, record.version)
+        if partitions.setdefault(stream, record.partition) != record.partition:
+            findings.report("reordered", f"{record.subject} is in two partitions of {record.topic}")
+        if key in ids:
+            if ids[key] != record.event_id:
                 findings.report("doubled", f"{record.subject} has two events of version {record.version}")
-            again += 1
+            repeated += 1
             continue
-        ids[place] = record.event_id
-        if record.version < last[name]:
-            findings.report("reordered", f"{record.subject} v{record.version} lies behind v{last[name]}")
-        last[name] = max(last[name], record.version)
-    for _ in range(again - second_deliveries):
-        findings.report("doubled", f"{again} second deliveries, {second_deliveries} are explained")
-    told = Counter(subject for _, subject, _ in ids)
+        ids[key] = record.event_id
+        if record.version < last[stream]:
+            findings.report("reordered", f"{record.subject} v{record.version} is after v{last[stream]}")
+        last[stream] = max(last[stream], record.version)
+    for _ in range(repeated - second_deliveries):
+        findings.report("doubled", f"{repeated} second deliveries, faults explain {second_deliveries}")
+    published = Counter(subject for _, subject, _ in ids)
     for subject, version in versions.items():
-        for _ in range(version - told[subject]):
-            findings.report("lost", f"{subject} is at version {version} and told {told[subject]} of them")
+        for _ in range(version - published[subject]):
+            findings.report("lost", f"{subject} is at version {version} but published only {published[subject]}")
     return findings
 
 
 def audit_effects(promised: Mapping[str, int], effects: Sequence[tuple[str, int]]) -> Findings:
-    """`promised`: aggregate → versions 1 to n must have had their effect. `effects`: (aggregate, version) as applied."""
+    """`promised`: aggregate → n, whose versions 1 to n must each have one effect. `effects`: (aggregate, version) as applied."""
     findings = Findings()
     applied = Counter(effects)
     for (subject, version), times in applied.items():
@@ -99,12 +100,14 @@ def audit_effects(promised: Mapping[str, int], effects: Sequence[tuple[str, int]
     return findings
 
 
-def audit_once(what: str, wanted: Iterable[Hashable], found: Mapping[Any, int], *, maybe: set[Hashable]) -> Findings:
-    """Each of `wanted` exactly once in `found`; of `maybe` it is known that nobody knows: at most once."""
+def audit_once(
+    what: str, expected: Iterable[Hashable], counts: Mapping[Any, int], *, unknown: set[Hashable]
+) -> Findings:
+    """Checks that each of `expected` exists exactly once; those in `unknown`, whose outcome nobody knows, at most once."""
     findings = Findings()
-    for one in set(wanted) - found.keys() - maybe:
-        findings.report("lost", f"{what} {one}")
-    for one, times in found.items():
+    for key in set(expected) - counts.keys() - unknown:
+        findings.report("lost", f"{what} {key}")
+    for key, times in counts.items():
         for _ in range(times - 1):
-            findings.report("doubled", f"{what} {one} is there {times} times")
+            findings.report("doubled", f"{what} {key} exists {times} times")
     return findings

@@ -1,4 +1,4 @@
-"""A network that can be cut, delayed and silenced: one listener per route, bytes copied both ways."""
+"""A TCP proxy whose connections can be reset, delayed and silenced: one listener per route, bytes copied both ways."""
 
 import asyncio
 import contextlib
@@ -9,15 +9,18 @@ CHUNK = 65_536
 
 
 @dataclass
-class Route:
-    """From an own port to `target`. `delay_s` holds back each chunk; `silent` forwards nothing; `budget` bytes, then cut."""
+class ProxyRoute:
+    """Forwards from its own port to `target`.
+
+    `delay_s`: delay of each chunk. `silent`: forwards nothing. `byte_budget`: resets all connections after so many bytes.
+    """
 
     name: str
     target: tuple[str, int]
     port: int = 0
     delay_s: float = 0.0
     silent: bool = False
-    budget: int | None = None
+    byte_budget: int | None = None
     _server: asyncio.Server | None = None
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
 
@@ -31,24 +34,24 @@ class Route:
         self.cut()
 
     def cut(self) -> None:
-        """Resets every connection, wherever it is."""
+        """Resets all open connections."""
         for writer in list(self._open):
             _reset(writer)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            there_reader, there_writer = await asyncio.wait_for(asyncio.open_connection(*self.target), 5)
+            target_reader, target_writer = await asyncio.wait_for(asyncio.open_connection(*self.target), 5)
         except (OSError, TimeoutError):
             _reset(writer)
             return
-        both = (writer, there_writer)
+        both = (writer, target_writer)
         self._open.update(both)
         try:
-            await asyncio.gather(self._copy(reader, there_writer), self._copy(there_reader, writer))
+            await asyncio.gather(self._copy(reader, target_writer), self._copy(target_reader, writer))
         finally:
             self._open.difference_update(both)
-            for one in both:
-                _reset(one)
+            for open_writer in both:
+                _reset(open_writer)
 
     async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, RuntimeError):
@@ -63,18 +66,18 @@ class Route:
             writer.write_eof()
 
     def _within_budget(self, chunk: bytes) -> bytes:
-        """Whatever is left of the budget; the connection is cut at that byte."""
-        if self.budget is None:
+        """The part of the chunk that the budget allows; resets the connections when the budget is used up."""
+        if self.byte_budget is None:
             return chunk
-        sent, self.budget = chunk[: self.budget], max(0, self.budget - len(chunk))
-        if self.budget == 0:
-            self.budget = None
+        sent, self.byte_budget = chunk[: self.byte_budget], max(0, self.byte_budget - len(chunk))
+        if self.byte_budget == 0:
+            self.byte_budget = None
             asyncio.get_running_loop().call_later(0.01, self.cut)
         return sent
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError, AttributeError, ValueError):  # it is closed already
+    with contextlib.suppress(OSError, AttributeError, ValueError):  # already closed
         connection = writer.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
     writer.transport.abort()

@@ -1,4 +1,4 @@
-"""One run: start, load, break, drain, audit."""
+"""One fault run: start the system, put it under load, inject faults, drain it, audit it."""
 
 import asyncio
 import random
@@ -9,24 +9,24 @@ from typing import Any
 
 import asyncpg
 from aiokafka.errors import KafkaError
-from wanderamt.backbone.sources import Sources
-from wanderamt_local.state import State
+from wanderamt.backbone.environment import Environment
+from wanderamt_local.state import StateFolder
 
 from wanderamt_faults.audit import Findings
+from wanderamt_faults.devices import DeviceFleet, SimulatedDevice
 from wanderamt_faults.evidence import audit, gather
-from wanderamt_faults.load import Crowd, Device
-from wanderamt_faults.rig import Rig
-from wanderamt_faults.trouble import Trouble
+from wanderamt_faults.fault_injector import FaultInjector
+from wanderamt_faults.system_under_test import SystemUnderTest
 
 DEVICES = 4
 DRAIN_TIMEOUT_S = 900
 STUCK_AFTER_S = 90
-Say = Callable[[str], None]
+ProgressReport = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Plan:
-    """The run ends when all three minima are reached. `rate` in entries per second."""
+class FaultRunPlan:
+    """`seconds`, `entries` and `faults` are minima: the run ends when all three are reached. `rate`: cases per second."""
 
     seed: int
     seconds: float
@@ -37,8 +37,8 @@ class Plan:
 
 
 @dataclass
-class Report:
-    """Numbers of one run, as they stand in `build/faults.json`. Times in seconds."""
+class FaultRunReport:
+    """The figures of one run, as written to `build/faults.json`. Times in seconds."""
 
     seed: int
     load_s: float
@@ -62,40 +62,40 @@ class Report:
         return asdict(self)
 
 
-async def run(plan: Plan, folder: Path, say: Say) -> Report:
-    """Raises NotReady or Unavailable when the system cannot even start."""
-    rig = Rig(State(folder), say=say, brokers=plan.brokers)
+async def run(plan: FaultRunPlan, folder: Path, report: ProgressReport) -> FaultRunReport:
+    """Raises NotReadyError or UnavailableError when the system cannot start."""
+    system = SystemUnderTest(StateFolder(folder), report=report, brokers=plan.brokers)
     loop = asyncio.get_running_loop()
-    await rig.start()
+    await system.start()
     try:
-        await rig.ready()
-        chance = random.Random(plan.seed)
-        crowd = Crowd([await _device(rig, chance) for _ in range(DEVICES)], plan.rate, chance)
-        trouble = Trouble(rig, random.Random(plan.seed + 1))
+        await system.prepare()
+        rng = random.Random(plan.seed)
+        fleet = DeviceFleet([await _device(system, rng) for _ in range(DEVICES)], plan.rate, rng)
+        injector = FaultInjector(system, random.Random(plan.seed + 1))
         begun = loop.time()
-        crowd.start()
-        trouble.start()
-        await _until_enough(plan, crowd, trouble, say)
+        fleet.start()
+        injector.start()
+        await _until_enough(plan, fleet, injector, report)
         load_s = loop.time() - begun
-        await trouble.stop()
-        crowd.stop_tapping()
-        say("load and faults end; the system drains")
+        await injector.stop()
+        fleet.stop_serving()
+        report("load and faults have ended; the system drains")
         ended = loop.time()
-        await _drain(rig, crowd, say)
+        await _drain(system, fleet, report)
         drain_s = loop.time() - ended
-        await crowd.stop()
-        evidence = await gather(rig, topics=True)
-        findings: Findings = audit(crowd.devices, evidence, faults=trouble.total)
-        deaths = rig.deaths.read_text().splitlines() if rig.deaths.exists() else []
-        (folder / "faults.log").write_text("\n".join([*trouble.log, *deaths]) + "\n")
-        return Report(
+        await fleet.stop()
+        evidence = await gather(system, topics=True)
+        findings: Findings = audit(fleet.devices, evidence, faults=injector.total)
+        crashes = system.crash_log.read_text().splitlines() if system.crash_log.exists() else []
+        (folder / "faults.log").write_text("\n".join([*injector.log, *crashes]) + "\n")
+        return FaultRunReport(
             seed=plan.seed,
             load_s=round(load_s, 1),
             brokers=plan.brokers,
-            entries=crowd.tapped,
-            cases=len({entry.case_id for device in crowd.devices for entry in device.entries}),
-            faults=trouble.total,
-            faults_by_kind=dict(sorted(trouble.faults.items())),
+            entries=fleet.entry_count,
+            cases=len({entry.case_id for device in fleet.devices for entry in device.entries}),
+            faults=injector.total,
+            faults_by_kind=dict(sorted(injector.faults.items())),
             lost=findings.lost,
             doubled=findings.doubled,
             reordered=findings.reordered,
@@ -104,63 +104,66 @@ async def run(plan: Plan, folder: Path, say: Say) -> Report:
             records=len(evidence.records),
             second_deliveries=len(evidence.records) - len({record.event_id for record in evidence.records}),
             notices_unknown=sum(row["state"] == "unknown" for row in evidence.tables["notices"]),
-            restarts={name: rig.children.restarts(name) for name in rig.children.pids()},
+            restarts={name: system.supervisor.restarts(name) for name in system.supervisor.pids()},
             complaints=findings.complaints,
         )
     finally:
-        await rig.stop()
+        await system.stop()
 
 
-async def _device(rig: Rig, chance: random.Random) -> Device:
-    sources = Sources()
-    device_id, stand_id = sources.new_id(), sources.new_id()
-    token = await rig.enrol(device_id, stand_id)
-    own = random.Random(chance.random())
-    return Device(device_id, stand_id, rig.door, token, sources, own)
+async def _device(system: SystemUnderTest, rng: random.Random) -> SimulatedDevice:
+    environment = Environment()
+    device_id, stand_id = environment.new_id(), environment.new_id()
+    token = await system.enrol(device_id, stand_id)
+    own_rng = random.Random(rng.random())
+    return SimulatedDevice(device_id, stand_id, system.sync_url, token, environment, own_rng)
 
 
-async def _until_enough(plan: Plan, crowd: Crowd, trouble: Trouble, say: Say) -> None:
+async def _until_enough(
+    plan: FaultRunPlan, fleet: DeviceFleet, injector: FaultInjector, report: ProgressReport
+) -> None:
     loop = asyncio.get_running_loop()
     begun = loop.time()
     replays = [plan.seconds * 0.45, plan.seconds * 0.8]
-    told = 0.0
+    reported_at = 0.0
     while True:
         await asyncio.sleep(0.5)
+        injector.check()
         spent = loop.time() - begun
         if replays and spent > replays[0]:
             replays.pop(0)
-            await trouble.replay_everything()
-        if spent - told > 15:
-            told = spent
-            say(f"{spent:.0f} s: {crowd.tapped} entries, {crowd.waiting} on devices, {trouble.total} faults")
-        enough = spent >= plan.seconds and crowd.tapped >= plan.entries and trouble.total >= plan.faults
+            await injector.replay_everything()
+        if spent - reported_at > 15:
+            reported_at = spent
+            report(f"{spent:.0f} s: {fleet.entry_count} entries, {fleet.waiting} unsent, {injector.total} faults")
+        enough = spent >= plan.seconds and fleet.entry_count >= plan.entries and injector.total >= plan.faults
         if enough and not replays:
             return
 
 
-async def _drain(rig: Rig, crowd: Crowd, say: Say) -> None:
-    """Until nothing waits, or nothing has moved for 90 s: what still waits then is stuck, and the audit says so.
+async def _drain(system: SystemUnderTest, fleet: DeviceFleet, report: ProgressReport) -> None:
+    """Returns when no work is left, or when nothing has changed for 90 s: the audit reports the rest as stuck.
 
-    A slow machine is not stuck; how long it took is a figure of its own. A look reads every table; it takes a fifth of
-    the time at most, for the cores are the system's to drain with.
+    A slow machine is not stuck; the report shows how long draining took. A check reads every table, so checks use at
+    most a fifth of the time: the system needs the cores.
     """
     loop = asyncio.get_running_loop()
-    begun = moved_at = told = loop.time()
+    begun = changed_at = reported_at = loop.time()
     last: dict[str, int] = {}
-    looked_s = 0.0
-    while loop.time() - moved_at < STUCK_AFTER_S and loop.time() - begun < DRAIN_TIMEOUT_S:
-        await asyncio.sleep(max(1.0, 4 * looked_s))
-        looks_at = loop.time()
+    check_s = 0.0
+    while loop.time() - changed_at < STUCK_AFTER_S and loop.time() - begun < DRAIN_TIMEOUT_S:
+        await asyncio.sleep(max(1.0, 4 * check_s))
+        check_at = loop.time()
         try:
-            evidence = await gather(rig, topics=False)
+            evidence = await gather(system, topics=False)
         except (OSError, TimeoutError, KafkaError, asyncpg.PostgresError):
             continue  # the servers are still coming back
-        looked_s = loop.time() - looks_at
-        if evidence.quiet and not crowd.waiting:
+        check_s = loop.time() - check_at
+        if evidence.quiet and not fleet.waiting:
             return
-        waiting = evidence.waiting | {"on devices": crowd.waiting}
+        waiting = evidence.waiting | {"on devices": fleet.waiting}
         if waiting != last:
-            last, moved_at = waiting, loop.time()
-        if loop.time() - told > 10:
-            told = loop.time()
-            say(f"waiting: {waiting}")
+            last, changed_at = waiting, loop.time()
+        if loop.time() - reported_at > 10:
+            reported_at = loop.time()
+            report(f"waiting: {waiting}")

@@ -1,4 +1,4 @@
-"""A clerk with a tablet: the crew's app in a real Chromium, behind a network that can be taken away."""
+"""A clerk with a tablet: the crew's app in a real Chromium, behind a lossy proxy."""
 
 import asyncio
 import contextlib
@@ -14,35 +14,35 @@ import httpx
 from playwright.async_api import BrowserContext, Page, Playwright
 from playwright.async_api import Error as PlaywrightError
 from uuid_utils.compat import uuid7
-from wanderamt.backbone.sources import utc_now
+from wanderamt.backbone.environment import utc_now
 from wanderamt.security.roles import Role
-from wanderamt_local.field import case_entry
+from wanderamt_local.field_entries import case_entry
 from wanderamt_local.system import System
 
-from wanderamt_faults.lossy import Lossy
+from wanderamt_faults.lossy_proxy import LossyProxy
 
-NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
-QUIET: Final = [
+CHROMIUM_NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM_FLAGS: Final = [
     *("--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"),
     *("--no-first-run", "--use-fake-device-for-media-stream"),
 ]
 PIN: Final = "471100"
 DEADLINE_S: Final = 240
-NOT_THERE: Final = {"device", "sent", "held", "conflict", "refused"}
+UNSYNCED_STATES: Final = {"device", "sent", "held", "conflict", "refused"}
 
 
 @dataclass
 class Tablet:
-    """Chromium with a profile of its own, and the network between it and the office."""
+    """Chromium with its own profile, and the proxy between it and intake."""
 
     system: System
-    play: Playwright
+    playwright: Playwright
     profile: Path
-    door: Lossy
+    proxy: LossyProxy
     stand_id: UUID = field(default_factory=uuid7)
     options: dict[str, Any] = field(default_factory=dict)
     context: BrowserContext | None = None
-    page: Any = None  # Page, once it is on
+    page: Any = None  # a Page while the tablet is on
     label: str = "Tablet 7"
     photo: bytes = b""
     disk_bytes: int = 0
@@ -51,19 +51,19 @@ class Tablet:
 
     @property
     def url(self) -> str:
-        return f"{self.door.url}/field/"
+        return f"{self.proxy.url}/field/"
 
     async def switch_on(self) -> Page:
-        found = next(filter(None, map(shutil.which, NAMES)), None)
-        assert found, "there is no Chromium: 'make test' installs it with apt where it may, else install it yourself"
+        executable = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+        assert executable, "Chromium is missing: 'make test' installs it with apt if it has the rights; else install it"
         options = {
             "viewport": {"width": 820, "height": 1180},
             "locale": "de-AT",
             "accept_downloads": True,
             **self.options,
         }
-        self.context = await self.play.chromium.launch_persistent_context(
-            str(self.profile), executable_path=found, headless=True, args=QUIET, **options
+        self.context = await self.playwright.chromium.launch_persistent_context(
+            str(self.profile), executable_path=executable, headless=True, args=CHROMIUM_FLAGS, **options
         )
         for script in self.scripts:
             await self.context.add_init_script(script)
@@ -73,9 +73,9 @@ class Tablet:
         return await self.open()
 
     async def set_disk(self, size: int | None) -> None:
-        """How much the browser gives to the app; None: what it likes. Chromium remembers what it found for 30 s."""
-        wanted = {"origin": self.door.url} | ({"quotaSize": size} if size else {})
-        await self.disk.send("Storage.overrideQuotaForOrigin", wanted)
+        """Limits the storage quota of the app, in bytes; None: no limit. Chromium caches the quota for 30 s."""
+        quota = {"origin": self.proxy.url} | ({"quotaSize": size} if size else {})
+        await self.disk.send("Storage.overrideQuotaForOrigin", quota)
 
     async def open(self, path: str = "") -> Page:
         assert self.context
@@ -91,7 +91,7 @@ class Tablet:
             self.context = None
 
     async def kill_tab(self) -> None:
-        """The renderer dies, whatever it was doing."""
+        """Crashes the renderer process at once and opens the app again."""
         assert self.context
         page = self.page
         session = await self.context.new_cdp_session(page)
@@ -100,13 +100,13 @@ class Tablet:
         await page.close()
         await self.open("#/queue")
 
-    async def code(self) -> str:
+    async def new_enrolment_code(self) -> str:
         operator = {"Authorization": f"Bearer {self.system.token('o@linz', Role.OPERATOR, audience='intake')}"}
         async with httpx.AsyncClient(base_url=self.system.url("intake"), headers=operator) as http:
             return str((await http.post("/devices/codes", json={"label": self.label})).json()["code"])
 
     async def enrol(self) -> None:
-        await self.page.locator("#code").fill(await self.code())
+        await self.page.locator("#code").fill(await self.new_enrolment_code())
         await self.page.get_by_test_id("enrol").click()
         await self.page.get_by_test_id("sign-in").wait_for()
 
@@ -115,28 +115,28 @@ class Tablet:
         await self.page.get_by_role("button", name=clerk).click()
         await self.page.get_by_test_id("begin").wait_for()
 
-    async def begin(self) -> None:
+    async def start_shift(self) -> None:
         await self.page.locator(f"input[name=stand][value='{self.stand_id}']").check()
         await self.page.locator("#pin").fill(PIN)
         await self.page.locator("#pin-again").fill(PIN)
         await self.page.get_by_test_id("begin").click()
 
-    async def load(self) -> None:
+    async def load_stand(self) -> None:
         await self.page.get_by_test_id("load").click()
         await self.page.locator("main a[href='#/queue']").wait_for()
 
     async def worker_ready(self) -> None:
-        """The app is on the device, whole: it opens without a network."""
+        """Returns when the service worker has stored the whole app, so that it opens without a network."""
         await self.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
         await self.page.wait_for_function("navigator.serviceWorker.controller !== null")
 
-    async def ready(self) -> None:
-        """From the box to the stand."""
+    async def prepare(self) -> None:
+        """Enrols the tablet, signs in, and loads the stand."""
         await self.switch_on()
         await self.enrol()
         await self.sign_in()
-        await self.begin()
-        await self.load()
+        await self.start_shift()
+        await self.load_stand()
         await self.worker_ready()
         await self.page.locator("main a[href='#/queue']").click()
         await self.page.get_by_test_id("walk-in").wait_for()
@@ -148,22 +148,22 @@ class Tablet:
         await self.page.get_by_test_id("start").click()
         await self.page.locator("[data-stage]").wait_for()
 
-    async def whole(self, service: str, *, family: str = "Öztürk", phone: str = "") -> str:
-        """A case from the first question to the paper in hand. The text of the code on it."""
+    async def complete_case(self, service: str, *, family: str = "Öztürk", phone: str = "") -> str:
+        """Processes a case from the first question to the handed-over document; returns the text of its QR code."""
         await self.start_case(service)
-        return await self.go_on(family=family, phone=phone)
+        return await self.finish_case(family=family, phone=phone)
 
-    async def go_on(self, *, family: str = "Öztürk", phone: str = "") -> str:
-        """With the case on the screen, wherever it stands, until it is handed over."""
-        stamp = await self.go_on_to_paper(family=family, phone=phone)
+    async def finish_case(self, *, family: str = "Öztürk", phone: str = "") -> str:
+        """Continues the case on the screen until its document is handed over."""
+        stamp = await self.continue_to_document(family=family, phone=phone)
         await self.page.get_by_test_id("hand-over").click()
         await self.page.get_by_test_id("walk-in").wait_for()
         return stamp
 
-    async def go_on_until(self, wanted: str) -> None:
-        await self.go_on_to_paper(until=wanted)
+    async def continue_until(self, stage: str) -> None:
+        await self.continue_to_document(until=stage)
 
-    async def go_on_to_paper(self, *, family: str = "Öztürk", phone: str = "", until: str = "") -> str:
+    async def continue_to_document(self, *, family: str = "Öztürk", phone: str = "", until: str = "") -> str:
         while True:
             stage = await self.page.locator("[data-stage]").get_attribute("data-stage")
             if stage == until:
@@ -175,7 +175,7 @@ class Tablet:
                     await self.page.locator("input[name=level][value=photo_id]").check()
                     await self.page.get_by_test_id("identify").click()
                 case "papers":
-                    await self._show_paper()
+                    await self._check_document()
                     continue
                 case "fee":
                     await self.page.locator("input[name=payment][value=cash]").check()
@@ -205,7 +205,7 @@ class Tablet:
             await page.locator("#consent").check()
         await page.get_by_test_id("form-done").click()
 
-    async def _show_paper(self) -> None:
+    async def _check_document(self) -> None:
         page, done = self.page, await self.page.locator(".checks li.good").count()
         if await page.get_by_test_id("seen").count():
             await page.get_by_test_id("seen").click()
@@ -223,40 +223,40 @@ class Tablet:
         await self.page.locator("#photo-file").set_input_files(picture)
         await self.page.locator("figure").wait_for()
 
-    async def finish_begun(self) -> None:
-        """Cases that were begun and not handed over, as a killed tab leaves them."""
-        begun = self.page.locator("a[href^='#/case/']")
+    async def finish_open_cases(self) -> None:
+        """Completes the cases that are not handed over, such as those that a killed tab leaves."""
+        open_cases = self.page.locator("a[href^='#/case/']")
         while True:
             await self.page.goto(f"{self.url}#/queue")
             await self.page.get_by_test_id("walk-in").wait_for()
-            if not await begun.count():
+            if not await open_cases.count():
                 return
-            await begun.first.click()
+            await open_cases.first.click()
             await self.page.locator("[data-stage]").wait_for()
-            await self.go_on()
+            await self.finish_case()
 
-    async def waiting(self) -> int:
-        """What the app says is not at the office. It tells a change a moment after it: waited for until it is so."""
+    async def unsynced(self) -> int:
+        """The number of unsynced rows that the app shows, read once it agrees with the app's database."""
         async with asyncio.timeout(DEADLINE_S):
-            while (said := await self._said()) != await self._not_there():
+            while (shown := await self._shown_unsynced()) != await self._stored_unsynced():
                 await asyncio.sleep(0.05)
-        return said
+        return shown
 
-    async def _said(self) -> int:
+    async def _shown_unsynced(self) -> int:
         return int(await self.page.get_by_test_id("not-at-office").get_attribute("data-count"))
 
-    async def _not_there(self) -> int:
+    async def _stored_unsynced(self) -> int:
         rows = await self.rows("entries") + await self.rows("files")
-        return sum(row["state"] in NOT_THERE for row in rows)
+        return sum(row["state"] in UNSYNCED_STATES for row in rows)
 
-    async def all_sent(self, *, deadline_s: float = DEADLINE_S) -> None:
+    async def wait_until_all_sent(self, *, deadline_s: float = DEADLINE_S) -> None:
         async with asyncio.timeout(deadline_s):
-            while await self.waiting():
+            while await self.unsynced():
                 await asyncio.sleep(0.2)
 
     async def rows(self, store: str) -> list[dict[str, Any]]:
-        """What lies in the browser's database, without what is sealed."""
-        found = await self.page.evaluate(
+        """The rows of a store in the browser's database, without their encrypted part."""
+        stored = await self.page.evaluate(
             """(store) => new Promise((done, failed) => {
                 const opening = indexedDB.open('wanderamt-field');
                 opening.onerror = () => failed(opening.error);
@@ -270,21 +270,21 @@ class Tablet:
             })""",
             store,
         )
-        return list(json.loads(found))
+        return list(json.loads(stored))
 
-    async def fact(self, name: str) -> Any:
-        """Of the browser's database, as far as JSON can say it."""
-        found = await self.page.evaluate(
+    async def get_fact(self, name: str) -> Any:
+        """A value of the store `facts` in the browser's database, as JSON."""
+        stored = await self.page.evaluate(
             """(name) => new Promise((done) => {
                 const opening = indexedDB.open('wanderamt-field');
                 opening.onsuccess = () => {
-                    const one = opening.result.transaction('facts').objectStore('facts').get(name);
-                    one.onsuccess = () => { opening.result.close(); done(JSON.stringify(one.result ?? null)); };
+                    const request = opening.result.transaction('facts').objectStore('facts').get(name);
+                    request.onsuccess = () => { opening.result.close(); done(JSON.stringify(request.result ?? null)); };
                 };
             })""",
             name,
         )
-        return json.loads(found)
+        return json.loads(stored)
 
     async def put_fact(self, name: str, value: Any) -> None:
         await self.page.evaluate(
@@ -300,7 +300,7 @@ class Tablet:
         )
 
     async def sql(self, query: str, *args: object) -> list[Any]:
-        """Of intake's database."""
+        """Runs a query in the database of intake."""
         connection = await asyncpg.connect(self.system.env("intake")["WANDERAMT_DATABASE_URL"])
         try:
             return list(await connection.fetch(query, *args))
@@ -308,14 +308,14 @@ class Tablet:
             await connection.close()
 
     async def device_id(self) -> UUID:
-        return UUID((await self.fact("device"))["device_id"])
+        return UUID((await self.get_fact("device"))["device_id"])
 
     async def send_now(self) -> None:
         await self.page.goto(f"{self.url}#/outbox")
         await self.page.get_by_test_id("send-now").click()
 
-    async def fill_elsewhere(self, case_id: str, body: dict[str, Any]) -> None:
-        """Another device of the stand fills the same case."""
+    async def fill_on_other_device(self, case_id: str, body: dict[str, Any]) -> None:
+        """Lets another device of the stand fill the same case."""
         device_id = uuid7()
         token = await self.system.enrol(device_id, self.stand_id, label="Tablet 8")
         [case] = await self.sql("SELECT version FROM case_file WHERE case_id = $1", UUID(case_id))
@@ -339,7 +339,7 @@ class Tablet:
         async with httpx.AsyncClient(base_url=self.system.url("intake"), headers=operator) as http:
             (await http.post(f"/devices/{device_id}/revoke")).raise_for_status()
 
-    async def let_in_again(self, device_id: UUID) -> None:
+    async def enrol_again(self, device_id: UUID) -> None:
         operator = {"Authorization": f"Bearer {self.system.token('o@linz', Role.OPERATOR, audience='intake')}"}
         async with httpx.AsyncClient(base_url=self.system.url("intake"), headers=operator) as http:
             order = {"device_id": str(device_id), "label": self.label}

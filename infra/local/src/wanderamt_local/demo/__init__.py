@@ -1,1 +1,1 @@
-"""The main job, shown: a recorded morning at a market stand, played through the whole system."""
+"""The demo: a recorded morning at a market stand, played through the whole system."""

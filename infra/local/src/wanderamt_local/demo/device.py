@@ -1,4 +1,4 @@
-"""A field device as the crew's app will be: an outbox that keeps every entry until the server answered for it."""
+"""Simulates a field device: an outbox that keeps every entry until the server has acknowledged it."""
 
 import asyncio
 import json
@@ -9,9 +9,9 @@ from uuid import UUID
 
 import httpx
 from opentelemetry import propagate, trace
-from wanderamt.backbone.sources import Sources
+from wanderamt.backbone.environment import Environment
 
-from wanderamt_local.field import RECEIPTS, Numbers, open_case_entry
+from wanderamt_local.field_entries import RECEIPT_SERIES, LeasedNumbers, open_case_entry
 
 TIMEOUT_S = 10
 
@@ -19,12 +19,12 @@ tracer = trace.get_tracer(__name__)
 
 
 @dataclass
-class Tap:
-    """One citizen's case as the device remembers it."""
+class DemoEntry:
+    """A case as the device stores it."""
 
     case_id: UUID
     entry: dict[str, Any]
-    tapped_at: datetime
+    captured_at: datetime
     offline: bool
     trace_id: str
     span: trace.Span
@@ -32,63 +32,63 @@ class Tap:
 
 
 @dataclass
-class Device:
+class DemoDevice:
     device_id: UUID
     stand_id: UUID
     url: str
     token: str
-    sources: Sources
+    environment: Environment
     online: bool = True
     lose_next_answer: bool = False
-    numbers: Numbers = field(default_factory=Numbers)
-    taps: list[Tap] = field(default_factory=list)
-    _waiting: list[Tap] = field(default_factory=list)
+    numbers: LeasedNumbers = field(default_factory=LeasedNumbers)
+    entries: list[DemoEntry] = field(default_factory=list)
+    _pending: list[DemoEntry] = field(default_factory=list)
     _sending: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
-    def waiting(self) -> int:
-        return len(self._waiting)
+    def pending(self) -> int:
+        return len(self._pending)
 
     async def prepare(self) -> None:
-        """While there is a network: leases the numbers of the morning."""
+        """Leases receipt numbers while there is a network."""
         async with httpx.AsyncClient(base_url=self.url, timeout=TIMEOUT_S) as client:
             await self.numbers.lease(
                 client,
-                series=RECEIPTS,
-                block_id=self.sources.new_id(),
+                series=RECEIPT_SERIES,
+                block_id=self.environment.new_id(),
                 headers={"Authorization": f"Bearer {self.token}"},
             )
 
-    def tap(self, body: dict[str, Any]) -> None:
-        """Writes the entry down on the device. Sending is another matter."""
-        now = self.sources.clock()
-        span = tracer.start_span("tap in the field app")
+    def capture(self, body: dict[str, Any]) -> None:
+        """Stores an entry on the device; `sync` sends it later."""
+        now = self.environment.clock()
+        span = tracer.start_span("entry in the field app")
         carrier: dict[str, str] = {}
         propagate.inject(carrier, trace.set_span_in_context(span))
-        case_id = self.sources.new_id()
+        case_id = self.environment.new_id()
         entry = open_case_entry(
-            self.sources.new_id(),
+            self.environment.new_id(),
             case_id,
             self.stand_id,
-            device_seq=len(self.taps) + 1,
+            device_seq=len(self.entries) + 1,
             captured_at=now,
             body=body,
         ) | {"traceparent": carrier["traceparent"]}
-        tap = Tap(case_id, entry, now, not self.online, f"{span.get_span_context().trace_id:032x}", span)
-        self.taps.append(tap)
-        self._waiting.append(tap)
+        captured = DemoEntry(case_id, entry, now, not self.online, f"{span.get_span_context().trace_id:032x}", span)
+        self.entries.append(captured)
+        self._pending.append(captured)
 
     async def sync(self) -> None:
-        """Sends what waits, as lines. Without a network, or when the answer is lost, everything stays for next time."""
+        """Sends the pending entries as JSON lines. Without a network or an answer they stay pending."""
         async with self._sending:
-            if not self.online or not self._waiting:
+            if not self.online or not self._pending:
                 return
-            sent = list(self._waiting)
-            lines = "\n".join(json.dumps(tap.entry) for tap in sent)
+            sent = list(self._pending)
+            lines = "\n".join(json.dumps(entry.entry) for entry in sent)
             headers = {
                 "Authorization": f"Bearer {self.token}",
                 "Content-Type": "application/x-ndjson",
-                "Device-Time": self.sources.clock().isoformat(),
+                "Device-Time": self.environment.clock().isoformat(),
             }
             async with httpx.AsyncClient(timeout=TIMEOUT_S) as client:
                 try:
@@ -101,9 +101,9 @@ class Device:
             if reply.is_success:
                 self._take_answers(sent, reply.json()["results"])
 
-    def _take_answers(self, sent: list[Tap], results: list[dict[str, Any]]) -> None:
-        for tap, result in zip(sent, results, strict=True):
-            tap.answers.append(result["status"])
+    def _take_answers(self, sent: list[DemoEntry], results: list[dict[str, Any]]) -> None:
+        for entry, result in zip(sent, results, strict=True):
+            entry.answers.append(result["status"])
             if result["status"] in {"accepted", "duplicate"}:
-                self._waiting.remove(tap)
-                tap.span.end()
+                self._pending.remove(entry)
+                entry.span.end()

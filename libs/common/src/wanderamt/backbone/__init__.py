@@ -1,1 +1,1 @@
-"""The event backbone: state and events commit together, leave in order, arrive once in effect."""
+"""The event backbone: state and events commit together, leave in order, and have their effect once."""

@@ -1,4 +1,4 @@
-"""Topic appointment.v1, owned by scheduling: citizens who come to a stand at a time."""
+"""Topic appointment.v1, owned by scheduling: booked times of citizens at a stand."""
 
 from typing import ClassVar
 from uuid import UUID
@@ -18,7 +18,7 @@ class AppointmentEvent(Event):
 
 
 class AppointmentBooked(AppointmentEvent):
-    """`place` as it is told to the citizen; what they come for may be delicate and is not said."""
+    """`place`: as the notice to the citizen names it. The service is never named in a notice: it may be sensitive."""
 
     TYPE: ClassVar[str] = "at.wanderamt.appointment.booked.v1"
 
@@ -33,7 +33,7 @@ class AppointmentBooked(AppointmentEvent):
 
 
 class AppointmentMoved(AppointmentEvent):
-    """Another time, another stand, or both."""
+    """The appointment has another time, another stand, or both."""
 
     TYPE: ClassVar[str] = "at.wanderamt.appointment.moved.v1"
 
@@ -45,7 +45,7 @@ class AppointmentMoved(AppointmentEvent):
 
 
 class AppointmentCancelled(AppointmentEvent):
-    """`by_citizen`: they need not be told."""
+    """`by_citizen`: the citizen cancelled, so no notice is needed."""
 
     TYPE: ClassVar[str] = "at.wanderamt.appointment.cancelled.v1"
 
@@ -54,16 +54,16 @@ class AppointmentCancelled(AppointmentEvent):
 
 
 class AppointmentServed(AppointmentEvent):
-    """The citizen came and was served."""
+    """The crew served the citizen."""
 
     TYPE: ClassVar[str] = "at.wanderamt.appointment.served.v1"
 
     served_at: AwareDatetime
 
 
-class AppointmentMissed(AppointmentEvent):
-    """The citizen did not come."""
+class AppointmentNoShow(AppointmentEvent):
+    """The citizen did not come. `recorded_at`: when the system recorded it."""
 
-    TYPE: ClassVar[str] = "at.wanderamt.appointment.missed.v1"
+    TYPE: ClassVar[str] = "at.wanderamt.appointment.no-show.v1"
 
-    missed_at: AwareDatetime
+    recorded_at: AwareDatetime

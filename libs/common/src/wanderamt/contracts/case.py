@@ -1,4 +1,4 @@
-"""Topic case.v1, owned by intake: what happens to a case."""
+"""Topic case.v1, owned by intake: the life of a case."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -23,25 +23,25 @@ class CaseEvent(Event):
     case_id: UUID
 
 
-CODE_SIGNS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: nothing that looks like another
+CODE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no two characters look alike
 CODE_LENGTH = 10
 
 
 def case_code(case_id: UUID) -> str:
-    """What a citizen calls the case by, such as 7K3MZ-Q8XWT: the last 50 bits of its id, known offline too."""
+    """The code by which a citizen names the case, such as 7K3MZ-Q8XWT: the last 50 bits of its id. Works offline."""
     number = case_id.int & ((1 << 5 * CODE_LENGTH) - 1)
-    signs = [CODE_SIGNS[number >> 5 * place & 31] for place in reversed(range(CODE_LENGTH))]
+    signs = [CODE_ALPHABET[number >> 5 * place & 31] for place in reversed(range(CODE_LENGTH))]
     return f"{''.join(signs[:5])}-{''.join(signs[5:])}"
 
 
-def plain_code(text: str) -> str:
-    """A code as it is kept, from what people write: small letters, blanks, no dash; O for 0, I and L for 1."""
-    signs = "".join(one for one in text.upper() if one.isalnum()).translate(str.maketrans("OIL", "011"))
+def normalize_case_code(text: str) -> str:
+    """A code in its stored form, from what people type: small letters, blanks, no dash; O for 0, I and L for 1."""
+    signs = "".join(sign for sign in text.upper() if sign.isalnum()).translate(str.maketrans("OIL", "011"))
     return f"{signs[:5]}-{signs[5:]}"
 
 
 class CaseOpened(CaseEvent):
-    """A citizen's wish was taken at a stand."""
+    """A crew recorded a citizen's request at a stand."""
 
     TYPE: ClassVar[str] = "at.wanderamt.case.opened.v1"
 
@@ -53,10 +53,10 @@ class CaseOpened(CaseEvent):
     appointment_id: UUID | None = Field(None, description="The appointment that the citizen came for.")
 
 
-class RegisterRequested(CaseEvent):
-    """The case needs an answer from a register. Carries the question, so that nobody has to ask intake back."""
+class RegisterQueryRequested(CaseEvent):
+    """The case needs an answer from a register. Carries the whole question, so that no service has to query intake."""
 
-    TYPE: ClassVar[str] = "at.wanderamt.case.register-requested.v1"
+    TYPE: ClassVar[str] = "at.wanderamt.case.register-query-requested.v1"
 
     request_id: UUID
     register_name: str
@@ -65,17 +65,17 @@ class RegisterRequested(CaseEvent):
     purpose: str
     officer: str
     deadline: AwareDatetime
-    assertion: str | None = Field(None, description="By intake: that this officer asks this, for this case.")
+    assertion: str | None = Field(None, description="Signed by intake: this officer asks this question for this case.")
 
 
-class CaseFinished(CaseEvent):
-    """The case is final: the citizen has what they came for, or it is on its way as a document."""
+class CaseCompleted(CaseEvent):
+    """The case has reached its goal: the citizen has the result, or the result is on its way as a document."""
 
-    TYPE: ClassVar[str] = "at.wanderamt.case.finished.v1"
+    TYPE: ClassVar[str] = "at.wanderamt.case.completed.v1"
 
     service: str
     stand_id: UUID
-    finished_at: AwareDatetime
+    completed_at: AwareDatetime
 
 
 class VisitReason(StrEnum):
@@ -85,7 +85,7 @@ class VisitReason(StrEnum):
 
 
 class CaseNeedsVisit(CaseEvent):
-    """The case cannot end at the stand: the citizen is asked to come again or to an office."""
+    """The case cannot be completed at the stand: the citizen must come again, or go to an office."""
 
     TYPE: ClassVar[str] = "at.wanderamt.case.needs-visit.v1"
 
@@ -98,7 +98,7 @@ class CaseNeedsVisit(CaseEvent):
 
 
 class CaseCompensated(CaseEvent):
-    """The register said no after a provisional paper was given: the paper is void and `refund_cents` are owed back."""
+    """The register refused after a provisional document was issued: it is void, and `refund_cents` are owed back."""
 
     TYPE: ClassVar[str] = "at.wanderamt.case.compensated.v1"
 
@@ -112,7 +112,7 @@ class CaseCompensated(CaseEvent):
 
 
 class CaseWithdrawn(CaseEvent):
-    """The citizen does not want it any more. `refund_cents` are owed back."""
+    """The citizen withdrew the request. `refund_cents` are owed back."""
 
     TYPE: ClassVar[str] = "at.wanderamt.case.withdrawn.v1"
 
@@ -123,7 +123,7 @@ class CaseWithdrawn(CaseEvent):
 
 
 class CaseHandedOver(CaseEvent):
-    """Somebody else owns it now: it was given to them, or (`overdue`) its owner let the deadline pass."""
+    """The case has a new owner: by assignment, or (`overdue`) because its owner missed the deadline."""
 
     TYPE: ClassVar[str] = "at.wanderamt.case.handed-over.v1"
 
@@ -135,7 +135,7 @@ class CaseHandedOver(CaseEvent):
 
 
 class CaseReopened(CaseEvent):
-    """A case that had ended goes on."""
+    """Work on a case that had ended continues."""
 
     TYPE: ClassVar[str] = "at.wanderamt.case.reopened.v1"
 
@@ -146,7 +146,7 @@ class CaseReopened(CaseEvent):
 
 
 class CaseClosed(CaseEvent):
-    """Nothing is expected any more: retention runs from here."""
+    """No further work is expected. The retention period starts."""
 
     TYPE: ClassVar[str] = "at.wanderamt.case.closed.v1"
 

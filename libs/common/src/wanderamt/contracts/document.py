@@ -1,4 +1,4 @@
-"""Topic document.v1, owned by intake: documents that exist."""
+"""Topic document.v1, owned by intake: issued documents."""
 
 from typing import ClassVar
 from uuid import UUID
@@ -19,7 +19,7 @@ class DocumentEvent(Event):
 
 
 class DocumentIssued(DocumentEvent):
-    """A document was made and stored; `sha256` is the hex digest of its bytes."""
+    """A document was created and stored; `sha256` is the hex digest of its bytes."""
 
     TYPE: ClassVar[str] = "at.wanderamt.document.issued.v1"
 
@@ -33,7 +33,7 @@ class DocumentIssued(DocumentEvent):
 
 
 class DocumentRevoked(DocumentEvent):
-    """A paper is void from now on, whoever holds it. Verifiers learn it from the status list."""
+    """A document is void. Verifiers learn this from the status list."""
 
     TYPE: ClassVar[str] = "at.wanderamt.document.revoked.v1"
 

@@ -1,7 +1,7 @@
-"""CloudEvents 1.0 in Kafka binary mode: the head travels in record headers, the value is the plain event as JSON.
+"""CloudEvents 1.0 in Kafka binary mode: the header fields travel in record headers, the value is the event as JSON.
 
-Kept true: what `encode` writes `decode` reads, and a record that cannot be read raises `Undecodable` with a reason
-that holds no payload.
+Invariants: `decode_header` and `decode_event` read what `encode` writes; a record that cannot be read raises
+InvalidEventError with a reason that contains no payload.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -24,12 +24,12 @@ Headers = tuple[tuple[str, bytes], ...]
 _SPEC_VERSION = SPEC_VERSION.encode()
 
 
-class Undecodable(Exception):
-    """The record is no event of ours: a head is missing or the value does not fit its type. Quarantine it."""
+class InvalidEventError(Exception):
+    """The record is not a valid event: a header is missing, or the value does not fit its type."""
 
 
-class Head(NamedTuple):
-    """Who said what about whom, when. `sequence` is the version of the aggregate after this event, from 1."""
+class EventHeader(NamedTuple):
+    """`source`: the service, `subject`: the aggregate, `sequence`: the aggregate's version after this event, from 1."""
 
     id: UUID
     type: str
@@ -40,17 +40,17 @@ class Head(NamedTuple):
     trace: Mapping[str, str]
 
 
-def headers_of(head: Head) -> Headers:
-    """The record headers."""
-    subject = str(head.subject).encode()
+def to_headers(header: EventHeader) -> Headers:
+    """Kafka record headers."""
+    subject = str(header.subject).encode()
     return (
-        *_headers_of_type(head.type, head.source),
-        ("ce_id", str(head.id).encode()),
+        *_headers_of_type(header.type, header.source),
+        ("ce_id", str(header.id).encode()),
         ("ce_subject", subject),
-        ("ce_time", head.time.isoformat().encode()),
-        ("ce_sequence", str(head.sequence).encode()),
+        ("ce_time", header.time.isoformat().encode()),
+        ("ce_sequence", str(header.sequence).encode()),
         ("ce_partitionkey", subject),
-        *[(name, value.encode()) for name, value in head.trace.items()],
+        *[(name, value.encode()) for name, value in header.trace.items()],
     )
 
 
@@ -65,21 +65,21 @@ def _headers_of_type(type_: str, source: str) -> Headers:
     )
 
 
-def encode(event: Event, head: Head) -> tuple[bytes, bytes, Headers]:
+def encode(event: Event, header: EventHeader) -> tuple[bytes, bytes, Headers]:
     """Record key, value and headers."""
-    return str(head.subject).encode(), event.model_dump_json().encode(), headers_of(head)
+    return str(header.subject).encode(), event.model_dump_json().encode(), to_headers(header)
 
 
-def decode_head(headers: Iterable[tuple[str, bytes]], *, uuid: Callable[[str], UUID] = UUID) -> Head:
-    """Raises Undecodable, naming the first head that is missing or wrong. `uuid` reads ids: some do it faster."""
+def decode_header(headers: Iterable[tuple[str, bytes]], *, uuid: Callable[[str], UUID] = UUID) -> EventHeader:
+    """Raises InvalidEventError, naming the first header that is missing or wrong. `uuid` parses ids."""
     fields = {name.lower(): raw for name, raw in headers}
     for name in REQUIRED:
         if name not in fields:
-            raise Undecodable(f"header {name} is missing")
+            raise InvalidEventError(f"header {name} is missing")
     try:
         if fields["ce_specversion"] != _SPEC_VERSION:
-            raise Undecodable("header ce_specversion is not 1.0")
-        head = Head(
+            raise InvalidEventError("header ce_specversion is not 1.0")
+        header = EventHeader(
             uuid(fields["ce_id"].decode()),
             fields["ce_type"].decode(),
             fields["ce_source"].decode(),
@@ -89,23 +89,23 @@ def decode_head(headers: Iterable[tuple[str, bytes]], *, uuid: Callable[[str], U
             {name: fields[name].decode() for name in TRACE if name in fields},
         )
     except UnicodeDecodeError as error:
-        raise Undecodable("a CloudEvents header is not UTF-8") from error
+        raise InvalidEventError("a CloudEvents header is not UTF-8") from error
     except ValueError as error:
-        raise Undecodable(
+        raise InvalidEventError(
             "a CloudEvents header has a wrong form (ce_id, ce_subject, ce_time or ce_sequence)"
         ) from error
-    if not 1 <= head.sequence <= MAX_SEQUENCE:
-        raise Undecodable(f"header ce_sequence is not between 1 and {MAX_SEQUENCE}")
-    return head
+    if not 1 <= header.sequence <= MAX_SEQUENCE:
+        raise InvalidEventError(f"header ce_sequence is not between 1 and {MAX_SEQUENCE}")
+    return header
 
 
-def decode_event(head: Head, value: bytes | None, known: Mapping[str, type[Event]]) -> Event:
-    """The event of a record whose head is read. Raises Undecodable with the fields that do not fit, without values."""
+def decode_event(header: EventHeader, value: bytes | None, known: Mapping[str, type[Event]]) -> Event:
+    """The event of a record. Raises InvalidEventError, naming the invalid fields without their values."""
     try:
-        event = known[head.type].model_validate_json(value or b"")
+        event = known[header.type].model_validate_json(value or b"")
     except ValidationError as error:
         wrong = ", ".join(sorted({f"{'.'.join(map(str, e['loc'])) or 'value'}: {e['type']}" for e in error.errors()}))
-        raise Undecodable(f"the value is no {head.type} ({wrong[:400]!a})") from error
-    if event.aggregate != head.subject:
-        raise Undecodable("ce_subject names another aggregate than the value")
+        raise InvalidEventError(f"the value is not a {header.type} ({wrong[:400]!a})") from error
+    if event.aggregate != header.subject:
+        raise InvalidEventError("ce_subject names another aggregate than the value")
     return event

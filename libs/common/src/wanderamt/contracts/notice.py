@@ -1,8 +1,4 @@
-"""Topic notice.v1, owned by notifications: what was said to citizens, and what could not be.
-
-The first versions of sent, failed and unknown knew two kinds of notices about cases alone; they are told no more, and
-stay here so that the log can be read.
-"""
+"""Topic notice.v1, owned by notifications: messages to citizens, and those that could not be delivered."""
 
 from enum import StrEnum
 from typing import ClassVar
@@ -18,13 +14,8 @@ class Channel(StrEnum):
     EMAIL = "email"
 
 
-class NoticeKind(StrEnum):
-    DOCUMENT_READY = "document_ready"
-    NEEDS_VISIT = "needs_visit"
-
-
 class NoticeEvent(Event):
-    """`about`: case, appointment or stand; `about_id`: which. `kind`: what was told, such as document_ready."""
+    """`about`: case, appointment or stand; `about_id`: its id. `kind`: the kind of message, such as document_ready."""
 
     TOPIC: ClassVar[str] = "notice.v1"
     AGGREGATE: ClassVar[str] = "notice_id"
@@ -37,16 +28,16 @@ class NoticeEvent(Event):
 
 
 class NoticeSent(NoticeEvent):
-    """A provider took the message."""
+    """A provider accepted the message."""
 
-    TYPE: ClassVar[str] = "at.wanderamt.notice.sent.v2"
+    TYPE: ClassVar[str] = "at.wanderamt.notice.sent.v1"
 
     provider: str
     sent_at: AwareDatetime
 
 
 class NoticeDelivered(NoticeEvent):
-    """A provider says that the message reached the citizen's device or mailbox."""
+    """A provider reports that the message reached the citizen's device or mailbox."""
 
     TYPE: ClassVar[str] = "at.wanderamt.notice.delivered.v1"
 
@@ -55,25 +46,25 @@ class NoticeDelivered(NoticeEvent):
 
 
 class NoticeFailed(NoticeEvent):
-    """This message reaches nobody on this channel, surely. Another channel may be tried."""
+    """The message certainly did not reach the citizen on this channel. Another channel may be tried."""
 
-    TYPE: ClassVar[str] = "at.wanderamt.notice.failed.v2"
+    TYPE: ClassVar[str] = "at.wanderamt.notice.failed.v1"
 
     reason: str
     failed_at: AwareDatetime
 
 
 class NoticeUnknown(NoticeEvent):
-    """The message may have left; it is never blindly sent again. A receipt can still tell."""
+    """The message may have been sent, so it is never blindly sent again. A receipt can still clarify it."""
 
-    TYPE: ClassVar[str] = "at.wanderamt.notice.unknown.v2"
+    TYPE: ClassVar[str] = "at.wanderamt.notice.unknown.v1"
 
     reason: str
     noticed_at: AwareDatetime
 
 
 class NoticeDropped(NoticeEvent):
-    """Nothing was sent, on purpose: too late, overtaken by a newer one, no consent, or enough for one day."""
+    """The message was not sent, on purpose: too late, superseded by a newer one, no consent, or the daily limit."""
 
     TYPE: ClassVar[str] = "at.wanderamt.notice.dropped.v1"
 
@@ -82,46 +73,9 @@ class NoticeDropped(NoticeEvent):
 
 
 class CitizenUnreached(NoticeEvent):
-    """A task for staff: the citizen does not know it, on no channel. Reach them another way."""
+    """A task for staff: no channel reached the citizen. Contact them in another way."""
 
     TYPE: ClassVar[str] = "at.wanderamt.notice.citizen-unreached.v1"
 
     reason: str
     raised_at: AwareDatetime
-
-
-class _FirstNoticeEvent(Event):
-    TOPIC: ClassVar[str] = "notice.v1"
-    AGGREGATE: ClassVar[str] = "notice_id"
-
-    notice_id: UUID
-    case_id: UUID
-    kind: NoticeKind
-    channel: Channel
-
-
-class FirstNoticeSent(_FirstNoticeEvent):
-    """The provider took the message."""
-
-    TYPE: ClassVar[str] = "at.wanderamt.notice.sent.v1"
-
-    provider: str
-    sent_at: AwareDatetime
-
-
-class FirstNoticeFailed(_FirstNoticeEvent):
-    """The message was refused for good or its use-by time passed: staff should reach the citizen another way."""
-
-    TYPE: ClassVar[str] = "at.wanderamt.notice.failed.v1"
-
-    reason: str
-    failed_at: AwareDatetime
-
-
-class FirstNoticeUnknown(_FirstNoticeEvent):
-    """The try ended without an answer. The message may have left; it is never blindly sent again."""
-
-    TYPE: ClassVar[str] = "at.wanderamt.notice.unknown.v1"
-
-    reason: str
-    noticed_at: AwareDatetime

@@ -1,4 +1,4 @@
-"""Topic register.v1, owned by registry-bridge: what registers answered."""
+"""Topic register.v1, owned by registry-bridge: answers and availability of registers."""
 
 from enum import StrEnum
 from typing import ClassVar
@@ -10,8 +10,8 @@ from wanderamt.kernel.decision import Event
 from wanderamt.kernel.sealed import Sealed
 
 
-class Verdict(StrEnum):
-    """How a request ended. A locked person and an unknown one are both `not_found`."""
+class RegisterOutcome(StrEnum):
+    """The result of a request. A person with an information block and an unknown person are both `not_found`."""
 
     CONFIRMED = "confirmed"
     NOT_FOUND = "not_found"
@@ -20,9 +20,9 @@ class Verdict(StrEnum):
 
 
 class RegisterAnswered(Event):
-    """The register gave an answer, or none before the deadline (`unavailable`).
+    """The register answered, or did not answer before the deadline (`unavailable`).
 
-    `code`: the register's own word for why not, or ours; never a text.
+    `code`: the reason of a negative outcome, as a code of the register or of this system; never free text.
     """
 
     TYPE: ClassVar[str] = "at.wanderamt.register.answered.v1"
@@ -32,25 +32,26 @@ class RegisterAnswered(Event):
     request_id: UUID
     case_id: UUID
     register_name: str
-    verdict: Verdict
+    outcome: RegisterOutcome
     answer: Sealed | None = None
     code: str | None = None
     as_of: AwareDatetime
 
 
-class RegisterWeatherChanged(Event):
-    """A register is another than it was: crews look before they promise something.
+class RegisterAvailabilityChanged(Event):
+    """The availability of a register changed.
 
-    `sky`: fair, slow, down, closed or full. `wait_s`: seconds until what is asked now would be answered.
+    `status`: up, slow, down, maintenance or throttled. `waiting`: requests in the queue, `oldest` since when.
+    `wait_s`: seconds until a new request would be answered.
     """
 
-    TYPE: ClassVar[str] = "at.wanderamt.register.weather-changed.v1"
+    TYPE: ClassVar[str] = "at.wanderamt.register.availability-changed.v1"
     TOPIC: ClassVar[str] = "register.v1"
     AGGREGATE: ClassVar[str] = "register_id"
 
     register_id: UUID
     register_name: str
-    sky: str
+    status: str
     waiting: int
     oldest: AwareDatetime | None = None
     wait_s: float

@@ -1,4 +1,4 @@
-"""Topic stand.v1, owned by scheduling: where and when the administration comes to the citizens."""
+"""Topic stand.v1, owned by scheduling: where and when a crew offers services at a stand."""
 
 from typing import ClassVar
 from uuid import UUID
@@ -16,7 +16,7 @@ class StandEvent(Event):
 
 
 class StandScheduled(StandEvent):
-    """A stand will stand: place, window, who and what goes there, which services it offers, and what it is for."""
+    """A stand has been scheduled: place, time window, crew, vehicle, kit, services, and its occasion."""
 
     TYPE: ClassVar[str] = "at.wanderamt.stand.scheduled.v1"
 
@@ -35,7 +35,7 @@ class StandScheduled(StandEvent):
 
 
 class StandMoved(StandEvent):
-    """It stands at another place or time, or with others. What is said here replaces what was said before."""
+    """The stand has another place, time, crew, vehicle or kit. These values replace the earlier ones."""
 
     TYPE: ClassVar[str] = "at.wanderamt.stand.moved.v1"
 
@@ -54,7 +54,7 @@ class StandMoved(StandEvent):
 
 
 class StandOpened(StandEvent):
-    """The crew is there and takes people."""
+    """The crew has arrived and serves citizens."""
 
     TYPE: ClassVar[str] = "at.wanderamt.stand.opened.v1"
 
@@ -70,7 +70,7 @@ class StandClosed(StandEvent):
 
 
 class StandCancelled(StandEvent):
-    """The stand will not stand after all."""
+    """The stand will not take place."""
 
     TYPE: ClassVar[str] = "at.wanderamt.stand.cancelled.v1"
 

@@ -1,1 +1,1 @@
-"""Words every room may use. Keeps itself pure: no clock, no operating system, no chance."""
+"""Types that every module may use. Pure: no clock, no operating system, no randomness."""

@@ -1,4 +1,4 @@
-"""What a decision yields: the new state, the facts to tell, the work to do. Deciding is pure, doing comes after."""
+"""The result of a decision: the new state, the events to emit, the jobs to run. A decision itself has no effects."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
@@ -10,10 +10,10 @@ S = TypeVar("S")
 
 
 class Event(BaseModel):
-    """A past fact. Frozen, and blind to fields it does not know, so that an old reader survives a new writer.
+    """A past fact. Frozen; it ignores fields it does not know, so that an old reader can read a new writer's events.
 
-    TYPE is the CloudEvents type with its version, TOPIC the Kafka topic, AGGREGATE the field whose value keys the
-    record: order holds per aggregate.
+    TYPE is the CloudEvents type with its version, TOPIC the Kafka topic, AGGREGATE the field whose value is the
+    record key: order holds per aggregate.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -25,12 +25,12 @@ class Event(BaseModel):
     @property
     def aggregate(self) -> UUID:
         value = getattr(self, self.AGGREGATE)
-        assert isinstance(value, UUID)  # noqa: S101 -- a contract that names a wrong field is a bug, found by its tests
+        assert isinstance(value, UUID)  # noqa: S101 -- a contract that names a wrong field is a bug its tests find
         return value
 
 
 class Job(BaseModel):
-    """Slow work to be done after the commit. Jobs of one QUEUE with the same key run one after the other."""
+    """Slow work, to be done after the commit. Jobs of one QUEUE with the same key run one after the other."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -45,7 +45,7 @@ class Job(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Decision(Generic[S]):
-    """The new state with what follows from it."""
+    """The new state with the events and jobs that follow from it."""
 
     state: S
     events: tuple[Event, ...] = ()
@@ -54,47 +54,50 @@ class Decision(Generic[S]):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try of a job. `interrupted`: the try before ended without an outcome (a crash, a time-out, Unknown), so its
-    effect is not known: probe, park for a human, or repeat where repeating is harmless."""
+    """One attempt of a job, numbered from 1.
+
+    `previous_outcome_unknown`: the attempt before ended without an outcome (a crash, a timeout, OutcomeUnknown), so its
+    effect is not known: check the status, ask an operator, or repeat where repetition is harmless.
+    """
 
     number: int
-    interrupted: bool
+    previous_outcome_unknown: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Retry:
-    """Try again, not before `after_s` seconds; the job's deadline, not a count, ends it."""
+class RetryLater:
+    """Try again after `after_s` seconds or later; the job's deadline ends the retries, not a count."""
 
     after_s: float
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown:
-    """The call may have had its effect or not. The next claim comes after `after_s` seconds, as interrupted."""
+class OutcomeUnknown:
+    """The call may have had its effect or not. The next attempt follows after `after_s` seconds and learns this."""
 
     after_s: float
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
-    """Nothing may go now (a breaker is open, a quota is used up, a maintenance window): no try is spent on it."""
+class Paused:
+    """No job may run now (an open circuit breaker, a used-up quota, a maintenance window). Uses up no attempt."""
 
     reason: str
-    look_again_s: float = 1.0
+    retry_after_s: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Park:
-    """Only a human can say how it goes on: the job stays, dead. `holds_key`: what comes later of its key waits."""
+class NeedsOperator:
+    """Only a human can decide how to continue: the job stays as failed. `blocks_key`: later jobs of its key wait."""
 
     reason: str
-    holds_key: bool = True
+    blocks_key: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Expired:
-    """The deadline passed before any try succeeded. `reason` is that of the last try."""
+class DeadlineExceeded:
+    """The deadline passed before an attempt succeeded. `reason` is that of the last attempt."""
 
     reason: str

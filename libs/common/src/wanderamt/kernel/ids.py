@@ -1,4 +1,4 @@
-"""Typed ids: two bare UUIDs never meet in one signature."""
+"""Typed ids, so that a signature never takes two plain UUIDs."""
 
 from typing import NewType
 from uuid import UUID

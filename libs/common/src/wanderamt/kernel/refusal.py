@@ -1,11 +1,11 @@
-"""A refusal is a value: a stable code for programs and a hint for the clerk. Never an exception for a rule."""
+"""A refusal is a value: a stable code for programs and a hint for the clerk. A business rule never raises."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Ground(StrEnum):
-    """Why something is refused; the shell turns it into an HTTP status."""
+class RefusalKind(StrEnum):
+    """The class of reason. The shell maps it to an HTTP status."""
 
     INVALID = "invalid"
     UNAUTHENTICATED = "unauthenticated"
@@ -22,4 +22,4 @@ class Refusal:
 
     code: str
     hint: str
-    ground: Ground = Ground.INVALID
+    kind: RefusalKind = RefusalKind.INVALID

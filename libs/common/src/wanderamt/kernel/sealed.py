@@ -1,4 +1,4 @@
-"""A field that only key holders read. The plain text never stands in an event, a row or a log."""
+"""An encrypted field. Its plain text never appears in an event, a row or a log."""
 
 from uuid import UUID
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Sealed(BaseModel):
-    """AES-256-GCM text under the key of `subject`; `nonce` and `text` are base64. `security.keys` opens it."""
+    """AES-256-GCM ciphertext under the key of `subject`; `nonce` and `text` are base64. See `security.keys`."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

@@ -1,1 +1,1 @@
-"""Who may do what, and who may read what."""
+"""Authentication, authorisation and encryption of personal data."""

@@ -1,11 +1,11 @@
-"""In whose name a register is asked: an assertion that travels with the request, past every broker and queue.
+"""Assertions: proof that an officer asks a register for a case, sent with the request through every topic and queue.
 
-Kept true: it names one officer, one case, one question and its purpose, and ends; whoever calls the register checks it
-at the moment of the call, not only where it came in. Its key is held by intake, where officers sign in, and by the
-registry bridge: nobody else who may write to a topic can ask a register.
+Invariants: an assertion names one officer, one case, one question and its purpose, and expires; the registry bridge
+checks it at the moment of the call, not only on arrival. Intake, where officers sign in, and the registry bridge hold
+the key: no other service that may write to a topic can query a register.
 
-A keyed hash (HMAC-SHA-256, RFC 2104), not a public-key signature: one is made for every entry of a sync. What is
-asserted stands in the request itself, so the assertion holds the moment it ends and the hash, nothing else.
+A keyed hash (HMAC-SHA-256, RFC 2104), not a public-key signature, because each entry of a sync needs one. The request
+itself holds the asserted fields; the assertion holds only its expiry and the hash.
 """
 
 import base64
@@ -25,7 +25,7 @@ EXPIRED = "assertion_expired"
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
-    """That this officer asks this of a register, for this case and this purpose."""
+    """This officer asks a register this question, for this case and this purpose."""
 
     officer: str
     case_id: UUID
@@ -35,8 +35,8 @@ class Assertion:
     purpose: str
 
 
-class Voucher:
-    """`key`: 32 bytes in base64, see 'wanderamt key assertion'. Raises ValueError for another."""
+class AssertionSigner:
+    """`key`: 32 bytes in base64, see 'wanderamt key assertion'. Raises ValueError for another length."""
 
     def __init__(self, key: SecretStr) -> None:
         self._key = base64.b64decode(key.get_secret_value(), validate=True)
@@ -47,20 +47,27 @@ class Voucher:
         ends = int(until.timestamp())
         return f"{ends}.{self._hash(assertion, ends)}"
 
-    def why_not(self, signed: str | None, wanted: Assertion, *, now: datetime) -> str:
-        """Empty when `signed` asserts just what is wanted; else a word for why it does not."""
+    def verify(self, signed: str | None, expected: Assertion, *, now: datetime) -> str:
+        """An empty text when `signed` asserts exactly `expected`; else the code of the reason why not."""
         if not signed:
             return MISSING
-        ends, _, told = signed.partition(".")
+        ends, _, signature = signed.partition(".")
         if not ends.isascii() or not ends.isdigit() or len(ends) > 12:
             return INVALID
-        if not hmac.compare_digest(told.encode(), self._hash(wanted, int(ends)).encode()):
+        if not hmac.compare_digest(signature.encode(), self._hash(expected, int(ends)).encode()):
             return INVALID
         return EXPIRED if int(ends) < now.timestamp() else ""
 
     def _hash(self, assertion: Assertion, ends: int) -> str:
-        one = assertion
         text = json.dumps(
-            [ends, one.officer, str(one.case_id), str(one.request_id), one.register, one.operation, one.purpose]
+            [
+                ends,
+                assertion.officer,
+                str(assertion.case_id),
+                str(assertion.request_id),
+                assertion.register,
+                assertion.operation,
+                assertion.purpose,
+            ]
         )
         return base64.b64encode(hmac.digest(self._key, text.encode(), "sha256")).decode()

@@ -1,9 +1,9 @@
-"""The closed set of roles. Every route names the roles it is open to; a test walks all routes."""
+"""The roles of users and services. Each route names the roles it is open to; a test checks all routes."""
 
 from enum import StrEnum
 
 
 class Role(StrEnum):
-    CLERK = "clerk"  # takes cases at a stand, on an enrolled device
+    CLERK = "clerk"  # records cases at a stand, on an enrolled device
     PLANNER = "planner"  # plans stands
-    OPERATOR = "operator"  # enrols devices, looks after the machines
+    OPERATOR = "operator"  # enrols devices, operates the services

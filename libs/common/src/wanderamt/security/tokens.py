@@ -1,7 +1,7 @@
-"""Access tokens: signed JWTs (ES256) that name a clerk, their roles and, in the field, the device and the stand.
+"""Access tokens: signed JWTs (ES256) that name a user, their roles and, in the field, the device and the stand.
 
-Kept true: a token is accepted only when signature, issuer, audience and time all hold; `alg` is fixed here, never
-taken from the token. One that is bound to a key (`cnf`, RFC 7800) counts with a proof of that key alone.
+Invariants: a token is accepted only if signature, issuer, audience and expiry are all valid; `alg` is fixed here and
+never taken from the token. A token bound to a key (`cnf`, RFC 7800) is valid only with a proof by that key.
 """
 
 from dataclasses import dataclass
@@ -12,39 +12,39 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
-from wanderamt.kernel.refusal import Ground, Refusal
+from wanderamt.kernel.refusal import Refusal, RefusalKind
 from wanderamt.security.roles import Role
 
 ALGORITHM = "ES256"
 ISSUER = "wanderamt"
 LEEWAY_S = 30
 
-INVALID = Refusal("token.invalid", "The token is not valid here. Sign in again.", Ground.UNAUTHENTICATED)
+INVALID = Refusal("token.invalid", "The token is not valid here. Sign in again.", RefusalKind.UNAUTHENTICATED)
 EXPIRED = Refusal(
-    "token.expired", "The token has run out. Sign in again; nothing on the device is lost.", Ground.UNAUTHENTICATED
+    "token.expired", "The token has expired. Sign in again; no data on the device is lost.", RefusalKind.UNAUTHENTICATED
 )
-MISSING = Refusal("token.missing", "Send a token: 'Authorization: Bearer …'.", Ground.UNAUTHENTICATED)
+MISSING = Refusal("token.missing", "Send a token: 'Authorization: Bearer …'.", RefusalKind.UNAUTHENTICATED)
 WRONG_ROLE = Refusal(
-    "role.missing", "Your roles do not allow this. Ask the operator for the right one.", Ground.FORBIDDEN
+    "role.missing", "Your roles do not allow this. Ask the operator for the right one.", RefusalKind.FORBIDDEN
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
-    """Who speaks. `subject` is the officer's account; `device_id` and `stand_id` are set on tokens for the field.
+class Principal:
+    """The caller. `subject` is the officer's account; `device_id` and `stand_id` are set on tokens of field devices.
 
-    `bound_to`: thumbprint of the key of which a proof must come with the token; None: whoever has it may use it.
+    `key_thumbprint`: the request must carry a proof by this key; None: the token alone is enough.
     """
 
     subject: str
     roles: frozenset[Role]
     device_id: UUID | None = None
     stand_id: UUID | None = None
-    bound_to: str | None = None
+    key_thumbprint: str | None = None
 
 
 class TokenSigner:
-    """Makes tokens with the private key (PEM): the city's sign-in, and intake for its own field devices."""
+    """Signs tokens with a private key (PEM): used by the city's sign-in, and by intake for its field devices."""
 
     def __init__(self, private_pem: str) -> None:
         self._key = ECKey.import_key(private_pem)
@@ -53,58 +53,58 @@ class TokenSigner:
     def public_pem(self) -> str:
         return self._key.as_pem(private=False).decode()
 
-    def sign(self, caller: Caller, *, audience: str, now: datetime, lifetime: timedelta) -> str:
+    def sign(self, principal: Principal, *, audience: str, now: datetime, lifetime: timedelta) -> str:
         claims: dict[str, object] = {
             "iss": ISSUER,
             "aud": audience,
-            "sub": caller.subject,
-            "roles": sorted(caller.roles),
+            "sub": principal.subject,
+            "roles": sorted(principal.roles),
             "iat": int(now.timestamp()),
             "exp": int((now + lifetime).timestamp()),
         }
-        if caller.device_id:
-            claims["device"] = str(caller.device_id)
-        if caller.stand_id:
-            claims["stand"] = str(caller.stand_id)
-        if caller.bound_to:
-            claims["cnf"] = {"jkt": caller.bound_to}
+        if principal.device_id:
+            claims["device"] = str(principal.device_id)
+        if principal.stand_id:
+            claims["stand"] = str(principal.stand_id)
+        if principal.key_thumbprint:
+            claims["cnf"] = {"jkt": principal.key_thumbprint}
         return jwt.encode({"alg": ALGORITHM}, claims, self._key, algorithms=[ALGORITHM])
 
 
-class TokenReader:
-    """Checks tokens for one audience (the service's own name) with the public keys (PEM) of those who may make them."""
+class TokenVerifier:
+    """Checks tokens for one audience (the service's own name) with the public keys (PEM) of the trusted signers."""
 
     def __init__(self, *public_pems: str, audience: str) -> None:
         self._keys = [ECKey.import_key(pem) for pem in public_pems]
         self._audience = audience
 
-    def read(self, token: str, *, now: datetime) -> Caller | Refusal:
-        read: Caller | Refusal = INVALID
+    def verify(self, token: str, *, now: datetime) -> Principal | Refusal:
+        result: Principal | Refusal = INVALID
         for key in self._keys:
-            read = self._read(token, key, now=now)
-            if read is not INVALID:
-                return read
-        return read
+            result = self._verify(token, key, now=now)
+            if result is not INVALID:
+                return result
+        return result
 
-    def _read(self, token: str, key: ECKey, *, now: datetime) -> Caller | Refusal:
+    def _verify(self, token: str, key: ECKey, *, now: datetime) -> Principal | Refusal:
         try:
             claims = jwt.decode(token, key, algorithms=[ALGORITHM]).claims
             if claims["iss"] != ISSUER or claims["aud"] != self._audience:
                 return INVALID
             if float(claims["exp"]) + LEEWAY_S < now.timestamp():
                 return EXPIRED
-            return Caller(
+            return Principal(
                 subject=str(claims["sub"]),
                 roles=frozenset(Role(role) for role in claims["roles"]),
                 device_id=UUID(claims["device"]) if "device" in claims else None,
                 stand_id=UUID(claims["stand"]) if "stand" in claims else None,
-                bound_to=str(claims["cnf"]["jkt"]) if "cnf" in claims else None,
+                key_thumbprint=str(claims["cnf"]["jkt"]) if "cnf" in claims else None,
             )
         except (JoseError, ValueError, KeyError, TypeError, AttributeError):
             return INVALID
 
 
-def new_key_pair() -> tuple[str, str]:
-    """A fresh P-256 key as (private PEM, public PEM)."""
+def generate_key_pair() -> tuple[str, str]:
+    """A new P-256 key as (private PEM, public PEM)."""
     key = ECKey.generate_key("P-256")
     return key.as_pem(private=True).decode(), key.as_pem(private=False).decode()

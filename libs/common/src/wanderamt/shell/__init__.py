@@ -1,1 +1,1 @@
-"""How a service lives: settings, HTTP, telemetry, start and stop, the command line."""
+"""The edges of a service: HTTP, settings, telemetry, command line."""

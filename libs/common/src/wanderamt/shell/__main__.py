@@ -1,4 +1,4 @@
-"""python -m wanderamt.shell is the command wanderamt, for places without a PATH."""
+"""`python -m wanderamt.shell` is the command `wanderamt`, where no PATH is set."""
 
 from wanderamt.shell.cli import main
 

@@ -1,4 +1,7 @@
-"""Traces, metrics and logs of a service process. Logs carry ids, never names; a span carries ids, never payloads."""
+"""Traces, metrics and logs of a service process.
+
+Invariants: logs and spans contain ids, never names or payloads.
+"""
 
 import json
 import logging
@@ -8,7 +11,6 @@ from pathlib import Path
 
 import structlog
 from opentelemetry import metrics, trace
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.resources import Resource
@@ -16,12 +18,12 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
 
-EXPORT_EVERY_MS = 500
+EXPORT_INTERVAL_MS = 500
 EXPORT_TIMEOUT_S = 10
 
 
 class JsonLinesExporter(SpanExporter):
-    """Appends spans to a file, one JSON object a line: for a desk without a collector."""
+    """Appends spans to a file, one JSON object per line: for development without a collector."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,24 +53,29 @@ def _flat(span: ReadableSpan) -> dict[str, object]:
     }
 
 
-def start_traces(service: str, *, otlp_endpoint: str, trace_folder: str, share: float = 1.0) -> TracerProvider | None:
-    """One provider a process. Without an endpoint and a folder there is none: ids travel on, no span is made."""
+def start_traces(
+    service: str, *, otlp_endpoint: str, trace_folder: str, sample_ratio: float = 1.0
+) -> TracerProvider | None:
+    """Installs one provider per process; None without an endpoint and a folder: trace ids are still passed on."""
     if not otlp_endpoint and not trace_folder:
         return None
-    sampler = ParentBasedTraceIdRatio(share)
+    sampler = ParentBasedTraceIdRatio(sample_ratio)
     provider = TracerProvider(resource=Resource.create({"service.name": service}), sampler=sampler)
     if otlp_endpoint:
+        # loaded here: it brings protobuf and requests, which a service without a collector does not need
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
         exporter = OTLPSpanExporter(endpoint=otlp_endpoint, timeout=EXPORT_TIMEOUT_S)
         provider.add_span_processor(BatchSpanProcessor(exporter))
     if trace_folder:
         lines = JsonLinesExporter(Path(trace_folder) / f"{service}.jsonl")
-        provider.add_span_processor(BatchSpanProcessor(lines, schedule_delay_millis=EXPORT_EVERY_MS))
+        provider.add_span_processor(BatchSpanProcessor(lines, schedule_delay_millis=EXPORT_INTERVAL_MS))
     trace.set_tracer_provider(provider)
     return provider
 
 
 def start_metrics(service: str) -> MeterProvider:
-    """One provider a process. What is measured is read at /metrics, in the text format of Prometheus."""
+    """Installs one provider per process. The route /metrics returns the metrics in the Prometheus text format."""
     resource = Resource.create({"service.name": service})
     provider = MeterProvider(resource=resource, metric_readers=[PrometheusMetricReader()])
     metrics.set_meter_provider(provider)
@@ -76,7 +83,7 @@ def start_metrics(service: str) -> MeterProvider:
 
 
 def start_logs(level: str) -> None:
-    """JSON lines on standard error."""
+    """Writes JSON lines to standard error."""
     number = logging.getLevelNamesMapping()[level.upper()]
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
     structlog.configure(

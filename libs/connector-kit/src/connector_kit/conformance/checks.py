@@ -1,80 +1,97 @@
-"""The twenty checks, by number. What says nothing about a register of files has a brother that does."""
+"""The twenty checks, by number. Where a check of calls does not fit a register that exchanges files, a file check
+replaces it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from connector_kit.conformance import driven, of_files, pure, told
-from connector_kit.conformance.candidate import Candidate, DoesNotApply
+from connector_kit.conformance import file_checks, privacy_checks, simulated_checks, static_checks
+from connector_kit.conformance.subject import BridgeUnderTest, NotApplicableError
 
-Run = Callable[[Candidate], None]
+RunCheck = Callable[[BridgeUnderTest], None]
 
 
 @dataclass(frozen=True)
-class Check:
-    """`run` raises CheckFailed, or DoesNotApply."""
+class ConformanceCheck:
+    """`run` raises CheckFailedError or NotApplicableError."""
 
     number: int
     title: str
-    run: Run
+    run: RunCheck
 
 
-def _either(calls: Run, files: Run) -> Run:
-    def check(candidate: Candidate) -> None:
-        (files if candidate.folder.batch else calls)(candidate)
+def _calls_or_files(calls: RunCheck, files: RunCheck) -> RunCheck:
+    def check(subject: BridgeUnderTest) -> None:
+        (files if subject.folder.uses_files else calls)(subject)
 
     return check
 
 
-def _sessions_end(candidate: Candidate) -> None:
-    raise DoesNotApply("the kit ends each session of files by the longest timeout of the manifest")
+def _file_sessions_have_timeouts(subject: BridgeUnderTest) -> None:
+    raise NotApplicableError("the kit ends each file session after the longest timeout of the manifest")
 
 
-FILES_SURVIVE_A_KILL = of_files.a_kill_loses_and_doubles_no_row
-FILES_SURVIVE_AN_OUTAGE = of_files.a_down_register_costs_nothing
+FILES_SURVIVE_CRASH = file_checks.crash_loses_and_duplicates_no_row
+FILES_SURVIVE_OUTAGE = file_checks.outage_costs_no_try
 
 CHECKS = (
-    Check(1, "manifest keeps what the last release promised", pure.manifest_keeps_its_promise),
-    Check(2, "no secret and nothing personal in logs and codes", told.nothing_personal_is_told),
-    Check(3, "every scenario ends in its verdict", pure.scenarios_end_in_their_verdict),
-    Check(4, "whatever comes back ends in a verdict", pure.classify_is_total),
-    Check(5, "an event twice has one effect", _either(driven.a_duplicate_has_one_effect, FILES_SURVIVE_A_KILL)),
-    Check(
+    ConformanceCheck(1, "contract of the last release is unbroken", static_checks.contract_is_unbroken),
+    ConformanceCheck(2, "no secret and no personal data in logs and codes", privacy_checks.logs_hold_no_personal_data),
+    ConformanceCheck(3, "every scenario gives its outcome", static_checks.scenarios_match),
+    ConformanceCheck(4, "any answer ends in an outcome", static_checks.classify_is_total),
+    ConformanceCheck(
+        5,
+        "a duplicate event has one effect",
+        _calls_or_files(simulated_checks.duplicate_has_one_effect, FILES_SURVIVE_CRASH),
+    ),
+    ConformanceCheck(
         6,
-        "a kill at any point loses and doubles nothing",
-        _either(driven.a_kill_loses_and_doubles_nothing, FILES_SURVIVE_A_KILL),
+        "a crash at any stage loses and duplicates nothing",
+        _calls_or_files(simulated_checks.crash_loses_and_duplicates_nothing, FILES_SURVIVE_CRASH),
     ),
-    Check(
+    ConformanceCheck(
         7,
-        "done without an answer is looked up or parked",
-        _either(driven.a_timeout_after_the_deed_is_no_second_deed, FILES_SURVIVE_A_KILL),
+        "execution without an answer is looked up or needs an operator",
+        _calls_or_files(simulated_checks.timeout_after_execution_is_not_repeated, FILES_SURVIVE_CRASH),
     ),
-    Check(
+    ConformanceCheck(
         8,
-        "pace and width hold as the register counts",
-        _either(driven.pace_and_width_hold_at_the_register, FILES_SURVIVE_AN_OUTAGE),
+        "rate limit and concurrency limit hold",
+        _calls_or_files(simulated_checks.limits_hold_at_the_register, FILES_SURVIVE_OUTAGE),
     ),
-    Check(9, "a neighbour keeps its pace", told.neighbours_keep_their_pace),
-    Check(
+    ConformanceCheck(9, "other registers are not slowed down", privacy_checks.other_registers_are_not_slowed),
+    ConformanceCheck(
         10,
-        "the breaker opens and sends one probe",
-        _either(driven.the_breaker_opens_and_sends_one_probe, FILES_SURVIVE_AN_OUTAGE),
+        "circuit breaker opens and sends one probe",
+        _calls_or_files(simulated_checks.breaker_sends_one_probe, FILES_SURVIVE_OUTAGE),
     ),
-    Check(11, "a pause costs no try", _either(driven.a_pause_costs_no_try, FILES_SURVIVE_AN_OUTAGE)),
-    Check(12, "a failing key waits alone, in order", driven.a_failing_key_waits_alone),
-    Check(
+    ConformanceCheck(
+        11, "a pause costs no try", _calls_or_files(simulated_checks.pause_costs_no_try, FILES_SURVIVE_OUTAGE)
+    ),
+    ConformanceCheck(
+        12, "a failing key blocks only itself, and keeps its order", simulated_checks.failing_key_blocks_only_itself
+    ),
+    ConformanceCheck(
         13,
-        "poison ends in one group and reaches nobody",
-        _either(driven.poison_ends_in_one_group, of_files.a_row_of_no_order_is_refused),
+        "unreadable questions are rejected and never sent",
+        _calls_or_files(simulated_checks.unreadable_questions_are_rejected, file_checks.unreadable_order_is_rejected),
     ),
-    Check(
+    ConformanceCheck(
         14,
-        "the deadline ends it, once",
-        _either(driven.the_deadline_ends_it_once, of_files.the_deadline_ends_a_row_once),
+        "the deadline ends a request, once",
+        _calls_or_files(simulated_checks.deadline_ends_a_request_once, file_checks.deadline_ends_a_row_once),
     ),
-    Check(15, "a kept answer says of which moment it is", pure.answers_are_of_their_moment),
-    Check(16, "files half, double, missing, resumed", of_files.half_double_missing_and_resumed),
-    Check(17, "wrong charsets and XML bombs stay outside", pure.attacks_end_unread),
-    Check(18, "SIGTERM drains within its budget", _either(driven.sigterm_drains, FILES_SURVIVE_A_KILL)),
-    Check(19, "calls are traced and measured", told.calls_are_traced_and_measured),
-    Check(20, "every call has its timeout", _either(driven.every_call_has_its_timeout, _sessions_end)),
+    ConformanceCheck(15, "a cached answer carries its time", static_checks.cached_answers_are_stable),
+    ConformanceCheck(
+        16, "files incomplete, duplicated, missing, resumed", file_checks.incomplete_duplicate_missing_and_resumed
+    ),
+    ConformanceCheck(17, "wrong charsets and XML attacks are rejected", static_checks.attacks_are_rejected),
+    ConformanceCheck(
+        18, "SIGTERM drains in time", _calls_or_files(simulated_checks.sigterm_drains, FILES_SURVIVE_CRASH)
+    ),
+    ConformanceCheck(19, "calls are traced and measured", privacy_checks.calls_are_traced_and_measured),
+    ConformanceCheck(
+        20,
+        "every call has a timeout",
+        _calls_or_files(simulated_checks.every_call_has_a_timeout, _file_sessions_have_timeouts),
+    ),
 )

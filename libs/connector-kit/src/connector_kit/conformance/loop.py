@@ -1,6 +1,6 @@
-"""A loop whose clock jumps to the next timer when nothing is left to do: an hour of outage takes no time.
+"""An event loop with virtual time: its clock jumps to the next timer when nothing else is left to do.
 
-Kept true: the order of what happens is that of the timers; nothing waits for the real clock. For code without sockets.
+Invariants: events happen in the order of their timers; nothing waits for the real clock. For code without sockets.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ class _Jumping(selectors.SelectSelector):
         ready = super().select(0)
         if ready:
             return ready
-        if timeout is None:  # no timer at all: a thread will wake us
+        if timeout is None:  # no timer: a thread will wake the loop
             return super().select(0.05)
         self._loop.jump(timeout)
         return []

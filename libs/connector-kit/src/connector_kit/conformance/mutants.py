@@ -1,4 +1,4 @@
-"""One bridge for each check that must fail it: a check that lets its mutant pass checks nothing."""
+"""One broken bridge for each check: a check that accepts its mutant checks nothing."""
 
 import asyncio
 import time
@@ -10,243 +10,266 @@ from typing import Any, Final
 import structlog
 from pydantic import BaseModel
 
-from connector_kit.adapter import HttpCall, HttpReply, NotHappened, Setup, Stamp
-from connector_kit.bridge import Bridge, Wire
-from connector_kit.conformance.candidate import Candidate, make_bridge
+from connector_kit.adapter import AdapterConfig, CallContext, HttpCall, HttpReply, OrderNotFound
+from connector_kit.bridge import Bridge, HttpTransport
+from connector_kit.call_outcome import (
+    CallOutcome,
+    NotFound,
+    PossiblyExecuted,
+    Rejected,
+    Succeeded,
+    TemporarilyUnavailable,
+)
+from connector_kit.conformance.subject import BridgeUnderTest, make_bridge
 from connector_kit.folder import read_folder
-from connector_kit.manifest import Effect
-from connector_kit.policy import Beat
-from connector_kit.verdict import Done, NotFound, Rejected, RetryLater, Unknown, Verdict
+from connector_kit.manifest.operation import Idempotency
+from connector_kit.resilience.policy import CallKind
 
 REFERENCE: Final = Path(__file__).parent / "reference"
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
-class Mutant:
-    """`number`: of the check that must fail it."""
+class BridgeMutant:
+    """`number`: the check that must reject it."""
 
     number: int
-    what: str
-    bend: Callable[[], Candidate]
+    description: str
+    make: Callable[[], BridgeUnderTest]
 
 
-def library() -> Candidate:
-    return Candidate.of(read_folder(REFERENCE / "library"))
+def library() -> BridgeUnderTest:
+    return BridgeUnderTest.of(read_folder(REFERENCE / "library"))
 
 
-def archive() -> Candidate:
-    return Candidate.of(read_folder(REFERENCE / "archive"))
+def archive() -> BridgeUnderTest:
+    return BridgeUnderTest.of(read_folder(REFERENCE / "archive"))
 
 
-class Bent:
-    """The good adapter, with some of its functions replaced."""
+class OverriddenAdapter:
+    """The correct adapter, with some functions replaced."""
 
-    def __init__(self, good: Any, **instead: Callable[..., Any]) -> None:
-        self._good, self._instead = good, instead
+    def __init__(self, original: Any, **replacements: Callable[..., Any]) -> None:
+        self._original, self._replacements = original, replacements
 
     def __getattr__(self, name: str) -> Any:
-        instead, good = self._instead.get(name), getattr(self._good, name)
-        return (lambda *args: instead(good, *args)) if instead else good
+        replacement, original = self._replacements.get(name), getattr(self._original, name)
+        return (lambda *args: replacement(original, *args)) if replacement else original
 
 
-def _with(candidate: Candidate, **instead: Callable[..., Any]) -> Candidate:
-    def open_adapter(setup: Setup) -> Any:
-        return Bent(candidate.folder.open_adapter(setup), **instead)
+def _with(subject: BridgeUnderTest, **replacements: Callable[..., Any]) -> BridgeUnderTest:
+    def open_adapter(config: AdapterConfig) -> Any:
+        return OverriddenAdapter(subject.folder.open_adapter(config), **replacements)
 
-    return replace(candidate, open_adapter=open_adapter)
-
-
-def _made(make: Callable[[Candidate, Wire], Bridge]) -> Candidate:
-    return replace(library(), make=make)
+    return replace(subject, open_adapter=open_adapter)
 
 
-def forgets_an_operation() -> Candidate:
-    good = library()
-    promised = good.folder.promise()
-    manifest = good.manifest.model_copy(
-        update={"operations": {name: one for name, one in good.manifest.operations.items() if name != "find_card"}}
+def _made(make: Callable[[BridgeUnderTest, HttpTransport], Bridge]) -> BridgeUnderTest:
+    return replace(library(), make_bridge=make)
+
+
+def drops_a_released_operation() -> BridgeUnderTest:
+    original = library()
+    contract = original.folder.published_contract()
+    manifest = original.manifest.model_copy(
+        update={
+            "operations": {name: rules for name, rules in original.manifest.operations.items() if name != "find_card"}
+        }
     )
-    bent = good.with_manifest(manifest)
-    return replace(bent, folder=replace(bent.folder, released=promised))
+    broken = original.with_manifest(manifest)
+    return replace(broken, folder=replace(broken.folder, released=contract))
 
 
-def logs_the_question() -> Candidate:
-    def encode(good: Any, operation: str, question: BaseModel, stamp: Stamp) -> HttpCall:
-        log.info("library.asked", question=question.model_dump())
-        call: HttpCall = good(operation, question, stamp)
+def logs_the_question() -> BridgeUnderTest:
+    def encode(original: Any, operation: str, question: BaseModel, context: CallContext) -> HttpCall:
+        log.info("library.question", question=question.model_dump())
+        call: HttpCall = original(operation, question, context)
         return call
 
     return _with(library(), encode=encode)
 
 
-def finds_nobody() -> Candidate:
+def always_not_found() -> BridgeUnderTest:
     return _with(library(), classify=lambda _good, _operation, _reply: NotFound())
 
 
-def stumbles_over_a_teapot() -> Candidate:
-    def classify(good: Any, operation: str, reply: HttpReply) -> Verdict:
-        known: dict[int, Verdict] = {200: good(operation, reply)}
-        return known[reply.status] if reply.status < 300 else good(operation, reply)
+def raises_on_unknown_status() -> BridgeUnderTest:
+    def classify(original: Any, operation: str, reply: HttpReply) -> CallOutcome:
+        known: dict[int, CallOutcome] = {200: original(operation, reply)}
+        return known[reply.status] if reply.status < 300 else original(operation, reply)
 
     return _with(library(), classify=classify)
 
 
-def makes_a_new_key_each_time() -> Candidate:
-    def encode(good: Any, operation: str, question: BaseModel, stamp: Stamp) -> HttpCall:
-        call: HttpCall = good(operation, question, stamp)
-        key = f"{stamp.call_id}-{time.perf_counter_ns()}"
+def new_key_per_call() -> BridgeUnderTest:
+    def encode(original: Any, operation: str, question: BaseModel, context: CallContext) -> HttpCall:
+        call: HttpCall = original(operation, question, context)
+        key = f"{context.call_id}-{time.perf_counter_ns()}"
         return replace(call, headers={**call.headers, "Idempotency-Key": key})
 
     return _with(library(), encode=encode)
 
 
-def never_finds_its_order() -> Candidate:
-    return _with(library(), classify_probe=lambda _good, _operation, _reply: NotHappened())
+def status_check_finds_nothing() -> BridgeUnderTest:
+    return _with(library(), classify_status_check=lambda _good, _operation, _reply: OrderNotFound())
 
 
-def calls_the_unsafe_natural() -> Candidate:
-    good = library()
-    fine = good.manifest.operations["book_fine"].model_copy(update={"effect": Effect.KEY})
-    return good.with_manifest(
-        good.manifest.model_copy(update={"operations": {**good.manifest.operations, "book_fine": fine}})
+def declares_a_missing_key() -> BridgeUnderTest:
+    original = library()
+    fine = original.manifest.operations["book_fine"].model_copy(update={"idempotency": Idempotency.BY_KEY})
+    return original.with_manifest(
+        original.manifest.model_copy(update={"operations": {**original.manifest.operations, "book_fine": fine}})
     )
 
 
-class Eager(Bridge):
-    """Asks twice, to be sure."""
-
-    async def call(self, operation: str, question: bytes, stamp: Stamp, *, beat: Beat = Beat.CALL) -> Verdict:
+class SendsEachCallTwice(Bridge):
+    async def call(
+        self, operation: str, question: bytes, context: CallContext, *, kind: CallKind = CallKind.EXECUTE
+    ) -> CallOutcome:
         first, _ = await asyncio.gather(
-            super().call(operation, question, stamp, beat=beat), super().call(operation, question, stamp, beat=beat)
+            super().call(operation, question, context, kind=kind), super().call(operation, question, context, kind=kind)
         )
         return first
 
 
-class Fragile(Bridge):
-    """Lets an error of the question out."""
+class RetriesInvalidQuestions(Bridge):
+    """Reports an invalid question as temporarily unavailable."""
 
-    async def call(self, operation: str, question: bytes, stamp: Stamp, *, beat: Beat = Beat.CALL) -> Verdict:
+    async def call(
+        self, operation: str, question: bytes, context: CallContext, *, kind: CallKind = CallKind.EXECUTE
+    ) -> CallOutcome:
         try:
             self.models[self.manifest.operations[operation].question].model_validate_json(question)
         except ValueError:
-            return RetryLater("perhaps_later")
-        return await super().call(operation, question, stamp, beat=beat)
+            return TemporarilyUnavailable("perhaps_later")
+        return await super().call(operation, question, context, kind=kind)
 
 
-class Patient(Bridge):
-    """Knows better how long to wait."""
+class IgnoresTimeouts(Bridge):
+    """Replaces the manifest's timeouts by a day."""
 
-    async def call(self, operation: str, question: bytes, stamp: Stamp, *, beat: Beat = Beat.CALL) -> Verdict:
+    async def call(
+        self, operation: str, question: bytes, context: CallContext, *, kind: CallKind = CallKind.EXECUTE
+    ) -> CallOutcome:
         rules = self.manifest.operations[operation].model_copy(update={"timeout_s": 86_400.0})
         manifest = self.manifest.model_copy(update={"operations": {**self.manifest.operations, operation: rules}})
-        bridge = Bridge(manifest, self.adapter, self.wire, self.models)
-        return await bridge.call(operation, question, stamp, beat=beat)
+        bridge = Bridge(manifest, self.adapter, self.transport, self.models)
+        return await bridge.call(operation, question, context, kind=kind)
 
 
-class Silent(Bridge):
-    """Goes around the kit, and is seen by nobody."""
+class SkipsTelemetry(Bridge):
+    """Bypasses the kit's telemetry."""
 
-    async def call(self, operation: str, question: bytes, stamp: Stamp, *, beat: Beat = Beat.CALL) -> Verdict:
-        return await self._call(operation, question, stamp, beat)
+    async def call(
+        self, operation: str, question: bytes, context: CallContext, *, kind: CallKind = CallKind.EXECUTE
+    ) -> CallOutcome:
+        return await self._call(operation, question, context, kind)
 
 
-def of_class(kind: type[Bridge]) -> Callable[[], Candidate]:
-    def make(candidate: Candidate, wire: Wire) -> Bridge:
-        good = make_bridge(candidate, wire)
-        return kind(good.manifest, good.adapter, good.wire, good.models)
+def of_class(kind: type[Bridge]) -> Callable[[], BridgeUnderTest]:
+    def make(subject: BridgeUnderTest, transport: HttpTransport) -> Bridge:
+        original = make_bridge(subject, transport)
+        return kind(original.manifest, original.adapter, original.transport, original.models)
 
     return lambda: _made(make)
 
 
-def sleeps_in_the_adapter() -> Candidate:
-    def classify(good: Any, operation: str, reply: HttpReply) -> Verdict:
+def sleeps_in_the_adapter() -> BridgeUnderTest:
+    def classify(original: Any, operation: str, reply: HttpReply) -> CallOutcome:
         time.sleep(0.001)
-        verdict: Verdict = good(operation, reply)
-        return verdict
+        outcome: CallOutcome = original(operation, reply)
+        return outcome
 
     return _with(library(), classify=classify)
 
 
-def _instead_of_status(status: int, verdict: Verdict) -> Candidate:
-    def classify(good: Any, operation: str, reply: HttpReply) -> Verdict:
-        told: Verdict = verdict if reply.status == status else good(operation, reply)
-        return told
+def _outcome_for_status(status: int, fixed: CallOutcome) -> BridgeUnderTest:
+    def classify(original: Any, operation: str, reply: HttpReply) -> CallOutcome:
+        outcome: CallOutcome = fixed if reply.status == status else original(operation, reply)
+        return outcome
 
     return _with(library(), classify=classify)
 
 
-def gives_up_after_one_failure() -> Candidate:
-    good = library()
+def fails_after_first_failure() -> BridgeUnderTest:
+    original = library()
 
-    def open_adapter(setup: Setup) -> Any:
+    def open_adapter(config: AdapterConfig) -> Any:
         failed: list[bool] = []
 
-        def classify(read: Any, operation: str, reply: HttpReply) -> Verdict:
+        def classify(read: Any, operation: str, reply: HttpReply) -> CallOutcome:
             if reply.status >= 500:
                 failed.append(True)
-            told: Verdict = RetryLater("sulking") if failed else read(operation, reply)
-            return told
+            outcome: CallOutcome = TemporarilyUnavailable("after_failure") if failed else read(operation, reply)
+            return outcome
 
-        return Bent(good.folder.open_adapter(setup), classify=classify)
+        return OverriddenAdapter(original.folder.open_adapter(config), classify=classify)
 
-    return replace(good, open_adapter=open_adapter)
+    return replace(original, open_adapter=open_adapter)
 
 
-def tells_its_own_moment() -> Candidate:
-    def classify(good: Any, operation: str, reply: HttpReply) -> Verdict:
-        verdict: Verdict = good(operation, reply)
-        if isinstance(verdict, Done):
-            return Done(verdict.result.model_copy(update={"holder": f"as of {time.perf_counter_ns()}"}))
-        return verdict
+def result_contains_read_time() -> BridgeUnderTest:
+    def classify(original: Any, operation: str, reply: HttpReply) -> CallOutcome:
+        outcome: CallOutcome = original(operation, reply)
+        if isinstance(outcome, Succeeded):
+            return Succeeded(outcome.result.model_copy(update={"holder": f"as of {time.perf_counter_ns()}"}))
+        return outcome
 
     return _with(library(), classify=classify)
 
 
-def takes_half_a_file() -> Candidate:
-    good = archive()
-    files = good.manifest.files
-    assert files  # noqa: S101 -- of the reference
-    return good.with_manifest(good.manifest.model_copy(update={"files": files.model_copy(update={"trailer": False})}))
+def accepts_incomplete_files() -> BridgeUnderTest:
+    original = archive()
+    files = original.manifest.files
+    assert files  # noqa: S101 -- the reference bridge has it
+    return original.with_manifest(
+        original.manifest.model_copy(update={"files": files.model_copy(update={"trailer": False})})
+    )
 
 
-def reads_any_charset() -> Candidate:
-    def classify(good: Any, operation: str, reply: HttpReply) -> Verdict:
+def ignores_encoding_errors() -> BridgeUnderTest:
+    def classify(original: Any, operation: str, reply: HttpReply) -> CallOutcome:
         text = reply.body.decode("utf-8", "replace")
-        verdict: Verdict = good(operation, replace(reply, body=text.encode()))
-        return verdict
+        outcome: CallOutcome = original(operation, replace(reply, body=text.encode()))
+        return outcome
 
     return _with(library(), classify=classify)
 
 
-def takes_its_time_with_an_unsafe_order() -> Candidate:
-    good = library()
-    slow = good.manifest.operations["book_fine"].model_copy(update={"timeout_s": 60.0})
-    operations = {**good.manifest.operations, "book_fine": slow}
-    return good.with_manifest(good.manifest.model_copy(update={"operations": operations}))
+def slow_unrepeatable_order() -> BridgeUnderTest:
+    original = library()
+    slow = original.manifest.operations["book_fine"].model_copy(update={"timeout_s": 60.0})
+    operations = {**original.manifest.operations, "book_fine": slow}
+    return original.with_manifest(original.manifest.model_copy(update={"operations": operations}))
 
 
 MUTANTS: Final = (
-    Mutant(1, "an operation of the last release is gone", forgets_an_operation),
-    Mutant(2, "the question stands in its log", logs_the_question),
-    Mutant(3, "every answer is read as: nobody found", finds_nobody),
-    Mutant(4, "a status nobody thought of raises", stumbles_over_a_teapot),
-    Mutant(5, "each call has a key of its own", makes_a_new_key_each_time),
-    Mutant(6, "its probe never finds what was done", never_finds_its_order),
-    Mutant(7, "an order without a key is declared to have one", calls_the_unsafe_natural),
-    Mutant(8, "each call goes out twice", of_class(Eager)),
-    Mutant(9, "the adapter sleeps", sleeps_in_the_adapter),
-    Mutant(10, "a failing register is told as one that rejects", lambda: _instead_of_status(503, Rejected("no"))),
-    Mutant(11, "a portal that lets nobody in is asked again", lambda: _instead_of_status(401, RetryLater("http_401"))),
-    Mutant(12, "after one failure every answer is one", gives_up_after_one_failure),
-    Mutant(13, "a question nobody can read is tried again for ever", of_class(Fragile)),
-    Mutant(
-        14, "a register that did nothing is told as one that may have", lambda: _instead_of_status(503, Unknown("e"))
+    BridgeMutant(1, "an operation of the last release was removed", drops_a_released_operation),
+    BridgeMutant(2, "the question is logged", logs_the_question),
+    BridgeMutant(3, "every answer becomes not_found", always_not_found),
+    BridgeMutant(4, "an unexpected status raises", raises_on_unknown_status),
+    BridgeMutant(5, "each call has a new idempotency key", new_key_per_call),
+    BridgeMutant(6, "its status check never finds the order", status_check_finds_nothing),
+    BridgeMutant(7, "idempotency by_key is declared, but no key is sent", declares_a_missing_key),
+    BridgeMutant(8, "each call is sent twice", of_class(SendsEachCallTwice)),
+    BridgeMutant(9, "the adapter sleeps", sleeps_in_the_adapter),
+    BridgeMutant(10, "unavailability is reported as rejection", lambda: _outcome_for_status(503, Rejected("no"))),
+    BridgeMutant(
+        11,
+        "failed authentication is retried",
+        lambda: _outcome_for_status(401, TemporarilyUnavailable("http_401")),
     ),
-    Mutant(15, "an answer holds the moment it was read", tells_its_own_moment),
-    Mutant(16, "half a file is taken for a whole", takes_half_a_file),
-    Mutant(17, "bytes of another charset are read somehow", reads_any_charset),
-    Mutant(18, "an unsafe order lasts longer than a stop waits", takes_its_time_with_an_unsafe_order),
-    Mutant(19, "it goes around the kit and leaves no trace", of_class(Silent)),
-    Mutant(20, "it waits as long as it likes", of_class(Patient)),
+    BridgeMutant(12, "after one failure, every answer becomes a failure", fails_after_first_failure),
+    BridgeMutant(13, "an unreadable question is retried forever", of_class(RetriesInvalidQuestions)),
+    BridgeMutant(
+        14,
+        "certain non-execution is reported as possible execution",
+        lambda: _outcome_for_status(503, PossiblyExecuted("e")),
+    ),
+    BridgeMutant(15, "an answer contains the time when it was read", result_contains_read_time),
+    BridgeMutant(16, "an incomplete file is read as complete", accepts_incomplete_files),
+    BridgeMutant(17, "invalid bytes are replaced instead of rejected", ignores_encoding_errors),
+    BridgeMutant(18, "an unrepeatable order lasts longer than the drain time", slow_unrepeatable_order),
+    BridgeMutant(19, "it bypasses the kit's telemetry", of_class(SkipsTelemetry)),
+    BridgeMutant(20, "it ignores its timeouts", of_class(IgnoresTimeouts)),
 )

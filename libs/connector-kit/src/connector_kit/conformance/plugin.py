@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from connector_kit.bridge import BrokenBridge
-from connector_kit.conformance.candidate import Candidate
+from connector_kit.bridge import InvalidBridgeError
 from connector_kit.conformance.checks import CHECKS
+from connector_kit.conformance.subject import BridgeUnderTest
 from connector_kit.folder import read_folder
-from connector_kit.scenarios import BadScenario
+from connector_kit.scenarios import InvalidScenarioError
 
 NETWORK = ("socket.connect", "socket.getaddrinfo", "socket.sendto")
 NOTES = pytest.StashKey[list[str]]()
@@ -23,20 +23,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "check" not in metafunc.fixturenames:
         return
-    folders = [Path(one) for one in metafunc.config.getoption("--bridge")]
+    folders = [Path(folder) for folder in metafunc.config.getoption("--bridge")]
     try:
-        found = [Candidate.of(read_folder(one)) for one in folders]
-    except (BrokenBridge, BadScenario) as error:
+        subjects = [BridgeUnderTest.of(read_folder(folder)) for folder in folders]
+    except (InvalidBridgeError, InvalidScenarioError) as error:
         raise pytest.UsageError(str(error)) from error
-    pairs = [(check, one) for one in found for check in CHECKS]
-    ids = [f"{one.manifest.id}-{check.number:02}-{check.title.replace(' ', '-')}" for check, one in pairs]
-    metafunc.parametrize(("check", "candidate"), pairs, ids=ids)
+    pairs = [(check, subject) for subject in subjects for check in CHECKS]
+    ids = [f"{subject.manifest.id}-{check.number:02}-{check.title.replace(' ', '-')}" for check, subject in pairs]
+    metafunc.parametrize(("check", "subject"), pairs, ids=ids)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[NOTES] = []
     if config.getoption("--bridge", []):
-        _cut_the_network()
+        _block_network()
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
@@ -44,11 +44,11 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.write_line(note)
 
 
-def _cut_the_network() -> None:
-    """A check that reaches out of the machine, or to another process of it, proves nothing about the next machine."""
+def _block_network() -> None:
+    """A check that leaves this process proves nothing about other machines."""
 
     def hook(event: str, _: tuple[Any, ...]) -> None:
         if event in NETWORK:
-            raise PermissionError("the checks of a bridge use no network")
+            raise PermissionError("the checks of a bridge must not use the network")
 
     sys.addaudithook(hook)

@@ -1,19 +1,19 @@
-"""What the plugin collects: one test for each check of each bridge."""
+"""What the plugin collects: one test per check and bridge."""
 
 import pytest
 
-from connector_kit.conformance.candidate import Candidate, CheckFailed, DoesNotApply
-from connector_kit.conformance.checks import Check
+from connector_kit.conformance.checks import ConformanceCheck
 from connector_kit.conformance.plugin import NOTES
+from connector_kit.conformance.subject import BridgeUnderTest, CheckFailedError, NotApplicableError
 
 
-def test_bridge(check: Check, candidate: Candidate, request: pytest.FixtureRequest) -> None:
+def test_bridge(check: ConformanceCheck, subject: BridgeUnderTest, request: pytest.FixtureRequest) -> None:
     try:
-        check.run(candidate)
-    except DoesNotApply as why:
-        request.config.stash[NOTES].append(f"{candidate.manifest.id} {check.number} does not apply: {why}")
+        check.run(subject)
+    except NotApplicableError as reason:
+        request.config.stash[NOTES].append(f"{subject.manifest.id} {check.number} does not apply: {reason}")
         return
-    except CheckFailed as failure:
+    except CheckFailedError as failure:
         failed = str(failure)
     else:
         return

@@ -1,1 +1,1 @@
-"""Makes the folder of a new bridge from what describes its register."""
+"""Creates the folder of a new bridge from a description of its register."""

@@ -1,4 +1,4 @@
-"""A layout.toml, and what a bridge of files needs of it.
+"""Reads a layout.toml, the description of a register that exchanges files:
 
 charset = "iso-8859-15"
 separator = ";"
@@ -12,14 +12,14 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from connector_kit.manifest import Name
-from connector_kit.scaffold.new import Plan
-from connector_kit.scaffold.openapi import BadDescription, camel
+from connector_kit.manifest.section import Name
+from connector_kit.scaffold.new import ScaffoldPlan
+from connector_kit.scaffold.openapi import InvalidDescriptionError, camel
 
 ID = "01900000-0000-7000-8000-000000000001"
 
 
-class Layout(BaseModel):
+class FileLayout(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     operation: Name
@@ -29,25 +29,33 @@ class Layout(BaseModel):
     separator: str = Field(";", min_length=1, max_length=1)
 
 
-def of_layout(id_: str, owner: str, file: Path) -> Plan:
-    """Raises BadDescription."""
+def plan_from_layout(id_: str, owner: str, file: Path) -> ScaffoldPlan:
+    """Raises InvalidDescriptionError."""
     try:
-        layout = Layout.model_validate(tomllib.loads(file.read_text("utf-8")))
+        layout = FileLayout.model_validate(tomllib.loads(file.read_text("utf-8")))
     except (tomllib.TOMLDecodeError, ValidationError) as error:
-        raise BadDescription(f"{file.name}: {error}") from error
+        raise InvalidDescriptionError(f"{file.name}: {error}") from error
     question, answer = f"{camel(layout.operation)}Question", f"{camel(layout.operation)}Answer"
     fields = "".join(f"    {name}: str\n" for name in layout.fields)
     models = (
         f"from pydantic import BaseModel\n\n\nclass {question}(BaseModel):\n{fields}\n\nclass {answer}(BaseModel):\n"
     )
-    operation = {"name": layout.operation, "kind": "batch", "effect": "key", "question": question, "answer": answer}
-    asked = dict.fromkeys(layout.fields, "text")
-    about = {"operation": layout.operation, "question": asked, "vary": {layout.fields[0]: "text {n}"}}
+    operation = {
+        "name": layout.operation,
+        "kind": "batch",
+        "idempotency": "by_key",
+        "question": question,
+        "answer": answer,
+    }
+    example = dict.fromkeys(layout.fields, "text")
+    common = {"operation": layout.operation, "question": example, "vary": {layout.fields[0]: "text {n}"}}
     row = layout.separator.join
     scenarios = {
-        "done": {**about, "line": row([ID, "OK", "17"]), "expect": {"verdict": "done"}},
-        "refused": {**about, "line": row([ID, "NO", "FULL"]), "expect": {"verdict": "rejected", "code": "full"}},
-        "cut": {**about, "line": ID[:20], "expect": {"verdict": "malformed"}},
+        "succeeded": {**common, "line": row([ID, "OK", "17"]), "expect": {"outcome": "succeeded"}},
+        "refused": {**common, "line": row([ID, "NO", "FULL"]), "expect": {"outcome": "rejected", "code": "full"}},
+        "cut": {**common, "line": ID[:20], "expect": {"outcome": "unreadable_response"}},
     }
-    told = layout.model_dump()
-    return Plan(id_, id_, owner, "sftp", [operation], f"{models}    {layout.answer}: str\n", scenarios, layout=told)
+    values = layout.model_dump()
+    return ScaffoldPlan(
+        id_, id_, owner, "sftp", [operation], f"{models}    {layout.answer}: str\n", scenarios, layout=values
+    )

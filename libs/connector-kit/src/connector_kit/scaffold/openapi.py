@@ -1,4 +1,4 @@
-"""An OpenAPI 3 file, and what a bridge needs of it: how each chosen operation is called, and the models."""
+"""Reads an OpenAPI 3 file: how each chosen operation is called, and the models."""
 
 import ast
 import json
@@ -20,7 +20,7 @@ LOOKUP: Final = frozenset({"get"})
 
 
 class _Loader(yaml.SafeLoader):
-    """Dates stay text: they are examples here."""
+    """Keeps dates as text: here they are examples."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -29,13 +29,13 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-class BadDescription(Exception):
-    """What the file lacks, and what to do about it."""
+class InvalidDescriptionError(Exception):
+    """What the file lacks, and how to fix it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Called:
-    """One operation, as the template wants it."""
+class DescribedOperation:
+    """One operation, in the form that the template needs."""
 
     name: str
     method: str
@@ -56,33 +56,35 @@ class Called:
 
 
 @dataclass(frozen=True, slots=True)
-class Description:
+class ApiDescription:
     title: str
-    called: tuple[Called, ...]
+    operations: tuple[DescribedOperation, ...]
     models: str
 
 
-def read_openapi(path: Path, wanted: list[str]) -> Description:
-    """`wanted`: operation ids; none: all. Raises BadDescription."""
+def read_openapi(path: Path, wanted: list[str]) -> ApiDescription:
+    """`wanted`: operation ids; empty: all. Raises InvalidDescriptionError."""
     try:
         document: dict[str, Any] = yaml.load(path.read_text("utf-8"), _Loader)  # noqa: S506 -- a safe loader; JSON is YAML
         paths = document["paths"]
     except (yaml.YAMLError, UnicodeDecodeError, TypeError, KeyError) as error:
-        raise BadDescription(f"{path.name} is no OpenAPI 3 file: {type(error).__name__}") from error
+        raise InvalidDescriptionError(f"{path.name} is not an OpenAPI 3 file: {type(error).__name__}") from error
     if not str(document.get("openapi", "")).startswith("3"):
-        raise BadDescription(f"{path.name} is not OpenAPI 3: convert it first")
-    found = {
-        operation.get("operationId", f"{method}{where}"): (method, where, shared, operation)
-        for where, item in paths.items()
+        raise InvalidDescriptionError(f"{path.name} is not OpenAPI 3: convert it first")
+    known = {
+        operation.get("operationId", f"{method}{path_}"): (method, path_, shared, operation)
+        for path_, item in paths.items()
         for method, operation in item.items()
         if method in METHODS
         for shared in [item.get("parameters", [])]
     }
-    if unknown := [one for one in wanted if one not in found]:
-        raise BadDescription(f"no operation {unknown[0]}; there are: {', '.join(sorted(found))}")
+    if unknown := [operation_id for operation_id in wanted if operation_id not in known]:
+        raise InvalidDescriptionError(f"unknown operation {unknown[0]}; known: {', '.join(sorted(known))}")
     definitions = dict(document.get("components", {}).get("schemas", {}))
-    called = tuple(_called(document, definitions, one, *found[one]) for one in (wanted or sorted(found)))
-    return Description(str(document["info"].get("title", path.stem)), called, _models(definitions, called))
+    called = tuple(
+        _called(document, definitions, operation_id, *known[operation_id]) for operation_id in (wanted or sorted(known))
+    )
+    return ApiDescription(str(document["info"].get("title", path.stem)), called, _models(definitions, called))
 
 
 def _called(
@@ -93,34 +95,34 @@ def _called(
     path: str,
     shared: list[Any],
     operation: dict[str, Any],
-) -> Called:
+) -> DescribedOperation:
     name = snake(operation_id)
     parts: dict[str, list[str]] = {"path": [], "query": [], "header": []}
     properties: dict[str, Any] = {}
     required: list[str] = []
     names: dict[str, str] = {}
-    for told in [*shared, *operation.get("parameters", [])]:
-        one = _resolved(document, told)
-        if one.get("in") not in parts:
+    for item in [*shared, *operation.get("parameters", [])]:
+        parameter = _resolved(document, item)
+        if parameter.get("in") not in parts:
             continue
-        mine = snake(one["name"])
-        parts[one["in"]].append(mine)
-        names |= {mine: one["name"]} if mine != one["name"] else {}
-        properties[mine] = one.get("schema", {"type": "string"})
-        if one.get("required"):
-            required.append(mine)
-    for mine, theirs in names.items():
-        path = path.replace(f"{{{theirs}}}", f"{{{mine}}}")
+        field_name = snake(parameter["name"])
+        parts[parameter["in"]].append(field_name)
+        names |= {field_name: parameter["name"]} if field_name != parameter["name"] else {}
+        properties[field_name] = parameter.get("schema", {"type": "string"})
+        if parameter.get("required"):
+            required.append(field_name)
+    for field_name, parameter_name in names.items():
+        path = path.replace(f"{{{parameter_name}}}", f"{{{field_name}}}")
     body = _json_of(_resolved(document, operation.get("requestBody", {})).get("content", {}))
     if body:
         properties["body"] = body
         required.append("body")
     question, answer = f"{camel(name)}Question", f"{camel(name)}Answer"
     definitions[question] = {"type": "object", "properties": properties, "required": required}
-    status, told = _good(document, operation)
-    definitions[answer] = _json_of(told.get("content", {})) or {"type": "object", "properties": {}}
-    example = {one: sample(properties[one], definitions) for one in properties if one in required}
-    return Called(
+    status, response = _first_success(document, operation)
+    definitions[answer] = _json_of(response.get("content", {})) or {"type": "object", "properties": {}}
+    example = {field_: sample(properties[field_], definitions) for field_ in properties if field_ in required}
+    return DescribedOperation(
         name=name,
         method=method.upper(),
         path=path,
@@ -129,52 +131,56 @@ def _called(
         query=tuple(parts["query"]),
         headers=tuple(parts["header"]),
         body="body" if body else "",
-        names={mine: theirs for mine, theirs in names.items() if mine not in parts["path"]},
+        names={
+            field_name: parameter_name
+            for field_name, parameter_name in names.items()
+            if field_name not in parts["path"]
+        },
         example=example,
         reply=(status, sample(definitions[answer], definitions)),
         refusals=_refusals(document, operation),
     )
 
 
-def _good(document: dict[str, Any], operation: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-    for status, told in sorted(operation.get("responses", {}).items(), key=lambda one: str(one[0])):
+def _first_success(document: dict[str, Any], operation: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    for status, response in sorted(operation.get("responses", {}).items(), key=lambda item: str(item[0])):
         if str(status).startswith("2") and str(status).isdigit():
-            return int(status), _resolved(document, told)
+            return int(status), _resolved(document, response)
     return 200, {}
 
 
 def _refusals(document: dict[str, Any], operation: dict[str, Any]) -> dict[int, Any]:
-    """Documented answers of status 4xx that have an example."""
-    found: dict[int, Any] = {}
-    for status, told in operation.get("responses", {}).items():
+    """Documented 4xx answers, with their example if there is one."""
+    refusals: dict[int, Any] = {}
+    for status, response in operation.get("responses", {}).items():
         if not re.fullmatch(r"4\d\d", str(status)):
             continue
-        content = _resolved(document, told).get("content", {})
-        found[int(status)] = next((one["example"] for one in content.values() if "example" in one), {})
-    return found
+        content = _resolved(document, response).get("content", {})
+        refusals[int(status)] = next((media["example"] for media in content.values() if "example" in media), {})
+    return refusals
 
 
 def _json_of(content: dict[str, Any]) -> dict[str, Any] | None:
-    for kind, told in content.items():
-        if "json" in kind:
-            schema: dict[str, Any] = told.get("schema", {})
+    for content_type, media in content.items():
+        if "json" in content_type:
+            schema: dict[str, Any] = media.get("schema", {})
             return schema
     return None
 
 
 def _resolved(document: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
     while "$ref" in part:
-        found: Any = document
+        target: Any = document
         for step in part["$ref"].removeprefix("#/").split("/"):
-            found = found[step.replace("~1", "/").replace("~0", "~")]
-        part = found
+            target = target[step.replace("~1", "/").replace("~0", "~")]
+        part = target
     return part
 
 
-def _models(definitions: dict[str, Any], called: tuple[Called, ...]) -> str:
-    """Python source of the models that these operations reach, and of no other."""
+def _models(definitions: dict[str, Any], called: tuple[DescribedOperation, ...]) -> str:
+    """Python source of the models that these operations use, directly or indirectly."""
     wanted: set[str] = set()
-    more = [name for one in called for name in (one.question, one.answer)]
+    more = [name for operation in called for name in (operation.question, operation.answer)]
     while more:
         name = more.pop()
         if name not in wanted:

@@ -1,4 +1,4 @@
-"""A value for a JSON Schema: for the first scenarios, until somebody records real ones."""
+"""A sample value for a JSON Schema: for the first scenarios, until real answers are recorded."""
 
 from typing import Any
 
@@ -13,47 +13,47 @@ FORMATS = {
     "email": "somebody@example.org",
     "time": "10:00:00",
 }
-DEEPEST = 6
+MAX_DEPTH = 6
 
 
 def sample(schema: Any, definitions: dict[str, Any], *, depth: int = 0) -> Any:
-    """The smallest value that fits, with examples and defaults where the schema gives them."""
+    """The smallest value that fits, with the schema's examples and defaults where present."""
     if not isinstance(schema, dict):
         return "text"
     if "$ref" in schema:
         return sample(definitions[schema["$ref"].rpartition("/")[2]], definitions, depth=depth + 1)
-    for given in ("const", "example", "default"):
-        if schema.get(given) is not None:
-            return schema[given]
+    for keyword in ("const", "example", "default"):
+        if schema.get(keyword) is not None:
+            return schema[keyword]
     if schema.get("examples"):
         return schema["examples"][0]
     if schema.get("enum"):
         return schema["enum"][0]
     if parts := schema.get("allOf"):
-        return _together(parts, definitions, depth)
+        return _merged(parts, definitions, depth)
     for choice in ("anyOf", "oneOf"):
-        if options := [one for one in schema.get(choice, ()) if one.get("type") != "null"]:
+        if options := [option for option in schema.get(choice, ()) if option.get("type") != "null"]:
             return sample(options[0], definitions, depth=depth + 1)
     return _plain(schema, definitions, depth)
 
 
-def _together(parts: list[Any], definitions: dict[str, Any], depth: int) -> Any:
-    made = [sample(one, definitions, depth=depth + 1) for one in parts]
-    objects = [one for one in made if isinstance(one, dict)]
-    return {name: value for one in objects for name, value in one.items()} if objects else made[0]
+def _merged(parts: list[Any], definitions: dict[str, Any], depth: int) -> Any:
+    made = [sample(part, definitions, depth=depth + 1) for part in parts]
+    objects = [value for value in made if isinstance(value, dict)]
+    return {name: value for item in objects for name, value in item.items()} if objects else made[0]
 
 
 def _plain(schema: dict[str, Any], definitions: dict[str, Any], depth: int) -> Any:
     match schema.get("type"):
         case "object" | None if "properties" in schema or schema.get("type") == "object":
-            wanted = schema.get("required", ()) if depth >= DEEPEST else schema.get("properties", {})
+            wanted = schema.get("required", ()) if depth >= MAX_DEPTH else schema.get("properties", {})
             return {
                 name: sample(schema["properties"][name], definitions, depth=depth + 1)
                 for name in wanted
                 if name in schema.get("properties", {}) and (depth < 4 or name in schema.get("required", ()))
             }
         case "array":
-            few = max(1, schema.get("minItems", 1)) if depth < DEEPEST else schema.get("minItems", 0)
+            few = max(1, schema.get("minItems", 1)) if depth < MAX_DEPTH else schema.get("minItems", 0)
             return [sample(schema.get("items", {}), definitions, depth=depth + 1) for _ in range(few)]
         case "integer":
             return int(schema.get("minimum", schema.get("exclusiveMinimum", 0) + 1))

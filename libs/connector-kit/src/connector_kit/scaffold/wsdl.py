@@ -1,4 +1,4 @@
-"""A WSDL, and what a bridge needs of it: the operations, models of what goes in and out, a first answer."""
+"""Reads a WSDL: its operations, models of requests and answers, a first answer."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
@@ -8,13 +8,13 @@ from typing import Any
 
 from lxml import etree
 
-from connector_kit.scaffold.new import Plan
-from connector_kit.scaffold.openapi import BadDescription, camel, snake
-from connector_kit.soap import NotVendored, Port
+from connector_kit.scaffold.new import ScaffoldPlan
+from connector_kit.scaffold.openapi import InvalidDescriptionError, camel, snake
+from connector_kit.transports.soap import NotVendoredError, SoapPort
 
 TYPES: dict[str, tuple[str, Any]] = {
     "date": ("date", date(2026, 1, 31)),
-    "dateTime": ("datetime", datetime(2026, 1, 31, 10, 0)),  # noqa: DTZ001 -- an example as registers write it
+    "dateTime": ("datetime", datetime(2026, 1, 31, 10, 0)),  # noqa: DTZ001 -- registers send local times
     "time": ("time", time(10, 0)),
     "boolean": ("bool", True),
     "decimal": ("Decimal", Decimal("1.5")),
@@ -29,12 +29,12 @@ HEAD = "from datetime import date, datetime, time\nfrom decimal import Decimal\n
 
 @dataclass
 class _Models:
-    """Sources of models by name, in the order in which they must stand."""
+    """Sources of models by name, in the order in which they must be defined."""
 
     sources: dict[str, str] = field(default_factory=dict)
 
     def of(self, name: str, parts: list[tuple[str, Any]]) -> dict[str, Any]:
-        """Writes the model of these parts; gives an example of it."""
+        """Adds the model of these parts; returns an example of it."""
         lines, example = [], {}
         for part, element in parts:
             annotation, value = self._part(f"{name}{camel(snake(part))}", element)
@@ -55,26 +55,26 @@ class _Models:
         return (f"list[{annotation}]", [value]) if many else (annotation, value)
 
 
-def of_wsdl(id_: str, owner: str, wsdl: Path, beside: tuple[Path, ...] = ()) -> Plan:
-    """Raises BadDescription."""
+def plan_from_wsdl(id_: str, owner: str, wsdl: Path, extra_files: tuple[Path, ...] = ()) -> ScaffoldPlan:
+    """Raises InvalidDescriptionError."""
     try:
-        port = Port(wsdl)
-    except NotVendored as error:
-        raise BadDescription(f"{error}: fetch it, and give the folder") from error
+        port = SoapPort(wsdl)
+    except NotVendoredError as error:
+        raise InvalidDescriptionError(f"{error}: download it into that folder") from error
     except (etree.LxmlError, ValueError, OSError) as error:
-        raise BadDescription(f"{wsdl.name} is no WSDL: {type(error).__name__}") from error
+        raise InvalidDescriptionError(f"{wsdl.name} is not a WSDL: {type(error).__name__}") from error
     models, operations, scenarios = _Models(), [], {}
     for action in sorted(port.operations()):
         takes, gives = port.parts(action)
         name = snake(action)
-        asked = models.of(f"{camel(name)}Question", takes)
-        told = models.of(f"{camel(name)}Answer", gives)
+        question = models.of(f"{camel(name)}Question", takes)
+        answer = models.of(f"{camel(name)}Answer", gives)
         operations.append(
             {
                 "name": name,
                 "action": action,
                 "kind": "lookup",
-                "effect": "natural",
+                "idempotency": "natural",
                 "question": f"{camel(name)}Question",
                 "answer": f"{camel(name)}Answer",
             }
@@ -82,14 +82,16 @@ def of_wsdl(id_: str, owner: str, wsdl: Path, beside: tuple[Path, ...] = ()) -> 
         reply = {
             "status": 200,
             "headers": {"Content-Type": "text/xml; charset=utf-8"},
-            "body": port.answer(action, told),
+            "body": port.sample_answer(action, answer),
         }
-        about = {"operation": name, "question": _json(asked)}
-        scenarios[f"{name}-done"] = {**about, "reply": reply, "expect": {"verdict": "done"}}
+        common = {"operation": name, "question": _json(question)}
+        scenarios[f"{name}-succeeded"] = {**common, "reply": reply, "expect": {"outcome": "succeeded"}}
         page = {"status": 502, "headers": {"Content-Type": "text/html"}, "body": "<html></html>"}
-        scenarios[f"{name}-gateway"] = {**about, "reply": page, "expect": {"verdict": "retry_later"}}
+        scenarios[f"{name}-gateway"] = {**common, "reply": page, "expect": {"outcome": "temporarily_unavailable"}}
     source = HEAD + "\n\n".join(models.sources.values())
-    return Plan(id_, wsdl.stem, owner, "soap", operations, source, scenarios, wsdl=wsdl.name, beside=(wsdl, *beside))
+    return ScaffoldPlan(
+        id_, wsdl.stem, owner, "soap", operations, source, scenarios, wsdl=wsdl.name, extra_files=(wsdl, *extra_files)
+    )
 
 
 def _base(type_: Any) -> str:
@@ -98,9 +100,9 @@ def _base(type_: Any) -> str:
 
 def _json(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _json(one) for name, one in value.items()}
+        return {name: _json(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [_json(one) for one in value]
+        return [_json(item) for item in value]
     return (
         value
         if isinstance(value, bool | int | float | str)

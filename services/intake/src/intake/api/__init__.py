@@ -1,1 +1,1 @@
-"""HTTP in: the field app, the office, and whoever holds a paper."""
+"""The HTTP routes of intake: for the crew's app, the back office, and any holder of a document."""

@@ -1,31 +1,26 @@
-"""Photos and scans from the field, by the tus protocol 1.0: announced, sent in pieces, resumed after a cut."""
+"""Photos and scans from the field by the tus protocol 1.0: announced, uploaded in pieces, resumed after a cut."""
 
 import base64
 import binascii
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, NamedTuple
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Depends, Header, Request, Response
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from starlette.requests import ClientDisconnect
-from wanderamt.backbone.database import Database
 from wanderamt.kernel.ids import CaseId
-from wanderamt.kernel.refusal import Refusal
-from wanderamt.security.keys import Sealer
-from wanderamt.security.roles import Role
-from wanderamt.security.tokens import Caller
-from wanderamt.shell.http import only
-from wanderamt.shell.problems import Refused
+from wanderamt.shell.http import Transaction
+from wanderamt.shell.problems import RefusalError, or_refuse
 
-from intake.api.outcome import at_stand, told
-from intake.domain.attachment import MAX_BYTES, Attachment, Kind
-from intake.domain.catalogue.book import Book
-from intake.domain.refusals import ATTACHMENT_ANNOUNCED_BADLY, ATTACHMENT_OVERFULL, ATTACHMENT_TOO_LARGE
-from intake.handlers import attachments as files
+from intake.api.dependencies import AtStand, Clerk, ClerkOrOperator, Context
+from intake.domain.attachment import MAX_BYTES, Attachment, AttachmentType
+from intake.domain.refusals import ATTACHMENT_ANNOUNCEMENT_INVALID, ATTACHMENT_TOO_LARGE, ATTACHMENT_TOO_LONG
+from intake.handlers import attachments as attachment_handlers
 from intake.store.attachments import attachments_of
 
 TUS = {"Tus-Resumable": "1.0.0", "Cache-Control": "no-store"}
+DOWNLOAD = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Content-Disposition": "attachment"}
 HASH = TypeAdapter(Annotated[str, Field(pattern="^[0-9a-f]{64}$")])
 Length = Annotated[int, Header(alias="Upload-Length", ge=1)]
 Offset = Annotated[int, Header(alias="Upload-Offset", ge=0)]
@@ -34,86 +29,102 @@ Metadata = Annotated[
     Header(
         alias="Upload-Metadata",
         max_length=2000,
-        description="attachment_id, case_id, sha256 and filetype; each value in base64, as tus wants it",
+        description="attachment_id, case_id, sha256 and filetype; each value in base64, as tus requires",
     ),
 ]
+
+router = APIRouter(tags=["attachments"])
 
 
 class AttachmentOut(BaseModel):
     attachment_id: UUID
     device_id: UUID
-    kind: Kind
+    kind: AttachmentType
     length: int
     received: int
     completed_at: datetime | None
 
 
-def attachment_routes(database: Database, sealer: Sealer, _book: Book) -> APIRouter:
-    router = APIRouter(tags=["attachments"])
+class Announcement(NamedTuple):
+    attachment_id: UUID
+    case_id: CaseId
+    kind: AttachmentType
+    length: int
+    sha256: bytes
 
-    @router.post("/attachments", status_code=201, response_class=Response)
-    async def announce(length: Length, metadata: Metadata, caller: Caller = only(Role.CLERK)) -> Response:
-        """Announces an attachment; the same again says how far it came."""
-        device_id, _ = at_stand(caller)
-        if length > MAX_BYTES:
-            raise Refused(ATTACHMENT_TOO_LARGE)
-        said = _read_metadata(metadata)
-        async with database.work() as work:
-            try:
-                wanted = Attachment(
-                    id=UUID(said["attachment_id"]),
-                    case_id=CaseId(UUID(said["case_id"])),
-                    device_id=device_id,
-                    kind=Kind(said["filetype"]),
-                    length=length,
-                    sha256=bytes.fromhex(HASH.validate_python(said["sha256"])),
-                    begun_at=work.now,
-                )
-            except (KeyError, ValueError, ValidationError) as error:
-                raise Refused(ATTACHMENT_ANNOUNCED_BADLY) from error
-            begun: Attachment = told(await files.announce(wanted, work))
-        return Response(status_code=201, headers=_progress(begun) | {"Location": f"/attachments/{begun.id}"})
 
-    @router.head("/attachments/{attachment_id}", response_class=Response)
-    async def progress(attachment_id: UUID, caller: Caller = only(Role.CLERK)) -> Response:
-        """How many bytes are here: the device goes on from there."""
-        device_id, _ = at_stand(caller)
-        async with database.work() as work:
-            found: Attachment = told(await files.find(attachment_id, work, device_id=device_id))
-        return Response(headers=_progress(found))
+def _read_announcement(_: AtStand, length: Length, metadata: Metadata) -> Announcement:
+    """Raises RefusalError for a file that is too large, and for metadata that is incomplete or malformed."""
+    if length > MAX_BYTES:
+        raise RefusalError(ATTACHMENT_TOO_LARGE)
+    values = _read_metadata(metadata)
+    try:
+        return Announcement(
+            UUID(values["attachment_id"]),
+            CaseId(UUID(values["case_id"])),
+            AttachmentType(values["filetype"]),
+            length,
+            bytes.fromhex(HASH.validate_python(values["sha256"])),
+        )
+    except (KeyError, ValueError, ValidationError) as error:
+        raise RefusalError(ATTACHMENT_ANNOUNCEMENT_INVALID) from error
 
-    @router.patch("/attachments/{attachment_id}", status_code=204, response_class=Response)
-    async def add(attachment_id: UUID, request: Request, offset: Offset, caller: Caller = only(Role.CLERK)) -> Response:
-        """Adds bytes (application/offset+octet-stream). A cut connection loses nothing of what had arrived."""
-        device_id, _ = at_stand(caller)
-        piece = await _read_piece(request)
-        async with database.work() as work:
-            taken: tuple[Attachment, Refusal | None] = told(
-                await files.take_piece(attachment_id, piece, work, offset=offset, device_id=device_id, sealer=sealer)
+
+@router.post("/attachments", status_code=201, response_class=Response)
+async def announce_attachment(
+    caller: AtStand, announcement: Annotated[Announcement, Depends(_read_announcement)], uow: Transaction
+) -> Response:
+    """Announces an attachment. The same request again answers how many bytes have arrived."""
+    announced = Attachment(
+        id=announcement.attachment_id,
+        case_id=announcement.case_id,
+        device_id=caller.device_id,
+        kind=announcement.kind,
+        length=announcement.length,
+        sha256=announcement.sha256,
+        begun_at=uow.now,
+    )
+    upload = or_refuse(await attachment_handlers.announce(announced, uow))
+    return Response(status_code=201, headers=_progress(upload) | {"Location": f"/attachments/{upload.id}"})
+
+
+@router.head("/attachments/{attachment_id}", response_class=Response)
+async def attachment_progress(attachment_id: UUID, caller: AtStand, uow: Transaction) -> Response:
+    """How many bytes have arrived; the device continues from that offset."""
+    upload = or_refuse(await attachment_handlers.find_upload(attachment_id, uow, device_id=caller.device_id))
+    return Response(headers=_progress(upload))
+
+
+@router.patch("/attachments/{attachment_id}", status_code=204, response_class=Response)
+async def append_piece(
+    attachment_id: UUID, request: Request, offset: Offset, caller: AtStand, context: Context
+) -> Response:
+    """Appends bytes (application/offset+octet-stream). A cut connection keeps what had arrived."""
+    piece = await _read_piece(request)
+    # No `Transaction` dependency: when the complete upload is wrong, its deletion must commit before the refusal.
+    async with context.database.unit_of_work() as uow:
+        upload, refusal = or_refuse(
+            await attachment_handlers.append_piece(
+                attachment_id, piece, uow, offset=offset, device_id=caller.device_id, cipher=context.cipher
             )
-        grown, refusal = taken
-        if refusal:
-            raise Refused(refusal)
-        return Response(status_code=204, headers=_progress(grown))
+        )
+    if refusal:
+        raise RefusalError(refusal)
+    return Response(status_code=204, headers=_progress(upload))
 
-    @router.get("/attachments/{attachment_id}", response_class=Response)
-    async def content(attachment_id: UUID, _: Caller = only(Role.CLERK)) -> Response:
-        """The file, once it is complete."""
-        async with database.work() as work:
-            found, whole = told(await files.show(attachment_id, work, sealer=sealer))
-        safe = {
-            "Cache-Control": "no-store",
-            "X-Content-Type-Options": "nosniff",
-            "Content-Disposition": "attachment",
-        }
-        return Response(whole, media_type=found.kind, headers=safe)
 
-    @router.get("/cases/{case_id}/attachments")
-    async def of_case(case_id: UUID, _: Caller = only(Role.CLERK, Role.OPERATOR)) -> list[AttachmentOut]:
-        async with database.work() as work:
-            return [_attachment_out(one) for one in await attachments_of(work, CaseId(case_id))]
+@router.get("/attachments/{attachment_id}", response_class=Response)
+async def download_attachment(attachment_id: UUID, _: Clerk, uow: Transaction, context: Context) -> Response:
+    """The file, once it is complete."""
+    attachment, content = or_refuse(
+        await attachment_handlers.read_attachment(attachment_id, uow, cipher=context.cipher)
+    )
+    return Response(content, media_type=attachment.kind, headers=DOWNLOAD)
 
-    return router
+
+@router.get("/cases/{case_id}/attachments")
+async def attachments_of_case(case_id: UUID, _: ClerkOrOperator, uow: Transaction) -> list[AttachmentOut]:
+    return [_attachment_out(attachment) for attachment in await attachments_of(uow, CaseId(case_id))]
 
 
 def _progress(attachment: Attachment) -> dict[str, str]:
@@ -121,33 +132,36 @@ def _progress(attachment: Attachment) -> dict[str, str]:
 
 
 def _read_metadata(metadata: str) -> dict[str, str]:
-    """Pairs of a key and its value in base64, with commas between. Raises Refused."""
+    """Reads comma-separated pairs of a key and its base64 value. Raises RefusalError."""
     try:
         pairs = [pair.split() for pair in metadata.split(",")]
         return {key: base64.b64decode(value, validate=True).decode() for key, value in pairs}
     except (ValueError, binascii.Error) as error:
-        raise Refused(ATTACHMENT_ANNOUNCED_BADLY) from error
+        raise RefusalError(ATTACHMENT_ANNOUNCEMENT_INVALID) from error
 
 
 async def _read_piece(request: Request) -> bytes:
-    """What arrived until the end, or until the connection was cut. Raises Refused above the size of a whole file."""
+    """The bytes that arrived until the end or until the connection was cut.
+
+    Raises RefusalError above the maximum size of a whole file.
+    """
     piece = bytearray()
     try:
         async for part in request.stream():
             piece += part
             if len(piece) > MAX_BYTES:
-                raise Refused(ATTACHMENT_OVERFULL)
+                raise RefusalError(ATTACHMENT_TOO_LONG)
     except ClientDisconnect:
-        pass  # nobody hears the answer, but what came is kept
+        pass  # the client will not read the answer, but the bytes that arrived are kept
     return bytes(piece)
 
 
-def _attachment_out(one: Attachment) -> AttachmentOut:
+def _attachment_out(attachment: Attachment) -> AttachmentOut:
     return AttachmentOut(
-        attachment_id=one.id,
-        device_id=one.device_id,
-        kind=one.kind,
-        length=one.length,
-        received=one.offset,
-        completed_at=one.completed_at,
+        attachment_id=attachment.id,
+        device_id=attachment.device_id,
+        kind=attachment.kind,
+        length=attachment.length,
+        received=attachment.offset,
+        completed_at=attachment.completed_at,
     )

@@ -1,4 +1,4 @@
-"""The bundle of a stand: everything a device needs to work there without a network, signed, sized, expiring."""
+"""The bundle of a stand: everything a device needs to work there without a network. Signed, sized, with an expiry."""
 
 import base64
 import gzip
@@ -7,34 +7,31 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Depends, Header, Response
 from pydantic import AwareDatetime, BaseModel, Field
-from wanderamt.backbone.database import Database
 from wanderamt.contracts import case_code
 from wanderamt.kernel.ids import DeviceId
-from wanderamt.security.roles import Role
-from wanderamt.security.tokens import Caller
-from wanderamt.shell.http import only
-from wanderamt.shell.problems import Refused
+from wanderamt.shell.problems import RefusalError, or_refuse
 
-from intake.api.numbers import BlockOut, block_out
-from intake.api.outcome import at_stand, told
-from intake.domain.catalogue.book import Book
-from intake.domain.enrolment import CERTIFIED_FOR
-from intake.domain.numbers import Series
+from intake.api.dependencies import AtStand, ClerkAtStand, Context
+from intake.api.numbers import NumberBlockOut, number_block_out
+from intake.domain.enrolment import CERTIFICATE_VALIDITY
+from intake.domain.numbers import NumberSeries
 from intake.domain.refusals import NOT_YOUR_STAND
-from intake.handlers.bundle import Bundle, make_bundle
-from intake.handlers.documents import papers_taken_back
-from intake.proof.authority import Authority
-from intake.proof.detached import sign_body
-from intake.proof.device import certify
-from intake.proof.stamp import sign_list
+from intake.handlers.bundle import OfflineBundle, build_bundle
+from intake.handlers.documents import revoked_documents
+from intake.signing.authority import Authority
+from intake.signing.detached_jws import sign_detached
+from intake.signing.device import certify
+from intake.signing.qr_seal import sign_status_list
 
 SIGNATURE = "X-JWS-Signature"
 
+router = APIRouter(tags=["field"])
 
-class BookedOut(BaseModel):
-    """An appointment as the crew needs it: its code is what the citizen says."""
+
+class BundleAppointmentOut(BaseModel):
+    """An appointment as the crew needs it. The citizen names it by its code."""
 
     appointment_id: UUID
     code: str
@@ -44,15 +41,15 @@ class BookedOut(BaseModel):
     language: str
 
 
-class ServiceOut(BaseModel):
-    """`edition`: steps, form, papers, prices and texts in force on the stand's day, as in the catalogue."""
+class BundleServiceOut(BaseModel):
+    """`edition`: steps, form, required documents, prices and texts in force on the stand's day, as in the catalogue."""
 
     service: str
     version: str
     edition: dict[str, Any]
 
 
-class BundleStand(BaseModel):
+class BundleStandOut(BaseModel):
     stand_id: UUID
     place: str
     starts_at: AwareDatetime
@@ -60,19 +57,19 @@ class BundleStand(BaseModel):
 
 
 class BundleOut(BaseModel):
-    """`sizes`: bytes of each part. `status_list`: of papers that were taken back, signed; `authority`: certificate.
+    """`sizes`: bytes of each part. `status_list`: the revoked documents, signed. `authority`: its certificate (PEM).
 
-    `certificate`: base64 of the device's own, with which it may stamp papers until `certified_until` (CWT); empty for a
-    device that was enrolled without a key.
+    `certificate`: base64 of the device's own certificate (CWT), with which it may seal documents until
+    `certified_until`; empty for a device that was enrolled without a key.
     """
 
     device_id: UUID
-    stand: BundleStand
+    stand: BundleStandOut
     as_of: AwareDatetime
-    expires_at: AwareDatetime = Field(description="after it the device must not use the bundle any more")
-    appointments: list[BookedOut]
-    services: list[ServiceOut]
-    number_blocks: list[BlockOut]
+    expires_at: AwareDatetime = Field(description="After this time the device must not use the bundle.")
+    appointments: list[BundleAppointmentOut]
+    services: list[BundleServiceOut]
+    number_blocks: list[NumberBlockOut]
     status_list: str = Field(description="base64 of the signed list (CWT)")
     authority: str
     certificate: str
@@ -80,74 +77,85 @@ class BundleOut(BaseModel):
     sizes: dict[str, int]
 
 
-def bundle_routes(database: Database, book: Book, authority: Authority) -> APIRouter:
-    router = APIRouter(tags=["field"])
-    described: dict[int | str, dict[str, Any]] = {
-        200: {"model": BundleOut, "headers": {SIGNATURE: {"schema": {"type": "string"}, "description": "detached JWS"}}}
-    }
-
-    @router.get("/stands/{stand_id}/bundle", response_class=Response, responses=described)
-    async def bundle(
-        stand_id: UUID, caller: Caller = only(Role.CLERK), accept_encoding: Annotated[str, Header()] = ""
-    ) -> Response:
-        """For the device and the stand of the token. The head X-JWS-Signature signs exactly these bytes, unpacked."""
-        device_id, own = at_stand(caller)
-        if own != stand_id:
-            raise Refused(NOT_YOUR_STAND)
-        async with database.work() as work:
-            made = told(await make_bundle(stand_id, device_id, work, book=book))
-            listed = sign_list(await papers_taken_back(work), authority)
-        body = _body(made, device_id, base64.b64encode(listed).decode(), authority)
-        head = {SIGNATURE: sign_body(body, authority), "Cache-Control": "no-store", "Vary": "Accept-Encoding"}
-        if "gzip" in accept_encoding:
-            body, head["Content-Encoding"] = gzip.compress(body, 6, mtime=0), "gzip"
-        return Response(body, media_type="application/json", headers=head)
-
-    return router
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"model": BundleOut, "headers": {SIGNATURE: {"schema": {"type": "string"}, "description": "detached JWS"}}}
+}
 
 
-def _body(made: Bundle, device_id: DeviceId, status_list: str, authority: Authority) -> bytes:
-    """Keys in order, no blanks: the same bundle is the same bytes."""
-    until = made.as_of + CERTIFIED_FOR if made.key else None
+def _clerk_at_this_stand(stand_id: UUID, caller: AtStand) -> ClerkAtStand:
+    """Raises RefusalError for a clerk at another stand."""
+    if caller.stand_id != stand_id:
+        raise RefusalError(NOT_YOUR_STAND)
+    return caller
+
+
+@router.get("/stands/{stand_id}/bundle", response_class=Response, responses=RESPONSES)
+async def download_bundle(
+    stand_id: UUID,
+    caller: Annotated[ClerkAtStand, Depends(_clerk_at_this_stand)],
+    context: Context,
+    accept_encoding: Annotated[str, Header()] = "",
+) -> Response:
+    """For the device and the stand of the token. The header X-JWS-Signature signs exactly these bytes, uncompressed."""
+    authority = context.authority
+    # its own transaction: no connection is held while the bundle is signed and compressed
+    async with context.database.unit_of_work() as uow:
+        bundle = or_refuse(await build_bundle(stand_id, caller.device_id, uow, catalogue=context.catalogue))
+        revoked = await revoked_documents(uow)
+    status_list = sign_status_list(revoked, authority)
+    body = _body(bundle, caller.device_id, base64.b64encode(status_list).decode(), authority)
+    headers = {SIGNATURE: sign_detached(body, authority), "Cache-Control": "no-store", "Vary": "Accept-Encoding"}
+    if "gzip" in accept_encoding:
+        body, headers["Content-Encoding"] = gzip.compress(body, 6, mtime=0), "gzip"
+    return Response(body, media_type="application/json", headers=headers)
+
+
+def _body(bundle: OfflineBundle, device_id: DeviceId, status_list: str, authority: Authority) -> bytes:
+    """Sorted keys and no spaces: the same bundle gives the same bytes."""
+    until = bundle.as_of + CERTIFICATE_VALIDITY if bundle.key else None
     out = BundleOut(
         device_id=device_id,
-        stand=BundleStand(
-            stand_id=made.stand.id,
-            place=made.stand.place,
-            starts_at=made.stand.starts_at,
-            ends_at=made.stand.ends_at,
+        stand=BundleStandOut(
+            stand_id=bundle.stand.id,
+            place=bundle.stand.place,
+            starts_at=bundle.stand.starts_at,
+            ends_at=bundle.stand.ends_at,
         ),
-        as_of=made.as_of,
-        expires_at=made.expires_at,
+        as_of=bundle.as_of,
+        expires_at=bundle.expires_at,
         appointments=[
-            BookedOut(code=case_code(row["appointment_id"]), **{key: row[key] for key in _BOOKED})
-            for row in made.appointments
+            BundleAppointmentOut(
+                code=case_code(row["appointment_id"]), **{name: row[name] for name in _APPOINTMENT_FIELDS}
+            )
+            for row in bundle.appointments
         ],
         services=[
-            ServiceOut(service=one.service, version=one.version, edition=one.edition.model_dump(mode="json"))
-            for one in made.services
+            BundleServiceOut(
+                service=pinned.service, version=pinned.version, edition=pinned.edition.model_dump(mode="json")
+            )
+            for pinned in bundle.services
         ],
-        number_blocks=[block_out(one, authority) for one in made.blocks],
+        number_blocks=[number_block_out(leased, authority) for leased in bundle.blocks],
         status_list=status_list,
-        authority=authority.trust.pem,
-        certificate=_certificate(made, device_id, authority, until) if until else "",
+        authority=authority.certificate.pem,
+        certificate=_certificate(bundle, device_id, authority, until) if until else "",
         certified_until=until,
         sizes={},
     )
-    whole = out.model_dump(mode="json")
-    whole["sizes"] = {part: len(_json(whole[part])) for part in _PARTS}
-    return _json(whole)
+    content = out.model_dump(mode="json")
+    content["sizes"] = {part: len(_json(content[part])) for part in _PARTS}
+    return _json(content)
 
 
-def _certificate(made: Bundle, device_id: DeviceId, authority: Authority, until: datetime) -> str:
-    assert made.key  # noqa: S101 -- asked for with one alone
-    papers = [one.block for one in made.blocks if one.block.series is Series.DOCUMENT]
-    key = made.key.public_key
-    token = certify(device_id, key, papers, authority, now=made.as_of, until=until)
+def _certificate(bundle: OfflineBundle, device_id: DeviceId, authority: Authority, until: datetime) -> str:
+    assert bundle.key  # noqa: S101 -- the caller has checked it
+    blocks = [leased.block for leased in bundle.blocks if leased.block.series is NumberSeries.DOCUMENT]
+    key = bundle.key.public_key
+    token = certify(device_id, key, blocks, authority, now=bundle.as_of, expires_at=until)
     return base64.b64encode(token).decode()
 
 
-_BOOKED = ("appointment_id", "service", "starts_at", "ends_at", "language")
+_APPOINTMENT_FIELDS = ("appointment_id", "service", "starts_at", "ends_at", "language")
 _PARTS = ("appointments", "services", "number_blocks", "status_list")
 
 

@@ -1,4 +1,4 @@
-"""Cases and their documents, for the crew and the office."""
+"""Cases and their documents, for the crew and the back office."""
 
 from collections.abc import Set as AbstractSet
 from datetime import datetime
@@ -6,26 +6,24 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
-from wanderamt.backbone.database import Database
-from wanderamt.backbone.work import Work
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import CaseId, DocumentId, StandId
 from wanderamt.kernel.refusal import Refusal
 from wanderamt.security.bpk import Bpk
-from wanderamt.security.keys import Sealer
-from wanderamt.security.roles import Role
-from wanderamt.security.tokens import Caller
-from wanderamt.shell.http import only
+from wanderamt.shell.http import Transaction
+from wanderamt.shell.problems import or_refuse
 
-from intake.api.outcome import told
-from intake.domain.catalogue.book import Book
+from intake.api.dependencies import AnyStaff, Clerk, ClerkOrOperator, Context
 from intake.domain.documents import Document
 from intake.domain.entry import BpkText
-from intake.handlers import cases as orders
+from intake.handlers import cases as case_handlers
 from intake.handlers.documents import show_document
-from intake.store import cases as files
-from intake.store.cases import Filed
+from intake.store import cases as case_store
+from intake.store.cases import CaseRecord
 
 MAX_CASES = 1000
+
+router = APIRouter()
 
 
 class CaseOut(BaseModel):
@@ -74,88 +72,93 @@ class PersonIn(BaseModel):
     bpk: BpkText
 
 
-def case_routes(database: Database, sealer: Sealer, book: Book) -> APIRouter:
-    router = APIRouter()
-
-    @router.get("/cases/{case_id}", tags=["cases"])
-    async def case(case_id: UUID, _: Caller = only(Role.CLERK, Role.OPERATOR)) -> CaseOut:
-        async with database.work() as work:
-            found, document = told(await orders.show_case(CaseId(case_id), work, sealer=sealer))
-            return case_out(found, document, missing=await orders.scans_on_devices(work, [found]))
-
-    @router.post("/cases/{case_id}/hand-over", tags=["cases"])
-    async def hand_over(case_id: UUID, order: HandOverIn, caller: Caller = only(Role.CLERK)) -> CaseOut:
-        """Gives the case to somebody else, who must have acted by the deadline."""
-        async with database.work() as work:
-            filed = await orders.hand_over(
-                CaseId(case_id),
-                work,
-                to=order.to,
-                reason=order.reason,
-                deadline=order.deadline,
-                officer=caller.subject,
-                sealer=sealer,
-                book=book,
-            )
-            return await _ordered(filed, work)
-
-    @router.post("/cases/{case_id}/withdraw", tags=["cases"])
-    async def withdraw(case_id: UUID, caller: Caller = only(Role.CLERK)) -> CaseOut:
-        """By the citizen's wish. What was paid is owed back, a provisional paper is void."""
-        async with database.work() as work:
-            filed = await orders.withdraw(CaseId(case_id), work, officer=caller.subject, sealer=sealer, book=book)
-            return await _ordered(filed, work)
-
-    @router.post("/cases/{case_id}/close", tags=["cases"])
-    async def close(case_id: UUID, caller: Caller = only(Role.CLERK)) -> CaseOut:
-        """Nothing is expected any more: its retention begins."""
-        async with database.work() as work:
-            filed = await orders.close(CaseId(case_id), work, officer=caller.subject, sealer=sealer, book=book)
-            return await _ordered(filed, work)
-
-    @router.post("/cases/{case_id}/reopen", tags=["cases"])
-    async def reopen(case_id: UUID, order: ReopenIn, caller: Caller = only(Role.CLERK)) -> CaseOut:
-        """Goes on with a case that had ended. Its document does not count any more."""
-        async with database.work() as work:
-            filed = await orders.reopen(
-                CaseId(case_id), work, reason=order.reason, officer=caller.subject, sealer=sealer, book=book
-            )
-            return await _ordered(filed, work)
-
-    @router.get("/stands/{stand_id}/cases", tags=["cases"])
-    async def cases(stand_id: UUID, _: Caller = only(Role.CLERK, Role.PLANNER, Role.OPERATOR)) -> list[CaseOut]:
-        """The newest 1,000 cases of a stand."""
-        async with database.work() as work:
-            found = await files.cases_of_stand(work, StandId(stand_id), sealer, limit=MAX_CASES)
-            missing = await orders.scans_on_devices(work, found)
-        return [case_out(one, missing=missing) for one in found]
-
-    @router.post("/persons/cases", tags=["cases"])
-    async def cases_of_person(person: PersonIn, _: Caller = only(Role.CLERK)) -> list[CaseOut]:
-        """The newest 1,000 cases of a person in the sector of the bPK. It is asked by body: addresses end in logs."""
-        async with database.work() as work:
-            found = await files.cases_of_person(work, Bpk(person.bpk), sealer, limit=MAX_CASES)
-            missing = await orders.scans_on_devices(work, found)
-        return [case_out(one, missing=missing) for one in found]
-
-    @router.get("/documents/{document_id}.pdf", tags=["documents"], response_class=Response)
-    async def document(document_id: UUID, _: Caller = only(Role.CLERK)) -> Response:
-        async with database.work() as work:
-            found = told(await show_document(DocumentId(document_id), work))
-        return Response(found.pdf, media_type="application/pdf", headers={"Cache-Control": "no-store"})
-
-    return router
+@router.get("/cases/{case_id}", tags=["cases"])
+async def show_case(case_id: UUID, _: ClerkOrOperator, uow: Transaction, context: Context) -> CaseOut:
+    record, document = or_refuse(await case_handlers.show_case(CaseId(case_id), uow, cipher=context.cipher))
+    return case_out(record, document, missing=await case_handlers.missing_scans(uow, [record]))
 
 
-async def _ordered(filed: Filed | Refusal, work: Work) -> CaseOut:
-    found = told(filed)
-    return case_out(found, missing=await orders.scans_on_devices(work, [found]))
+@router.post("/cases/{case_id}/hand-over", tags=["cases"])
+async def hand_over_case(
+    case_id: UUID, order: HandOverIn, caller: Clerk, uow: Transaction, context: Context
+) -> CaseOut:
+    """Gives the case to another person or office, who must act before the deadline."""
+    record = await case_handlers.hand_over(
+        CaseId(case_id),
+        uow,
+        to=order.to,
+        reason=order.reason,
+        deadline=order.deadline,
+        officer=caller.subject,
+        cipher=context.cipher,
+        catalogue=context.catalogue,
+    )
+    return await _changed_case_out(record, uow)
 
 
-def case_out(filed: Filed, document: Document | None = None, *, missing: AbstractSet[UUID]) -> CaseOut:
+@router.post("/cases/{case_id}/withdraw", tags=["cases"])
+async def withdraw_case(case_id: UUID, caller: Clerk, uow: Transaction, context: Context) -> CaseOut:
+    """Ends the case at the citizen's wish. Fees become refunds; a provisional document is revoked."""
+    record = await case_handlers.withdraw(
+        CaseId(case_id), uow, officer=caller.subject, cipher=context.cipher, catalogue=context.catalogue
+    )
+    return await _changed_case_out(record, uow)
+
+
+@router.post("/cases/{case_id}/close", tags=["cases"])
+async def close_case(case_id: UUID, caller: Clerk, uow: Transaction, context: Context) -> CaseOut:
+    """Closes a case that has ended; its retention period begins."""
+    record = await case_handlers.close(
+        CaseId(case_id), uow, officer=caller.subject, cipher=context.cipher, catalogue=context.catalogue
+    )
+    return await _changed_case_out(record, uow)
+
+
+@router.post("/cases/{case_id}/reopen", tags=["cases"])
+async def reopen_case(case_id: UUID, order: ReopenIn, caller: Clerk, uow: Transaction, context: Context) -> CaseOut:
+    """Continues a case that had ended. Its document is revoked."""
+    record = await case_handlers.reopen(
+        CaseId(case_id),
+        uow,
+        reason=order.reason,
+        officer=caller.subject,
+        cipher=context.cipher,
+        catalogue=context.catalogue,
+    )
+    return await _changed_case_out(record, uow)
+
+
+@router.get("/stands/{stand_id}/cases", tags=["cases"])
+async def cases_of_stand(stand_id: UUID, _: AnyStaff, uow: Transaction, context: Context) -> list[CaseOut]:
+    """The newest 1,000 cases of a stand."""
+    records = await case_store.cases_of_stand(uow, StandId(stand_id), context.cipher, limit=MAX_CASES)
+    missing = await case_handlers.missing_scans(uow, records)
+    return [case_out(record, missing=missing) for record in records]
+
+
+@router.post("/persons/cases", tags=["cases"])
+async def cases_of_person(person: PersonIn, _: Clerk, uow: Transaction, context: Context) -> list[CaseOut]:
+    """The newest 1,000 cases of a person in the sector of the bPK. The bPK is in the body: URLs end up in logs."""
+    records = await case_store.cases_of_person(uow, Bpk(person.bpk), context.cipher, limit=MAX_CASES)
+    missing = await case_handlers.missing_scans(uow, records)
+    return [case_out(record, missing=missing) for record in records]
+
+
+@router.get("/documents/{document_id}.pdf", tags=["documents"], response_class=Response)
+async def download_document(document_id: UUID, _: Clerk, uow: Transaction) -> Response:
+    document = or_refuse(await show_document(DocumentId(document_id), uow))
+    return Response(document.pdf, media_type="application/pdf", headers={"Cache-Control": "no-store"})
+
+
+async def _changed_case_out(outcome: CaseRecord | Refusal, uow: UnitOfWork) -> CaseOut:
+    record = or_refuse(outcome)
+    return case_out(record, missing=await case_handlers.missing_scans(uow, [record]))
+
+
+def case_out(record: CaseRecord, document: Document | None = None, *, missing: AbstractSet[UUID]) -> CaseOut:
     """`missing`: scans that are still on a device, of this case or of others."""
-    case = filed.case
-    made = document if document and document.pdf else None
+    case = record.case
+    issued = document if document and document.pdf else None
     return CaseOut(
         case_id=case.id,
         service=case.service,
@@ -167,15 +170,15 @@ def case_out(filed: Filed, document: Document | None = None, *, missing: Abstrac
         reason=case.reason,
         deadline=case.deadline,
         captured_at=case.captured_at,
-        opened_at=filed.opened_at,
-        finished_at=filed.finished_at,
+        opened_at=record.opened_at,
+        finished_at=record.finished_at,
         number=case.number,
         identified=case.identified,
-        papers=sorted(case.papers),
+        papers=sorted(case.documents_seen),
         missing_attachments=sorted(case.attachments & missing),
         paid_cents=case.paid_cents,
-        provisional_number=case.receipt.number if case.receipt else None,
-        document_id=made.id if made else None,
-        document_number=made.number if made else None,
+        provisional_number=case.provisional_document.number if case.provisional_document else None,
+        document_id=issued.id if issued else None,
+        document_number=issued.number if issued else None,
         document_revoked_at=document.revoked_at if document else None,
     )

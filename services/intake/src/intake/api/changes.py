@@ -1,4 +1,4 @@
-"""The way back to the field app: what changed at its stand, by long poll."""
+"""Changes at a stand, for the crew's app, by long poll."""
 
 import asyncio
 from datetime import datetime
@@ -6,81 +6,83 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
-from wanderamt.backbone.database import Database
-from wanderamt.security.keys import Sealer
-from wanderamt.security.roles import Role
-from wanderamt.security.tokens import Caller
-from wanderamt.shell.http import only
+from wanderamt.shell.problems import or_refuse
 
 from intake.api.cases import CaseOut, case_out
-from intake.api.outcome import at_stand, told
-from intake.domain.catalogue.book import Book
-from intake.domain.process.happening import FieldValue
+from intake.api.dependencies import AtStand, Context
+from intake.domain.case.case_events import FieldValue
 from intake.handlers.changes import Changes, changes_since
 
 MAX_WAIT_S = 25
-LOOK_AGAIN_S = 1.0
+POLL_INTERVAL_S = 1.0
+
+router = APIRouter(tags=["field"])
 
 
-class ChangedCase(CaseOut):
-    """With its form: another device of the stand goes on with it. `version` is the base version of what it adds."""
+class ChangedCaseOut(CaseOut):
+    """A case with its form, so that another device of the stand can continue it.
+
+    `version` is the base version of what that device adds.
+    """
 
     form: dict[str, FieldValue]
 
 
 class ChangesOut(BaseModel):
-    """Cases as they are now, each once. Keep `cursor` when all of the page is kept, and send it with the next request.
+    """Cases as they are now, each once. Store the whole page, then `cursor`, and send it with the next request.
 
-    `durable_through`: every entry of the device up to this sequence is kept here; what is older than 14 days may go.
-    `reset`: the server was restored. Forget what it told before, and send the entries of the last 14 days again.
+    `durable_through`: the server keeps every entry of the device up to this sequence; the device may delete them
+    after 14 days. `reset`: the server was restored from a backup. Forget its earlier answers, and send the entries of
+    the last 14 days again.
     """
 
-    cases: list[ChangedCase]
+    cases: list[ChangedCaseOut]
     cursor: str
     more: bool
     reset: bool
     durable_through: int
     server_epoch: str
-    server_time: datetime = Field(description="To know how far the device's clock is off. Never orders anything.")
+    server_time: datetime = Field(description="Shows how far the device's clock is off. It orders nothing.")
 
 
-def change_routes(database: Database, sealer: Sealer, _book: Book) -> APIRouter:
-    router = APIRouter(tags=["field"])
-
-    @router.get("/changes")
-    async def changes(
-        cursor: Annotated[str, Query(max_length=200)] = "",
-        wait_s: Annotated[float, Query(ge=0, le=MAX_WAIT_S, description="How long to wait for a change.")] = 0,
-        acked: Annotated[int, Query(ge=0, le=2**53, description="The highest device_seq ever answered.")] = 0,
-        caller: Caller = only(Role.CLERK),
-    ) -> ChangesOut:
-        """What changed at the stand of the token since `cursor`. Empty: nothing did while we waited."""
-        device_id, stand_id = at_stand(caller)
-        loop = asyncio.get_running_loop()
-        until = loop.time() + wait_s
-        while True:
-            async with database.work() as work:
-                found: Changes = told(
-                    await changes_since(
-                        cursor, work, device_id=device_id, stand_id=stand_id, acked=acked, sealer=sealer
-                    )
+@router.get("/changes")
+async def show_changes(
+    caller: AtStand,
+    context: Context,
+    cursor: Annotated[str, Query(max_length=200)] = "",
+    wait_s: Annotated[float, Query(ge=0, le=MAX_WAIT_S, description="How long to wait for a change.")] = 0,
+    acked: Annotated[int, Query(ge=0, le=2**53, description="The highest device_seq ever answered.")] = 0,
+) -> ChangesOut:
+    """What changed since `cursor` at the stand that the token names. No cases: nothing changed while we waited."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + wait_s
+    while True:
+        # No `Transaction` dependency: each look has a transaction of its own, and none is open while we wait.
+        async with context.database.unit_of_work() as uow:
+            changes = or_refuse(
+                await changes_since(
+                    cursor,
+                    uow,
+                    device_id=caller.device_id,
+                    stand_id=caller.stand_id,
+                    acked=acked,
+                    cipher=context.cipher,
                 )
-            left = until - loop.time()
-            if found.cases or found.reset or left <= 0:
-                return _changes_out(found, now=work.now)
-            await asyncio.sleep(min(LOOK_AGAIN_S, left))
+            )
+        remaining = until - loop.time()
+        if changes.cases or changes.reset or remaining <= 0:
+            return _changes_out(changes, now=uow.now)
+        await asyncio.sleep(min(POLL_INTERVAL_S, remaining))
 
-    return router
 
-
-def _changes_out(found: Changes, *, now: datetime) -> ChangesOut:
-    cases = [(case_out(filed, missing=found.missing_scans), filed.case.form) for filed in found.cases]
+def _changes_out(changes: Changes, *, now: datetime) -> ChangesOut:
+    cases = [(case_out(record, missing=changes.missing_scans), record.case.form) for record in changes.cases]
     return ChangesOut(
-        cases=[ChangedCase(**case.model_dump(), form=dict(form)) for case, form in cases],
-        cursor=str(found.cursor),
-        more=found.more,
-        reset=found.reset,
-        durable_through=found.durable_through,
-        server_epoch=found.cursor.epoch,
+        cases=[ChangedCaseOut(**case.model_dump(), form=dict(form)) for case, form in cases],
+        cursor=str(changes.cursor),
+        more=changes.more,
+        reset=changes.reset,
+        durable_through=changes.durable_through,
+        server_epoch=changes.cursor.epoch,
         server_time=now,
     )

@@ -1,26 +1,24 @@
-"""The conflict inbox: fields that two devices changed."""
+"""The conflict list of a stand: fields that two devices changed to different values."""
 
 from datetime import datetime
 from uuid import UUID
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
-from wanderamt.backbone.database import Database
 from wanderamt.kernel.ids import StandId
-from wanderamt.security.keys import Sealer
-from wanderamt.security.roles import Role
-from wanderamt.security.tokens import Caller
-from wanderamt.shell.http import only
+from wanderamt.shell.http import Transaction
+from wanderamt.shell.problems import or_refuse
 
-from intake.api.outcome import told
-from intake.domain.catalogue.book import Book
-from intake.handlers.cases import Choice, decide_conflict, read_clash, show_conflicts
+from intake.api.dependencies import Clerk, Context
+from intake.handlers.cases import Resolution, decide_conflict, read_conflict_values, show_conflicts
 
 MAX_CONFLICTS = 1000
 
+router = APIRouter(tags=["conflicts"])
+
 
 class ConflictOut(BaseModel):
-    """Two devices changed `name`. `here` lies in the case, `theirs` came later from `device_id`."""
+    """Two devices changed `name`. The case holds `here`; `theirs` came later, from `device_id`."""
 
     conflict_id: UUID
     case_id: UUID
@@ -33,41 +31,45 @@ class ConflictOut(BaseModel):
     noted_at: datetime
 
 
-class DecisionIn(BaseModel):
+class DecideConflictIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    take: Choice
+    take: Resolution
 
 
-def conflict_routes(database: Database, sealer: Sealer, book: Book) -> APIRouter:
-    router = APIRouter()
+@router.get("/stands/{stand_id}/conflicts")
+async def conflicts_of_stand(stand_id: UUID, _: Clerk, uow: Transaction, context: Context) -> list[ConflictOut]:
+    """The conflicts of a stand: the oldest 1,000 fields that wait for a decision."""
+    conflicts = await show_conflicts(StandId(stand_id), uow, limit=MAX_CONFLICTS)
+    values = [read_conflict_values(conflict, context.cipher) for conflict in conflicts]
+    return [
+        ConflictOut(
+            conflict_id=conflict.id,
+            case_id=conflict.case_id,
+            entry_id=conflict.entry_id,
+            device_id=conflict.device_id,
+            name=conflict.name,
+            base=value["base"],
+            here=value["current"],
+            theirs=value["incoming"],
+            noted_at=conflict.noted_at,
+        )
+        for conflict, value in zip(conflicts, values, strict=True)
+    ]
 
-    @router.get("/stands/{stand_id}/conflicts", tags=["conflicts"])
-    async def conflicts(stand_id: UUID, _: Caller = only(Role.CLERK)) -> list[ConflictOut]:
-        """The conflict inbox of a stand: the oldest 1,000 fields that wait for a decision."""
-        async with database.work() as work:
-            found = await show_conflicts(StandId(stand_id), work, limit=MAX_CONFLICTS)
-        return [
-            ConflictOut(
-                conflict_id=one.id,
-                case_id=one.case_id,
-                entry_id=one.entry_id,
-                device_id=one.device_id,
-                name=one.name,
-                noted_at=one.noted_at,
-                **read_clash(one, sealer),
-            )
-            for one in found
-        ]
 
-    @router.post("/conflicts/{conflict_id}/decide", tags=["conflicts"], status_code=204)
-    async def decide(conflict_id: UUID, decision: DecisionIn, caller: Caller = only(Role.CLERK)) -> None:
-        """`here` leaves the case as it is, `theirs` fills in the other value."""
-        async with database.work() as work:
-            told(
-                await decide_conflict(
-                    conflict_id, work, choice=decision.take, officer=caller.subject, sealer=sealer, book=book
-                )
-            )
-
-    return router
+@router.post("/conflicts/{conflict_id}/decide", status_code=204)
+async def decide(
+    conflict_id: UUID, decision: DecideConflictIn, caller: Clerk, uow: Transaction, context: Context
+) -> None:
+    """`here` leaves the case as it is; `theirs` writes the other value."""
+    or_refuse(
+        await decide_conflict(
+            conflict_id,
+            uow,
+            resolution=decision.take,
+            officer=caller.subject,
+            cipher=context.cipher,
+            catalogue=context.catalogue,
+        )
+    )

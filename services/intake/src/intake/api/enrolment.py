@@ -1,4 +1,4 @@
-"""The door of the crew's app before there is a case: enrolment, sessions, what it tells of itself."""
+"""Enrolment of devices, clerks' sessions at a device, and the error reports of the crew's app."""
 
 import base64
 from datetime import datetime
@@ -6,21 +6,19 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 import structlog
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from joserfc.jwk import ECKey
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
-from wanderamt.backbone.database import Database
 from wanderamt.kernel.ids import DeviceId, StandId
-from wanderamt.security.keys import Sealer
 from wanderamt.security.roles import Role
-from wanderamt.security.tokens import INVALID, Caller, TokenSigner
-from wanderamt.shell.http import Sent, only, proven_key
-from wanderamt.shell.problems import Refused
+from wanderamt.security.tokens import INVALID, Principal, TokenSigner
+from wanderamt.shell.http import BearerCredentials, Transaction, proven_key
+from wanderamt.shell.problems import RefusalError, or_refuse
 
-from intake.api.outcome import at_stand, told
+from intake.api.dependencies import AtStand, Clerk, Context, Operator
 from intake.domain.refusals import KEY_UNREADABLE
-from intake.handlers.enrolment import Session, begin_session, enrol_by_code, invite
-from intake.proof.authority import Trust
+from intake.handlers.enrolment import FieldSession, begin_session, create_enrolment_code, enrol_by_code
+from intake.signing.authority import TrustedCertificate
 
 MAX_REPORTS = 100
 Coordinate = Annotated[
@@ -34,28 +32,30 @@ Coordinate = Annotated[
 
 log = structlog.get_logger()
 
+router = APIRouter()
 
-class FieldSettings(BaseModel):
-    """What the app must know before anybody has signed in."""
+
+class FieldAppSettingsOut(BaseModel):
+    """What the crew's app needs before a clerk has signed in."""
 
     authority: str
     issuer: str = Field(description="OpenID Connect issuer at which clerks sign in (code flow with PKCE).")
     client_id: str
-    lock_after_s: int = Field(description="After so many seconds of silence the app locks itself.")
+    lock_after_s: int = Field(description="Idle seconds after which the app locks itself.")
 
 
-class InvitationIn(BaseModel):
+class EnrolmentCodeIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     label: str = Field(min_length=1, max_length=100, examples=["Tablet 3"])
 
 
-class InvitationOut(BaseModel):
+class EnrolmentCodeOut(BaseModel):
     code: str = Field(examples=["7K2M9-XQ4TD"])
     expires_at: datetime
 
 
-class KeyIn(BaseModel):
+class DeviceKeyIn(BaseModel):
     """A P-256 public key as JWK."""
 
     kty: Literal["EC"]
@@ -64,28 +64,28 @@ class KeyIn(BaseModel):
     y: Coordinate
 
 
-class EnrolIn(BaseModel):
+class EnrolDeviceIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     code: str = Field(min_length=4, max_length=40, examples=["7K2M9-XQ4TD"])
     device_id: UUID
-    public_key: KeyIn
+    public_key: DeviceKeyIn
 
 
-class EnrolOut(BaseModel):
+class EnrolledDeviceOut(BaseModel):
     device_id: UUID
     label: str
 
 
-class SessionIn(BaseModel):
+class FieldSessionIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     device_id: UUID
     stand_id: UUID
 
 
-class TrustOut(BaseModel):
-    """A key that papers and bundles may be signed with. `key_id`: hex, as stamps name it."""
+class TrustedKeyOut(BaseModel):
+    """A key that signs documents and bundles. `key_id`: hex, as QR seals name it."""
 
     key_id: str
     name: str
@@ -93,18 +93,18 @@ class TrustOut(BaseModel):
     y: Coordinate
 
 
-class SessionOut(BaseModel):
-    """`outbox_key`: base64 of 32 bytes; not given to a device that was revoked."""
+class FieldSessionOut(BaseModel):
+    """`outbox_key`: base64 of 32 bytes; a revoked device does not get it."""
 
     token: str
     until: datetime
     officer: str
     outbox_key: str
-    trusted: list[TrustOut]
+    trusted: list[TrustedKeyOut]
 
 
-class ReportIn(BaseModel):
-    """Something the app noticed about itself. There is no field a name could stand in."""
+class AppReportIn(BaseModel):
+    """Something that the app noticed about itself. No field can hold a person's name."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -115,91 +115,114 @@ class ReportIn(BaseModel):
     where: str = Field("", max_length=300, pattern=r"^[\w./:@ -]*$", description="File and line of the app's own code.")
 
 
-class ReportsIn(BaseModel):
+class AppReportsIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     app_version: str = Field(pattern=r"^[0-9A-Za-z.+-]{1,40}$", examples=["0.2.0"])
-    reports: list[ReportIn] = Field(min_length=1, max_length=MAX_REPORTS)
+    reports: list[AppReportIn] = Field(min_length=1, max_length=MAX_REPORTS)
 
 
-def enrolment_routes(
-    database: Database, sealer: Sealer, signer: TokenSigner, trusted: list[Trust], about: FieldSettings
-) -> APIRouter:
-    router = APIRouter()
+@router.get("/field/settings", tags=["field"])
+async def field_settings(context: Context) -> FieldAppSettingsOut:
+    return FieldAppSettingsOut(
+        authority=context.authority.certificate.name,
+        issuer=context.field_app.sign_in_url,
+        client_id=context.field_app.sign_in_client,
+        lock_after_s=context.field_app.lock_after_s,
+    )
 
-    @router.get("/field/settings", tags=["field"])
-    async def settings() -> FieldSettings:
-        return about
 
-    @router.post("/devices/codes", tags=["devices"], status_code=201)
-    async def make_code(order: InvitationIn, caller: Caller = only(Role.OPERATOR)) -> InvitationOut:
-        """A code that lets one device in within ten minutes. It is shown now and never again."""
-        async with database.work() as work:
-            code, expires_at = await invite(work, label=order.label, officer=caller.subject, sealer=sealer)
-        return InvitationOut(code=code, expires_at=expires_at)
+@router.post("/devices/codes", tags=["devices"], status_code=201)
+async def create_device_code(
+    order: EnrolmentCodeIn, caller: Operator, uow: Transaction, context: Context
+) -> EnrolmentCodeOut:
+    """Creates a code that enrols one device within ten minutes. Only this answer shows the code."""
+    code, expires_at = await create_enrolment_code(
+        uow, label=order.label, officer=caller.subject, cipher=context.cipher
+    )
+    return EnrolmentCodeOut(code=code, expires_at=expires_at)
 
-    @router.post("/field/enrol", tags=["field"])
-    async def enrol(order: EnrolIn) -> EnrolOut:
-        """A device comes in by a code, with its public key. The same again is harmless."""
-        async with database.work() as work:
-            try:
-                label = told(
-                    await enrol_by_code(
-                        order.code, DeviceId(order.device_id), order.public_key.model_dump(), work, sealer=sealer
-                    )
-                )
-            except ValueError as error:
-                raise Refused(KEY_UNREADABLE) from error
-        return EnrolOut(device_id=order.device_id, label=label)
 
-    @router.post("/field/sessions", tags=["field"], status_code=201)
-    async def begin(order: SessionIn, request: Request, sent: Sent, caller: Caller = only(Role.CLERK)) -> SessionOut:
-        """Begins a clerk's session with a device at a stand. Needs a proof of the device's key (DPoP).
-
-        By a token of the city's sign-in: a session does not prolong itself.
-        """
-        if caller.bound_to or not sent:
-            raise Refused(INVALID)
-        shown = proven_key(request, sent.credentials)
-        async with database.work() as work:
-            session: Session = told(
-                await begin_session(
-                    DeviceId(order.device_id), StandId(order.stand_id), work, shown=shown, sealer=sealer
-                )
+@router.post("/field/enrol", tags=["field"])
+async def enrol_with_code(order: EnrolDeviceIn, uow: Transaction, context: Context) -> EnrolledDeviceOut:
+    """Enrols a device by a code, with the device's public key. The same request again is harmless."""
+    try:
+        label = or_refuse(
+            await enrol_by_code(
+                order.code,
+                DeviceId(order.device_id),
+                order.public_key.model_dump(),
+                uow,
+                cipher=context.cipher,
             )
-        return SessionOut(
-            token=_bound_token(session, caller.subject, shown, signer, now=work.now),
-            until=session.until,
-            officer=caller.subject,
-            outbox_key=base64.b64encode(session.outbox_key).decode(),
-            trusted=[_trust_out(one) for one in trusted],
+        )
+    except ValueError as error:
+        raise RefusalError(KEY_UNREADABLE) from error
+    return EnrolledDeviceOut(device_id=order.device_id, label=label)
+
+
+def _shown_key(request: Request, sent: BearerCredentials, caller: Clerk) -> str:
+    """Thumbprint of the device key that the request proves (DPoP). Raises RefusalError.
+
+    Only a token of the city's sign-in counts: a session cannot prolong itself.
+    """
+    if caller.key_thumbprint or not sent:
+        raise RefusalError(INVALID)
+    return proven_key(request, sent.credentials)
+
+
+@router.post("/field/sessions", tags=["field"], status_code=201)
+async def begin_field_session(
+    order: FieldSessionIn,
+    caller: Clerk,
+    key_thumbprint: Annotated[str, Depends(_shown_key)],
+    uow: Transaction,
+    context: Context,
+) -> FieldSessionOut:
+    """Begins a clerk's session with a device at a stand. Needs a proof of the device's key (DPoP).
+
+    Only a token of the city's sign-in counts: a session cannot prolong itself.
+    """
+    session = or_refuse(
+        await begin_session(
+            DeviceId(order.device_id), StandId(order.stand_id), uow, shown=key_thumbprint, cipher=context.cipher
+        )
+    )
+    return FieldSessionOut(
+        token=_bound_token(session, caller.subject, key_thumbprint, context.token_signer, now=uow.now),
+        until=session.until,
+        officer=caller.subject,
+        outbox_key=base64.b64encode(session.outbox_key).decode(),
+        trusted=[_trusted_key_out(certificate) for certificate in context.trusted],
+    )
+
+
+@router.post("/field/reports", tags=["field"], status_code=204)
+async def report_app_events(order: AppReportsIn, caller: AtStand) -> None:
+    """Logs errors and measurements that the app collected, also while offline. Nothing about people."""
+    for report in order.reports:
+        log.info(
+            "field.report",
+            device_id=str(caller.device_id),
+            app_version=order.app_version,
+            kind=report.kind,
+            code=report.code,
+            at=report.at.isoformat(),
+            number=report.number,
+            where=report.where,
         )
 
-    @router.post("/field/reports", tags=["field"], status_code=204)
-    async def report(sent: ReportsIn, caller: Caller = only(Role.CLERK)) -> None:
-        """What went wrong in the app while nobody could hear it, and how it fares. Nothing about people."""
-        device_id, _ = at_stand(caller)
-        for one in sent.reports:
-            log.info(
-                "field.report",
-                device_id=str(device_id),
-                app_version=sent.app_version,
-                kind=one.kind,
-                code=one.code,
-                at=one.at.isoformat(),
-                number=one.number,
-                where=one.where,
-            )
 
-    return router
+def _bound_token(
+    session: FieldSession, officer: str, key_thumbprint: str, signer: TokenSigner, *, now: datetime
+) -> str:
+    """A token that counts only together with a proof of the device's key."""
+    principal = Principal(
+        officer, frozenset({Role.CLERK}), session.device.id, session.stand.id, key_thumbprint=key_thumbprint
+    )
+    return signer.sign(principal, audience="intake", now=now, lifetime=session.until - now)
 
 
-def _bound_token(session: Session, officer: str, key: str, signer: TokenSigner, *, now: datetime) -> str:
-    """`key`: thumbprint of the one of which a proof must come with it."""
-    caller = Caller(officer, frozenset({Role.CLERK}), session.device.id, session.stand.id, bound_to=key)
-    return signer.sign(caller, audience="intake", now=now, lifetime=session.until - now)
-
-
-def _trust_out(trust: Trust) -> TrustOut:
-    point = ECKey.import_key(trust.pem).as_dict(private=False)
-    return TrustOut(key_id=trust.key_id.hex(), name=trust.name, x=str(point["x"]), y=str(point["y"]))
+def _trusted_key_out(certificate: TrustedCertificate) -> TrustedKeyOut:
+    point = ECKey.import_key(certificate.pem).as_dict(private=False)
+    return TrustedKeyOut(key_id=certificate.key_id.hex(), name=certificate.name, x=str(point["x"]), y=str(point["y"]))

@@ -1,4 +1,4 @@
-"""The crew's app as files: whole, compressed beforehand, under a policy that lets in no script but its own."""
+"""Serves the crew's app as static files, pre-compressed, under a policy that allows only its own scripts."""
 
 from importlib.resources import files
 from mimetypes import guess_type
@@ -16,8 +16,8 @@ PATH = "/field"
 NOT_BUILT = "The crew's app is not built here. Run 'make setup', then start the service again.\n"
 
 
-class AppFiles(StaticFiles):
-    """Whoever takes gzip gets the file that lies packed beside."""
+class FieldAppFiles(StaticFiles):
+    """Sends the `.gz` file beside a file to clients that accept gzip."""
 
     def __init__(self, folder: Path, *, issuer: str) -> None:
         super().__init__(directory=folder, html=True, check_dir=False)
@@ -30,17 +30,17 @@ class AppFiles(StaticFiles):
         response = await super().get_response(path, scope)
         for name, value in self._headers.items():
             response.headers[name] = value
-        fixed = path.startswith("assets/")  # their names change with what is in them
-        response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if fixed else "no-cache"
+        immutable = path.startswith("assets/")  # their names change with their content
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if immutable else "no-cache"
         return response
 
     def file_response(
         self, full_path: "str | PathLike[str]", stat_result: stat_result, scope: Scope, status_code: int = 200
     ) -> Response:
-        packed = Path(f"{full_path}.gz")
-        if "gzip" not in Headers(scope=scope).get("accept-encoding", "") or not packed.is_file():
+        compressed = Path(f"{full_path}.gz")
+        if "gzip" not in Headers(scope=scope).get("accept-encoding", "") or not compressed.is_file():
             return super().file_response(full_path, stat_result, scope, status_code)
-        response = super().file_response(packed, packed.stat(), scope, status_code)
+        response = super().file_response(compressed, compressed.stat(), scope, status_code)
         kind = guess_type(str(full_path))[0] or "application/octet-stream"
         response.headers["Content-Type"] = f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
         response.headers["Content-Encoding"] = "gzip"
@@ -48,14 +48,14 @@ class AppFiles(StaticFiles):
         return response
 
 
-def serve_app(http: FastAPI, folder: Path | None, *, issuer: str) -> None:
-    """`issuer`: where clerks sign in; the one address outside that the app may speak to."""
+def serve_field_app(http: FastAPI, folder: Path | None, *, issuer: str) -> None:
+    """`issuer`: where clerks sign in; the only other origin that the app may call."""
     shipped = Path(str(files("intake.pages") / "field"))
-    http.mount(PATH, AppFiles(folder or shipped, issuer=issuer), name="field app")
+    http.mount(PATH, FieldAppFiles(folder or shipped, issuer=issuer), name="field app")
 
 
 def _policy(issuer: str) -> str:
-    outside = "{0.scheme}://{0.netloc}".format(urlsplit(issuer)) if issuer else ""
+    sign_in_origin = "{0.scheme}://{0.netloc}".format(urlsplit(issuer)) if issuer else ""
     return "; ".join(
         (
             "default-src 'none'",
@@ -64,7 +64,7 @@ def _policy(issuer: str) -> str:
             "img-src 'self' blob: data:",
             "media-src 'self' blob:",
             "font-src 'self'",
-            f"connect-src 'self' {outside}".strip(),
+            f"connect-src 'self' {sign_in_origin}".strip(),
             "manifest-src 'self'",
             "worker-src 'self'",
             "form-action 'none'",

@@ -1,177 +1,175 @@
-"""Blocks of file, receipt and document numbers, so that a device can number without network."""
+"""Blocks of file, receipt and document numbers, so that a device can number without a network."""
 
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, ConfigDict, Field
-from wanderamt.backbone.database import Database
-from wanderamt.security.roles import Role
-from wanderamt.security.tokens import Caller
-from wanderamt.shell.http import only
-from wanderamt.shell.problems import Refused
+from wanderamt.shell.http import Transaction
+from wanderamt.shell.problems import RefusalError, or_refuse
 
-from intake.api.outcome import at_stand, told
-from intake.domain.numbers import Number, Series
+from intake.api.dependencies import AnyStaff, AtStand, Context
+from intake.domain.numbers import Number, NumberSeries
 from intake.domain.refusals import LEASE_FORGED
-from intake.handlers import numbers
-from intake.handlers.numbers import Leased
-from intake.proof.authority import Authority, Trust
-from intake.proof.lease import read_lease, sign_lease
+from intake.handlers import numbers as number_handlers
+from intake.handlers.numbers import LeasedBlock
+from intake.signing.authority import Authority
+from intake.signing.number_lease import sign_lease, verify_lease
 
 Year = Annotated[int, Path(ge=2000, le=2200)]
 
+router = APIRouter(tags=["numbers"])
 
-class LeaseIn(BaseModel):
+
+class LeaseBlockIn(BaseModel):
     """`block_id`: made by the device. The same id again gets the same block."""
 
     model_config = ConfigDict(extra="forbid")
 
     block_id: UUID
-    series: Series
+    series: NumberSeries
 
 
-class BlockOut(BaseModel):
-    """`numbers`: those that may still be used, in order, as they are printed; `places`: theirs in the status list.
+class NumberBlockOut(BaseModel):
+    """`numbers`: the unused numbers in order, as printed. `places`: their indexes in the status list.
 
-    `lease`: the same, signed. A device keeps it, and shows it to a server that was restored from a backup.
+    `lease`: the block, signed. A device keeps it, and shows it to a server that was restored from a backup.
     """
 
     block_id: UUID
-    series: Series
+    series: NumberSeries
     leased_at: datetime
     returned_at: datetime | None
     numbers: list[str] = Field(examples=[["UK-2026-0000001-3", "UK-2026-0000002-1"]])
-    places: list[int] = Field(description="Of papers alone; else empty.")
+    places: list[int] = Field(description="For document numbers only; empty for other series.")
     lease: str
 
 
-class LeasesIn(BaseModel):
+class RestoreBlocksIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     leases: list[Annotated[str, Field(max_length=4000)]] = Field(min_length=1, max_length=200)
 
 
-class PutBackOut(BaseModel):
-    """`put_back`: how many blocks had been forgotten."""
+class RestoredBlocksOut(BaseModel):
+    """`put_back`: how many blocks the server had lost."""
 
     put_back: int
 
 
-class ReturnIn(BaseModel):
+class ReturnBlockIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reason: str = Field(min_length=1, max_length=200, examples=["stand closed"])
 
 
-class VoidIn(BaseModel):
+class VoidNumberIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     number: str = Field(max_length=40, examples=["UK-2026-0000001-3"])
     reason: str = Field(min_length=1, max_length=200, examples=["misprinted"])
 
 
-class GapOut(BaseModel):
+class NumberGapOut(BaseModel):
     number: str
     reason: str
 
 
-class AccountOut(BaseModel):
-    """Every number given to a block is used, void with a reason, or still out; `unexplained` is empty."""
+class NumberAuditOut(BaseModel):
+    """Every number given to a block is used, void with a reason, or outstanding; `unexplained` must be empty."""
 
-    series: Series
+    series: NumberSeries
     year: int
     used: int
     outstanding: int
     voided: int
     unexplained: list[int]
-    gaps: list[GapOut]
+    gaps: list[NumberGapOut]
 
 
-def number_routes(database: Database, authority: Authority, trusted: list[Trust]) -> APIRouter:
-    """`trusted`: certificates under which a lease may have been signed."""
-    router = APIRouter(tags=["numbers"])
-
-    @router.post("/numbers/blocks", status_code=201)
-    async def lease(order: LeaseIn, caller: Caller = only(Role.CLERK)) -> BlockOut:
-        """Leases the next 50 numbers of a series to the device of the token."""
-        device_id, stand_id = at_stand(caller)
-        async with database.work() as work:
-            leased = await numbers.lease_block(
-                order.block_id, work, series=order.series, device_id=device_id, stand_id=stand_id
-            )
-            return block_out(told(leased), authority)
-
-    @router.get("/numbers/blocks")
-    async def held(caller: Caller = only(Role.CLERK)) -> list[BlockOut]:
-        """The blocks that the device of the token has not given back."""
-        device_id, _ = at_stand(caller)
-        async with database.work() as work:
-            return [block_out(one, authority) for one in await numbers.held_blocks(work, device_id=device_id)]
-
-    @router.post("/numbers/blocks/{block_id}/return")
-    async def give_back(block_id: UUID, order: ReturnIn, caller: Caller = only(Role.CLERK)) -> BlockOut:
-        """Gives a block back after the device has sent everything. What was not used is void with the reason."""
-        device_id, _ = at_stand(caller)
-        async with database.work() as work:
-            returned = await numbers.return_block(block_id, work, reason=order.reason, device_id=device_id)
-            return block_out(told(returned), authority)
-
-    @router.post("/numbers/blocks/put-back")
-    async def put_back(order: LeasesIn, caller: Caller = only(Role.CLERK)) -> PutBackOut:
-        """After a restore: what was leased to the device of the token later than the backup was made."""
-        device_id, _ = at_stand(caller)
-        read = [read_lease(lease, trusted) for lease in order.leases]
-        leased = [Leased(*one) for one in read if one and one[1].device_id == device_id]
-        if len(leased) < len(read):
-            raise Refused(LEASE_FORGED)
-        async with database.work() as work:
-            return PutBackOut(put_back=told(await numbers.put_back_blocks(leased, work, device_id=device_id)))
-
-    @router.post("/numbers/void", status_code=204)
-    async def void(order: VoidIn, caller: Caller = only(Role.CLERK)) -> None:
-        """A number that was spoilt before it was used: misprinted, torn."""
-        device_id, _ = at_stand(caller)
-        async with database.work() as work:
-            told(await numbers.void_number(order.number, work, reason=order.reason, device_id=device_id))
-
-    @router.get("/numbers/{series}/{year}")
-    async def account(
-        series: Series,
-        year: Annotated[int, Path(ge=2000, le=2200)],
-        _: Caller = only(Role.CLERK, Role.PLANNER, Role.OPERATOR),
-    ) -> AccountOut:
-        """Where every number of a series went, gap by gap."""
-        async with database.work() as work:
-            found, blocks = await numbers.report(work, series=series, year=year)
-        gaps = [
-            GapOut(number=str(Number(series, year, serial)), reason=reason)
-            for one in blocks
-            for serial, reason in one.block.voided
-        ]
-        return AccountOut(
-            series=series,
-            year=year,
-            used=found.used,
-            outstanding=found.outstanding,
-            voided=found.voided,
-            unexplained=list(found.unexplained),
-            gaps=gaps,
+@router.post("/numbers/blocks", status_code=201)
+async def lease_block(order: LeaseBlockIn, caller: AtStand, uow: Transaction, context: Context) -> NumberBlockOut:
+    """Leases the next 50 numbers of a series to the device that the token names."""
+    block = or_refuse(
+        await number_handlers.lease_block(
+            order.block_id, uow, series=order.series, device_id=caller.device_id, stand_id=caller.stand_id
         )
+    )
+    return number_block_out(block, context.authority)
 
-    return router
+
+@router.get("/numbers/blocks")
+async def list_held_blocks(caller: AtStand, uow: Transaction, context: Context) -> list[NumberBlockOut]:
+    """The blocks that the device has not returned yet."""
+    blocks = await number_handlers.held_blocks(uow, device_id=caller.device_id)
+    return [number_block_out(block, context.authority) for block in blocks]
 
 
-def block_out(leased: Leased, authority: Authority) -> BlockOut:
+@router.post("/numbers/blocks/{block_id}/return")
+async def return_block(
+    block_id: UUID, order: ReturnBlockIn, caller: AtStand, uow: Transaction, context: Context
+) -> NumberBlockOut:
+    """Returns a block after the device has sent everything. Unused numbers become void with the reason."""
+    block = or_refuse(
+        await number_handlers.return_block(block_id, uow, reason=order.reason, device_id=caller.device_id)
+    )
+    return number_block_out(block, context.authority)
+
+
+def _leases_of_caller(caller: AtStand, order: RestoreBlocksIn, context: Context) -> list[LeasedBlock]:
+    """Raises RefusalError when one of the leases is not ours, or belongs to another device."""
+    leases = [verify_lease(lease, context.trusted) for lease in order.leases]
+    own = [LeasedBlock(*lease) for lease in leases if lease and lease[1].device_id == caller.device_id]
+    if len(own) < len(leases):
+        raise RefusalError(LEASE_FORGED)
+    return own
+
+
+@router.post("/numbers/blocks/restore")
+async def restore_blocks(
+    caller: AtStand, blocks: Annotated[list[LeasedBlock], Depends(_leases_of_caller)], uow: Transaction
+) -> RestoredBlocksOut:
+    """After the server was restored: brings back blocks that were leased after the backup was made."""
+    restored = or_refuse(await number_handlers.restore_blocks(blocks, uow, device_id=caller.device_id))
+    return RestoredBlocksOut(put_back=restored)
+
+
+@router.post("/numbers/void", status_code=204)
+async def void_number(order: VoidNumberIn, caller: AtStand, uow: Transaction) -> None:
+    """Voids a number that cannot be used, for example after a misprint."""
+    or_refuse(await number_handlers.void_number(order.number, uow, reason=order.reason, device_id=caller.device_id))
+
+
+@router.get("/numbers/{series}/{year}")
+async def audit_numbers(series: NumberSeries, year: Year, _: AnyStaff, uow: Transaction) -> NumberAuditOut:
+    """Where every number of a series went, with each gap and its reason."""
+    audit, blocks = await number_handlers.number_audit(uow, series=series, year=year)
+    gaps = [
+        NumberGapOut(number=str(Number(series, year, serial)), reason=reason)
+        for leased in blocks
+        for serial, reason in leased.block.voided
+    ]
+    return NumberAuditOut(
+        series=series,
+        year=year,
+        used=audit.used,
+        outstanding=audit.outstanding,
+        voided=audit.voided,
+        unexplained=list(audit.unexplained),
+        gaps=gaps,
+    )
+
+
+def number_block_out(leased: LeasedBlock, authority: Authority) -> NumberBlockOut:
     block = leased.block
-    places = [block.place_of(number.serial) for number in leased.left]
-    return BlockOut(
+    indexes = [block.status_list_index(number.serial) for number in leased.left]
+    return NumberBlockOut(
         block_id=leased.id,
         series=block.series,
         leased_at=block.leased_at,
         returned_at=block.returned_at,
         numbers=[str(number) for number in leased.left],
-        places=[place for place in places if place is not None],
+        places=[index for index in indexes if index is not None],
         lease=sign_lease(leased.id, block, authority),
     )

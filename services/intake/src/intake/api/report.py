@@ -4,30 +4,31 @@ import csv
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from io import StringIO
-from typing import Annotated
+from typing import Annotated, NamedTuple
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import AwareDatetime, BaseModel
-from wanderamt.backbone.database import Database
 from wanderamt.contracts import Language
 from wanderamt.kernel.ids import StandId
-from wanderamt.security.keys import Sealer
-from wanderamt.security.roles import Role
-from wanderamt.security.tokens import Caller
-from wanderamt.shell.http import only
+from wanderamt.shell.http import Transaction
 
-from intake.domain.catalogue.book import Book
-from intake.domain.report import Report, Stand, Tally
-from intake.handlers.report import report as report_of
+from intake.api.dependencies import AnyStaff, Context
+from intake.domain.report import Report, StandCopy, StandStatistics
+from intake.handlers.report import stand_report
 from intake.pages.render import report_page
 
-LAST = timedelta(days=30)
-ALONE = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'", "Cache-Control": "no-store"}
+DEFAULT_PERIOD = timedelta(days=30)
+STANDALONE_PAGE = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "Cache-Control": "no-store",
+}
+
+router = APIRouter(tags=["report"])
 
 
-class TallyOut(BaseModel):
-    """Money in cents. `minutes_each`: the median at the desk, null where nothing could be measured."""
+class StatisticsOut(BaseModel):
+    """Money in cents. `minutes_each`: median minutes per case at the stand, null without a measurement."""
 
     cases: int
     finished_on_the_spot: int
@@ -42,7 +43,7 @@ class TallyOut(BaseModel):
     paid_back_cents: int
 
 
-class StandTallyOut(TallyOut):
+class StandStatisticsOut(StatisticsOut):
     stand_id: UUID
     place: str
     starts_at: datetime | None
@@ -51,113 +52,125 @@ class StandTallyOut(TallyOut):
     target_group: str | None
 
 
-class RowOut(StandTallyOut):
+class ReportRowOut(StandStatisticsOut):
     service: str
 
 
 class ReportOut(BaseModel):
-    """`rows`: one for each service at each stand. An empty name is a stand of no occasion, or for everybody."""
+    """`rows`: one for each service at each stand. An empty name: no occasion, or for everybody."""
 
     since: datetime
     until: datetime
-    total: TallyOut
-    stands: list[StandTallyOut]
-    rows: list[RowOut]
-    by_service: dict[str, TallyOut]
-    by_occasion: dict[str, TallyOut]
-    by_target_group: dict[str, TallyOut]
+    total: StatisticsOut
+    stands: list[StandStatisticsOut]
+    rows: list[ReportRowOut]
+    by_service: dict[str, StatisticsOut]
+    by_occasion: dict[str, StatisticsOut]
+    by_target_group: dict[str, StatisticsOut]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Stands that begin in [since, until): without them, the last 30 days until now. Or one stand alone."""
+class ReportQuery:
+    """Stands that begin in [since, until), by default in the last 30 days. Or a single stand."""
 
     since: Annotated[AwareDatetime | None, Query()] = None
     until: Annotated[AwareDatetime | None, Query()] = None
     stand_id: Annotated[UUID | None, Query()] = None
 
 
-WantedStands = Annotated[Wanted, Depends(Wanted)]
+class ReportOfPeriod(NamedTuple):
+    report: Report
+    since: datetime
+    until: datetime
 
 
-def report_routes(database: Database, _sealer: Sealer, book: Book) -> APIRouter:
-    router = APIRouter(tags=["report"])
-    readers = only(Role.CLERK, Role.PLANNER, Role.OPERATOR)
-
-    async def make(wanted: Wanted) -> tuple[Report, datetime, datetime]:
-        async with database.work() as work:
-            until = wanted.until or work.now
-            since = wanted.since or until - LAST
-            stand_id = StandId(wanted.stand_id) if wanted.stand_id else None
-            return await report_of(work, since=since, until=until, stand_id=stand_id), since, until
-
-    @router.get("/report")
-    async def report(wanted: WantedStands, _: Caller = readers) -> ReportOut:
-        """Cases, how they ended, minutes, fees: by stand, service, occasion and target group."""
-        return _report_out(*await make(wanted))
-
-    @router.get("/report.csv", response_class=Response)
-    async def sheet(wanted: WantedStands, _: Caller = readers) -> Response:
-        """The same, a line for each service at each stand."""
-        found, since, until = await make(wanted)
-        rows = [one.model_dump(mode="json") for one in _report_out(found, since, until).rows]
-        text = StringIO()
-        writer = csv.DictWriter(text, list(RowOut.model_fields))
-        writer.writeheader()
-        writer.writerows({name: _harmless(value) for name, value in row.items()} for row in rows)
-        return Response(text.getvalue(), media_type="text/csv; charset=utf-8")
-
-    @router.get("/report.html", response_class=Response)
-    async def page(wanted: WantedStands, lang: Language = Language.DE, _: Caller = readers) -> Response:
-        """The same, as a page with charts that can be printed or sent: no script, nothing fetched."""
-        found, since, until = await make(wanted)
-        titles = {name: offer.editions[-1].titles for name, offer in book.offers.items()}
-        services = {name: title.de if lang is Language.DE else title.en for name, title in titles.items()}
-        html = report_page(found, since=since, until=until, language=lang, services=services)
-        return Response(html, media_type="text/html; charset=utf-8", headers=ALONE)
-
-    return router
+async def _queried_report(
+    _: AnyStaff, query: Annotated[ReportQuery, Depends(ReportQuery)], uow: Transaction
+) -> ReportOfPeriod:
+    until = query.until or uow.now
+    since = query.since or until - DEFAULT_PERIOD
+    stand_id = StandId(query.stand_id) if query.stand_id else None
+    return ReportOfPeriod(await stand_report(uow, since=since, until=until, stand_id=stand_id), since, until)
 
 
-def _harmless(value: object) -> object:
+QueriedReport = Annotated[ReportOfPeriod, Depends(_queried_report)]
+
+
+@router.get("/report")
+async def report_as_json(_: AnyStaff, queried: QueriedReport) -> ReportOut:
+    """Cases, how they ended, minutes, fees: by stand, service, occasion and target group."""
+    return _report_out(queried)
+
+
+@router.get("/report.csv", response_class=Response)
+async def report_as_csv(_: AnyStaff, queried: QueriedReport) -> Response:
+    """The report as CSV, with a line for each service at each stand."""
+    rows = [row.model_dump(mode="json") for row in _report_out(queried).rows]
+    text = StringIO()
+    writer = csv.DictWriter(text, list(ReportRowOut.model_fields))
+    writer.writeheader()
+    writer.writerows({name: _without_formula(value) for name, value in row.items()} for row in rows)
+    return Response(text.getvalue(), media_type="text/csv; charset=utf-8")
+
+
+@router.get("/report.html", response_class=Response)
+async def report_as_html(
+    _: AnyStaff, queried: QueriedReport, context: Context, lang: Language = Language.DE
+) -> Response:
+    """The report as a page with charts to print or send: it has no script and fetches nothing."""
+    services = {
+        name: titles.de if lang is Language.DE else titles.en
+        for name, titles in ((name, offer.editions[-1].titles) for name, offer in context.catalogue.services.items())
+    }
+    html = report_page(queried.report, since=queried.since, until=queried.until, language=lang, services=services)
+    return Response(html, media_type="text/html; charset=utf-8", headers=STANDALONE_PAGE)
+
+
+def _without_formula(value: object) -> object:
     """A spreadsheet runs a text that begins like a formula."""
     return f"'{value}" if isinstance(value, str) and value[:1] in {"=", "+", "-", "@"} else value
 
 
-def _report_out(report: Report, since: datetime, until: datetime) -> ReportOut:
+def _report_out(queried: ReportOfPeriod) -> ReportOut:
+    report = queried.report
     return ReportOut(
-        since=since,
-        until=until,
-        total=TallyOut(**_counts(report.total)),
-        stands=[StandTallyOut(**_about(stand), **_counts(tally)) for stand, tally in report.by_stand()],
-        rows=[RowOut(**_about(row.stand), service=row.service, **_counts(row.tally)) for row in report.rows],
+        since=queried.since,
+        until=queried.until,
+        total=StatisticsOut(**_counts(report.total)),
+        stands=[
+            StandStatisticsOut(**_stand_fields(stand), **_counts(statistics)) for stand, statistics in report.by_stand()
+        ],
+        rows=[
+            ReportRowOut(**_stand_fields(row.stand), service=row.service, **_counts(row.statistics))
+            for row in report.rows
+        ],
         by_service=_named(report.by_service()),
         by_occasion=_named(report.by_occasion()),
         by_target_group=_named(report.by_target_group()),
     )
 
 
-def _named(tallies: dict[str, Tally]) -> dict[str, TallyOut]:
-    return {name: TallyOut(**_counts(tally)) for name, tally in tallies.items()}
+def _named(statistics: dict[str, StandStatistics]) -> dict[str, StatisticsOut]:
+    return {name: StatisticsOut(**_counts(counted)) for name, counted in statistics.items()}
 
 
-def _counts(tally: Tally) -> dict[str, int | float | None]:
+def _counts(statistics: StandStatistics) -> dict[str, int | float | None]:
     return {
-        "cases": tally.cases,
-        "finished_on_the_spot": tally.on_the_spot,
-        "provisional": tally.provisional,
-        "return_visits": tally.return_visits,
-        "withdrawn": tally.withdrawn,
-        "open": tally.open,
-        "minutes_each": tally.minutes_each,
-        "fees_cents": tally.fees,
-        "cash_cents": tally.cash,
-        "card_cents": tally.card,
-        "paid_back_cents": tally.paid_back,
+        "cases": statistics.cases,
+        "finished_on_the_spot": statistics.on_the_spot,
+        "provisional": statistics.provisional,
+        "return_visits": statistics.return_visits,
+        "withdrawn": statistics.withdrawn,
+        "open": statistics.open,
+        "minutes_each": statistics.minutes_each,
+        "fees_cents": statistics.fees,
+        "cash_cents": statistics.cash,
+        "card_cents": statistics.card,
+        "paid_back_cents": statistics.paid_back,
     }
 
 
-def _about(stand: Stand) -> dict[str, UUID | str | datetime | None]:
+def _stand_fields(stand: StandCopy) -> dict[str, UUID | str | datetime | None]:
     return {
         "stand_id": stand.id,
         "place": stand.place,

@@ -1,1 +1,1 @@
-"""Commands for the operators of intake, for domain experts, and for whoever holds a paper in hand."""
+"""Commands for operators, for the domain experts who write the catalogue, and to verify documents."""

@@ -1,45 +1,154 @@
-"""For the operators who look after field devices."""
+"""Commands for operators who look after the crew's devices."""
 
+from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
 import typer
+from pydantic import SecretStr
 from wanderamt.kernel.ids import DeviceId
 from wanderamt.kernel.refusal import Refusal
-from wanderamt.shell.running import with_service
+from wanderamt.security.assertions import AssertionSigner
+from wanderamt.security.keys import FieldCipher
 from wanderamt.shell.service import Service
+from wanderamt.shell.service_loader import with_service
+from wanderamt.shell.text_table import format_table
 
-from intake.handlers.ground import enrol_device, revoke_device
+from intake.catalogue_files.loader import load_catalogue
+from intake.domain.export import exporting_device, read_export
+from intake.handlers.enrolment import create_enrolment_code, enrol_device, outbox_key, revoke_device
+from intake.handlers.import_export import ImportSummary, batches, import_batch, import_file
+from intake.store.devices import DeviceListing, all_devices
 
 NAME = "intake"
+OFFICER = "command line"
 
-commands = typer.Typer(help="Field intake: devices and their entries.", no_args_is_help=True)
+commands = typer.Typer(
+    help="The crew's devices: enrol and revoke them, import what a device could not send.", no_args_is_help=True
+)
 
-Device = Annotated[UUID, typer.Argument(help="Id of the device.")]
+DeviceArgument = Annotated[UUID, typer.Argument(metavar="DEVICE", help="Id of the device.")]
+Label = Annotated[str, typer.Option(help="The label on the device, such as 'Tablet 3'.")]
 
 
 @commands.command("enrol")
-def enrol(device_id: Device, label: Annotated[str, typer.Option(help="What is written on the device.")]) -> None:
+def enrol(device_id: DeviceArgument, label: Label) -> None:
     """Enrol a field device, or enrol it again after a revocation."""
 
     async def use(service: Service) -> None:
-        async with service.ground.database.work() as work:
-            await enrol_device(DeviceId(device_id), work, label=label, officer="command line")
+        async with service.context.database.unit_of_work() as uow:
+            await enrol_device(DeviceId(device_id), uow, label=label, officer=OFFICER)
 
     with_service(NAME, use)
     typer.echo(f"device {device_id} is enrolled")
 
 
+@commands.command("list")
+def list_devices() -> None:
+    """List all devices with their last synchronisation."""
+
+    async def use(service: Service) -> list[DeviceListing]:
+        async with service.context.database.unit_of_work() as uow:
+            return await all_devices(uow)
+
+    headers = ("device", "label", "enrolled", "revoked", "last sync")
+    devices = with_service(NAME, use)
+    typer.echo(format_table(headers, map(_device_row, devices)))
+    if not devices:
+        typer.echo("no device yet: 'wanderamt devices invite --label \"Tablet 1\"' prints a code that enrols one")
+
+
+def _device_row(device: DeviceListing) -> tuple[str, ...]:
+    times = (device.enrolled_at, device.revoked_at, device.heard_at)
+    return str(device.id), device.label, *(time.isoformat(timespec="minutes") if time else "-" for time in times)
+
+
 @commands.command("revoke")
-def revoke(device_id: Device) -> None:
-    """Take nothing from this device any more: for a lost or stolen one."""
+def revoke(device_id: DeviceArgument) -> None:
+    """Refuse everything from this device from now on: for a lost or stolen device."""
 
     async def use(service: Service) -> Refusal | None:
-        async with service.ground.database.work() as work:
-            return await revoke_device(DeviceId(device_id), work)
+        async with service.context.database.unit_of_work() as uow:
+            return await revoke_device(DeviceId(device_id), uow)
 
     refusal = with_service(NAME, use)
     if refusal:
         typer.echo(refusal.hint, err=True)
         raise typer.Exit(1)
     typer.echo(f"device {device_id} is revoked")
+
+
+@commands.command("invite")
+def invite(label: Label) -> None:
+    """Create a code that enrols one device. It is valid once, for ten minutes, and only this command shows it."""
+
+    async def use(service: Service) -> None:
+        cipher = FieldCipher(service.context.settings.encryption_key)
+        async with service.context.database.unit_of_work() as uow:
+            code, expires_at = await create_enrolment_code(uow, label=label, officer=OFFICER, cipher=cipher)
+        typer.echo(code)
+        typer.echo(f"Type it into the app on the device before {expires_at:%H:%M} UTC.", err=True)
+
+    with_service(NAME, use)
+
+
+@commands.command("import")
+def import_file_of_device(
+    file: Annotated[Path, typer.Argument(help="The export of the app: a *.wanderamt file.", exists=True)],
+    officer: Annotated[
+        str, typer.Option(help="The officer who brought the device, recorded as the author of the entries.")
+    ],
+    assertion_key: Annotated[
+        str, typer.Option(envvar="WANDERAMT_ASSERTION_KEY", show_envvar=True, help="Needed for register queries.")
+    ],
+    catalogue_folder: Annotated[
+        Path | None, typer.Option("--catalogue", help="The city's own catalogue.", envvar="WANDERAMT_CATALOGUE_FOLDER")
+    ] = None,
+) -> None:
+    """Import what a device could not send. The same file again is harmless: each entry is taken once.
+
+    Enrol a revoked device first (wanderamt devices enrol), and revoke it afterwards. Exit code 1 when something was
+    refused: the command lists it, and the file keeps it.
+    """
+    catalogue = load_catalogue(catalogue_folder)
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    device_id = exporting_device(lines[0] if lines else "")
+    if isinstance(device_id, Refusal):
+        raise typer.BadParameter(f"{file}: {device_id.hint}")
+
+    async def use(service: Service) -> tuple[ImportSummary, list[int]]:
+        database = service.context.database
+        cipher = FieldCipher(
+            service.context.settings.encryption_key, assertion_signer=AssertionSigner(SecretStr(assertion_key))
+        )
+        export = read_export(lines, outbox_key(device_id, cipher))
+        if isinstance(export, Refusal):
+            raise typer.BadParameter(f"{file}: {export.hint}")
+        summary = ImportSummary()
+        with typer.progressbar(list(batches(export, officer=officer)), label="entries") as entry_batches:
+            for batch in entry_batches:
+                async with database.unit_of_work() as uow:
+                    if refusal := await import_batch(batch, summary, uow, cipher=cipher, catalogue=catalogue):
+                        raise typer.BadParameter(refusal.hint)
+        with typer.progressbar(list(export.files.values()), label="files") as exported_files:
+            for exported in exported_files:
+                async with database.unit_of_work() as uow:
+                    if refusal := await import_file(exported, summary, uow, device_id=export.device_id, cipher=cipher):
+                        summary.files_refused.append((str(exported.attachment_id), refusal.hint))
+        return summary, export.broken
+
+    summary, unreadable_lines = with_service(NAME, use)
+    _show(summary, unreadable_lines)
+    if summary.refused or summary.files_refused or unreadable_lines:
+        raise typer.Exit(1)
+
+
+def _show(summary: ImportSummary, unreadable_lines: list[int]) -> None:
+    counts = [(f"entries {status}", count) for status, count in sorted(summary.statuses.items())]
+    typer.echo(format_table(("what", "how many"), [*counts, ("complete files", summary.files)]))
+    for answer in summary.refused:
+        typer.echo(f"entry {answer.entry_id}: {answer.refusal.hint if answer.refusal else ''}")
+    for name, hint in summary.files_refused:
+        typer.echo(f"file {name}: {hint}")
+    if unreadable_lines:
+        typer.echo(f"unreadable lines: {', '.join(map(str, unreadable_lines))}")

@@ -1,1 +1,1 @@
-"""Pure decisions of intake."""
+"""The domain of intake: pure decisions, no I/O."""

@@ -1,6 +1,6 @@
-"""Photos and scans from the field: sent in pieces, resumed after a cut, whole or not there at all.
+"""Photos and scans from the field: uploaded in pieces, resumable, usable only when complete.
 
-Kept true: what is complete has the length, the hash and the kind that its device announced, and never changes again.
+Invariants: a complete attachment has the length, hash and type that its device announced, and never changes.
 """
 
 from dataclasses import dataclass, replace
@@ -13,18 +13,18 @@ from wanderamt.kernel.ids import CaseId, DeviceId
 from wanderamt.kernel.refusal import Refusal
 
 from intake.domain.refusals import (
-    ATTACHMENT_BROKEN,
     ATTACHMENT_COMPLETE,
+    ATTACHMENT_HASH_WRONG,
     ATTACHMENT_ID_REUSED,
-    ATTACHMENT_LIES,
-    ATTACHMENT_OVERFULL,
+    ATTACHMENT_TOO_LONG,
+    ATTACHMENT_TYPE_WRONG,
     wrong_offset,
 )
 
 MAX_BYTES = 20 * 1024 * 1024
 
 
-class Kind(StrEnum):
+class AttachmentType(StrEnum):
     PDF = "application/pdf"
     JPEG = "image/jpeg"
     PNG = "image/png"
@@ -33,12 +33,12 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """`length` and `sha256` as the device announced them; `offset`: how many bytes are here."""
+    """`length` and `sha256`: as the device announced them. `offset`: bytes received so far."""
 
     id: UUID
     case_id: CaseId
     device_id: DeviceId
-    kind: Kind
+    kind: AttachmentType
     length: int
     sha256: bytes
     begun_at: datetime
@@ -46,47 +46,47 @@ class Attachment:
     completed_at: datetime | None = None
 
 
-def begin(known: Attachment | None, wanted: Attachment) -> Attachment | Refusal:
-    """The same announcement again finds how far it came."""
+def announce(known: Attachment | None, new: Attachment) -> Attachment | Refusal:
+    """Idempotent: a repeated announcement returns the known attachment with its offset."""
     if not known:
-        return wanted
+        return new
     same = (known.case_id, known.device_id, known.kind, known.length, known.sha256) == (
-        wanted.case_id,
-        wanted.device_id,
-        wanted.kind,
-        wanted.length,
-        wanted.sha256,
+        new.case_id,
+        new.device_id,
+        new.kind,
+        new.length,
+        new.sha256,
     )
     return known if same else ATTACHMENT_ID_REUSED
 
 
-def add(attachment: Attachment, piece: bytes, *, offset: int) -> Attachment | Refusal:
-    """`piece` begins at `offset`: what came before is here, nothing is written twice."""
+def append(attachment: Attachment, piece: bytes, *, offset: int) -> Attachment | Refusal:
+    """`offset`: where `piece` begins; it must equal the bytes received so far."""
     if attachment.completed_at:
         return ATTACHMENT_COMPLETE
     if offset != attachment.offset:
         return wrong_offset(attachment.offset)
     if offset + len(piece) > attachment.length:
-        return ATTACHMENT_OVERFULL
+        return ATTACHMENT_TOO_LONG
     return replace(attachment, offset=offset + len(piece))
 
 
 def complete(attachment: Attachment, content: bytes, *, now: datetime) -> Attachment | Refusal:
-    """All bytes are here: are they what was announced? The first bytes say of which kind a file is, not its name."""
+    """Checks the complete content against the announcement. The first bytes decide the type, not a file name."""
     if sha256(content).digest() != attachment.sha256:
-        return ATTACHMENT_BROKEN
-    if kind_of(content) is not attachment.kind:
-        return ATTACHMENT_LIES
+        return ATTACHMENT_HASH_WRONG
+    if detect_type(content) is not attachment.kind:
+        return ATTACHMENT_TYPE_WRONG
     return replace(attachment, completed_at=now)
 
 
-def kind_of(content: bytes) -> Kind | None:
+def detect_type(content: bytes) -> AttachmentType | None:
     if content.startswith(b"%PDF-"):
-        return Kind.PDF
+        return AttachmentType.PDF
     if content.startswith(b"\xff\xd8\xff"):
-        return Kind.JPEG
+        return AttachmentType.JPEG
     if content.startswith(b"\x89PNG\r\n\x1a\n"):
-        return Kind.PNG
+        return AttachmentType.PNG
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
-        return Kind.WEBP
+        return AttachmentType.WEBP
     return None

@@ -1,4 +1,4 @@
-"""Where a device stands in the stream of changes."""
+"""The position of a device in the stream of changed cases."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -12,9 +12,9 @@ BEGINNING = UUID(int=0)
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Behind the change of `case_id` by the transaction `changed`, in the database of `epoch`.
+    """Points behind the change of `case_id` by transaction `changed`, in the database of `epoch`.
 
-    After a restore or a failover the epoch is another, and what the cursor says means nothing.
+    A restore or a failover changes the epoch; cursors of the old epoch are meaningless then.
     """
 
     epoch: str

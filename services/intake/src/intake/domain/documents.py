@@ -1,7 +1,7 @@
-"""What is issued when: one document per final case, with a number that no other document has; and what is taken back.
+"""Documents of cases: issued once per final case, under a unique number, and revoked.
 
-Kept true: a paper that was given provisionally and the final one are one document with one number; a document that was
-taken back stays so, and its case may get another one.
+Invariants: the provisional and the final form are one document with one number; a revoked document stays revoked, and
+its case may get another one.
 """
 
 from dataclasses import dataclass, replace
@@ -14,12 +14,12 @@ from wanderamt.kernel.decision import Decision, Job
 from wanderamt.kernel.ids import CaseId, DocumentId
 from wanderamt.kernel.sealed import Sealed
 
-from intake.domain.process.case import Case
-from intake.domain.process.happening import ReceiptGiven
+from intake.domain.case.case_events import ProvisionalDocumentGiven
+from intake.domain.case.state import Case
 
 
 class IssueDocument(Job):
-    """Renders a document. Jobs of one case run one after the other."""
+    """Renders and issues a document. Jobs of one case run one after the other."""
 
     QUEUE: ClassVar[str] = "issue-document"
     KEY: ClassVar[str] = "case_id"
@@ -31,10 +31,10 @@ class IssueDocument(Job):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Without `pdf` it is ordered but not made yet. `version`: how many events of it were told.
+    """Without `pdf` the document is ordered but not rendered. `version`: number of its published events.
 
-    `status_index`: its place in the status list; given when it is kept for the first time, if not before.
-    `beside`: given at a stand while the office had made one already; both say the same.
+    `status_index`: its index in the status list; None until the first save. `second_copy`: printed at a stand and
+    reported after the office had issued its own; both have the same content.
     """
 
     id: DocumentId
@@ -47,11 +47,11 @@ class Document:
     issued_at: datetime | None = None
     revoked_at: datetime | None = None
     status_index: int | None = None
-    beside: bool = False
+    second_copy: bool = False
 
 
 def document_number(year: int, serial: int) -> str:
-    """Such as MB-2026-000042; unique because `serial` is never given twice."""
+    """Such as MB-2026-000042; unique because the database gives each `serial` once."""
     return f"MB-{year}-{serial:06d}"
 
 
@@ -74,14 +74,14 @@ def issue(
 
 
 def revoke(document: Document, *, now: datetime) -> Decision[Document]:
-    """A paper that was only given provisionally is told as void too: it is in somebody's hand."""
+    """Publishes the revocation of provisional documents too: a citizen holds one."""
     revoked = replace(document, revoked_at=now, version=document.version + 1)
     event = DocumentRevoked(document_id=document.id, case_id=document.case_id, number=document.number, revoked_at=now)
     return Decision(revoked, (event,))
 
 
-def given_provisionally(
-    case_id: CaseId, given: ReceiptGiven, *, place: int | None, beside: bool, now: datetime
+def provisional_document(
+    case_id: CaseId, event: ProvisionalDocumentGiven, *, status_index: int | None, second_copy: bool, now: datetime
 ) -> Document:
-    """A paper that exists on a device's printer alone, as the document it is. `place`: in the status list."""
-    return Document(given.document_id, case_id, given.number, now, status_index=place, beside=beside)
+    """The document that a device printed at a stand. `status_index`: of its number, in the status list."""
+    return Document(event.document_id, case_id, event.number, now, status_index=status_index, second_copy=second_copy)

@@ -1,6 +1,6 @@
-"""How a device comes to be known: a code that an operator made lets it in, once, with a key that never leaves it.
+"""Enrolment of devices: an operator's code enrols one device, with a key pair that never leaves the device.
 
-Kept true: a code is used by one device; a device that has a key is spoken to by the holder of that key alone.
+Invariants: one device uses a code; only the holder of a device's key gets a session for it.
 """
 
 import json
@@ -11,20 +11,20 @@ from typing import Any, Final
 from joserfc.jwk import ECKey
 from wanderamt.kernel.ids import DeviceId
 from wanderamt.kernel.refusal import Refusal
-from wanderamt.security.proofs import public_key
+from wanderamt.security.dpop import public_key
 
 from intake.domain.refusals import CODE_UNKNOWN, CODE_USED, NOT_ENROLLED, OTHER_KEY
 
-CODE_FOR: Final = timedelta(minutes=10)
-CODE_SIGNS: Final = 10
+CODE_VALIDITY: Final = timedelta(minutes=10)
+CODE_LENGTH: Final = 10
 ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: no I, L, O, U
-CERTIFIED_FOR: Final = timedelta(hours=24)
-SESSION_FOR: Final = timedelta(hours=12)
+CERTIFICATE_VALIDITY: Final = timedelta(hours=24)
+SESSION_DURATION: Final = timedelta(hours=12)
 
 
 @dataclass(frozen=True, slots=True)
-class Invitation:
-    """`device_id`: of the device that used it."""
+class EnrolmentCode:
+    """`device_id`: the device that used the code, None before."""
 
     label: str
     expires_at: datetime
@@ -33,7 +33,7 @@ class Invitation:
 
 @dataclass(frozen=True, slots=True)
 class DeviceKey:
-    """`public_key`: a JWK with sorted names, as text; None for a device that was enrolled by hand."""
+    """`public_key`: a canonical JWK as text; None for a device that an operator enrolled without a code."""
 
     id: DeviceId
     label: str
@@ -41,47 +41,47 @@ class DeviceKey:
     revoked: bool
 
 
-def code_from(chance: bytes) -> str:
-    """Fifty bits, such as 7K2M9-XQ4TD. `chance`: seven bytes that nobody can guess."""
-    number = int.from_bytes(chance[:7])
-    signs = "".join(ALPHABET[number >> 5 * place & 31] for place in range(CODE_SIGNS))
-    return f"{signs[:5]}-{signs[5:]}"
+def format_code(random_bytes: bytes) -> str:
+    """A code of 50 bits, such as 7K2M9-XQ4TD. `random_bytes`: seven bytes from a secure source."""
+    number = int.from_bytes(random_bytes[:7])
+    characters = "".join(ALPHABET[number >> 5 * place & 31] for place in range(CODE_LENGTH))
+    return f"{characters[:5]}-{characters[5:]}"
 
 
-def read_code(text: str) -> str:
-    """As it is kept: what people confuse is made one."""
-    plain = "".join(sign for sign in text.upper() if sign.isalnum())
+def normalize_code(text: str) -> str:
+    """The stored form of a code: upper case, no separators, O read as 0, I and L as 1."""
+    plain = "".join(character for character in text.upper() if character.isalnum())
     return plain.translate(str.maketrans("OIL", "011"))
 
 
-def let_in(
-    invitation: Invitation | None, device_id: DeviceId, *, known: DeviceKey | None, key: str, now: datetime
+def check_enrolment(
+    code: EnrolmentCode | None, device_id: DeviceId, *, known: DeviceKey | None, key: str, now: datetime
 ) -> Refusal | None:
-    """The same device with the same key again is let in again: a lost answer costs no code."""
-    if not invitation:
+    """Idempotent for the same device and key: a lost response does not consume the code."""
+    if not code:
         return CODE_UNKNOWN
-    if invitation.device_id == device_id and known and known.public_key == key:
+    if code.device_id == device_id and known and known.public_key == key:
         return None
-    if invitation.device_id:
+    if code.device_id:
         return CODE_USED
-    if invitation.expires_at <= now:
+    if code.expires_at <= now:
         return CODE_UNKNOWN
     return OTHER_KEY if known and known.public_key not in {None, key} else None
 
 
-def may_begin(device: DeviceKey | None, *, shown: str) -> Refusal | None:
-    """A session, for the holder of the key alone. `shown`: thumbprint of the key of which there was a proof."""
+def check_session(device: DeviceKey | None, *, shown: str) -> Refusal | None:
+    """Whether a device may get a session. `key_thumbprint`: of the key that the request proved to hold (DPoP)."""
     if not device or device.revoked or not device.public_key:
         return NOT_ENROLLED
-    return None if key_of(device).thumbprint() == shown else OTHER_KEY
+    return None if device_public_key(device).thumbprint() == shown else OTHER_KEY
 
 
-def key_of(device: DeviceKey) -> ECKey:
-    """Raises ValueError for a device without."""
+def device_public_key(device: DeviceKey) -> ECKey:
+    """Raises ValueError for a device without a key."""
     return public_key(json.loads(device.public_key or "{}"))
 
 
-def written(jwk: dict[str, Any]) -> str:
-    """The same key is always the same text. Raises ValueError for what is no key."""
-    said = public_key(jwk).as_dict(private=False)
-    return json.dumps({name: said[name] for name in ("crv", "kty", "x", "y")})
+def canonical_jwk(jwk: dict[str, Any]) -> str:
+    """A P-256 public key as JWK text with sorted names. Raises ValueError if `jwk` is no such key."""
+    members = public_key(jwk).as_dict(private=False)
+    return json.dumps({name: members[name] for name in ("crv", "kty", "x", "y")})

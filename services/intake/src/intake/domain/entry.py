@@ -1,7 +1,7 @@
-"""Entries of the field app: what the crew did, written down on the device before anybody was asked.
+"""Entries of the field app: actions of the crew, recorded on the device before it sends them.
 
-Kept true: reading an entry never raises; each one ends as an Entry or as an UnreadableEntry with a refusal, so one bad
-entry cannot take the others of its request with it.
+Invariants: parsing never raises; each entry becomes an Entry or an UnreadableEntry with a refusal, so that one bad
+entry does not affect the others of its request.
 """
 
 import hashlib
@@ -22,13 +22,13 @@ from pydantic import (
     TypeAdapter,
     ValidationError,
 )
+from service_catalogue.models import Code
 from wanderamt.contracts import Language
 from wanderamt.kernel.refusal import Refusal
 
-from intake.domain.catalogue.offer import Handling, Identification
-from intake.domain.catalogue.words import Code
-from intake.domain.numbers import Series
-from intake.domain.process.happening import FieldValue, Payment
+from intake.domain.case.case_events import FieldValue, PaymentMethod
+from intake.domain.catalogue.service_definition import Handling, Identification
+from intake.domain.numbers import NumberSeries
 from intake.domain.refusals import ENTRY_TOO_LARGE, INVALID_ENTRY, MALFORMED_ENTRY, UNKNOWN_TYPE
 
 MAX_ENTRY_BYTES = 1024 * 1024
@@ -37,7 +37,7 @@ TRACE_PATTERN = r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"
 NUMBER_PATTERN = r"^[A-Z]{2}-[0-9]{4}-[0-9]{7}-[0-9]$"
 
 BPK_PATTERN = r"^[A-Za-z0-9+/]{27}=$"  # 20 bytes in base64
-NO_CONTROLS = r"^[^\x00-\x1f\x7f-\x9f]*$"  # no register and no printer takes them
+NO_CONTROLS = r"^[^\x00-\x1f\x7f-\x9f]*$"  # registers and printers reject control characters
 MAX_SERIAL = 2**31 - 1
 
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=NO_CONTROLS)]
@@ -47,7 +47,7 @@ BpkText = Annotated[
     str,
     Field(
         pattern=BPK_PATTERN,
-        description="Of the person in the sector of the service, as the eID told it. Never the source number.",
+        description="Identifier of the person in the sector of the service, from the eID. Never the source number.",
         examples=["MswQO/UhO5RG+nR+klaOTsVY+CU="],
     ),
 ]
@@ -58,8 +58,8 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
 
-class Applicant(_Strict):
-    """Whose case it is. Where the day or the month of birth is not known, the year alone: never an invented day."""
+class ApplicantBody(_Strict):
+    """The applicant. If day or month of birth are unknown, only the year: nobody invents a day."""
 
     given_name: Name
     family_name: Name
@@ -68,57 +68,59 @@ class Applicant(_Strict):
     bpk: BpkText | None = None
 
 
-class Contact(_Strict):
+class ContactBody(_Strict):
     phone: str | None = Field(None, pattern=PHONE_PATTERN, description="E.164, such as +4373212345")
     email: EmailStr | None = None
-    prefer: Literal["sms", "email"] | None = Field(None, description="Which of them first.")
-    language: str | None = Field(None, pattern=r"^[a-z]{2}$", description="Of messages; papers have their own.")
+    prefer: Literal["sms", "email"] | None = Field(None, description="Preferred channel.")
+    language: str | None = Field(
+        None, pattern=r"^[a-z]{2}$", description="Language of messages; documents have their own."
+    )
     consent: str | None = Field(
-        None, pattern=r"^[\w.-]{1,40}$", description="Version of the words agreed to; without it nobody is written to."
+        None, pattern=r"^[\w.-]{1,40}$", description="Version of the consent text; without consent no message is sent."
     )
 
 
-class SeenPaper(_Strict):
-    """`attachment_id`: of the scan, which is sent as an attachment, before or after."""
+class SeenDocumentBody(_Strict):
+    """`attachment_id`: the scan, uploaded as an attachment before or after this entry."""
 
     code: Code
     handling: Handling
     attachment_id: UUID | None = None
 
 
-class Money(_Strict):
-    """What was charged. `receipt`: the number on the receipt, of a block of this device.
+class PaymentBody(_Strict):
+    """The charged fee. `receipt`: number of the receipt, of a block of this device.
 
-    `till_id`: the till the money went into; it may be opened here before or after.
+    `till_id`: the till that took the money; intake may learn of the till before or after this entry.
     """
 
     cents: int = Field(ge=0, le=10_000_000)
-    payment: Payment
+    payment: PaymentMethod
     receipt: ReceiptNumber
     till_id: UUID | None = None
 
 
-class Provisional(_Strict):
-    """A document that was printed on the device before the register answered."""
+class ProvisionalBody(_Strict):
+    """A document that the device printed before the register answered."""
 
     document_id: UUID
     number: DocumentNumber
 
 
 class OpenBody(_Strict):
-    """Everything beyond the service may come later; what comes now is done in the order of the service's steps."""
+    """All fields except the service may follow later. Present ones run in the order of the service's steps."""
 
     service: str = Field(max_length=80)
     language: Language = Language.DE
     number: str | None = Field(None, pattern=NUMBER_PATTERN, description="File number, of a block of this device.")
     appointment_id: UUID | None = Field(None, description="The appointment that the citizen came for.")
-    applicant: Applicant | None = None
-    contact: Contact = Contact()
+    applicant: ApplicantBody | None = None
+    contact: ContactBody = ContactBody()
     facts: dict[Code, Answer] = Field({}, max_length=50)
     identified: Identification | None = None
-    papers: tuple[SeenPaper, ...] = Field((), max_length=50)
-    paid: Money | None = None
-    provisional: Provisional | None = None
+    papers: tuple[SeenDocumentBody, ...] = Field((), max_length=50)
+    paid: PaymentBody | None = None
+    provisional: ProvisionalBody | None = None
 
 
 class ApplicantFields(_Strict):
@@ -130,10 +132,10 @@ class ApplicantFields(_Strict):
 
 
 class FillBody(_Strict):
-    """The fields that changed, no others; null empties one."""
+    """The changed fields only; null empties a field."""
 
     applicant: ApplicantFields = ApplicantFields()
-    contact: Contact = Contact()
+    contact: ContactBody = ContactBody()
     facts: dict[Code, Answer | None] = Field({}, max_length=50)
 
 
@@ -152,9 +154,9 @@ class NoBody(_Strict):
 
 
 class Entry(_Strict):
-    """`device_seq` is gapless per device, `case_seq` per case and device; `captured_at` never orders anything.
+    """`device_seq` has no gaps per device, `case_seq` none per case and device. `captured_at` never decides an order.
 
-    `base_version`: the version of the case its author had seen, 0 for none; what the device itself did counts as seen.
+    `base_version`: the case version that the author saw, 0 for none. The author always saw the device's own entries.
     """
 
     entry_id: UUID
@@ -169,7 +171,7 @@ class Entry(_Strict):
 
     @property
     def payload_hash(self) -> bytes:
-        """SHA-256 of the content, without the trace: a second sending has a trace of its own."""
+        """SHA-256 of the content without `traceparent`, which differs when the device sends the entry again."""
         return hashlib.sha256(self.model_dump_json(exclude={"traceparent"}, exclude_unset=True).encode()).digest()
 
 
@@ -188,19 +190,19 @@ class IdentifyApplicant(Entry):
     body: IdentifyBody
 
 
-class SeePaper(Entry):
+class SeeRequiredDocument(Entry):
     type: Literal["case.see_paper"]
-    body: SeenPaper
+    body: SeenDocumentBody
 
 
 class TakeFee(Entry):
     type: Literal["case.pay"]
-    body: Money
+    body: PaymentBody
 
 
 class GiveProvisional(Entry):
     type: Literal["case.give_provisional"]
-    body: Provisional
+    body: ProvisionalBody
 
 
 class HandOver(Entry):
@@ -213,17 +215,28 @@ class Withdraw(Entry):
     body: NoBody = NoBody()
 
 
-AnyEntry = OpenCase | FillCase | IdentifyApplicant | SeePaper | TakeFee | GiveProvisional | HandOver | Withdraw
+AnyEntry = (
+    OpenCase | FillCase | IdentifyApplicant | SeeRequiredDocument | TakeFee | GiveProvisional | HandOver | Withdraw
+)
 ENTRY: TypeAdapter[AnyEntry] = TypeAdapter(Annotated[AnyEntry, Field(discriminator="type")])
 TYPES = frozenset(
-    str(one.model_fields["type"].annotation.__args__[0])  # type: ignore[union-attr]
-    for one in (OpenCase, FillCase, IdentifyApplicant, SeePaper, TakeFee, GiveProvisional, HandOver, Withdraw)
+    str(entry_type.model_fields["type"].annotation.__args__[0])  # type: ignore[union-attr]
+    for entry_type in (
+        OpenCase,
+        FillCase,
+        IdentifyApplicant,
+        SeeRequiredDocument,
+        TakeFee,
+        GiveProvisional,
+        HandOver,
+        Withdraw,
+    )
 )
 
 
 @dataclass(frozen=True, slots=True)
 class UnreadableEntry:
-    """What could not be read, with the id it claims (if any), the reason and its raw bytes."""
+    """An entry that cannot be parsed: the id it claims, if any, the reason and the raw bytes."""
 
     entry_id: UUID | None
     refusal: Refusal
@@ -232,32 +245,32 @@ class UnreadableEntry:
 
 
 def form_of(body: OpenBody | FillBody) -> dict[str, FieldValue]:
-    """The fields that were given, by their names in the form. Dates among the facts are still text."""
+    """The present fields by their names in the form. Dates among the facts are still text."""
     form: dict[str, FieldValue] = {}
-    for part, given in (("applicant", body.applicant), ("contact", body.contact)):
-        said = given.model_fields_set if given else ()
-        form |= {f"{part}.{name}": value for name, value in given or () if name in said}
+    for part, fields in (("applicant", body.applicant), ("contact", body.contact)):
+        present = fields.model_fields_set if fields else ()
+        form |= {f"{part}.{name}": value for name, value in fields or () if name in present}
     return form | {f"facts.{code}": value for code, value in body.facts.items()}
 
 
-def numbers_of(entry: AnyEntry) -> list[tuple[str, Series]]:
-    """The numbers that the device gave out with it, and the series each must be of."""
+def numbers_of(entry: AnyEntry) -> list[tuple[str, NumberSeries]]:
+    """The numbers that the device used in the entry, and the series that each must belong to."""
     match entry:
         case OpenCase(body=body):
-            given = [
-                (body.number, Series.FILE),
-                (body.paid.receipt if body.paid else None, Series.RECEIPT),
-                (body.provisional.number if body.provisional else None, Series.DOCUMENT),
+            numbers = [
+                (body.number, NumberSeries.FILE),
+                (body.paid.receipt if body.paid else None, NumberSeries.RECEIPT),
+                (body.provisional.number if body.provisional else None, NumberSeries.DOCUMENT),
             ]
-            return [(number, series) for number, series in given if number]
-        case TakeFee(body=paid):
-            return [(paid.receipt, Series.RECEIPT)]
-        case GiveProvisional(body=paper):
-            return [(paper.number, Series.DOCUMENT)]
+            return [(number, series) for number, series in numbers if number]
+        case TakeFee(body=payment):
+            return [(payment.receipt, NumberSeries.RECEIPT)]
+        case GiveProvisional(body=document):
+            return [(document.number, NumberSeries.DOCUMENT)]
     return []
 
 
-def read_line(line: bytes) -> AnyEntry | UnreadableEntry:
+def parse_line(line: bytes) -> AnyEntry | UnreadableEntry:
     """One entry from one line of NDJSON."""
     if len(line) > MAX_ENTRY_BYTES:
         return UnreadableEntry(None, ENTRY_TOO_LARGE, (), line)
@@ -268,14 +281,14 @@ def read_line(line: bytes) -> AnyEntry | UnreadableEntry:
 
 
 def _explain(line: bytes) -> AnyEntry | UnreadableEntry:
-    """What is wrong with a line: the long way round, which good lines are spared."""
+    """The slow path for invalid lines: parses them again to explain each fault."""
     try:
-        return read_value(json.loads(line))
+        return parse_value(json.loads(line))
     except (ValueError, RecursionError):
         return UnreadableEntry(None, MALFORMED_ENTRY, (), line)
 
 
-def read_value(value: object) -> AnyEntry | UnreadableEntry:
+def parse_value(value: object) -> AnyEntry | UnreadableEntry:
     """One entry from parsed JSON."""
     raw = json.dumps(value).encode()
     if not isinstance(value, dict):
@@ -288,11 +301,11 @@ def read_value(value: object) -> AnyEntry | UnreadableEntry:
     try:
         return ENTRY.validate_json(raw)
     except ValidationError as error:
-        wrong = tuple(
-            f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}"  # the first place is the entry's type
-            for one in error.errors(include_input=False)
+        errors = tuple(
+            f"{'.'.join(map(str, problem['loc'][1:]))}: {problem['msg']}"  # loc[0] is the entry's type
+            for problem in error.errors(include_input=False)
         )
-        return UnreadableEntry(claimed, INVALID_ENTRY, wrong, raw)
+        return UnreadableEntry(claimed, INVALID_ENTRY, errors, raw)
 
 
 def _claimed_id(value: dict[str, object]) -> UUID | None:

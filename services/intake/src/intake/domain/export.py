@@ -1,9 +1,9 @@
-"""What a device could not send, as it comes by cable or stick: lines, each sealed under the device's outbox key.
+"""Exports of devices that could not send: files of lines, each encrypted under the outbox key of the device.
 
-Kept true: a line that cannot be read is told with its number and takes no other with it.
+Invariants: an unreadable line is reported by its number and does not affect the others.
 
-The first line says whose export it is; then one line an entry, an attachment or a piece of one. A sealed text is the
-nonce (12 bytes) and AES-256-GCM, with `<store>|<id>` as associated data, in base64.
+The first line names the device; each further line is an entry, an attachment or a piece of an attachment. An encrypted
+text is base64 of the nonce (12 bytes) and the AES-256-GCM ciphertext, with `<store>|<id>` as associated data.
 """
 
 import base64
@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from wanderamt.kernel.ids import DeviceId
 from wanderamt.kernel.refusal import Refusal
 
-from intake.domain.entry import AnyEntry, UnreadableEntry, read_line
+from intake.domain.entry import AnyEntry, UnreadableEntry, parse_line
 from intake.domain.refusals import EXPORT_UNREADABLE
 
 FORMAT: Final = "wanderamt-field-export"
@@ -26,7 +26,7 @@ NONCE_BYTES: Final = 12
 
 @dataclass(slots=True)
 class ExportedFile:
-    """A photo or scan with its pieces by place."""
+    """A photo or scan with its pieces by position."""
 
     attachment_id: UUID
     case_id: UUID
@@ -42,7 +42,7 @@ class ExportedFile:
 
 @dataclass(slots=True)
 class Export:
-    """`broken`: numbers of lines that could not be read."""
+    """`broken`: numbers of unreadable lines."""
 
     device_id: DeviceId
     exported_at: str
@@ -51,18 +51,18 @@ class Export:
     broken: list[int] = field(default_factory=list)
 
 
-def device_of(head: str) -> DeviceId | Refusal:
-    """Whose export it is, by its first line."""
+def exporting_device(head: str) -> DeviceId | Refusal:
+    """The device named in the first line."""
     try:
-        said = json.loads(head)
-        return DeviceId(UUID(said["device_id"])) if said["format"] == FORMAT else EXPORT_UNREADABLE
+        header = json.loads(head)
+        return DeviceId(UUID(header["device_id"])) if header["format"] == FORMAT else EXPORT_UNREADABLE
     except (ValueError, KeyError, TypeError):
         return EXPORT_UNREADABLE
 
 
 def read_export(lines: list[str], key: bytes) -> Export | Refusal:
-    """`key`: the outbox key of the device of the first line."""
-    device_id = device_of(lines[0]) if lines else EXPORT_UNREADABLE
+    """`key`: outbox key of the device named in the first line."""
+    device_id = exporting_device(lines[0]) if lines else EXPORT_UNREADABLE
     if isinstance(device_id, Refusal):
         return device_id
     export = Export(device_id, str(json.loads(lines[0]).get("exported_at", "")))
@@ -83,17 +83,17 @@ def _read(line: dict[str, Any], cipher: AESGCM, export: Export) -> None:
     plain = _open(line, cipher)
     match line["store"]:
         case "entries":
-            export.entries.append(read_line(plain))
+            export.entries.append(parse_line(plain))
         case "attachments":
-            said = json.loads(plain)
-            one = ExportedFile(
-                UUID(said["attachment_id"]),
-                UUID(said["case_id"]),
-                str(said["kind"]),
-                int(said["length"]),
-                bytes.fromhex(said["sha256"]),
+            header = json.loads(plain)
+            file = ExportedFile(
+                UUID(header["attachment_id"]),
+                UUID(header["case_id"]),
+                str(header["kind"]),
+                int(header["length"]),
+                bytes.fromhex(header["sha256"]),
             )
-            export.files[one.attachment_id] = one
+            export.files[file.attachment_id] = file
         case "pieces":
             name, place = line["id"].split("/")
             export.files[UUID(name)].pieces[int(place)] = plain

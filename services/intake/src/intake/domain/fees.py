@@ -1,4 +1,4 @@
-"""What a case costs: the lines of its pinned edition that apply, with the amounts of its application day."""
+"""The bill of a case: the fees of its edition that apply, with the amounts of its application day."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,15 +6,15 @@ from datetime import date
 
 from wanderamt.kernel.refusal import Refusal
 
-from intake.domain.catalogue.condition import Missing, holds
-from intake.domain.catalogue.offer import Edition, Fee
-from intake.domain.catalogue.words import APPLICATION_DAY, FactValue
+from intake.domain.catalogue.condition import MissingFact, evaluate
+from intake.domain.catalogue.service_definition import Edition, Fee
+from intake.domain.catalogue.types import APPLICATION_DAY, FactValue
 from intake.domain.refusals import fee_fact_missing
 
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """Never rounded: amounts are whole cents."""
+    """Amounts are whole cents; nothing is rounded."""
 
     lines: tuple[Fee, ...]
 
@@ -24,9 +24,9 @@ class Bill:
 
 
 def price(edition: Edition, facts: Mapping[str, FactValue]) -> Bill | Refusal:
-    """`facts`: the answers of the case with `application_day`, and `age_years` where it is known.
+    """`facts`: the answers of the case, `application_day`, and `age_years` if it is known.
 
-    Refuses while a fact is missing on which an amount depends: a guessed fee is a wrong fee.
+    Refuses while a fact is missing on which an amount depends: intake never guesses a fee.
     """
     day = facts.get(APPLICATION_DAY)
     if not isinstance(day, date):
@@ -35,8 +35,8 @@ def price(edition: Edition, facts: Mapping[str, FactValue]) -> Bill | Refusal:
     for fee in edition.fees:
         if not fee.in_force(day):
             continue
-        applies = holds(fee.when, facts)
-        if isinstance(applies, Missing):
+        applies = evaluate(fee.when, facts)
+        if isinstance(applies, MissingFact):
             return fee_fact_missing(applies.fact)
         if applies:
             lines.append(fee)

@@ -1,8 +1,8 @@
-"""Whose turn an entry is, and what becomes of fields that two devices changed.
+"""The order of entries, and the merge of fields that two devices changed.
 
-An entry says which version of the case its author saw. A field changed by one side only is taken; a field changed by
-both to different values is a conflict: the value that lies there stays, the other is kept for a person to decide.
-Nothing is dropped. Source: three-way merge per field, with the form of the seen version as the common ancestor.
+An entry names the case version that its author saw. A change by one side only applies. If both sides changed a field to
+different values, the current value stays and the conflict goes to a person; no value is lost. Algorithm: three-way
+merge per field, with the form of the seen version as the common ancestor.
 """
 
 from collections.abc import Iterable
@@ -11,64 +11,66 @@ from enum import StrEnum
 
 from wanderamt.kernel.ids import DeviceId
 
-from intake.domain.process.happening import FieldValue, Filled, Form, Happening
+from intake.domain.case.case_events import CaseHistoryEvent, FieldValue, Filled, Form
 
 
-class Turn(StrEnum):
+class SequencePosition(StrEnum):
     NEXT = "next"
-    EARLY = "early"  # held back until the ones before it are here
-    LATE = "late"  # its place in the sequence is taken already
+    AHEAD = "ahead"  # waits for the entries before it
+    DUPLICATE = "duplicate"  # another entry has this sequence number
 
 
-def turn_of(case_seq: int, *, last: int) -> Turn:
-    """`last`: the case sequence of this device that was applied last, 0 for none."""
+def sequence_position(case_seq: int, *, last: int) -> SequencePosition:
+    """`last`: the last applied case sequence of this device, 0 for none."""
     if case_seq == last + 1:
-        return Turn.NEXT
-    return Turn.EARLY if case_seq > last else Turn.LATE
+        return SequencePosition.NEXT
+    return SequencePosition.AHEAD if case_seq > last else SequencePosition.DUPLICATE
 
 
 @dataclass(frozen=True, slots=True)
-class Clash:
-    """Both sides changed `name`: `base` is what both saw, `here` what lies there, `theirs` what came now."""
+class FieldConflict:
+    """Both sides changed `name`. `base`: the value both saw; `current`: the stored value; `incoming`: the new value."""
 
     name: str
     base: FieldValue
-    here: FieldValue
-    theirs: FieldValue
+    current: FieldValue
+    incoming: FieldValue
 
 
 @dataclass(frozen=True, slots=True)
-class Merged:
-    """`fields`: what is to be written; it never undoes what the other side wrote."""
+class MergeResult:
+    """`fields`: the changes to apply; they never overwrite a change of the other side."""
 
     fields: Form
-    clashes: tuple[Clash, ...] = ()
+    conflicts: tuple[FieldConflict, ...] = ()
 
 
-def seen(history: Iterable[tuple[Happening, DeviceId | None]], *, base_version: int, device_id: DeviceId) -> Form:
-    """The form as its author saw it: that of the base version, with what the same device wrote since."""
+def form_as_seen_by(
+    history: Iterable[tuple[CaseHistoryEvent, DeviceId | None]], *, base_version: int, device_id: DeviceId
+) -> Form:
+    """The form that the author saw: that of the base version, plus later changes by the same device."""
     form: dict[str, FieldValue] = {}
-    for version, (happening, by) in enumerate(history, 1):
-        if isinstance(happening, Filled) and (version <= base_version or by == device_id):
-            form.update(happening.fields)
+    for version, (event, changed_by) in enumerate(history, 1):
+        if isinstance(event, Filled) and (version <= base_version or changed_by == device_id):
+            form.update(event.fields)
     return form
 
 
-def merge(base: Form, here: Form, theirs: Form) -> Merged:
-    """`theirs`: the fields that came, None for one that was emptied. A field that is not in a form is empty."""
+def merge(base: Form, current: Form, incoming: Form) -> MergeResult:
+    """`incoming`: the changed fields, None for an emptied one. A field absent from a form is empty."""
     fields: dict[str, FieldValue] = {}
-    clashes = []
-    for name, value in theirs.items():
-        seen, lies = base.get(name), here.get(name)
-        if _same(value, lies):
+    conflicts = []
+    for name, value in incoming.items():
+        seen, stored = base.get(name), current.get(name)
+        if _same(value, stored):
             continue
-        if _same(seen, lies):
+        if _same(seen, stored):
             fields[name] = value
         elif not _same(value, seen):
-            clashes.append(Clash(name, seen, lies, value))
-    return Merged(fields, tuple(clashes))
+            conflicts.append(FieldConflict(name, seen, stored, value))
+    return MergeResult(fields, tuple(conflicts))
 
 
-def _same(one: FieldValue, other: FieldValue) -> bool:
-    """True is not 1: a yes and a number are different answers."""
-    return type(one) is type(other) and one == other
+def _same(left: FieldValue, right: FieldValue) -> bool:
+    """True differs from 1: yes and a number are different answers."""
+    return type(left) is type(right) and left == right

@@ -1,15 +1,15 @@
-"""Which names a register can write down and a paper can show.
+"""Names that registers can store and documents can print.
 
-European registers take the Latin letters of DIN 91379 with their marks, and no other script. The standard lists some
-900 letters and sequences; this takes every letter of the blocks they are from, which is a little more. All of it has
-glyphs in the fonts that papers are printed with (a test prints it).
+European registers accept the Latin letters of DIN 91379 with their diacritical marks, and no other script. The standard
+lists some 900 letters and sequences; this module accepts all letters of their Unicode blocks, which is slightly more.
+The fonts of the documents have glyphs for all of them (a test prints them).
 """
 
 import unicodedata
 from functools import lru_cache
 from itertools import chain
 
-BETWEEN = frozenset(" '’ʼ-‐.,/()`´·")
+SEPARATORS = frozenset(" '’ʼ-‐.,/()`´·")
 MARKS = range(0x0300, 0x0370)  # combining diacritical marks
 LETTERS = tuple(chain(range(0x0041, 0x02B0), range(0x1E00, 0x1F00)))
 
@@ -20,5 +20,5 @@ def is_latin(name: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _fits(letter: str) -> bool:
-    known = letter in BETWEEN or ord(letter) in MARKS
-    return known or (ord(letter) in LETTERS and unicodedata.name(letter, "").startswith("LATIN "))
+    separator_or_mark = letter in SEPARATORS or ord(letter) in MARKS
+    return separator_or_mark or (ord(letter) in LETTERS and unicodedata.name(letter, "").startswith("LATIN "))

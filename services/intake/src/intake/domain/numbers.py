@@ -1,7 +1,7 @@
-"""Numbers that exist without network: blocks leased to one device, used there, given back with an account.
+"""Numbers for offline devices: blocks leased to one device, used there, and returned.
 
-Kept true: a number is used once or voided with a reason, never both and never twice; a number of a block that was
-given back is never leased again, because a device that was away may still have printed it.
+Invariants: a number is used once or voided with a reason, never both and never twice. Intake never leases a number of a
+returned block again, because an offline device may have printed it.
 """
 
 import re
@@ -24,20 +24,22 @@ from intake.domain.refusals import (
 BLOCK_SIZE = 50
 
 
-class Series(StrEnum):
-    FILE = "GZ"  # Geschäftszahl: one a case
-    RECEIPT = "BE"  # Beleg: one a payment
-    DOCUMENT = "UK"  # Urkunde: one a document
+class NumberSeries(StrEnum):
+    FILE = "GZ"  # Geschäftszahl: one per case
+    RECEIPT = "BE"  # Beleg: one per payment
+    DOCUMENT = "UK"  # Urkunde: one per document
 
 
-_WRITTEN = re.compile(rf"(?P<series>{'|'.join(Series)})-(?P<year>[0-9]{{4}})-(?P<serial>[0-9]{{7}})-(?P<digit>[0-9])")
+_WRITTEN = re.compile(
+    rf"(?P<series>{'|'.join(NumberSeries)})-(?P<year>[0-9]{{4}})-(?P<serial>[0-9]{{7}})-(?P<digit>[0-9])"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """Such as UK-2026-0000123-4: series, year, serial, check digit. One wrong digit or two swapped never read."""
+    """Such as UK-2026-0000123-4: series, year, serial, and a check digit against a wrong digit or two swapped."""
 
-    series: Series
+    series: NumberSeries
     year: int
     serial: int
 
@@ -47,13 +49,13 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
-    """Serials `first` to `last`, both included. `used` and `voided` (with the reason) account for what left it.
+class NumberBlock:
+    """Serials `first` to `last`, both included. `voided`: serials with the reason.
 
-    `places`: of each serial in the status list, for numbers of documents; none for the other series.
+    `status_list_indexes`: one per serial, for document numbers; empty for the other series.
     """
 
-    series: Series
+    series: NumberSeries
     year: int
     first: int
     last: int
@@ -63,25 +65,25 @@ class Block:
     used: frozenset[int] = frozenset()
     voided: tuple[tuple[int, str], ...] = ()
     returned_at: datetime | None = None
-    places: tuple[int, ...] = ()
+    status_list_indexes: tuple[int, ...] = ()
 
     def __contains__(self, serial: int) -> bool:
         return self.first <= serial <= self.last
 
-    def holds(self, number: Number) -> bool:
+    def contains(self, number: Number) -> bool:
         return (number.series, number.year) == (self.series, self.year) and number.serial in self
 
-    def place_of(self, serial: int) -> int | None:
-        """In the status list."""
-        return self.places[serial - self.first] if self.places and serial in self else None
+    def status_list_index(self, serial: int) -> int | None:
+        """Index of the number in the status list of revoked documents."""
+        return self.status_list_indexes[serial - self.first] if self.status_list_indexes and serial in self else None
 
     def numbers(self) -> Iterator[Number]:
         return (Number(self.series, self.year, serial) for serial in range(self.first, self.last + 1))
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """Every serial below `next_serial` is in exactly one of these; `unexplained` is empty, or numbers were lost."""
+class NumberAudit:
+    """Counts of the serials below `next_serial`, each in exactly one field. `unexplained`: lost serials."""
 
     used: int
     outstanding: int
@@ -89,82 +91,91 @@ class Account:
     unexplained: tuple[int, ...]
 
 
-def read_number(text: str) -> Number | Refusal:
-    found = _WRITTEN.fullmatch(text.strip().upper())
-    if not found or found["digit"] != _check_digit(found["year"] + found["serial"]):
+def parse_number(text: str) -> Number | Refusal:
+    match = _WRITTEN.fullmatch(text.strip().upper())
+    if not match or match["digit"] != _check_digit(match["year"] + match["serial"]):
         return NUMBER_UNREADABLE
-    return Number(Series(found["series"]), int(found["year"]), int(found["serial"]))
+    return Number(NumberSeries(match["series"]), int(match["year"]), int(match["serial"]))
 
 
-def read_all(texts: Iterable[tuple[str, Series]]) -> list[Number] | Refusal:
-    """Each must be of the series it stands for."""
-    read = []
+def parse_numbers(texts: Iterable[tuple[str, NumberSeries]]) -> list[Number] | Refusal:
+    """Refuses all if one number is unreadable or not of its series."""
+    numbers = []
     for text, series in texts:
-        number = read_number(text)
+        number = parse_number(text)
         if isinstance(number, Refusal):
             return number
         if number.series is not series:
             return NUMBER_OF_OTHER_KIND
-        read.append(number)
-    return read
+        numbers.append(number)
+    return numbers
 
 
-def lease(
-    series: Series,
+def lease_block(
+    series: NumberSeries,
     *,
     year: int,
     next_serial: int,
     stand_id: StandId,
     device_id: DeviceId,
     now: datetime,
-    places: tuple[int, ...] = (),
+    status_list_indexes: tuple[int, ...] = (),
     size: int = BLOCK_SIZE,
-) -> Block:
-    """The next block of the series. The caller holds the series' row, so that no two blocks overlap."""
-    return Block(series, year, next_serial, next_serial + size - 1, stand_id, device_id, now, places=places)
+) -> NumberBlock:
+    """The next block of the series. The caller must hold the lock of the series' row: blocks must not overlap."""
+    return NumberBlock(
+        series,
+        year,
+        next_serial,
+        next_serial + size - 1,
+        stand_id,
+        device_id,
+        now,
+        status_list_indexes=status_list_indexes,
+    )
 
 
-def use(block: Block, serial: int, *, device_id: DeviceId) -> Block | Refusal:
-    """A device may still use its block after it was given back only for what the account did not void."""
+def spend(block: NumberBlock, serial: int, *, device_id: DeviceId) -> NumberBlock | Refusal:
+    """Marks a number as used. After the block is returned, only numbers used before are not void."""
     if serial not in block or block.device_id != device_id:
         return NUMBER_NOT_IN_BLOCK
-    if serial in block.used or serial in {one for one, _ in block.voided}:
+    if serial in block.used or serial in {voided for voided, _ in block.voided}:
         return NUMBER_TAKEN
     return replace(block, used=block.used | {serial})
 
 
-def give_back(block: Block, *, reason: str, now: datetime) -> Block | Refusal:
-    """What was not used is void from now on: a gap with a reason."""
+def return_block(block: NumberBlock, *, reason: str, now: datetime) -> NumberBlock | Refusal:
+    """Voids all unused numbers: the gap has a reason."""
     if block.returned_at:
         return BLOCK_RETURNED
-    gone = block.used | {one for one, _ in block.voided}
-    left = tuple((serial, reason) for serial in range(block.first, block.last + 1) if serial not in gone)
-    return replace(block, voided=(*block.voided, *left), returned_at=now)
+    spent = block.used | {serial for serial, _ in block.voided}
+    unused = tuple((serial, reason) for serial in range(block.first, block.last + 1) if serial not in spent)
+    return replace(block, voided=(*block.voided, *unused), returned_at=now)
 
 
-def void(block: Block, serial: int, *, reason: str, device_id: DeviceId) -> Block | Refusal:
-    """A number that was spoilt: misprinted, torn, printed for the wrong case."""
-    taken = use(block, serial, device_id=device_id)
-    return taken if isinstance(taken, Refusal) else replace(block, voided=(*block.voided, (serial, reason)))
+def void(block: NumberBlock, serial: int, *, reason: str, device_id: DeviceId) -> NumberBlock | Refusal:
+    """Voids a number that was misprinted, torn or printed for the wrong case."""
+    spent = spend(block, serial, device_id=device_id)
+    return spent if isinstance(spent, Refusal) else replace(block, voided=(*block.voided, (serial, reason)))
 
 
-def account(blocks: Iterable[Block], *, next_serial: int) -> Account:
-    """Of one series and year."""
+def audit(blocks: Iterable[NumberBlock], *, next_serial: int) -> NumberAudit:
+    """`blocks`: all of one series and year."""
     used: set[int] = set()
     voided: set[int] = set()
     outstanding: set[int] = set()
     for block in blocks:
-        gone = {one for one, _ in block.voided}
+        block_voided = {serial for serial, _ in block.voided}
         used |= block.used
-        voided |= gone
-        outstanding |= set(range(block.first, block.last + 1)) - block.used - gone
+        voided |= block_voided
+        outstanding |= set(range(block.first, block.last + 1)) - block.used - block_voided
     explained = used | voided | outstanding
     unexplained = tuple(serial for serial in range(1, next_serial) if serial not in explained)
-    return Account(len(used), len(outstanding), len(voided), unexplained)
+    return NumberAudit(len(used), len(outstanding), len(voided), unexplained)
 
 
 def _check_digit(digits: str) -> str:
-    """ISO/IEC 7064 MOD 11,10: finds every single wrong digit and nearly all swaps of neighbours."""
+    """ISO/IEC 7064 MOD 11,10: detects every single wrong digit and nearly all swaps of neighbours."""
     rest = 10
     for digit in digits:
         rest = (rest + int(digit)) % 10 or 10

@@ -1,252 +1,288 @@
-"""Every refusal of intake. Codes are published: never change one, add a new one."""
+"""All refusals of intake. Codes are public: never change a code, add a new one."""
 
-from wanderamt.kernel.refusal import Ground, Refusal
+from wanderamt.kernel.refusal import Refusal, RefusalKind
 
 MALFORMED_BODY = Refusal(
-    "request.malformed_json", "The request is not JSON. Send it again; entries stay on the device."
+    "request.malformed_json", "The request is not JSON. Send it again; the entries stay on the device."
 )
-NO_ENTRIES = Refusal("request.no_entries", "Send {'entries': [...]}, or one JSON entry a line as application/x-ndjson.")
-TOO_MANY_ENTRIES = Refusal("request.too_many_entries", "Send at most 500 entries in one request.", Ground.TOO_LARGE)
+NO_ENTRIES = Refusal(
+    "request.no_entries", "Send {'entries': [...]}, or one JSON entry per line as application/x-ndjson."
+)
+TOO_MANY_ENTRIES = Refusal(
+    "request.too_many_entries", "Send at most 500 entries in one request.", RefusalKind.TOO_LARGE
+)
 
 MALFORMED_ENTRY = Refusal("entry.malformed_json", "This line is not JSON. Send the entry again.")
 ENTRY_TOO_LARGE = Refusal(
-    "entry.too_large", "An entry holds at most 1 MiB. Photos and scans travel as attachments.", Ground.TOO_LARGE
+    "entry.too_large", "An entry has at most 1 MiB. Upload photos and scans as attachments.", RefusalKind.TOO_LARGE
 )
 UNKNOWN_TYPE = Refusal(
-    "entry.unknown_type", "This server does not know this kind of entry. Update the app or the server."
+    "entry.unknown_type", "The server does not know this type of entry. Update the app or the server."
 )
 INVALID_ENTRY = Refusal("entry.invalid", "Correct the named fields and send the entry again with a new entry id.")
 ENTRY_ID_REUSED = Refusal(
     "entry.id_reused",
-    "Another entry with this id or device sequence was taken before. Send this one with new ones.",
-    Ground.CONFLICT,
+    "Another entry already has this id or device sequence. Send this one with a new id and sequence.",
+    RefusalKind.CONFLICT,
 )
 OTHER_STAND = Refusal(
     "entry.other_stand",
-    "The entry belongs to another stand than your sign-in. Sign in for that stand and send it again.",
-    Ground.FORBIDDEN,
+    "The entry belongs to another stand than your sign-in. Sign in for that stand and send the entry again.",
+    RefusalKind.FORBIDDEN,
 )
 
-TURN_TAKEN = Refusal(
+SEQUENCE_TAKEN = Refusal(
     "entry.turn_taken",
-    "Another entry of this device has this place in the case already. Send this one with the next case sequence.",
-    Ground.CONFLICT,
+    "Another entry of this device already has this case sequence. Send this one with the next case sequence.",
+    RefusalKind.CONFLICT,
 )
 ENTRY_HELD = Refusal(
-    "entry.held", "Kept until the entries of this case that come before it are here. Send those too.", Ground.CONFLICT
+    "entry.held",
+    "The entry waits for earlier entries of this case. Send those too.",
+    RefusalKind.CONFLICT,
 )
-ENTRY_GIVEN_UP = Refusal(
+ENTRY_ABANDONED = Refusal(
     "entry.given_up",
-    "What this entry waited for never came, and the operator gave it up. Capture it anew if it still counts.",
-    Ground.CONFLICT,
+    "The entries before this one never arrived, and the operator abandoned it. Capture it again if it is still needed.",
+    RefusalKind.CONFLICT,
 )
-NOT_HELD = Refusal("entry.not_held", "No entry with this id waits for others.", Ground.NOT_FOUND)
-FIELDS_CLASH = Refusal(
+NOT_HELD = Refusal("entry.not_held", "No waiting entry has this id.", RefusalKind.NOT_FOUND)
+FIELDS_CONFLICT = Refusal(
     "case.fields_clash",
-    "Another device changed the same fields to other values. Nothing is lost: decide in the conflict inbox.",
-    Ground.CONFLICT,
+    "Another device changed the same fields to other values. Both values are kept: decide in the list of conflicts.",
+    RefusalKind.CONFLICT,
 )
-NO_CONFLICT = Refusal("conflict.not_found", "There is no such conflict.", Ground.NOT_FOUND)
-CONFLICT_DECIDED = Refusal("conflict.decided", "Somebody has decided this conflict already.", Ground.CONFLICT)
+NO_CONFLICT = Refusal("conflict.not_found", "This conflict does not exist.", RefusalKind.NOT_FOUND)
+CONFLICT_DECIDED = Refusal("conflict.decided", "This conflict is already decided.", RefusalKind.CONFLICT)
 
-UNKNOWN_SERVICE = Refusal("case.unknown_service", "This service is not offered here. Choose one from the stand's list.")
+UNKNOWN_SERVICE = Refusal(
+    "case.unknown_service", "This service is not offered here. Choose one from the list of the stand."
+)
 UNKNOWN_EDITION = Refusal(
     "case.unknown_edition",
-    "The rules this case was opened under are not in the catalogue any more. Put that edition back: editions are never "
-    "removed while cases refer to them.",
+    "The catalogue no longer has the edition of this case. Restore that edition: never remove an edition while cases "
+    "refer to it.",
 )
 CASE_EXISTS = Refusal(
-    "case.exists", "This case is open already. Add to it instead of opening it again.", Ground.CONFLICT
+    "case.exists", "This case is already open. Add to it instead of opening it again.", RefusalKind.CONFLICT
 )
-NO_CASE = Refusal("case.not_found", "There is no such case.", Ground.NOT_FOUND)
+NO_CASE = Refusal("case.not_found", "This case does not exist.", RefusalKind.NOT_FOUND)
 
 NOT_ENROLLED = Refusal(
     "device.not_enrolled",
-    "This device is not enrolled or was revoked. Ask the operator; the entries stay on it.",
-    Ground.FORBIDDEN,
+    "This device is not enrolled or is revoked. Ask the operator; the entries stay on the device.",
+    RefusalKind.FORBIDDEN,
 )
 CURSOR_UNREADABLE = Refusal(
-    "changes.cursor", "This is no cursor of ours. Send the last one as it was given, or none to get everything."
+    "changes.cursor",
+    "The cursor is not valid on this server. Send the last cursor unchanged, or omit it to get everything.",
 )
-NO_DEVICE = Refusal("device.not_found", "There is no such device.", Ground.NOT_FOUND)
-NO_DOCUMENT = Refusal("document.not_found", "There is no such document, or it is still being made.", Ground.NOT_FOUND)
+NO_DEVICE = Refusal("device.not_found", "This device does not exist.", RefusalKind.NOT_FOUND)
+NO_DOCUMENT = Refusal(
+    "document.not_found", "This document does not exist, or it is not rendered yet.", RefusalKind.NOT_FOUND
+)
 
 
 CASE_ENDED = Refusal(
-    "case.ended", "This case has come to an end. Reopen it in the office if something must change.", Ground.CONFLICT
+    "case.ended",
+    "This case has ended. If something must change, the back office reopens it.",
+    RefusalKind.CONFLICT,
 )
-CASE_CLOSED = Refusal("case.closed", "This case is closed already.", Ground.CONFLICT)
-CASE_NOT_ENDED = Refusal("case.not_ended", "This case is still open. Finish it or withdraw it first.", Ground.CONFLICT)
-REASON_MISSING = Refusal("case.reason_missing", "Say why, in a few words: the next one who has it will ask.")
-QUESTION_ASKED = Refusal(
+CASE_CLOSED = Refusal("case.closed", "This case is already closed.", RefusalKind.CONFLICT)
+CASE_NOT_ENDED = Refusal(
+    "case.not_ended", "This case is still open. Finish or withdraw it first.", RefusalKind.CONFLICT
+)
+REASON_MISSING = Refusal("case.reason_missing", "Give a short reason for the next person who works on the case.")
+REGISTER_ALREADY_ASKED = Refusal(
     "case.question_asked",
-    "The register was asked about this person already. Withdraw the case and open another one for somebody else.",
-    Ground.CONFLICT,
+    "A register query for this person has started. For another person, withdraw the case and open a new one.",
+    RefusalKind.CONFLICT,
 )
-STEP_NOT_TAKEN = Refusal("case.step_not_taken", "This service does not have that step.")
+STEP_NOT_IN_SERVICE = Refusal("case.step_not_taken", "This service does not have this step.")
 IDENTIFICATION_TOO_WEAK = Refusal(
-    "case.identification_too_weak", "This service needs a stronger proof of identity. See the list of what is accepted."
+    "case.identification_too_weak", "This service needs a stronger proof of identity. See the list of accepted proofs."
 )
-PAPER_UNKNOWN = Refusal("case.paper_unknown", "This case does not need that paper. Give it back.")
-PAPER_HANDLING = Refusal(
+DOCUMENT_NOT_REQUIRED = Refusal("case.paper_unknown", "This case does not need this document. Give it back.")
+WRONG_DOCUMENT_HANDLING = Refusal(
     "case.paper_handling",
-    "This paper is handled otherwise: one that is shown is not copied, one that is kept must be. See the catalogue.",
+    "Wrong handling: the catalogue says whether this document is only shown, scanned, or kept as a copy.",
 )
 ALREADY_PAID = Refusal(
-    "fee.already_paid", "The fee of this case is settled. Refund it before anything that changes it.", Ground.CONFLICT
+    "fee.already_paid",
+    "The fee of this case is already settled. Refund it before you change what it depends on.",
+    RefusalKind.CONFLICT,
 )
-RECEIPT_GIVEN = Refusal("case.receipt_given", "A provisional document was given already.", Ground.CONFLICT)
-RECEIPT_NOT_NEEDED = Refusal(
-    "case.receipt_not_needed", "No register is being asked, so there is nothing provisional to give.", Ground.CONFLICT
+PROVISIONAL_ALREADY_GIVEN = Refusal(
+    "case.receipt_given", "This case already has a provisional document.", RefusalKind.CONFLICT
+)
+PROVISIONAL_NOT_NEEDED = Refusal(
+    "case.receipt_not_needed",
+    "No register query is open, so the case needs no provisional document.",
+    RefusalKind.CONFLICT,
 )
 
 NUMBER_UNREADABLE = Refusal(
-    "number.unreadable", "This is no number of ours: a digit is wrong or missing. Read it from the paper again."
+    "number.unreadable", "This number is not valid: a digit is wrong or missing. Read it from the document again."
 )
 NUMBER_NOT_IN_BLOCK = Refusal(
-    "number.not_in_block", "This number was not leased to this device. Use one of its own block.", Ground.CONFLICT
+    "number.not_in_block",
+    "This number is not leased to this device. Use a number of its own blocks.",
+    RefusalKind.CONFLICT,
 )
-NUMBER_TAKEN = Refusal("number.taken", "This number is used or void. Take the next one of the block.", Ground.CONFLICT)
-BLOCK_RETURNED = Refusal("number.block_returned", "This block was given back already.", Ground.CONFLICT)
+NUMBER_TAKEN = Refusal(
+    "number.taken", "This number is already used or void. Take the next number of the block.", RefusalKind.CONFLICT
+)
+BLOCK_RETURNED = Refusal("number.block_returned", "This block is already returned.", RefusalKind.CONFLICT)
 
 NUMBER_OF_OTHER_KIND = Refusal(
-    "number.of_other_kind", "File numbers begin with GZ, receipts with BE, documents with UK. Take one of that series."
+    "number.of_other_kind",
+    "File numbers begin with GZ, receipts with BE, documents with UK. Use a number of the right series.",
 )
-NO_BLOCK = Refusal("number.no_block", "This device has no such block.", Ground.NOT_FOUND)
-BLOCK_OF_OTHERS = Refusal(
-    "number.block_of_others", "Another device has leased a block under this id. Make a new id.", Ground.CONFLICT
+NO_BLOCK = Refusal("number.no_block", "This device has no such block.", RefusalKind.NOT_FOUND)
+BLOCK_ID_TAKEN = Refusal(
+    "number.block_of_others", "Another device has leased a block with this id. Create a new id.", RefusalKind.CONFLICT
 )
 TOO_MANY_BLOCKS = Refusal(
     "number.too_many_blocks",
-    "This device holds 20 blocks of the series. Use or give back those first.",
-    Ground.CONFLICT,
+    "This device holds 20 blocks of the series. Use or return those first.",
+    RefusalKind.CONFLICT,
 )
 
-NO_TILL = Refusal("till.not_found", "There is no such till at this device.", Ground.NOT_FOUND)
+NO_TILL = Refusal("till.not_found", "This device has no such till.", RefusalKind.NOT_FOUND)
 TILL_OPEN = Refusal(
-    "till.other_open", "This device has another till open. Count and close that one first.", Ground.CONFLICT
+    "till.other_open", "This device has another open till. Count and close that one first.", RefusalKind.CONFLICT
 )
-TILL_CLOSED = Refusal("till.closed", "This till was counted and closed already.", Ground.CONFLICT)
-NO_REFUND = Refusal("refund.not_found", "Nothing is owed back under this id.", Ground.NOT_FOUND)
-REFUND_PAID = Refusal("refund.paid", "This was paid out already. Do not pay it again.", Ground.CONFLICT)
-REFUND_NOT_WAIVED = Refusal("refund.not_waived", "What is owed back is paid in cash or to the card.")
+TILL_CLOSED = Refusal("till.closed", "This till is already counted and closed.", RefusalKind.CONFLICT)
+NO_REFUND = Refusal("refund.not_found", "No refund has this id.", RefusalKind.NOT_FOUND)
+REFUND_PAID = Refusal("refund.paid", "This refund is already paid. Do not pay it again.", RefusalKind.CONFLICT)
+REFUND_NOT_WAIVED = Refusal("refund.not_waived", "Pay a refund in cash or to the card.")
 
-ATTACHMENT_ANNOUNCED_BADLY = Refusal(
+ATTACHMENT_ANNOUNCEMENT_INVALID = Refusal(
     "attachment.announcement",
     "Announce it with Upload-Length and Upload-Metadata: attachment_id, case_id, sha256 (hex) and filetype (PDF, JPEG, "
     "PNG or WebP), the values in base64.",
 )
 ATTACHMENT_TOO_LARGE = Refusal(
-    "attachment.too_large", "An attachment has at most 20 MiB. Scale the picture down.", Ground.TOO_LARGE
+    "attachment.too_large", "An attachment has at most 20 MiB. Reduce the size of the picture.", RefusalKind.TOO_LARGE
 )
 ATTACHMENT_ID_REUSED = Refusal(
-    "attachment.id_reused", "Another attachment was announced under this id. Make a new one.", Ground.CONFLICT
+    "attachment.id_reused", "Another attachment has this id. Create a new id.", RefusalKind.CONFLICT
 )
-ATTACHMENT_COMPLETE = Refusal("attachment.complete", "All of it is here already.", Ground.CONFLICT)
-ATTACHMENT_OVERFULL = Refusal(
-    "attachment.overfull", "More bytes than were announced. Announce it anew under a new id.", Ground.TOO_LARGE
+ATTACHMENT_COMPLETE = Refusal("attachment.complete", "The upload is already complete.", RefusalKind.CONFLICT)
+ATTACHMENT_TOO_LONG = Refusal(
+    "attachment.overfull",
+    "The upload has more bytes than announced. Announce it again with a new id.",
+    RefusalKind.TOO_LARGE,
 )
-ATTACHMENT_BROKEN = Refusal(
+ATTACHMENT_HASH_WRONG = Refusal(
     "attachment.hash",
-    "The bytes are not those that were announced. What came was thrown away: send it again from the beginning.",
+    "The content does not match the announced hash. The server deleted it: send it again from the beginning.",
 )
-ATTACHMENT_LIES = Refusal(
+ATTACHMENT_TYPE_WRONG = Refusal(
     "attachment.kind",
-    "The file is not of the kind it was announced as. It was thrown away: announce it as what it is, under a new id.",
+    "The file is not of the announced type. The server deleted it: announce it with the right type and a new id.",
 )
 TOO_MANY_ATTACHMENTS = Refusal(
-    "attachment.too_many", "This device has 200 attachments half sent. Finish those first.", Ground.CONFLICT
+    "attachment.too_many", "This device has 200 incomplete attachments. Finish those first.", RefusalKind.CONFLICT
 )
 NO_ATTACHMENT = Refusal(
-    "attachment.not_found", "There is no such attachment, or not all of it is here.", Ground.NOT_FOUND
+    "attachment.not_found", "This attachment does not exist, or its upload is not complete.", RefusalKind.NOT_FOUND
 )
 
-STAMP_UNREADABLE = Refusal(
-    "stamp.unreadable", "This is no stamp of a Wanderamt document, or a part of it is missing. Scan the code again."
+SEAL_UNREADABLE = Refusal(
+    "stamp.unreadable", "This is not the code of a Wanderamt document, or a part of it is missing. Scan the code again."
 )
-STAMP_OF_OTHERS = Refusal(
+SEAL_KEY_UNKNOWN = Refusal(
     "stamp.other_authority",
-    "The stamp names a key that is not known here. Get the certificate of the authority that issued the paper.",
+    "The key of this document is unknown here. Get the certificate of the authority that issued the document.",
 )
-STAMP_FORGED = Refusal("stamp.forged", "The stamp was changed or not made by this authority. Do not accept the paper.")
-STAMP_MISSING = Refusal(
+SEAL_FORGED = Refusal(
+    "stamp.forged", "The code was changed, or this authority did not create it. Do not accept the document."
+)
+SEAL_MISSING = Refusal(
     "stamp.missing",
-    "There is no code of a Wanderamt document on it. Take the picture nearer, or of the whole page.",
+    "The picture shows no code of a Wanderamt document. Take it closer, or of the whole page.",
 )
 VERIFICATION_BUSY = Refusal(
-    "verification.busy", "Too many papers are being checked just now. Try again in a minute.", Ground.BUSY
+    "verification.busy", "Too many verifications are running. Try again in a minute.", RefusalKind.BUSY
 )
-LIST_UNREADABLE = Refusal("status_list.unreadable", "This is no status list. Download it again.")
-SIGNATURE_MISSING = Refusal("document.unsigned", "The file carries no signature. Ask for the original file.")
+LIST_UNREADABLE = Refusal("status_list.unreadable", "This is not a status list. Download it again.")
+SIGNATURE_MISSING = Refusal("document.unsigned", "The file has no signature. Ask for the original file.")
 SIGNATURE_BROKEN = Refusal(
-    "document.forged", "The file was changed after it was signed, or not signed by this authority. Do not accept it."
+    "document.forged", "The file was changed after signing, or this authority did not sign it. Do not accept it."
 )
-FILE_UNREADABLE = Refusal("document.unreadable", "This is neither a PDF nor a picture with a QR code on it.")
+FILE_UNREADABLE = Refusal("document.unreadable", "This is neither a PDF nor a picture with a QR code.")
 
 
 def fee_fact_missing(fact: str) -> Refusal:
-    """An amount depends on something nobody has asked yet."""
+    """An amount depends on a fact that nobody has asked for yet."""
     return Refusal("fee.fact_missing", f"The fee depends on '{fact}'. Ask for it, then price the case again.")
 
 
-def field_wrong(what: str) -> Refusal:
-    """`what` names the field and what was expected, never the value."""
-    return Refusal("case.field_wrong", f"{what}. Correct it and send it again.")
+def invalid_field(fault: str) -> Refusal:
+    """`fault`: names the field and the expected type, never the value."""
+    return Refusal("case.field_wrong", f"{fault}. Correct it and send it again.")
 
 
 def wrong_offset(expected: int) -> Refusal:
-    return Refusal("attachment.offset", f"{expected} bytes are here. Go on from there.", Ground.CONFLICT)
+    return Refusal("attachment.offset", f"The server has {expected} bytes. Continue from there.", RefusalKind.CONFLICT)
 
 
 def receipts_missing(count: int) -> Refusal:
-    """The device gave more receipts under this till than have arrived."""
+    """The device issued more receipts for this till than have arrived."""
     return Refusal(
         "till.receipts_missing",
-        f"{count} receipts of this till have not arrived. Send everything from the device, then close it.",
-        Ground.CONFLICT,
+        f"{count} receipts of this till have not arrived. Send all entries from the device, then close the till.",
+        RefusalKind.CONFLICT,
     )
 
 
 def till_difference(cents: int) -> Refusal:
-    """`cents`: too much when positive."""
+    """`cents`: positive if the till holds too much."""
     return Refusal(
         "till.difference",
-        f"There are {abs(cents)} cents too {'much' if cents > 0 else 'little'}. Count again, or say why in the note.",
+        f"The till has {abs(cents)} cents too {'much' if cents > 0 else 'little'}. Count again, or note the reason.",
     )
 
 
 def step_too_early(step: str, earlier: str) -> Refusal:
-    return Refusal("case.step_too_early", f"'{earlier}' comes before '{step}'. Do that first.", Ground.CONFLICT)
+    return Refusal(
+        "case.step_too_early", f"'{earlier}' comes before '{step}'. Do '{earlier}' first.", RefusalKind.CONFLICT
+    )
 
 
 def wrong_amount(owed_cents: int) -> Refusal:
-    return Refusal("fee.wrong_amount", f"The fee is {owed_cents} cents under the rules of this case. Charge that.")
+    return Refusal("fee.wrong_amount", f"The fee of this case is {owed_cents} cents. Charge that amount.")
 
 
 NO_BUNDLE = Refusal(
-    "bundle.no_stand", "This stand is not known here (yet). Wait a moment, or ask who plans it.", Ground.NOT_FOUND
+    "bundle.no_stand", "This stand is not known yet. Wait a moment, or ask the planner.", RefusalKind.NOT_FOUND
 )
-STAND_GONE = Refusal("bundle.stand_gone", "This stand is cancelled or over. Sign in for another one.", Ground.CONFLICT)
+STAND_OVER = Refusal(
+    "bundle.stand_gone", "This stand is cancelled or over. Sign in for another one.", RefusalKind.CONFLICT
+)
 NOT_YOUR_STAND = Refusal(
-    "bundle.other_stand", "The token is for another stand. Sign in for this one to load its bundle.", Ground.FORBIDDEN
+    "bundle.other_stand",
+    "You are signed in for another stand. Sign in for this stand to load its bundle.",
+    RefusalKind.FORBIDDEN,
 )
 
 CODE_UNKNOWN = Refusal(
-    "enrolment.code", "This code is not known or has run out. Ask the operator for a new one.", Ground.NOT_FOUND
+    "enrolment.code", "This code is unknown or has expired. Ask the operator for a new one.", RefusalKind.NOT_FOUND
 )
 CODE_USED = Refusal(
-    "enrolment.code_used", "Another device has used this code. Ask the operator for a new one.", Ground.CONFLICT
+    "enrolment.code_used", "Another device has used this code. Ask the operator for a new one.", RefusalKind.CONFLICT
 )
 OTHER_KEY = Refusal(
     "enrolment.other_key",
-    "This device is known with another key. Ask the operator for a new code and enrol it as a new device.",
-    Ground.CONFLICT,
+    "This device is enrolled with another key. Ask the operator for a new code and enrol it as a new device.",
+    RefusalKind.CONFLICT,
 )
 NO_SESSION_STAND = Refusal(
-    "session.stand", "This stand is not known, cancelled or over. Choose another one.", Ground.CONFLICT
+    "session.stand", "This stand is unknown, cancelled or over. Choose another one.", RefusalKind.CONFLICT
 )
-LEASE_FORGED = Refusal("number.lease_forged", "This is no lease of ours, or not one of this device.")
+LEASE_FORGED = Refusal("number.lease_forged", "The lease is not valid, or it belongs to another device.")
 EXPORT_UNREADABLE = Refusal(
-    "export.unreadable", "This is no export of a field device, or not one of this city. Copy the file again."
+    "export.unreadable", "This is not an export of a device of this city, or the file is damaged. Copy the file again."
 )
-KEY_UNREADABLE = Refusal("enrolment.key", "This is no public P-256 key. Let the device make a new one.")
+KEY_UNREADABLE = Refusal("enrolment.key", "This is not a public P-256 key. Let the device create a new key.")

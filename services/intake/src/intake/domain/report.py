@@ -1,4 +1,4 @@
-"""What stands achieved: how their cases ended, how long they took, what was paid."""
+"""The report on stands: how cases ended, how long they took, how much was paid."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -8,11 +8,13 @@ from statistics import median
 
 from wanderamt.kernel.ids import StandId
 
-ON_THE_SPOT = timedelta(minutes=30)  # the citizen waits that long; counted from when we heard of the case
+ON_THE_SPOT = timedelta(minutes=30)  # measured from the arrival of the case at intake
 
 
 @dataclass(frozen=True, slots=True)
-class Stand:
+class StandCopy:
+    """A stand as intake knows it from the stands topic."""
+
     id: StandId
     place: str
     starts_at: datetime | None = None
@@ -23,12 +25,12 @@ class Stand:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class StandStatistics:
     """Counts of cases, and money in cents.
 
-    A case is in one of these at most: `on_the_spot`, final within ON_THE_SPOT; `provisional`, the citizen left with a
-    paper that held so far; `return_visits`, was asked to come again or had a paper taken back. `minutes`: at the desk,
-    from the first thing the device wrote down for a case to the last, of the cases where there are two.
+    A case counts in at most one of: `on_the_spot`, final within ON_THE_SPOT; `provisional`, the citizen left with a
+    provisional document that is still valid; `return_visits`, the citizen must come again or a document was revoked.
+    `minutes`: time at the desk per case, from its first entry to its last, for cases with at least two entries.
     """
 
     cases: int = 0
@@ -42,8 +44,8 @@ class Tally:
     card: int = 0
     paid_back: int = 0
 
-    def __add__(self, other: "Tally") -> "Tally":
-        return Tally(
+    def __add__(self, other: "StandStatistics") -> "StandStatistics":
+        return StandStatistics(
             self.cases + other.cases,
             self.on_the_spot + other.on_the_spot,
             self.provisional + other.provisional,
@@ -58,53 +60,53 @@ class Tally:
 
     @property
     def minutes_each(self) -> float | None:
-        """The median, None where nothing could be measured."""
+        """The median, None without a measurement."""
         return round(median(self.minutes), 1) if self.minutes else None
 
     @property
     def fees(self) -> int:
-        """What the city keeps."""
+        """What the city keeps, in cents."""
         return self.cash + self.card - self.paid_back
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ReportRow:
     """One service at one stand."""
 
-    stand: Stand
+    stand: StandCopy
     service: str
-    tally: Tally
+    statistics: StandStatistics
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`stands` in their order, also those where nobody came."""
+    """`stands` in order of time, including those without cases."""
 
-    stands: tuple[Stand, ...]
-    rows: tuple[Row, ...]
+    stands: tuple[StandCopy, ...]
+    rows: tuple[ReportRow, ...]
 
     @property
-    def total(self) -> Tally:
+    def total(self) -> StandStatistics:
         return _sum(self.rows)
 
-    def by_stand(self) -> list[tuple[Stand, Tally]]:
+    def by_stand(self) -> list[tuple[StandCopy, StandStatistics]]:
         return [(stand, _sum(row for row in self.rows if row.stand == stand)) for stand in self.stands]
 
-    def by_service(self) -> dict[str, Tally]:
+    def by_service(self) -> dict[str, StandStatistics]:
         return self._by(lambda row: row.service)
 
-    def by_occasion(self) -> dict[str, Tally]:
-        """Under an empty name: stands of no occasion."""
+    def by_occasion(self) -> dict[str, StandStatistics]:
+        """Stands without an occasion are under the empty name."""
         return self._by(lambda row: row.stand.occasion or "")
 
-    def by_target_group(self) -> dict[str, Tally]:
-        """Under an empty name: stands for everybody."""
+    def by_target_group(self) -> dict[str, StandStatistics]:
+        """Stands without a target group are under the empty name."""
         return self._by(lambda row: row.stand.target_group or "")
 
-    def _by(self, key: Callable[[Row], str]) -> dict[str, Tally]:
+    def _by(self, key: Callable[[ReportRow], str]) -> dict[str, StandStatistics]:
         names = sorted({key(row) for row in self.rows})
         return {name: _sum(row for row in self.rows if key(row) == name) for name in names}
 
 
-def _sum(rows: Iterable[Row]) -> Tally:
-    return reduce(lambda total, row: total + row.tally, rows, Tally())
+def _sum(rows: Iterable[ReportRow]) -> StandStatistics:
+    return reduce(lambda total, row: total + row.statistics, rows, StandStatistics())

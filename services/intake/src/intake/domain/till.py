@@ -1,7 +1,7 @@
-"""The till of a device: what it holds when the stand opens, what came and went, what the officer counts at the end.
+"""The till of a device: its float, its payments and refunds, and the officer's count at the end.
 
-Kept true: a fee taken without network counts in its till whenever it arrives; a difference is closed with a reason or
-not at all; money that is owed back is paid out once.
+Invariants: a fee taken offline counts in its till whenever it arrives; a till with a difference closes only with a
+reason; a refund is paid once.
 """
 
 from collections.abc import Iterable
@@ -13,13 +13,13 @@ from uuid import UUID
 from wanderamt.kernel.ids import CaseId, DeviceId, StandId
 from wanderamt.kernel.refusal import Refusal
 
-from intake.domain.process.happening import Payment
+from intake.domain.case.case_events import PaymentMethod
 from intake.domain.refusals import REFUND_PAID, TILL_CLOSED, receipts_missing, till_difference
 
 
 @dataclass(frozen=True, slots=True)
 class Till:
-    """`float_cents`: the change it was opened with. `closed_at`, `closed_by` and `counted_cents` come together."""
+    """`float_cents`: the change it opened with. `closed_at`, `closed_by` and `counted_cents` are set together."""
 
     id: UUID
     stand_id: StandId
@@ -33,8 +33,8 @@ class Till:
     note: str = ""
 
 
-class Movement(NamedTuple):
-    """A receipt and the money it stands for: negative when it was paid out. `till_id` is what the device named."""
+class Payment(NamedTuple):
+    """A receipt with its amount, negative for a refund. `till_id`: as the device reported it."""
 
     receipt: str
     case_id: CaseId
@@ -42,14 +42,14 @@ class Movement(NamedTuple):
     device_id: DeviceId
     till_id: UUID | None
     officer: str
-    payment: Payment
+    method: PaymentMethod
     cents: int
     noted_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """Money owed to the citizen of a case that was taken back. `receipt`: of the paying out."""
+    """Money that the city owes to the citizen of a case. `receipt`: of the payment to the citizen."""
 
     id: UUID
     case_id: CaseId
@@ -61,8 +61,8 @@ class Refund:
 
 
 @dataclass(frozen=True, slots=True)
-class Reckoning:
-    """In cents. `difference` is None until somebody has counted; `late`: receipts that arrived after that."""
+class TillReport:
+    """Amounts in cents. `difference`: None before the count. `late`: receipts that arrived after the closing."""
 
     receipts: int
     cash_in: int
@@ -75,42 +75,44 @@ class Reckoning:
     late: int
 
 
-def reckon(till: Till, movements: Iterable[Movement]) -> Reckoning:
-    """`movements`: those of this till. Late ones count: their money lay in the drawer when it was counted."""
-    moved = list(movements)
+def reconcile(till: Till, payments: Iterable[Payment]) -> TillReport:
+    """`payments`: of this till. Late ones count: their money was in the drawer during the count."""
+    all_payments = list(payments)
 
-    def total(payment: Payment, sign: int) -> int:
-        return sum(abs(one.cents) for one in moved if one.payment is payment and one.cents * sign > 0)
+    def total(method: PaymentMethod, sign: int) -> int:
+        return sum(
+            abs(payment.cents) for payment in all_payments if payment.method is method and payment.cents * sign > 0
+        )
 
-    cash_in, cash_out = total(Payment.CASH, 1), total(Payment.CASH, -1)
+    cash_in, cash_out = total(PaymentMethod.CASH, 1), total(PaymentMethod.CASH, -1)
     expected = till.float_cents + cash_in - cash_out
-    return Reckoning(
-        receipts=len(moved),
+    return TillReport(
+        receipts=len(all_payments),
         cash_in=cash_in,
         cash_out=cash_out,
-        card_in=total(Payment.CARD, 1),
-        card_out=total(Payment.CARD, -1),
-        waived=sum(one.payment is Payment.WAIVED for one in moved),
+        card_in=total(PaymentMethod.CARD, 1),
+        card_out=total(PaymentMethod.CARD, -1),
+        waived=sum(payment.method is PaymentMethod.WAIVED for payment in all_payments),
         expected=expected,
         difference=None if till.counted_cents is None else till.counted_cents - expected,
-        late=sum(till.closed_at is not None and one.noted_at > till.closed_at for one in moved),
+        late=sum(till.closed_at is not None and payment.noted_at > till.closed_at for payment in all_payments),
     )
 
 
 def close_till(
-    till: Till, movements: Iterable[Movement], *, counted_cents: int, receipts: int, note: str, by: str, now: datetime
+    till: Till, payments: Iterable[Payment], *, counted_cents: int, receipts: int, note: str, by: str, now: datetime
 ) -> Till | Refusal:
-    """`receipts`: how many the device has given under this till; what is still on the device is sent first.
+    """`receipts`: how many receipts the device issued for this till; refuses while some have not arrived.
 
-    The same order again finds it closed as it was.
+    Idempotent for the same count.
     """
     if till.closed_at:
         return till if till.counted_cents == counted_cents else TILL_CLOSED
     closed = replace(till, closed_by=by, closed_at=now, counted_cents=counted_cents, note=note.strip())
-    found = reckon(closed, movements)
-    if found.receipts < receipts:
-        return receipts_missing(receipts - found.receipts)
-    return till_difference(found.difference) if found.difference and not closed.note else closed
+    report = reconcile(closed, payments)
+    if report.receipts < receipts:
+        return receipts_missing(receipts - report.receipts)
+    return till_difference(report.difference) if report.difference and not closed.note else closed
 
 
 def pay_out(refund: Refund, *, receipt: str) -> Refund | Refusal:

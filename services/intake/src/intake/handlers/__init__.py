@@ -1,12 +1,12 @@
-"""Every message into intake: entries from the field, orders of the office, events from the topics, outcomes of jobs."""
+"""Handlers of everything that changes intake: entries of devices, decisions of the back office, events, job results."""
 
 from collections.abc import Awaitable, Callable
 
 from wanderamt.contracts import (
     AppointmentBooked,
     AppointmentCancelled,
-    AppointmentMissed,
     AppointmentMoved,
+    AppointmentNoShow,
     AppointmentServed,
     Event,
     RegisterAnswered,
@@ -15,11 +15,15 @@ from wanderamt.contracts import (
     StandScheduled,
 )
 
-from intake.handlers.bundle import on_appointment
 from intake.handlers.cases import on_register_answered
-from intake.handlers.ground import on_stand_cancelled, on_stand_moved, on_stand_scheduled
+from intake.handlers.schedule_copies import (
+    on_appointment,
+    on_stand_cancelled,
+    on_stand_moved,
+    on_stand_scheduled,
+)
 
-ON: dict[type[Event], Callable[..., Awaitable[None]]] = {
+EVENT_HANDLERS: dict[type[Event], Callable[..., Awaitable[None]]] = {
     RegisterAnswered: on_register_answered,
     StandScheduled: on_stand_scheduled,
     StandMoved: on_stand_moved,
@@ -28,5 +32,5 @@ ON: dict[type[Event], Callable[..., Awaitable[None]]] = {
     AppointmentMoved: on_appointment,
     AppointmentCancelled: on_appointment,
     AppointmentServed: on_appointment,
-    AppointmentMissed: on_appointment,
+    AppointmentNoShow: on_appointment,
 }

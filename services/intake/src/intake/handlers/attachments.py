@@ -1,87 +1,90 @@
-"""Photos and scans, piece by piece."""
+"""Photos and scans, uploaded in pieces."""
 
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
-from wanderamt.backbone.work import Work
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import DeviceId
 from wanderamt.kernel.refusal import Refusal
-from wanderamt.security.keys import Sealer
+from wanderamt.security.keys import FieldCipher
 
-from intake.domain.attachment import Attachment, add, begin, complete
-from intake.domain.refusals import ATTACHMENT_LIES, NO_ATTACHMENT, NOT_ENROLLED, TOO_MANY_ATTACHMENTS
+from intake.domain import attachment as upload_rules
+from intake.domain.attachment import Attachment
+from intake.domain.refusals import ATTACHMENT_TYPE_WRONG, NO_ATTACHMENT, NOT_ENROLLED, TOO_MANY_ATTACHMENTS
 from intake.store import attachments, changes, devices
 
-ABANDONED_AFTER = timedelta(days=30)  # as long as a device may be without network
-ABANDONED_AT_ONCE = 20
-MAX_BEGUN = 200  # of one device: twenty mebibytes each at most
+ABANDONED_AFTER = timedelta(days=30)  # as long as a device may be without a network
+ABANDONED_BATCH_SIZE = 20
+MAX_UNFINISHED = 200  # per device; each has at most 20 MiB
 
 
-async def announce(wanted: Attachment, work: Work) -> Attachment | Refusal:
-    if not await devices.device_enrolled(work, wanted.device_id):
+async def announce(announced: Attachment, uow: UnitOfWork) -> Attachment | Refusal:
+    if not await devices.device_enrolled(uow, announced.device_id):
         return NOT_ENROLLED
-    known = await attachments.lock_attachment(work, wanted.id)
-    if not known and await attachments.count_begun(work, wanted.device_id) >= MAX_BEGUN:
+    known = await attachments.lock_attachment(uow, announced.id)
+    if not known and await attachments.count_begun(uow, announced.device_id) >= MAX_UNFINISHED:
         return TOO_MANY_ATTACHMENTS
-    begun = begin(known, wanted)
-    if not known and isinstance(begun, Attachment):
-        await attachments.save_attachment(work, begun)
-    return begun
+    upload = upload_rules.announce(known, announced)
+    if not known and isinstance(upload, Attachment):
+        await attachments.save_attachment(uow, upload)
+    return upload
 
 
-async def find(attachment_id: UUID, work: Work, *, device_id: DeviceId) -> Attachment | Refusal:
-    """How far it came. Of others' devices nothing is said."""
-    known = await attachments.lock_attachment(work, attachment_id)
+async def find_upload(attachment_id: UUID, uow: UnitOfWork, *, device_id: DeviceId) -> Attachment | Refusal:
+    """An upload of this device. Uploads of other devices count as not found."""
+    known = await attachments.lock_attachment(uow, attachment_id)
     return known if known and known.device_id == device_id else NO_ATTACHMENT
 
 
-async def take_piece(
-    attachment_id: UUID, piece: bytes, work: Work, *, offset: int, device_id: DeviceId, sealer: Sealer
+async def append_piece(
+    attachment_id: UUID, piece: bytes, uow: UnitOfWork, *, offset: int, device_id: DeviceId, cipher: FieldCipher
 ) -> tuple[Attachment, Refusal | None] | Refusal:
-    """The attachment as it is now; with a refusal when all bytes came and were not what was announced.
+    """Returns the attachment, with a refusal if the complete upload does not match its announced hash or type.
 
-    They are thrown away then, which must last: the refusal is told after the commit.
+    The upload is deleted then. The deletion must commit, so the caller raises the refusal after the commit.
     """
-    if not await devices.device_enrolled(work, device_id):
+    if not await devices.device_enrolled(uow, device_id):
         return NOT_ENROLLED
-    known = await find(attachment_id, work, device_id=device_id)
+    known = await find_upload(attachment_id, uow, device_id=device_id)
     if isinstance(known, Refusal):
         return known
-    grown = add(known, piece, offset=offset)
-    if isinstance(grown, Refusal):
-        return grown
+    upload = upload_rules.append(known, piece, offset=offset)
+    if isinstance(upload, Refusal):
+        return upload
     if piece:
-        await attachments.add_piece(work, grown, piece, start=offset, sealer=sealer)
-    if grown.offset < grown.length:
-        await attachments.save_attachment(work, grown)
-        return grown, None
-    content = await attachments.content_of(work, grown, sealer)
-    whole = await asyncio.to_thread(complete, grown, content, now=work.now)
-    if isinstance(whole, Attachment):
-        await attachments.save_attachment(work, whole)
-        await changes.touch_case(work, whole.case_id)
-        return whole, None
-    empty = replace(grown, offset=0)
-    if whole is ATTACHMENT_LIES:
-        await attachments.drop_attachment(work, attachment_id)
+        await attachments.add_piece(uow, upload, piece, start=offset, cipher=cipher)
+    if upload.offset < upload.length:
+        await attachments.save_attachment(uow, upload)
+        return upload, None
+    content = await attachments.content_of(uow, upload, cipher)
+    complete = await asyncio.to_thread(upload_rules.complete, upload, content, now=uow.now)
+    if isinstance(complete, Attachment):
+        await attachments.save_attachment(uow, complete)
+        await changes.touch_case(uow, complete.case_id)
+        return complete, None
+    empty = replace(upload, offset=0)
+    if complete is ATTACHMENT_TYPE_WRONG:
+        await attachments.drop_attachment(uow, attachment_id)
     else:
-        await attachments.drop_pieces(work, attachment_id)
-        await attachments.save_attachment(work, empty)
-    return empty, whole
+        await attachments.drop_pieces(uow, attachment_id)
+        await attachments.save_attachment(uow, empty)
+    return empty, complete
 
 
-async def throw_away_abandoned(work: Work) -> int:
-    """What a device never sent to its end. How many; call again while there are."""
-    abandoned = await attachments.lock_abandoned(work, before=work.now - ABANDONED_AFTER, limit=ABANDONED_AT_ONCE)
+async def delete_abandoned_uploads(uow: UnitOfWork) -> int:
+    """Deletes uploads that no device completed. Returns how many; call again until 0."""
+    abandoned = await attachments.lock_abandoned(uow, before=uow.now - ABANDONED_AFTER, limit=ABANDONED_BATCH_SIZE)
     for attachment_id in abandoned:
-        await attachments.drop_attachment(work, attachment_id)
+        await attachments.drop_attachment(uow, attachment_id)
     return len(abandoned)
 
 
-async def show(attachment_id: UUID, work: Work, *, sealer: Sealer) -> tuple[Attachment, bytes] | Refusal:
-    found = await attachments.lock_attachment(work, attachment_id)
-    if not found or not found.completed_at:
+async def read_attachment(
+    attachment_id: UUID, uow: UnitOfWork, *, cipher: FieldCipher
+) -> tuple[Attachment, bytes] | Refusal:
+    attachment = await attachments.lock_attachment(uow, attachment_id)
+    if not attachment or not attachment.completed_at:
         return NO_ATTACHMENT
-    return found, await attachments.content_of(work, found, sealer)
+    return attachment, await attachments.content_of(uow, attachment, cipher)

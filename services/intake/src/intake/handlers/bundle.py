@@ -1,7 +1,7 @@
-"""What a device takes to a stand, and the appointments it is made from.
+"""What a device takes along to a stand, to work there without a network.
 
-Kept true: a bundle is of one stand and one device, says when it was made and until when it may be used, and holds
-nobody's name or address.
+Invariants: a bundle is for one stand and one device, carries its creation time and expiry, and holds nobody's name or
+address.
 """
 
 from collections.abc import Sequence
@@ -11,78 +11,57 @@ from typing import Any
 from uuid import UUID
 
 from joserfc.jwk import ECKey
-from wanderamt.backbone.work import Work
-from wanderamt.contracts import (
-    AppointmentBooked,
-    AppointmentCancelled,
-    AppointmentMissed,
-    AppointmentMoved,
-    AppointmentServed,
-)
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import DeviceId, StandId
 from wanderamt.kernel.refusal import Refusal
 
-from intake.domain.catalogue.book import Book, Pinned
-from intake.domain.catalogue.due import VIENNA
-from intake.domain.enrolment import key_of
-from intake.domain.refusals import NO_BUNDLE, STAND_GONE
-from intake.domain.report import Stand
-from intake.handlers.numbers import Leased, held_blocks
+from intake.domain.catalogue.catalogue import Catalogue, PinnedEdition
+from intake.domain.catalogue.due_dates import VIENNA
+from intake.domain.enrolment import device_public_key
+from intake.domain.refusals import NO_BUNDLE, STAND_OVER
+from intake.domain.report import StandCopy
+from intake.handlers.numbers import LeasedBlock, held_blocks
 from intake.store import appointments, enrolment, stands
 
-MOST = 500
-AFTER = timedelta(hours=24)  # the stand's end, until which a bundle may be used
-LONGEST = timedelta(days=7)
-
-AppointmentNews = AppointmentBooked | AppointmentMoved | AppointmentCancelled | AppointmentServed | AppointmentMissed
+MAX_APPOINTMENTS = 500
+VALID_AFTER_STAND = timedelta(hours=24)  # how long after the stand's end a bundle may be used
+MAX_VALIDITY = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
-class Bundle:
-    """`services`: the editions in force on the stand's day, with their forms and prices; `blocks`: of this device.
+class OfflineBundle:
+    """`services`: the editions in force on the stand's day, with forms and prices. `blocks`: those of this device.
 
-    `key`: of the device, for its certificate; None for one that was enrolled without.
+    `key`: the device's public key, for its certificate; None for a device that was enrolled without a key.
     """
 
-    stand: Stand
+    stand: StandCopy
     as_of: datetime
     expires_at: datetime
     appointments: Sequence[Any]
-    services: Sequence[Pinned]
-    blocks: Sequence[Leased]
+    services: Sequence[PinnedEdition]
+    blocks: Sequence[LeasedBlock]
     key: ECKey | None
 
 
-async def on_appointment(event: AppointmentNews, work: Work) -> None:
-    match event:
-        case AppointmentBooked():
-            await appointments.book(work, event)
-        case AppointmentMoved():
-            await appointments.move(work, event)
-        case AppointmentCancelled():
-            await appointments.end(work, event.appointment_id, "cancelled")
-        case AppointmentServed():
-            await appointments.end(work, event.appointment_id, "served")
-        case AppointmentMissed():
-            await appointments.end(work, event.appointment_id, "missed")
-
-
-async def make_bundle(stand_id: UUID, device_id: DeviceId, work: Work, *, book: Book) -> Bundle | Refusal:
-    stand = await stands.find_stand(work, StandId(stand_id))
+async def build_bundle(
+    stand_id: UUID, device_id: DeviceId, uow: UnitOfWork, *, catalogue: Catalogue
+) -> OfflineBundle | Refusal:
+    stand = await stands.find_stand(uow, StandId(stand_id))
     if not stand or not stand.starts_at or not stand.ends_at:
         return NO_BUNDLE
-    if stand.cancelled or stand.ends_at + AFTER <= work.now:
-        return STAND_GONE
+    if stand.cancelled or stand.ends_at + VALID_AFTER_STAND <= uow.now:
+        return STAND_OVER
     day = stand.starts_at.astimezone(VIENNA).date()
-    offered = [book.on(code, day) for code in await stands.services_of(work, stand.id)]
-    device = await enrolment.find_key(work, device_id)
-    expires_at = min(stand.ends_at + AFTER, work.now + LONGEST)
-    return Bundle(
+    offered = [catalogue.edition_on(code, day) for code in await stands.services_of(uow, stand.id)]
+    device = await enrolment.find_key(uow, device_id)
+    expires_at = min(stand.ends_at + VALID_AFTER_STAND, uow.now + MAX_VALIDITY)
+    return OfflineBundle(
         stand,
-        work.now,
+        uow.now,
         expires_at,
-        await appointments.at_stand(work, stand.id, until=stand.ends_at, limit=MOST),
-        [one for one in offered if isinstance(one, Pinned)],
-        await held_blocks(work, device_id=device_id),
-        key_of(device) if device and device.public_key else None,
+        await appointments.booked_at_stand(uow, stand.id, until=stand.ends_at, limit=MAX_APPOINTMENTS),
+        [edition for edition in offered if isinstance(edition, PinnedEdition)],
+        await held_blocks(uow, device_id=device_id),
+        device_public_key(device) if device and device.public_key else None,
     )

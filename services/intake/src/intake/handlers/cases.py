@@ -1,4 +1,4 @@
-"""Cases from behind the stand: the register's answers, the orders of the office, the clock; and what is shown."""
+"""Changes to cases that no device sends: answers of registers, decisions of the back office, overdue deadlines."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -6,156 +6,177 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from wanderamt.backbone.work import Work
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.contracts import RegisterAnswered
 from wanderamt.kernel.ids import CaseId, RequestId, StandId
 from wanderamt.kernel.refusal import Refusal
-from wanderamt.security.keys import Sealer
+from wanderamt.security.keys import FieldCipher
 
-from intake.domain.catalogue.book import Book
+from intake.domain.actor import Actor
+from intake.domain.case import back_office_actions, crew_actions
+from intake.domain.case.apply_entry import CaseAction, run_actions
+from intake.domain.case.crew_actions import NewEvents
+from intake.domain.case.state import Case, apply_all
+from intake.domain.catalogue.catalogue import Catalogue
+from intake.domain.catalogue.service_definition import Edition
 from intake.domain.documents import Document
-from intake.domain.process import desk, office
-from intake.domain.process.case import Case, then
-from intake.domain.process.desk import Happenings
-from intake.domain.process.happening import FieldValue
-from intake.domain.process.intent import Act, follow
 from intake.domain.refusals import CONFLICT_DECIDED, NO_CASE, NO_CONFLICT
-from intake.handlers.filing import By, Filing, lock
+from intake.handlers.case_writer import CaseWriter, load_for_update
 from intake.store import attachments, cases, conflicts, documents
-from intake.store.cases import Filed
-from intake.store.conflicts import Conflict
+from intake.store.cases import CaseRecord
+from intake.store.conflicts import StoredConflict
 
-LATE_AT_ONCE = 100
-CLOCK = By("clock")
+OVERDUE_BATCH_SIZE = 100
+DEADLINE_WATCH = Actor("clock")
 
 
-class Choice(StrEnum):
+class Resolution(StrEnum):
     """Which of the two values of a conflict counts."""
 
-    HERE = "here"
-    THEIRS = "theirs"
+    KEEP_CURRENT = "here"
+    TAKE_INCOMING = "theirs"
 
 
-async def on_register_answered(event: RegisterAnswered, work: Work, *, sealer: Sealer, book: Book) -> None:
-    filing = await lock([CaseId(event.case_id)], work, sealer=sealer)
-    request_id, verdict = RequestId(event.request_id), event.verdict
-    await _act(
-        filing,
-        CaseId(event.case_id),
-        lambda case, _: office.hear_register(case, request_id, verdict, now=work.now),
-        book,
-        By(f"register {event.register_name}"),
-    )
+async def on_register_answered(
+    event: RegisterAnswered, uow: UnitOfWork, *, cipher: FieldCipher, catalogue: Catalogue
+) -> None:
+    writer = await load_for_update([CaseId(event.case_id)], uow, cipher=cipher)
+    request_id, outcome = RequestId(event.request_id), event.outcome
+
+    def record_answer(case: Case, _: Edition) -> NewEvents | Refusal:
+        return back_office_actions.record_register_answer(case, request_id, outcome, now=uow.now)
+
+    actor = Actor(f"register {event.register_name}")
+    await _run_action(writer, CaseId(event.case_id), record_answer, catalogue, actor)
 
 
 async def hand_over(
-    case_id: CaseId, work: Work, *, to: str, reason: str, deadline: datetime, officer: str, sealer: Sealer, book: Book
-) -> Filed | Refusal:
-    def decide(case: Case) -> Happenings | Refusal:
-        return office.hand_over(case, to=to, reason=reason, deadline=deadline)
+    case_id: CaseId,
+    uow: UnitOfWork,
+    *,
+    to: str,
+    reason: str,
+    deadline: datetime,
+    officer: str,
+    cipher: FieldCipher,
+    catalogue: Catalogue,
+) -> CaseRecord | Refusal:
+    def decide(case: Case) -> NewEvents | Refusal:
+        return back_office_actions.hand_over(case, to=to, reason=reason, deadline=deadline)
 
-    return await _order(case_id, work, decide, officer, sealer, book)
+    return await _decide(case_id, uow, decide, officer, cipher, catalogue)
 
 
-async def withdraw(case_id: CaseId, work: Work, *, officer: str, sealer: Sealer, book: Book) -> Filed | Refusal:
-    return await _order(case_id, work, office.withdraw, officer, sealer, book)
+async def withdraw(
+    case_id: CaseId, uow: UnitOfWork, *, officer: str, cipher: FieldCipher, catalogue: Catalogue
+) -> CaseRecord | Refusal:
+    return await _decide(case_id, uow, back_office_actions.withdraw, officer, cipher, catalogue)
 
 
-async def close(case_id: CaseId, work: Work, *, officer: str, sealer: Sealer, book: Book) -> Filed | Refusal:
-    return await _order(case_id, work, office.close, officer, sealer, book)
+async def close(
+    case_id: CaseId, uow: UnitOfWork, *, officer: str, cipher: FieldCipher, catalogue: Catalogue
+) -> CaseRecord | Refusal:
+    return await _decide(case_id, uow, back_office_actions.close, officer, cipher, catalogue)
 
 
 async def reopen(
-    case_id: CaseId, work: Work, *, reason: str, officer: str, sealer: Sealer, book: Book
-) -> Filed | Refusal:
-    def decide(case: Case) -> Happenings | Refusal:
-        return office.reopen(case, by=officer, reason=reason, now=work.now)
+    case_id: CaseId, uow: UnitOfWork, *, reason: str, officer: str, cipher: FieldCipher, catalogue: Catalogue
+) -> CaseRecord | Refusal:
+    def decide(case: Case) -> NewEvents | Refusal:
+        return back_office_actions.reopen(case, by=officer, reason=reason, now=uow.now)
 
-    return await _order(case_id, work, decide, officer, sealer, book)
+    return await _decide(case_id, uow, decide, officer, cipher, catalogue)
 
 
-async def raise_late_cases(work: Work, *, to: str, sealer: Sealer) -> int:
-    """Gives cases whose deadline has passed to whoever answers for late ones. How many; call again while there are."""
-    late = await cases.lock_late_cases(work, sealer, limit=LATE_AT_ONCE)
-    filing = Filing(work, sealer, {filed.case.id: filed for filed in late})
-    for filed in late:
-        happened = office.raise_overdue(filed.case, to=to, now=work.now)
-        filing.turn(then(filed.case, happened), happened, CLOCK)
-    await filing.close()
-    return len(late)
+async def escalate_overdue_cases(uow: UnitOfWork, *, to: str, cipher: FieldCipher) -> int:
+    """Hands cases whose deadline has passed to `to`. Returns how many; call again until 0."""
+    overdue = await cases.lock_overdue_cases(uow, cipher, limit=OVERDUE_BATCH_SIZE)
+    writer = CaseWriter(uow, cipher, {record.case.id: record for record in overdue})
+    for record in overdue:
+        new_events = back_office_actions.escalate_overdue(record.case, to=to, now=uow.now)
+        writer.add(apply_all(record.case, new_events), new_events, DEADLINE_WATCH)
+    await writer.flush()
+    return len(overdue)
 
 
 async def decide_conflict(
-    conflict_id: UUID, work: Work, *, choice: Choice, officer: str, sealer: Sealer, book: Book
+    conflict_id: UUID,
+    uow: UnitOfWork,
+    *,
+    resolution: Resolution,
+    officer: str,
+    cipher: FieldCipher,
+    catalogue: Catalogue,
 ) -> Refusal | None:
-    conflict = await conflicts.lock_conflict(work, conflict_id)
+    conflict = await conflicts.lock_conflict(uow, conflict_id)
     if not conflict:
         return NO_CONFLICT
-    if conflict.taken:
+    if conflict.resolution:
         return CONFLICT_DECIDED
-    if choice is Choice.THEIRS:
-        filing = await lock([conflict.case_id], work, sealer=sealer)
-        theirs = read_clash(conflict, sealer)["theirs"]
-        refusal = await _act(
-            filing,
-            conflict.case_id,
-            lambda case, edition: desk.fill(case, edition, desk.read_facts({conflict.name: theirs}, edition)),
-            book,
-            By(officer),
-        )
-        if refusal:
+    if resolution is Resolution.TAKE_INCOMING:
+        writer = await load_for_update([conflict.case_id], uow, cipher=cipher)
+        incoming = read_conflict_values(conflict, cipher)["incoming"]
+
+        def fill(case: Case, edition: Edition) -> NewEvents | Refusal:
+            return crew_actions.fill(case, edition, crew_actions.parse_facts({conflict.name: incoming}, edition))
+
+        if refusal := await _run_action(writer, conflict.case_id, fill, catalogue, Actor(officer)):
             return refusal
-    await conflicts.decide_conflict(work, conflict_id, officer=officer, taken=choice)
+    await conflicts.decide_conflict(uow, conflict_id, officer=officer, resolution=resolution)
     return None
 
 
-def read_clash(conflict: Conflict, sealer: Sealer) -> dict[str, FieldValue]:
-    """The values `base`, `here` and `theirs`."""
-    values: dict[str, FieldValue] = json.loads(sealer.open(conflict.clash))
+def read_conflict_values(conflict: StoredConflict, cipher: FieldCipher) -> dict[str, str | int | bool | None]:
+    """The values `base`, `current` and `incoming`; dates as ISO text."""
+    values: dict[str, str | int | bool | None] = json.loads(cipher.open(conflict.field_values))
     return values
 
 
-async def show_case(case_id: CaseId, work: Work, *, sealer: Sealer) -> tuple[Filed, Document | None] | Refusal:
-    filed = await cases.find_case(work, case_id, sealer)
-    return (filed, await documents.find_document_of_case(work, case_id)) if filed else NO_CASE
+async def show_case(
+    case_id: CaseId, uow: UnitOfWork, *, cipher: FieldCipher
+) -> tuple[CaseRecord, Document | None] | Refusal:
+    record = await cases.find_case(uow, case_id, cipher)
+    return (record, await documents.find_document_of_case(uow, case_id)) if record else NO_CASE
 
 
-async def scans_on_devices(work: Work, filed: Iterable[Filed]) -> set[UUID]:
-    """Scans of these cases that have not come yet, or not whole."""
-    return await attachments.missing_among(work, {scan for one in filed for scan in one.case.attachments})
+async def missing_scans(uow: UnitOfWork, records: Iterable[CaseRecord]) -> set[UUID]:
+    """Scans of these cases that have not arrived, or not completely."""
+    return await attachments.missing_among(uow, {scan for record in records for scan in record.case.attachments})
 
 
-async def show_conflicts(stand_id: StandId, work: Work, *, limit: int) -> list[Conflict]:
-    return await conflicts.open_conflicts(work, stand_id, limit=limit)
+async def show_conflicts(stand_id: StandId, uow: UnitOfWork, *, limit: int) -> list[StoredConflict]:
+    return await conflicts.open_conflicts(uow, stand_id, limit=limit)
 
 
-async def _order(
+async def _decide(
     case_id: CaseId,
-    work: Work,
-    decide: Callable[[Case], Happenings | Refusal],
+    uow: UnitOfWork,
+    decide: Callable[[Case], NewEvents | Refusal],
     officer: str,
-    sealer: Sealer,
-    book: Book,
-) -> Filed | Refusal:
-    filing = await lock([case_id], work, sealer=sealer)
-    if case_id not in filing.files:
+    cipher: FieldCipher,
+    catalogue: Catalogue,
+) -> CaseRecord | Refusal:
+    writer = await load_for_update([case_id], uow, cipher=cipher)
+    if case_id not in writer.records:
         return NO_CASE
-    refusal = await _act(filing, case_id, lambda case, _: decide(case), book, By(officer))
-    return refusal or filing.files[case_id]
+    refusal = await _run_action(writer, case_id, lambda case, _: decide(case), catalogue, Actor(officer))
+    return refusal or writer.records[case_id]
 
 
-async def _act(filing: Filing, case_id: CaseId, one: Act, book: Book, by: By) -> Refusal | None:
-    """One act on a case that is locked, with what the case does by itself after it. Nothing without a case."""
-    filed = filing.files.get(case_id)
-    if not filed:
+async def _run_action(
+    writer: CaseWriter, case_id: CaseId, action: CaseAction, catalogue: Catalogue, actor: Actor
+) -> Refusal | None:
+    """Runs one action on a locked case, and the automatic steps that follow. Does nothing without a case."""
+    record = writer.records.get(case_id)
+    if not record:
         return None
-    pinned = book.pinned(filed.case.edition)
+    pinned = catalogue.pinned_edition(record.case.edition)
     if isinstance(pinned, Refusal):
         return pinned
-    request_id = RequestId(filing.work.new_id())
-    done = follow(filed.case, pinned.edition, [one], request_id=request_id, now=filing.work.now)
-    if isinstance(done, Refusal):
-        return done
-    filing.turn(done.case, done.happened, by)
-    await filing.close()
+    request_id = RequestId(writer.uow.new_id())
+    applied = run_actions(record.case, pinned.edition, [action], request_id=request_id, now=writer.uow.now)
+    if isinstance(applied, Refusal):
+        return applied
+    writer.add(applied.case, applied.new_events, actor)
+    await writer.flush()
     return None

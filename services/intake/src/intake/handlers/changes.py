@@ -1,30 +1,30 @@
-"""What a device has not seen yet."""
+"""The cases of a stand that changed since a device last asked."""
 
 from typing import NamedTuple
 from uuid import UUID
 
-from wanderamt.backbone.work import Work
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import DeviceId, StandId
 from wanderamt.kernel.refusal import Refusal
-from wanderamt.security.keys import Sealer
+from wanderamt.security.keys import FieldCipher
 
 from intake.domain.changes import Cursor, read_cursor
 from intake.domain.refusals import NOT_ENROLLED
-from intake.handlers.cases import scans_on_devices
-from intake.handlers.enrolment import has_forgotten
+from intake.handlers.cases import missing_scans
+from intake.handlers.enrolment import has_lost_entries
 from intake.store import changes, devices
-from intake.store.cases import Filed
+from intake.store.cases import CaseRecord
 
-PAGE = 200
+PAGE_SIZE = 200
 
 
 class Changes(NamedTuple):
-    """`reset`: the server is not the one of the cursor; forget what it told and send the last 14 days again.
+    """`reset`: the cursor is of another server, or entries were lost; the device sends the last 14 days again.
 
-    `more`: there is another page. `missing_scans`: what of these cases is still on a device.
+    `more`: there is another page. `missing_scans`: scans of these cases that are still on a device.
     """
 
-    cases: list[Filed]
+    cases: list[CaseRecord]
     missing_scans: set[UUID]
     cursor: Cursor
     durable_through: int
@@ -33,27 +33,28 @@ class Changes(NamedTuple):
 
 
 async def changes_since(
-    text: str, work: Work, *, device_id: DeviceId, stand_id: StandId, acked: int, sealer: Sealer
+    text: str, uow: UnitOfWork, *, device_id: DeviceId, stand_id: StandId, acked: int, cipher: FieldCipher
 ) -> Changes | Refusal:
-    """`text`: the cursor the device was given last; empty, everything of its stand.
+    """`text`: the cursor of the last answer; empty for everything of the stand.
 
-    `acked`: the highest sequence of its own that it was ever answered. A restore within one database server is seen by
-    it alone.
+    `acked`: the highest device sequence that was ever answered. Only it shows a restore within one database server.
     """
-    if not await devices.device_enrolled(work, device_id):
+    if not await devices.device_enrolled(uow, device_id):
         return NOT_ENROLLED
-    epoch = await changes.server_epoch(work)
+    epoch = await changes.server_epoch(uow)
     cursor = read_cursor(text) if text else Cursor(epoch)
     if isinstance(cursor, Refusal):
         return cursor
-    reset = cursor.epoch != epoch or await has_forgotten(acked, work, device_id=device_id)
-    found = await changes.cases_changed_since(work, stand_id, Cursor(epoch) if reset else cursor, sealer, limit=PAGE)
-    cases = [filed for filed, _ in found]
+    reset = cursor.epoch != epoch or await has_lost_entries(acked, uow, device_id=device_id)
+    changed = await changes.cases_changed_since(
+        uow, stand_id, Cursor(epoch) if reset else cursor, cipher, limit=PAGE_SIZE
+    )
+    cases = [record for record, _ in changed]
     return Changes(
         cases=cases,
-        missing_scans=await scans_on_devices(work, cases),
-        cursor=found[-1][1] if found else Cursor(epoch) if reset else cursor,
-        durable_through=await devices.advance_durable(work, device_id),
+        missing_scans=await missing_scans(uow, cases),
+        cursor=changed[-1][1] if changed else Cursor(epoch) if reset else cursor,
+        durable_through=await devices.advance_durable(uow, device_id),
         reset=reset,
-        more=len(found) == PAGE,
+        more=len(changed) == PAGE_SIZE,
     )

@@ -1,68 +1,73 @@
-"""Documents on their way through the printing room."""
+"""Documents before and after rendering, and the list of revoked ones."""
 
 from datetime import timedelta
 
-from wanderamt.backbone.work import Work
-from wanderamt.kernel.decision import Attempt, Expired, Retry
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
+from wanderamt.kernel.decision import Attempt, DeadlineExceeded, RetryLater
 from wanderamt.kernel.ids import CaseId, DocumentId
 from wanderamt.kernel.refusal import Refusal
-from wanderamt.security.keys import Sealer
+from wanderamt.security.keys import FieldCipher
 
-from intake.domain.catalogue.book import Book
-from intake.domain.catalogue.due import VIENNA
+from intake.domain.catalogue.catalogue import Catalogue
+from intake.domain.catalogue.due_dates import VIENNA
+from intake.domain.document_content import DocumentContent, RenderedDocument
 from intake.domain.documents import Document, IssueDocument, issue
 from intake.domain.refusals import NO_DOCUMENT
-from intake.domain.sheet import MadeSheet, Sheet
-from intake.domain.status import StatusList, status_list
+from intake.domain.status_list import StatusList, build_status_list
 from intake.store import cases, documents
 
 
-async def claim_sheet(job: IssueDocument, _: Attempt, work: Work, *, sealer: Sealer, book: Book) -> Sheet | None:
-    order = await documents.find_order(work, DocumentId(job.document_id), sealer)
+async def prepare_document(
+    job: IssueDocument, _: Attempt, uow: UnitOfWork, *, cipher: FieldCipher, catalogue: Catalogue
+) -> DocumentContent | None:
+    """What the job renders. None when the document is rendered or revoked already."""
+    order = await documents.find_with_case(uow, DocumentId(job.document_id), cipher)
     if not order or order[0].pdf or order[0].revoked_at:
         return None
-    document, filed, place = order
-    pinned = book.pinned(filed.case.edition)
+    document, record, place = order
+    pinned = catalogue.pinned_edition(record.case.edition)
     if isinstance(pinned, Refusal):
         raise LookupError(pinned.hint)
-    output, today = pinned.edition.outputs[0], work.now.astimezone(VIENNA).date()
-    assert document.status_index is not None  # noqa: S101 -- given when it was kept
-    return Sheet(
+    output, today = pinned.edition.outputs[0], uow.now.astimezone(VIENNA).date()
+    assert document.status_index is not None  # noqa: S101 -- set when the document was ordered
+    return DocumentContent(
         template=output.template,
-        title=output.titles.said_in(filed.case.language),
-        language=filed.case.language,
+        title=output.titles.in_language(record.case.language),
+        language=record.case.language,
         number=document.number,
         place=place,
-        issued_at=work.now,
+        issued_at=uow.now,
         issued_on=today,
         valid_until=today + timedelta(days=output.valid) if output.valid else None,
         status_index=document.status_index,
-        applicant=filed.parts.applicant,
+        applicant=record.form.applicant,
     )
 
 
-async def record_sheet(job: IssueDocument, outcome: MadeSheet | Expired, work: Work, *, sealer: Sealer) -> Retry | None:
-    if isinstance(outcome, Expired):
-        work.enqueue(job)  # a document that could not be made for a day is ordered anew: it must not silently vanish
+async def record_document(
+    job: IssueDocument, outcome: RenderedDocument | DeadlineExceeded, uow: UnitOfWork, *, cipher: FieldCipher
+) -> RetryLater | None:
+    if isinstance(outcome, DeadlineExceeded):
+        uow.enqueue(job)  # rendering failed for a day; order it again, since a document must not vanish silently
         return None
-    filed = (await cases.lock_cases(work, [job.case_id], sealer))[CaseId(job.case_id)]
-    document = await documents.lock_document(work, DocumentId(job.document_id))
+    record = (await cases.lock_cases(uow, [job.case_id], cipher))[CaseId(job.case_id)]
+    document = await documents.lock_document(uow, DocumentId(job.document_id))
     if not document or document.pdf or document.revoked_at:
         return None
     issued = issue(
-        document, filed.case, contact=filed.parts.contact, pdf=outcome.pdf, sha256=outcome.sha256, now=work.now
+        document, record.case, contact=record.form.contact, pdf=outcome.pdf, sha256=outcome.sha256, now=uow.now
     )
-    work.emit(*issued.events, version=issued.state.version)
-    await documents.save_documents(work, [issued.state])
+    uow.emit(*issued.events, version=issued.state.version)
+    await documents.save_documents(uow, [issued.state])
     return None
 
 
-async def show_document(document_id: DocumentId, work: Work) -> Document | Refusal:
-    document = await documents.find_document(work, document_id)
+async def show_document(document_id: DocumentId, uow: UnitOfWork) -> Document | Refusal:
+    document = await documents.find_document(uow, document_id)
     return document if document and document.pdf else NO_DOCUMENT
 
 
-async def papers_taken_back(work: Work) -> StatusList:
-    """Of all papers there are."""
-    taken_back, papers = await documents.status_of_papers(work)
-    return status_list(taken_back, papers=papers, as_of=work.now)
+async def revoked_documents(uow: UnitOfWork) -> StatusList:
+    """The status list of all documents."""
+    revoked, count = await documents.revoked_indexes(uow)
+    return build_status_list(revoked, size=count, as_of=uow.now)

@@ -1,133 +1,135 @@
-"""Blocks of numbers: leased before a stand, used on it, given back with an account after it."""
+"""Blocks of numbers: leased before a stand, used there, returned afterwards with an account of every number."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from wanderamt.backbone.work import Work
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import DeviceId, StandId
 from wanderamt.kernel.refusal import Refusal
 
-from intake.domain.catalogue.due import VIENNA
+from intake.domain import numbers as number_rules
+from intake.domain.catalogue.due_dates import VIENNA
 from intake.domain.numbers import (
     BLOCK_SIZE,
-    Account,
-    Block,
     Number,
-    Series,
-    account,
-    give_back,
-    lease,
-    read_all,
-    read_number,
-    use,
+    NumberAudit,
+    NumberBlock,
+    NumberSeries,
+    audit,
+    parse_number,
+    parse_numbers,
+    spend,
     void,
 )
-from intake.domain.refusals import BLOCK_OF_OTHERS, NO_BLOCK, NOT_ENROLLED, NUMBER_NOT_IN_BLOCK, TOO_MANY_BLOCKS
+from intake.domain.refusals import BLOCK_ID_TAKEN, NO_BLOCK, NOT_ENROLLED, NUMBER_NOT_IN_BLOCK, TOO_MANY_BLOCKS
 from intake.store import devices, documents, numbers
-from intake.store.numbers import Gone
+from intake.store.numbers import SpentNumber
 
-MAX_BLOCKS = 20  # of one series that a device may hold: a thousand numbers
+MAX_BLOCKS = 20  # per series and device: a thousand numbers
 
 
 @dataclass(frozen=True, slots=True)
-class Leased:
-    """`left`: what is neither used nor void."""
+class LeasedBlock:
+    """`left`: the numbers that are neither used nor void."""
 
     id: UUID
-    block: Block
+    block: NumberBlock
 
     @property
     def left(self) -> list[Number]:
-        gone = self.block.used | {serial for serial, _ in self.block.voided}
-        return [number for number in self.block.numbers() if number.serial not in gone]
+        spent = self.block.used | {serial for serial, _ in self.block.voided}
+        return [number for number in self.block.numbers() if number.serial not in spent]
 
 
 async def lease_block(
-    block_id: UUID, work: Work, *, series: Series, device_id: DeviceId, stand_id: StandId
-) -> Leased | Refusal:
+    block_id: UUID, uow: UnitOfWork, *, series: NumberSeries, device_id: DeviceId, stand_id: StandId
+) -> LeasedBlock | Refusal:
     """The same `block_id` again gets the same block: a lost answer costs no numbers."""
-    if not await devices.device_enrolled(work, device_id):
+    if not await devices.device_enrolled(uow, device_id):
         return NOT_ENROLLED
-    before = await numbers.lock_block(work, block_id)
-    if before:
-        return Leased(block_id, before) if before.device_id == device_id else BLOCK_OF_OTHERS
-    held = await held_blocks(work, device_id=device_id)
-    if sum(bool(one.left) for one in held if one.block.series is series) >= MAX_BLOCKS:
+    known = await numbers.lock_block(uow, block_id)
+    if known:
+        return LeasedBlock(block_id, known) if known.device_id == device_id else BLOCK_ID_TAKEN
+    held = await held_blocks(uow, device_id=device_id)
+    if sum(bool(leased.left) for leased in held if leased.block.series is series) >= MAX_BLOCKS:
         return TOO_MANY_BLOCKS
-    year = work.now.astimezone(VIENNA).year
-    places = await documents.next_serials(work, BLOCK_SIZE) if series is Series.DOCUMENT else []
-    block = lease(
+    year = uow.now.astimezone(VIENNA).year
+    indexes = await documents.next_serials(uow, BLOCK_SIZE) if series is NumberSeries.DOCUMENT else []
+    block = number_rules.lease_block(
         series,
         year=year,
-        next_serial=await numbers.advance_series(work, series, year=year, size=BLOCK_SIZE),
+        next_serial=await numbers.advance_series(uow, series, year=year, size=BLOCK_SIZE),
         stand_id=stand_id,
         device_id=device_id,
-        now=work.now,
-        places=tuple(places),
+        now=uow.now,
+        status_list_indexes=tuple(indexes),
     )
-    await numbers.add_block(work, block_id, block)
-    return Leased(block_id, block)
+    await numbers.add_block(uow, block_id, block)
+    return LeasedBlock(block_id, block)
 
 
-async def put_back_blocks(leased: Iterable[Leased], work: Work, *, device_id: DeviceId) -> int | Refusal:
-    """After a restore: blocks that were leased later than the backup was made. How many had been forgotten."""
-    if not await devices.device_enrolled(work, device_id):
+async def restore_blocks(blocks: Iterable[LeasedBlock], uow: UnitOfWork, *, device_id: DeviceId) -> int | Refusal:
+    """Brings back blocks that were leased after the backup that was restored. Returns how many were lost."""
+    if not await devices.device_enrolled(uow, device_id):
         return NOT_ENROLLED
-    back = [await numbers.put_back_block(work, one.id, one.block) for one in leased if one.block.device_id == device_id]
-    return sum(back)
+    own = [leased for leased in blocks if leased.block.device_id == device_id]
+    return sum([await numbers.restore_block(uow, leased.id, leased.block) for leased in own])
 
 
-async def held_blocks(work: Work, *, device_id: DeviceId) -> list[Leased]:
-    return [Leased(block_id, block) for block_id, block in (await numbers.blocks_of_device(work, device_id)).items()]
+async def held_blocks(uow: UnitOfWork, *, device_id: DeviceId) -> list[LeasedBlock]:
+    blocks = await numbers.blocks_of_device(uow, device_id)
+    return [LeasedBlock(block_id, block) for block_id, block in blocks.items()]
 
 
-async def return_block(block_id: UUID, work: Work, *, reason: str, device_id: DeviceId) -> Leased | Refusal:
-    """What was not used is void with this reason."""
-    block = await numbers.lock_block(work, block_id)
+async def return_block(block_id: UUID, uow: UnitOfWork, *, reason: str, device_id: DeviceId) -> LeasedBlock | Refusal:
+    """Unused numbers become void with this reason."""
+    block = await numbers.lock_block(uow, block_id)
     if not block or block.device_id != device_id:
         return NO_BLOCK
-    returned = give_back(block, reason=reason, now=work.now)
+    returned = number_rules.return_block(block, reason=reason, now=uow.now)
     if isinstance(returned, Refusal):
         return returned
-    fresh = returned.voided[len(block.voided) :]
-    gone = [Gone(block_id, Number(block.series, block.year, serial), why) for serial, why in fresh]
-    await numbers.return_block(work, block_id)
-    await numbers.add_gone(work, gone)
-    return Leased(block_id, returned)
+    newly_void = returned.voided[len(block.voided) :]
+    spent = [SpentNumber(block_id, Number(block.series, block.year, serial), why) for serial, why in newly_void]
+    await numbers.return_block(uow, block_id)
+    await numbers.insert_spent(uow, spent)
+    return LeasedBlock(block_id, returned)
 
 
-async def void_number(text: str, work: Work, *, reason: str, device_id: DeviceId) -> Refusal | None:
-    """A number that was spoilt. A second order for the same is refused as taken, and harmless."""
-    number = read_number(text)
+async def void_number(text: str, uow: UnitOfWork, *, reason: str, device_id: DeviceId) -> Refusal | None:
+    """Voids a spoilt number. A second request for the same number is refused as taken, and harmless."""
+    number = parse_number(text)
     if isinstance(number, Refusal):
         return number
-    return await _take(number, work, reason=reason, device_id=device_id)
+    return await _spend(number, uow, reason=reason, device_id=device_id)
 
 
-async def use_number(text: str, work: Work, *, series: Series, device_id: DeviceId) -> Refusal | None:
-    """A number that was given out with something that is no entry of a case."""
-    read = read_all([(text, series)])
-    return read if isinstance(read, Refusal) else await _take(read[0], work, reason=None, device_id=device_id)
+async def use_number(text: str, uow: UnitOfWork, *, series: NumberSeries, device_id: DeviceId) -> Refusal | None:
+    """Uses a number for something that is not an entry of a case, such as the receipt of a refund."""
+    parsed = parse_numbers([(text, series)])
+    return parsed if isinstance(parsed, Refusal) else await _spend(parsed[0], uow, reason=None, device_id=device_id)
 
 
-async def _take(number: Number, work: Work, *, reason: str | None, device_id: DeviceId) -> Refusal | None:
-    for block_id, block in (await numbers.lock_blocks_of(work, [number])).items():
+async def _spend(number: Number, uow: UnitOfWork, *, reason: str | None, device_id: DeviceId) -> Refusal | None:
+    """With a reason the number becomes void, else used."""
+    for block_id, block in (await numbers.lock_blocks_of(uow, [number])).items():
         serial = number.serial
-        taken = (
+        outcome = (
             void(block, serial, reason=reason, device_id=device_id)
             if reason
-            else use(block, serial, device_id=device_id)
+            else spend(block, serial, device_id=device_id)
         )
-        if isinstance(taken, Refusal):
-            return taken
-        await numbers.add_gone(work, [Gone(block_id, number, reason)])
+        if isinstance(outcome, Refusal):
+            return outcome
+        await numbers.insert_spent(uow, [SpentNumber(block_id, number, reason)])
         return None
     return NUMBER_NOT_IN_BLOCK
 
 
-async def report(work: Work, *, series: Series, year: int) -> tuple[Account, list[Leased]]:
-    """The account of a series, and its blocks in order."""
-    blocks = await numbers.blocks_of_series(work, series, year=year)
-    following = await numbers.next_serial(work, series, year=year)
-    return account(blocks.values(), next_serial=following), [Leased(*one) for one in blocks.items()]
+async def number_audit(uow: UnitOfWork, *, series: NumberSeries, year: int) -> tuple[NumberAudit, list[LeasedBlock]]:
+    """The audit of a series, and its blocks in order."""
+    blocks = await numbers.blocks_of_series(uow, series, year=year)
+    next_serial = await numbers.next_serial(uow, series, year=year)
+    leased = [LeasedBlock(block_id, block) for block_id, block in blocks.items()]
+    return audit(blocks.values(), next_serial=next_serial), leased

@@ -1,6 +1,6 @@
-"""Alembic's door to the migrations of intake."""
+"""The Alembic environment of intake."""
 
-from wanderamt.backbone.migrations import run
+from wanderamt.backbone.persistence.migrations import run
 
 from intake.tables import metadata
 

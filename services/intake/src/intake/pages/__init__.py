@@ -1,1 +1,1 @@
-"""Pages for people, in German and English: templates here, their words in words/."""
+"""HTML pages in German and English: the templates, and their texts in texts/."""

@@ -1,1 +1,1 @@
-"""All SQL of intake: returns and takes domain values. Hot paths are multi-row statements, one per kind and request."""
+"""All SQL of intake. Functions accept and return domain values. Hot paths write many rows in one statement."""

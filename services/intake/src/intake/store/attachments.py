@@ -5,27 +5,27 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from wanderamt.backbone.work import Work
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import CaseId, DeviceId
-from wanderamt.security.keys import Sealer
+from wanderamt.security.keys import FieldCipher
 
-from intake.domain.attachment import Attachment, Kind
+from intake.domain.attachment import Attachment, AttachmentType
 
 
-async def lock_attachment(work: Work, attachment_id: UUID) -> Attachment | None:
-    row = await work.db.fetchrow("SELECT * FROM attachment WHERE attachment_id = $1 FOR UPDATE", attachment_id)
+async def lock_attachment(uow: UnitOfWork, attachment_id: UUID) -> Attachment | None:
+    row = await uow.db.fetchrow("SELECT * FROM attachment WHERE attachment_id = $1 FOR UPDATE", attachment_id)
     return _attachment(row) if row else None
 
 
-async def count_begun(work: Work, device_id: DeviceId) -> int:
-    count: int = await work.db.fetchval(
+async def count_begun(uow: UnitOfWork, device_id: DeviceId) -> int:
+    count: int = await uow.db.fetchval(
         "SELECT count(*) FROM attachment WHERE device_id = $1 AND completed_at IS NULL", device_id
     )
     return count
 
 
-async def save_attachment(work: Work, attachment: Attachment) -> None:
-    await work.db.execute(
+async def save_attachment(uow: UnitOfWork, attachment: Attachment) -> None:
+    await uow.db.execute(
         """
         INSERT INTO attachment (attachment_id, case_id, device_id, kind, length, sha256, begun_at, received,
                                 completed_at)
@@ -45,34 +45,34 @@ async def save_attachment(work: Work, attachment: Attachment) -> None:
     )
 
 
-async def add_piece(work: Work, attachment: Attachment, piece: bytes, *, start: int, sealer: Sealer) -> None:
-    await work.db.execute(
+async def add_piece(uow: UnitOfWork, attachment: Attachment, piece: bytes, *, start: int, cipher: FieldCipher) -> None:
+    await uow.db.execute(
         "INSERT INTO attachment_piece (attachment_id, start, sealed) VALUES ($1, $2, $3)",
         attachment.id,
         start,
-        sealer.seal_bytes(attachment.case_id, piece),
+        cipher.seal_bytes(attachment.case_id, piece),
     )
 
 
-async def content_of(work: Work, attachment: Attachment, sealer: Sealer) -> bytes:
-    rows = await work.db.fetch(
+async def content_of(uow: UnitOfWork, attachment: Attachment, cipher: FieldCipher) -> bytes:
+    rows = await uow.db.fetch(
         "SELECT sealed FROM attachment_piece WHERE attachment_id = $1 ORDER BY start", attachment.id
     )
-    return b"".join(sealer.open_bytes(attachment.case_id, row["sealed"]) for row in rows)
+    return b"".join(cipher.open_bytes(attachment.case_id, row["sealed"]) for row in rows)
 
 
-async def drop_pieces(work: Work, attachment_id: UUID) -> None:
-    await work.db.execute("DELETE FROM attachment_piece WHERE attachment_id = $1", attachment_id)
+async def drop_pieces(uow: UnitOfWork, attachment_id: UUID) -> None:
+    await uow.db.execute("DELETE FROM attachment_piece WHERE attachment_id = $1", attachment_id)
 
 
-async def drop_attachment(work: Work, attachment_id: UUID) -> None:
-    await drop_pieces(work, attachment_id)
-    await work.db.execute("DELETE FROM attachment WHERE attachment_id = $1", attachment_id)
+async def drop_attachment(uow: UnitOfWork, attachment_id: UUID) -> None:
+    await drop_pieces(uow, attachment_id)
+    await uow.db.execute("DELETE FROM attachment WHERE attachment_id = $1", attachment_id)
 
 
-async def lock_abandoned(work: Work, *, before: datetime, limit: int) -> list[UUID]:
-    """Begun before then and not whole yet. One that grows at this moment is left alone."""
-    rows = await work.db.fetch(
+async def lock_abandoned(uow: UnitOfWork, *, before: datetime, limit: int) -> list[UUID]:
+    """Incomplete attachments announced before `before`. Skips those with an upload in progress."""
+    rows = await uow.db.fetch(
         """
         SELECT attachment_id FROM attachment WHERE completed_at IS NULL AND begun_at < $1
         ORDER BY begun_at LIMIT $2 FOR UPDATE SKIP LOCKED
@@ -83,16 +83,16 @@ async def lock_abandoned(work: Work, *, before: datetime, limit: int) -> list[UU
     return [row["attachment_id"] for row in rows]
 
 
-async def attachments_of(work: Work, case_id: CaseId) -> list[Attachment]:
-    rows = await work.db.fetch("SELECT * FROM attachment WHERE case_id = $1 ORDER BY begun_at", case_id)
+async def attachments_of(uow: UnitOfWork, case_id: CaseId) -> list[Attachment]:
+    rows = await uow.db.fetch("SELECT * FROM attachment WHERE case_id = $1 ORDER BY begun_at", case_id)
     return [_attachment(row) for row in rows]
 
 
-async def missing_among(work: Work, attachment_ids: Collection[UUID]) -> set[UUID]:
-    """Those that have not come whole."""
+async def missing_among(uow: UnitOfWork, attachment_ids: Collection[UUID]) -> set[UUID]:
+    """Ids of attachments that are not complete."""
     if not attachment_ids:
         return set()
-    rows = await work.db.fetch(
+    rows = await uow.db.fetch(
         "SELECT attachment_id FROM attachment WHERE attachment_id = ANY($1::uuid[]) AND completed_at IS NOT NULL",
         list(attachment_ids),
     )
@@ -104,7 +104,7 @@ def _attachment(row: Any) -> Attachment:
         id=row["attachment_id"],
         case_id=CaseId(row["case_id"]),
         device_id=DeviceId(row["device_id"]),
-        kind=Kind(row["kind"]),
+        kind=AttachmentType(row["kind"]),
         length=row["length"],
         sha256=row["sha256"],
         begun_at=row["begun_at"],

@@ -1,4 +1,4 @@
-"""Case files: where a case stands now."""
+"""Case files: the current state of each case."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -7,81 +7,82 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from pydantic_core import to_json
-from wanderamt.backbone.outbox import Statement
-from wanderamt.backbone.work import Work
+from wanderamt.backbone.persistence.outbox import Statement
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.contracts import Language
 from wanderamt.kernel.ids import CaseId, DeviceId, DocumentId, RequestId, StandId
 from wanderamt.security.bpk import Bpk
-from wanderamt.security.keys import Sealer
+from wanderamt.security.keys import FieldCipher
 
-from intake.domain.catalogue.offer import Identification
-from intake.domain.process.case import Case, CaseState, Receipt
-from intake.domain.telling import Parts
-from intake.store.forms import NAMES, open_form, read_parts
+from intake.domain.case.state import Case, CaseState, ProvisionalDocument
+from intake.domain.catalogue.service_definition import Identification
+from intake.domain.event_mapping import EncryptedForm
+from intake.store.forms import FORM_PARTS, decrypt_form, parse_form
 
 
-class Filed(NamedTuple):
-    """A case with what lies beside it: its sealed form, and how many of its events were told."""
+class CaseRecord(NamedTuple):
+    """A case with its encrypted form. `event_version`: number of its published events."""
 
     case: Case
-    parts: Parts
-    told: int
+    form: EncryptedForm
+    event_version: int
     opened_at: datetime
     finished_at: datetime | None = None
 
 
-async def lock_cases(work: Work, case_ids: Iterable[UUID], sealer: Sealer) -> dict[CaseId, Filed]:
-    """The cases that exist, locked in the order of their ids."""
-    rows = await work.db.fetch(
+async def lock_cases(uow: UnitOfWork, case_ids: Iterable[UUID], cipher: FieldCipher) -> dict[CaseId, CaseRecord]:
+    """The existing cases, locked in the order of their ids."""
+    rows = await uow.db.fetch(
         "SELECT * FROM case_file WHERE case_id = ANY($1::uuid[]) ORDER BY case_id FOR UPDATE", list(case_ids)
     )
-    return {CaseId(row["case_id"]): filed_of(row, sealer) for row in rows}
+    return {CaseId(row["case_id"]): record_of_row(row, cipher) for row in rows}
 
 
-async def find_case(work: Work, case_id: CaseId, sealer: Sealer) -> Filed | None:
-    row = await work.db.fetchrow("SELECT * FROM case_file WHERE case_id = $1", case_id)
-    return filed_of(row, sealer) if row else None
+async def find_case(uow: UnitOfWork, case_id: CaseId, cipher: FieldCipher) -> CaseRecord | None:
+    row = await uow.db.fetchrow("SELECT * FROM case_file WHERE case_id = $1", case_id)
+    return record_of_row(row, cipher) if row else None
 
 
-async def cases_of_stand(work: Work, stand_id: StandId, sealer: Sealer, *, limit: int) -> list[Filed]:
-    rows = await work.db.fetch(
+async def cases_of_stand(uow: UnitOfWork, stand_id: StandId, cipher: FieldCipher, *, limit: int) -> list[CaseRecord]:
+    rows = await uow.db.fetch(
         "SELECT * FROM case_file WHERE stand_id = $1 ORDER BY opened_at DESC LIMIT $2", stand_id, limit
     )
-    return [filed_of(row, sealer) for row in rows]
+    return [record_of_row(row, cipher) for row in rows]
 
 
-async def cases_of_person(work: Work, bpk: Bpk, sealer: Sealer, *, limit: int) -> list[Filed]:
-    rows = await work.db.fetch("SELECT * FROM case_file WHERE bpk = $1 ORDER BY opened_at DESC LIMIT $2", bpk, limit)
-    return [filed_of(row, sealer) for row in rows]
+async def cases_of_person(uow: UnitOfWork, bpk: Bpk, cipher: FieldCipher, *, limit: int) -> list[CaseRecord]:
+    rows = await uow.db.fetch("SELECT * FROM case_file WHERE bpk = $1 ORDER BY opened_at DESC LIMIT $2", bpk, limit)
+    return [record_of_row(row, cipher) for row in rows]
 
 
-async def lock_late_cases(work: Work, sealer: Sealer, *, limit: int) -> list[Filed]:
-    """Whose deadline has passed. Those that somebody holds at this moment come next time."""
-    rows = await work.db.fetch(
+async def lock_overdue_cases(uow: UnitOfWork, cipher: FieldCipher, *, limit: int) -> list[CaseRecord]:
+    """Cases with a passed deadline. Skips locked ones; the next run finds them."""
+    rows = await uow.db.fetch(
         "SELECT * FROM case_file WHERE deadline <= $1 ORDER BY deadline LIMIT $2 FOR UPDATE SKIP LOCKED",
-        work.now,
+        uow.now,
         limit,
     )
-    return [filed_of(row, sealer) for row in rows]
+    return [record_of_row(row, cipher) for row in rows]
 
 
-async def save_cases(work: Work, files: Sequence[Filed], *, beside: Sequence[Statement]) -> None:
-    """The files with what is written `beside` them, in one statement."""
-    ordered = sorted(files, key=lambda filed: filed.case.id)
-    rows = to_json([_written(filed) for filed in ordered]).decode()
-    await work.save(_SAVE, rows, beside=beside)
+async def save_cases(uow: UnitOfWork, records: Sequence[CaseRecord], *, also: Sequence[Statement]) -> None:
+    """Writes the records, the statements of `also` and the outbox in one statement."""
+    ordered = sorted(records, key=lambda record: record.case.id)
+    rows = to_json([_columns(record) for record in ordered]).decode()
+    await uow.execute_with_outbox(_SAVE, rows, also=also)
 
 
-def _written(filed: Filed) -> dict[str, Any]:
-    """As JSON, column by column: the database takes a bunch of cases apart faster than its driver puts them together.
+def _columns(record: CaseRecord) -> dict[str, Any]:
+    """The columns as JSON: PostgreSQL parses a batch of cases faster than the driver encodes them.
 
-    Nothing asks the database for what is in the last four.
+    No query looks into the last four columns.
     """
-    case, parts = filed.case, filed.parts
+    case, form = record.case, record.form
+    document = case.provisional_document
     return {
         "case_id": case.id,
         "version": case.version,
-        "told": filed.told,
+        "event_version": record.event_version,
         "service": case.service,
         "edition": case.edition,
         "stand_id": case.stand_id,
@@ -91,33 +92,33 @@ def _written(filed: Filed) -> dict[str, Any]:
         "number": case.number,
         "captured_at": case.captured_at,
         "application_day": case.application_day,
-        "opened_at": filed.opened_at,
+        "opened_at": record.opened_at,
         "owner": case.owner,
         "reason": case.reason,
         "deadline": case.deadline,
         "request_id": case.request_id,
-        "finished_at": filed.finished_at,
+        "finished_at": record.finished_at,
         "bpk": case.bpk,
         "progress": {
             "identified": case.identified,
-            "papers": sorted(case.papers),
+            "documents_seen": sorted(case.documents_seen),
             "attachments": sorted(case.attachments),
             "confirmed": case.confirmed,
-            "provisional": [case.receipt.document_id, case.receipt.number] if case.receipt else None,
+            "provisional_document": [document.document_id, document.number] if document else None,
             "receipts": case.receipts,
             "paid_cents": case.paid_cents,
             "settled": case.settled,
         },
-        "applicant": parts.applicant,
-        "contact": parts.contact,
-        "facts": parts.facts,
+        "applicant": form.applicant,
+        "contact": form.contact,
+        "facts": form.facts,
     }
 
 
 _COLUMNS = {
     "case_id": "uuid",
     "version": "int",
-    "told": "int",
+    "event_version": "int",
     "service": "text",
     "edition": "text",
     "stand_id": "uuid",
@@ -143,19 +144,19 @@ _SAVE = f"""
     INSERT INTO case_file ({", ".join(_COLUMNS)}, changed)
     SELECT *, pg_current_xact_id()::text::bigint
     FROM json_to_recordset($1::text::json) AS c({", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())})
-    ON CONFLICT (case_id) DO UPDATE SET version = excluded.version, told = excluded.told, state = excluded.state,
-        owner = excluded.owner, reason = excluded.reason, deadline = excluded.deadline,
+    ON CONFLICT (case_id) DO UPDATE SET version = excluded.version, event_version = excluded.event_version,
+        state = excluded.state, owner = excluded.owner, reason = excluded.reason, deadline = excluded.deadline,
         request_id = excluded.request_id, finished_at = excluded.finished_at, bpk = excluded.bpk,
         progress = excluded.progress, applicant = excluded.applicant, contact = excluded.contact,
         facts = excluded.facts, changed = excluded.changed
-"""  # noqa: S608 -- names of ours
+"""  # noqa: S608 -- constant names
 
 
-def filed_of(row: Any, sealer: Sealer) -> Filed:
-    """`row`: one of case_file."""
-    parts = read_parts({name: json.loads(row[name]) if row[name] else None for name in NAMES})
+def record_of_row(row: Any, cipher: FieldCipher) -> CaseRecord:
+    """`row`: of case_file."""
+    form = parse_form({name: json.loads(row[name]) if row[name] else None for name in FORM_PARTS})
     progress = json.loads(row["progress"])
-    given = progress["provisional"]
+    document = progress["provisional_document"]
     case = Case(
         id=CaseId(row["case_id"]),
         version=row["version"],
@@ -171,15 +172,15 @@ def filed_of(row: Any, sealer: Sealer) -> Filed:
         owner=row["owner"],
         reason=row["reason"],
         deadline=row["deadline"],
-        form=open_form(parts, sealer),
+        form=decrypt_form(form, cipher),
         identified=Identification(progress["identified"]),
-        papers=frozenset(progress["papers"]),
+        documents_seen=frozenset(progress["documents_seen"]),
         attachments=frozenset(map(UUID, progress.get("attachments", ()))),
         request_id=RequestId(row["request_id"]) if row["request_id"] else None,
         confirmed=progress["confirmed"],
-        receipt=Receipt(DocumentId(UUID(given[0])), given[1]) if given else None,
+        provisional_document=ProvisionalDocument(DocumentId(UUID(document[0])), document[1]) if document else None,
         receipts=tuple(progress["receipts"]),
         paid_cents=progress["paid_cents"],
         settled=progress["settled"],
     )
-    return Filed(case, parts, row["told"], row["opened_at"], row["finished_at"])
+    return CaseRecord(case, form, row["event_version"], row["opened_at"], row["finished_at"])

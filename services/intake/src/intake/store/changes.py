@@ -1,29 +1,30 @@
-"""What changed at a stand since a device asked last.
+"""Changed cases of a stand since the last request of a device.
 
-A change is seen once all transactions that began before its own have ended: none can slip in behind a cursor later.
+A change becomes visible when all transactions that began before its own have ended, so that no change appears behind a
+cursor.
 """
 
-from wanderamt.backbone.work import Work
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import CaseId, StandId
-from wanderamt.security.keys import Sealer
+from wanderamt.security.keys import FieldCipher
 
 from intake.domain.changes import Cursor
-from intake.store.cases import Filed, filed_of
+from intake.store.cases import CaseRecord, record_of_row
 
 
-async def server_epoch(work: Work) -> str:
-    """Another one after a restore from a backup, or a failover to a standby."""
-    epoch: str = await work.db.fetchval(
+async def server_epoch(uow: UnitOfWork) -> str:
+    """Changes after a restore from a backup or a failover to a standby."""
+    epoch: str = await uow.db.fetchval(
         "SELECT system_identifier || '-' || timeline_id FROM pg_control_system(), pg_control_checkpoint()"
     )
     return epoch
 
 
 async def cases_changed_since(
-    work: Work, stand_id: StandId, cursor: Cursor, sealer: Sealer, *, limit: int
-) -> list[tuple[Filed, Cursor]]:
-    """Each case once, as it is now, with the cursor behind it."""
-    rows = await work.db.fetch(
+    uow: UnitOfWork, stand_id: StandId, cursor: Cursor, cipher: FieldCipher, *, limit: int
+) -> list[tuple[CaseRecord, Cursor]]:
+    """Each changed case once, in its current state, with the cursor behind it."""
+    rows = await uow.db.fetch(
         """
         SELECT * FROM case_file
         WHERE stand_id = $1 AND (changed, case_id) > ($2, $3)
@@ -35,11 +36,11 @@ async def cases_changed_since(
         cursor.case_id,
         limit,
     )
-    return [(filed_of(row, sealer), Cursor(cursor.epoch, row["changed"], CaseId(row["case_id"]))) for row in rows]
+    return [(record_of_row(row, cipher), Cursor(cursor.epoch, row["changed"], CaseId(row["case_id"]))) for row in rows]
 
 
-async def touch_case(work: Work, case_id: CaseId) -> None:
-    """Something beside the file changed that devices are told with it. Nothing without a case: it may come later."""
-    await work.db.execute(
+async def touch_case(uow: UnitOfWork, case_id: CaseId) -> None:
+    """Marks the case as changed, because something that devices receive with it changed. No-op for an unknown case."""
+    await uow.db.execute(
         "UPDATE case_file SET changed = pg_current_xact_id()::text::bigint WHERE case_id = $1", case_id
     )

@@ -1,4 +1,4 @@
-"""The conflict inbox: fields that two devices changed, kept until a person decides."""
+"""Conflicts: fields that two devices changed, stored until a person decides."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from wanderamt.backbone.work import Work
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import CaseId, DeviceId, EntryId, StandId
 from wanderamt.kernel.sealed import Sealed
 
 
 @dataclass(frozen=True, slots=True)
-class Conflict:
-    """`name`: of the field; `clash`: its three values, sealed. `taken` is None until somebody has decided."""
+class StoredConflict:
+    """`name`: of the field. `field_values`: its three values, encrypted. `resolution`: None until a person decides."""
 
     id: UUID
     case_id: CaseId
@@ -21,62 +21,62 @@ class Conflict:
     entry_id: EntryId
     device_id: DeviceId
     name: str
-    clash: Sealed
+    field_values: Sealed
     noted_at: datetime
     decided_by: str | None = None
-    taken: str | None = None
+    resolution: str | None = None
 
 
-async def add_conflicts(work: Work, conflicts: Sequence[Conflict]) -> None:
-    await work.db.execute(
+async def insert_conflicts(uow: UnitOfWork, conflicts: Sequence[StoredConflict]) -> None:
+    await uow.db.execute(
         """
-        INSERT INTO conflict (conflict_id, case_id, stand_id, entry_id, device_id, name, clash, noted_at)
+        INSERT INTO conflict (conflict_id, case_id, stand_id, entry_id, device_id, name, field_values, noted_at)
         SELECT *, $8::timestamptz FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::text[],
                                               $7::jsonb[])
         """,
-        [one.id for one in conflicts],
-        [one.case_id for one in conflicts],
-        [one.stand_id for one in conflicts],
-        [one.entry_id for one in conflicts],
-        [one.device_id for one in conflicts],
-        [one.name for one in conflicts],
-        [one.clash.model_dump(mode="json") for one in conflicts],
-        work.now,
+        [conflict.id for conflict in conflicts],
+        [conflict.case_id for conflict in conflicts],
+        [conflict.stand_id for conflict in conflicts],
+        [conflict.entry_id for conflict in conflicts],
+        [conflict.device_id for conflict in conflicts],
+        [conflict.name for conflict in conflicts],
+        [conflict.field_values.model_dump(mode="json") for conflict in conflicts],
+        uow.now,
     )
 
 
-async def open_conflicts(work: Work, stand_id: StandId, *, limit: int) -> list[Conflict]:
-    rows = await work.db.fetch(
+async def open_conflicts(uow: UnitOfWork, stand_id: StandId, *, limit: int) -> list[StoredConflict]:
+    rows = await uow.db.fetch(
         "SELECT * FROM conflict WHERE stand_id = $1 AND decided_at IS NULL ORDER BY noted_at LIMIT $2", stand_id, limit
     )
     return [_conflict(row) for row in rows]
 
 
-async def lock_conflict(work: Work, conflict_id: UUID) -> Conflict | None:
-    row = await work.db.fetchrow("SELECT * FROM conflict WHERE conflict_id = $1 FOR UPDATE", conflict_id)
+async def lock_conflict(uow: UnitOfWork, conflict_id: UUID) -> StoredConflict | None:
+    row = await uow.db.fetchrow("SELECT * FROM conflict WHERE conflict_id = $1 FOR UPDATE", conflict_id)
     return _conflict(row) if row else None
 
 
-async def decide_conflict(work: Work, conflict_id: UUID, *, officer: str, taken: str) -> None:
-    await work.db.execute(
-        "UPDATE conflict SET decided_by = $2, decided_at = $3, taken = $4 WHERE conflict_id = $1",
+async def decide_conflict(uow: UnitOfWork, conflict_id: UUID, *, officer: str, resolution: str) -> None:
+    await uow.db.execute(
+        "UPDATE conflict SET decided_by = $2, decided_at = $3, resolution = $4 WHERE conflict_id = $1",
         conflict_id,
         officer,
-        work.now,
-        taken,
+        uow.now,
+        resolution,
     )
 
 
-def _conflict(row: Any) -> Conflict:
-    return Conflict(
+def _conflict(row: Any) -> StoredConflict:
+    return StoredConflict(
         id=row["conflict_id"],
         case_id=CaseId(row["case_id"]),
         stand_id=StandId(row["stand_id"]),
         entry_id=EntryId(row["entry_id"]),
         device_id=DeviceId(row["device_id"]),
         name=row["name"],
-        clash=Sealed.model_validate(row["clash"]),
+        field_values=Sealed.model_validate(row["field_values"]),
         noted_at=row["noted_at"],
         decided_by=row["decided_by"],
-        taken=row["taken"],
+        resolution=row["resolution"],
     )

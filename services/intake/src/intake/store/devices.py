@@ -1,27 +1,27 @@
-"""Field devices that may send entries."""
+"""Enrolled devices."""
 
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from wanderamt.backbone.work import Work
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import DeviceId
 
-CLOCK_MOVED_S = 2
+CLOCK_TOLERANCE_S = 2
 
 
-async def device_enrolled(work: Work, device_id: DeviceId) -> bool:
-    return bool(await work.db.fetchval("SELECT revoked_at IS NULL FROM device WHERE device_id = $1", device_id))
+async def device_enrolled(uow: UnitOfWork, device_id: DeviceId) -> bool:
+    return bool(await uow.db.fetchval("SELECT revoked_at IS NULL FROM device WHERE device_id = $1", device_id))
 
 
-async def stands_of(work: Work, device_id: DeviceId) -> set[UUID]:
-    """Where the device has worked: it leased numbers there."""
-    rows = await work.db.fetch("SELECT DISTINCT stand_id FROM number_block WHERE device_id = $1", device_id)
+async def stands_of(uow: UnitOfWork, device_id: DeviceId) -> set[UUID]:
+    """The stands where the device leased numbers."""
+    rows = await uow.db.fetch("SELECT DISTINCT stand_id FROM number_block WHERE device_id = $1", device_id)
     return {row["stand_id"] for row in rows}
 
 
-class Device(NamedTuple):
-    """`clock_off_s`: how far its clock was ahead when it was heard last, None when it never said. Orders nothing."""
+class DeviceListing(NamedTuple):
+    """`clock_off_s`: seconds that its clock was ahead at its last request, None if unknown; never decides an order."""
 
     id: DeviceId
     label: str
@@ -32,19 +32,19 @@ class Device(NamedTuple):
     heard_at: datetime | None
 
 
-async def all_devices(work: Work) -> list[Device]:
-    rows = await work.db.fetch(
+async def all_devices(uow: UnitOfWork) -> list[DeviceListing]:
+    rows = await uow.db.fetch(
         """
         SELECT device_id, label, enrolled_at, revoked_at, durable_through, clock_off_s, heard_at
         FROM device ORDER BY label, device_id
         """
     )
-    return [Device(*row) for row in rows]
+    return [DeviceListing(*row) for row in rows]
 
 
-async def note_clock(work: Work, device_id: DeviceId, off_s: int) -> None:
-    """Writes only what is news: a clock that moved, or a device that was not heard for an hour."""
-    await work.db.execute(
+async def record_clock(uow: UnitOfWork, device_id: DeviceId, off_s: int) -> None:
+    """Updates the row only if the clock moved or the last request is an hour old."""
+    await uow.db.execute(
         """
         UPDATE device SET clock_off_s = $2, heard_at = $3
         WHERE device_id = $1
@@ -52,20 +52,20 @@ async def note_clock(work: Work, device_id: DeviceId, off_s: int) -> None:
         """,
         device_id,
         off_s,
-        work.now,
-        CLOCK_MOVED_S,
+        uow.now,
+        CLOCK_TOLERANCE_S,
     )
 
 
-async def advance_durable(work: Work, device_id: DeviceId) -> int:
-    """The sequence up to which every entry of the device is in the ledger, without a gap."""
-    through: int = await work.db.fetchval(
+async def advance_durable(uow: UnitOfWork, device_id: DeviceId) -> int:
+    """The device sequence up to which all entries are stored, without a gap."""
+    through: int = await uow.db.fetchval(
         """
         WITH moved AS (
             UPDATE device d SET durable_through = (
                 SELECT max(device_seq)
                 FROM (SELECT device_seq, row_number() OVER (ORDER BY device_seq) AS place
-                      FROM entry e WHERE e.device_id = d.device_id AND device_seq > d.durable_through) AS later
+                      FROM entry e WHERE e.device_id = d.device_id AND device_seq > d.durable_through) AS newer
                 WHERE device_seq = d.durable_through + place)
             WHERE device_id = $1 AND EXISTS (
                 SELECT 1 FROM entry e WHERE e.device_id = d.device_id AND device_seq = d.durable_through + 1)
@@ -77,8 +77,8 @@ async def advance_durable(work: Work, device_id: DeviceId) -> int:
     return through
 
 
-async def enrol_device(work: Work, device_id: DeviceId, *, label: str, officer: str) -> None:
-    await work.db.execute(
+async def enrol_device(uow: UnitOfWork, device_id: DeviceId, *, label: str, officer: str) -> None:
+    await uow.db.execute(
         """
         INSERT INTO device (device_id, label, enrolled_by, enrolled_at) VALUES ($1, $2, $3, $4)
         ON CONFLICT (device_id) DO UPDATE SET label = excluded.label, revoked_at = NULL
@@ -86,11 +86,11 @@ async def enrol_device(work: Work, device_id: DeviceId, *, label: str, officer: 
         device_id,
         label,
         officer,
-        work.now,
+        uow.now,
     )
 
 
-async def revoke_device(work: Work, device_id: DeviceId) -> bool:
-    """False when there is no such device."""
-    status = await work.db.execute("UPDATE device SET revoked_at = $2 WHERE device_id = $1", device_id, work.now)
+async def revoke_device(uow: UnitOfWork, device_id: DeviceId) -> bool:
+    """False for an unknown device."""
+    status = await uow.db.execute("UPDATE device SET revoked_at = $2 WHERE device_id = $1", device_id, uow.now)
     return bool(status == "UPDATE 1")

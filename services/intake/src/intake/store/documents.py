@@ -1,33 +1,33 @@
-"""Documents: ordered, made, taken back."""
+"""Documents: ordered, issued, revoked."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from wanderamt.backbone.work import Work
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import CaseId, DocumentId
-from wanderamt.security.keys import Sealer
+from wanderamt.security.keys import FieldCipher
 
 from intake.domain.documents import Document
-from intake.store.cases import Filed, filed_of
+from intake.store.cases import CaseRecord, record_of_row
 
 
-async def next_serials(work: Work, count: int) -> list[int]:
-    """Never the same twice, also when this transaction rolls back: a gap is harmless, a double is not."""
-    rows = await work.db.fetch("SELECT nextval('document_serial') AS serial FROM generate_series(1, $1)", count)
+async def next_serials(uow: UnitOfWork, count: int) -> list[int]:
+    """Serials that are unique even if this transaction rolls back: a gap is harmless, a duplicate is not."""
+    rows = await uow.db.fetch("SELECT nextval('document_serial') AS serial FROM generate_series(1, $1)", count)
     return [row["serial"] for row in rows]
 
 
-async def save_documents(work: Work, documents: Sequence[Document]) -> None:
-    await work.save(
+async def save_documents(uow: UnitOfWork, documents: Sequence[Document]) -> None:
+    await uow.execute_with_outbox(
         """
         INSERT INTO document (document_id, case_id, number, version, ordered_at, issued_at, revoked_at, sha256, pdf,
-                              status_index, beside)
+                              status_index, second_copy)
         SELECT document_id, case_id, number, version, ordered_at, issued_at, revoked_at, sha256, pdf,
-               coalesce(status_index, nextval('document_serial')), beside
+               coalesce(status_index, nextval('document_serial')), second_copy
         FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::int[], $5::timestamptz[], $6::timestamptz[],
                     $7::timestamptz[], $8::text[], $9::bytea[], $10::bigint[], $11::boolean[])
              AS d(document_id, case_id, number, version, ordered_at, issued_at, revoked_at, sha256, pdf, status_index,
-                  beside)
+                  second_copy)
         ON CONFLICT (document_id) DO UPDATE
         SET version = excluded.version, issued_at = excluded.issued_at, revoked_at = excluded.revoked_at,
             sha256 = excluded.sha256, pdf = excluded.pdf
@@ -42,16 +42,18 @@ async def save_documents(work: Work, documents: Sequence[Document]) -> None:
         [document.sha256 for document in documents],
         [document.pdf for document in documents],
         [document.status_index for document in documents],
-        [document.beside for document in documents],
+        [document.second_copy for document in documents],
     )
 
 
-async def find_order(work: Work, document_id: DocumentId, sealer: Sealer) -> tuple[Document, Filed, str] | None:
-    """A document with its case and the place of its stand, which is empty when the stand is not known yet."""
-    row = await work.db.fetchrow(
+async def find_with_case(
+    uow: UnitOfWork, document_id: DocumentId, cipher: FieldCipher
+) -> tuple[Document, CaseRecord, str] | None:
+    """A document with its case and the place of its stand, empty while the stand is unknown."""
+    row = await uow.db.fetchrow(
         """
         SELECT c.*, d.document_id, d.number AS document_number, d.version AS document_version, d.ordered_at,
-               d.issued_at, d.revoked_at, d.sha256, d.pdf, d.status_index, d.beside, coalesce(s.place, '') AS place
+               d.issued_at, d.revoked_at, d.sha256, d.pdf, d.status_index, d.second_copy, coalesce(s.place, '') AS place
         FROM document d JOIN case_file c USING (case_id) LEFT JOIN stand s USING (stand_id) WHERE document_id = $1
         """,
         document_id,
@@ -59,22 +61,22 @@ async def find_order(work: Work, document_id: DocumentId, sealer: Sealer) -> tup
     if not row:
         return None
     document = _document({**row, "number": row["document_number"], "version": row["document_version"]})
-    return document, filed_of(row, sealer), row["place"]
+    return document, record_of_row(row, cipher), row["place"]
 
 
-async def lock_document(work: Work, document_id: DocumentId) -> Document | None:
-    row = await work.db.fetchrow("SELECT * FROM document WHERE document_id = $1 FOR UPDATE", document_id)
+async def lock_document(uow: UnitOfWork, document_id: DocumentId) -> Document | None:
+    row = await uow.db.fetchrow("SELECT * FROM document WHERE document_id = $1 FOR UPDATE", document_id)
     return _document(row) if row else None
 
 
-async def find_document(work: Work, document_id: DocumentId) -> Document | None:
-    row = await work.db.fetchrow("SELECT * FROM document WHERE document_id = $1", document_id)
+async def find_document(uow: UnitOfWork, document_id: DocumentId) -> Document | None:
+    row = await uow.db.fetchrow("SELECT * FROM document WHERE document_id = $1", document_id)
     return _document(row) if row else None
 
 
-async def lock_documents_of_cases(work: Work, case_ids: Iterable[CaseId]) -> list[Document]:
-    """Those that were not taken back."""
-    rows = await work.db.fetch(
+async def lock_documents_of_cases(uow: UnitOfWork, case_ids: Iterable[CaseId]) -> list[Document]:
+    """Documents that are not revoked."""
+    rows = await uow.db.fetch(
         """
         SELECT * FROM document WHERE case_id = ANY($1::uuid[]) AND revoked_at IS NULL ORDER BY document_id FOR UPDATE
         """,
@@ -83,35 +85,35 @@ async def lock_documents_of_cases(work: Work, case_ids: Iterable[CaseId]) -> lis
     return [_document(row) for row in rows]
 
 
-async def find_document_of_case(work: Work, case_id: CaseId) -> Document | None:
-    """The one that counts, else the last one that was taken back."""
-    row = await work.db.fetchrow(
-        "SELECT * FROM document WHERE case_id = $1 ORDER BY revoked_at DESC NULLS FIRST, beside LIMIT 1", case_id
+async def find_document_of_case(uow: UnitOfWork, case_id: CaseId) -> Document | None:
+    """The valid document, else the one revoked last."""
+    row = await uow.db.fetchrow(
+        "SELECT * FROM document WHERE case_id = $1 ORDER BY revoked_at DESC NULLS FIRST, second_copy LIMIT 1", case_id
     )
     return _document(row) if row else None
 
 
-async def status_of_papers(work: Work) -> tuple[list[int], int]:
-    """The places of those that were taken back, and how many places there are.
+async def revoked_indexes(uow: UnitOfWork) -> tuple[list[int], int]:
+    """The status list indexes of revoked documents, and the size of the list.
 
-    A number that was voided, and one that a revoked device has not used, stands on no paper that counts.
+    Voided numbers, and unused numbers of revoked devices, count as revoked.
     """
-    rows = await work.db.fetch(
+    rows = await uow.db.fetch(
         """
-        SELECT status_index AS place FROM document WHERE revoked_at IS NOT NULL
+        SELECT status_index AS index FROM document WHERE revoked_at IS NOT NULL
         UNION ALL
-        SELECT b.places[g.serial - b.first + 1] FROM number_gone g JOIN number_block b USING (block_id)
-        WHERE g.reason IS NOT NULL AND cardinality(b.places) > 0
+        SELECT b.status_list_indexes[g.serial - b.first + 1] FROM spent_number g JOIN number_block b USING (block_id)
+        WHERE g.reason IS NOT NULL AND cardinality(b.status_list_indexes) > 0
         UNION ALL
-        SELECT b.places[s - b.first + 1]
+        SELECT b.status_list_indexes[s - b.first + 1]
         FROM number_block b JOIN device d USING (device_id) CROSS JOIN generate_series(b.first, b.last) AS s
-        WHERE d.revoked_at IS NOT NULL AND b.returned_at IS NULL AND cardinality(b.places) > 0
-          AND NOT EXISTS (SELECT 1 FROM number_gone g
+        WHERE d.revoked_at IS NOT NULL AND b.returned_at IS NULL AND cardinality(b.status_list_indexes) > 0
+          AND NOT EXISTS (SELECT 1 FROM spent_number g
                           WHERE (g.series, g.year, g.serial) = (b.series, b.year, s))
         """
     )
-    last = await work.db.fetchval("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM document_serial")
-    return [row["place"] for row in rows], last + 1
+    last = await uow.db.fetchval("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM document_serial")
+    return [row["index"] for row in rows], last + 1
 
 
 def _document(row: Any) -> Document:
@@ -126,5 +128,5 @@ def _document(row: Any) -> Document:
         issued_at=row["issued_at"],
         revoked_at=row["revoked_at"],
         status_index=row["status_index"],
-        beside=row["beside"],
+        second_copy=row["second_copy"],
     )

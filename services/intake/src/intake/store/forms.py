@@ -1,7 +1,7 @@
-"""The form of a case as it lies: sealed in three parts, each under the key of the case.
+"""The stored form of a case: encrypted in three parts, each under the key of the case.
 
-Kept true: no value of a form stands in a database in clear, but for the bPK by which the cases of a person are found;
-what was sealed opens to equal values of the same types.
+Invariants: the database holds no value of a form in clear, except the bPK, which finds the cases of a person.
+Decrypting returns equal values of the same types.
 """
 
 import json
@@ -13,69 +13,73 @@ from typing import Any
 from pydantic_core import to_json
 from wanderamt.kernel.ids import CaseId
 from wanderamt.kernel.sealed import Sealed
-from wanderamt.security.keys import Sealer
+from wanderamt.security.keys import FieldCipher
 
-from intake.domain.process.happening import FieldValue, Form
-from intake.domain.telling import Parts
+from intake.domain.case.case_events import FieldValue, Form
+from intake.domain.event_mapping import EncryptedForm
 
-NAMES = ("applicant", "contact", "facts")
-DATE = "date"  # among the facts a date is written {"date": "2026-05-04"}, to be told from a text
+FORM_PARTS = ("applicant", "contact", "facts")
+DATE = "date"  # a date among the facts is {"date": "2026-05-04"}, to distinguish it from text
 BIRTH_DATE = "birth_date"
-BORN = "born"  # beside the fields of the contact
+BORN = "born"  # key in the contact part
 
 
-def seal_form(form: Form, case_id: CaseId, sealer: Sealer) -> Parts:
-    return reseal(Parts(), form, form, case_id=case_id, sealer=sealer)
+def encrypt_form(form: Form, case_id: CaseId, cipher: FieldCipher) -> EncryptedForm:
+    return encrypt_changed(EncryptedForm(), form, form, case_id=case_id, cipher=cipher)
 
 
-def reseal(parts: Parts, form: Form, changed: Iterable[str], *, case_id: CaseId, sealer: Sealer) -> Parts:
-    """Only the parts with a changed field are sealed anew."""
+def encrypt_changed(
+    encrypted: EncryptedForm, form: Form, changed: Iterable[str], *, case_id: CaseId, cipher: FieldCipher
+) -> EncryptedForm:
+    """Encrypts only the parts with a changed field."""
     touched = {name.split(".")[0] for name in changed}
-    if touched == {"applicant"} and parts.contact:
-        touched.add("contact")  # for the date of birth, see _sealed
-    return replace(parts, **{part: _sealed(part, form, case_id, sealer) for part in NAMES if part in touched})
+    if touched == {"applicant"} and encrypted.contact:
+        touched.add("contact")  # for the date of birth, see _encrypt_part
+    return replace(
+        encrypted, **{part: _encrypt_part(part, form, case_id, cipher) for part in FORM_PARTS if part in touched}
+    )
 
 
-def open_form(parts: Parts, sealer: Sealer) -> dict[str, FieldValue]:
+def decrypt_form(encrypted: EncryptedForm, cipher: FieldCipher) -> dict[str, FieldValue]:
     """Raises Unreadable."""
     form: dict[str, FieldValue] = {}
-    for part in NAMES:
-        sealed: Sealed | None = getattr(parts, part)
+    for part in FORM_PARTS:
+        sealed: Sealed | None = getattr(encrypted, part)
         if sealed:
-            values = json.loads(sealer.open(sealed))
-            form |= {f"{part}.{name}": _read(name, value) for name, value in values.items() if name != BORN}
+            values = json.loads(cipher.open(sealed))
+            form |= {f"{part}.{name}": _from_json(name, value) for name, value in values.items() if name != BORN}
     return form
 
 
-def read_parts(written: Mapping[str, Any]) -> Parts:
-    """`written`: what the JSON of each part says."""
-    return Parts(*(Sealed.model_validate(written[name]) if written[name] else None for name in NAMES))
+def parse_form(parts: Mapping[str, Any]) -> EncryptedForm:
+    """`parts`: the parsed JSON of each part."""
+    return EncryptedForm(*(Sealed.model_validate(parts[name]) if parts[name] else None for name in FORM_PARTS))
 
 
-def _sealed(part: str, form: Form, case_id: CaseId, sealer: Sealer) -> Sealed | None:
+def _encrypt_part(part: str, form: Form, case_id: CaseId, cipher: FieldCipher) -> Sealed | None:
     prefix = f"{part}."
     values = {
-        name.removeprefix(prefix): _written(part, value) for name, value in form.items() if name.startswith(prefix)
+        name.removeprefix(prefix): _to_json(part, value) for name, value in form.items() if name.startswith(prefix)
     }
     if part == "contact" and values:
-        values |= _born(form)
-    return sealer.seal(case_id, to_json(values)) if values else None
+        values |= _birth(form)
+    return cipher.seal(case_id, to_json(values)) if values else None
 
 
-def _born(form: Form) -> dict[str, str]:
-    """Travels with the contact, so that citizens can look their case up: the date, or the year alone."""
+def _birth(form: Form) -> dict[str, str]:
+    """Birth date or year for the contact part: citizens look up their case with it."""
     born = form.get("applicant.birth_date") or form.get("applicant.birth_year")
     return {BORN: born.isoformat() if isinstance(born, date) else str(born)} if born else {}
 
 
-def _written(part: str, value: FieldValue) -> Any:
+def _to_json(part: str, value: FieldValue) -> Any:
     if not isinstance(value, date):
         return value
     return {DATE: value.isoformat()} if part == "facts" else value.isoformat()
 
 
-def _read(name: str, value: Any) -> FieldValue:
+def _from_json(name: str, value: Any) -> FieldValue:
     if isinstance(value, dict):
         return date.fromisoformat(value[DATE])
-    read: FieldValue = date.fromisoformat(value) if name == BIRTH_DATE and value else value
-    return read
+    field_value: FieldValue = date.fromisoformat(value) if name == BIRTH_DATE and value else value
+    return field_value

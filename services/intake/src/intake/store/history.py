@@ -1,4 +1,4 @@
-"""The history of cases: everything that ever happened, never rewritten. The fold of it is the case file."""
+"""The history of cases: all events, never changed. `case_file` holds the state rebuilt from them."""
 
 import json
 from collections import defaultdict
@@ -9,94 +9,96 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 from pydantic_core import to_json
-from wanderamt.backbone.outbox import Statement
-from wanderamt.backbone.work import Work
+from wanderamt.backbone.persistence.outbox import Statement
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import CaseId, DeviceId, EntryId
-from wanderamt.security.keys import Sealer
+from wanderamt.security.keys import FieldCipher
 
-from intake.domain.process.happening import Filled, Happening
-from intake.domain.telling import Parts
-from intake.store.forms import open_form, read_parts
+from intake.domain.case.case_events import CaseHistoryEvent, Filled
+from intake.domain.event_mapping import EncryptedForm
+from intake.store.forms import decrypt_form, parse_form
 
-NOTHING = Parts()
-KINDS: dict[str, TypeAdapter[Any]] = {kind.__name__: TypeAdapter(kind) for kind in get_args(Happening)}
+EMPTY_FORM = EncryptedForm()
+EVENT_TYPES: dict[str, TypeAdapter[Any]] = {kind.__name__: TypeAdapter(kind) for kind in get_args(CaseHistoryEvent)}
 
 
-class Chapter(NamedTuple):
-    """What one message did to a case. `version`: the case's after it; `fields`: the fields it filled, sealed.
+class HistoryRow(NamedTuple):
+    """The events that one message added to a case. `version`: of the case after them. `fields`: encrypted.
 
-    `device_id` and `entry_id` are None for what came from a register, an office or the clock.
+    `device_id` and `entry_id`: None for events from a register, the back office or a periodic task.
     """
 
     case_id: CaseId
     version: int
-    happened: tuple[Happening, ...]
-    fields: Parts
+    events: tuple[CaseHistoryEvent, ...]
+    fields: EncryptedForm
     officer: str
     device_id: DeviceId | None = None
     entry_id: EntryId | None = None
 
 
-def chapters_added(chapters: Sequence[Chapter], *, now: datetime) -> Statement:
-    """To be written beside the case files."""
-    rows = [
+def insert_history(rows: Sequence[HistoryRow], *, now: datetime) -> Statement:
+    """A statement for `save_cases(also=...)`."""
+    columns = [
         {
-            "case_id": one.case_id,
-            "version": one.version,
-            "chapter": _written(one),
-            "officer": one.officer,
-            "device_id": one.device_id,
-            "entry_id": one.entry_id,
+            "case_id": row.case_id,
+            "version": row.version,
+            "content": _content(row),
+            "officer": row.officer,
+            "device_id": row.device_id,
+            "entry_id": row.entry_id,
         }
-        for one in chapters
+        for row in rows
     ]
-    return _ADD, [to_json(rows).decode(), now]
+    return _INSERT, [to_json(columns).decode(), now]
 
 
-async def histories(
-    work: Work, case_ids: Iterable[UUID], sealer: Sealer
-) -> dict[CaseId, list[tuple[Happening, DeviceId | None]]]:
-    """Each happening with the device it came from, in order."""
-    rows = await work.db.fetch(
+async def find_histories(
+    uow: UnitOfWork, case_ids: Iterable[UUID], cipher: FieldCipher
+) -> dict[CaseId, list[tuple[CaseHistoryEvent, DeviceId | None]]]:
+    """The events of each case in order, with the device that sent each."""
+    rows = await uow.db.fetch(
         "SELECT * FROM case_history WHERE case_id = ANY($1::uuid[]) ORDER BY case_id, version", list(case_ids)
     )
-    found: dict[CaseId, list[tuple[Happening, DeviceId | None]]] = defaultdict(list)
+    histories: dict[CaseId, list[tuple[CaseHistoryEvent, DeviceId | None]]] = defaultdict(list)
     for row in rows:
-        by = DeviceId(row["device_id"]) if row["device_id"] else None
-        found[CaseId(row["case_id"])] += [(one, by) for one in _happened(row, sealer)]
-    return found
+        device_id = DeviceId(row["device_id"]) if row["device_id"] else None
+        histories[CaseId(row["case_id"])] += [(event, device_id) for event in _events(row, cipher)]
+    return histories
 
 
-def _written(chapter: Chapter) -> str:
-    """What was filled is sealed beside the rest: one message fills once."""
-    happened = b",".join(map(_written_happening, chapter.happened))
-    fields = chapter.fields
+def _content(row: HistoryRow) -> str:
+    """JSON of the events, with the filled fields encrypted beside them: a message has one Filled at most."""
+    events = b",".join(map(_event_json, row.events))
+    fields = row.fields
     sealed = {"applicant": fields.applicant, "contact": fields.contact, "facts": fields.facts}
-    return (b'{"happened":[%b],"fields":%b}' % (happened, to_json(sealed if fields != NOTHING else None))).decode()
+    return (b'{"events":[%b],"fields":%b}' % (events, to_json(sealed if fields != EMPTY_FORM else None))).decode()
 
 
-def _written_happening(one: Happening) -> bytes:
-    kind = type(one).__name__
-    what = b"null" if isinstance(one, Filled) else KINDS[kind].serializer.to_json(one)  # the hot half of dump_json
-    return b'{"kind":"%b","what":%b}' % (kind.encode(), what)
+def _event_json(event: CaseHistoryEvent) -> bytes:
+    kind = type(event).__name__
+    data = (
+        b"null" if isinstance(event, Filled) else EVENT_TYPES[kind].serializer.to_json(event)
+    )  # faster than dump_json
+    return b'{"kind":"%b","data":%b}' % (kind.encode(), data)
 
 
-def _happened(row: Any, sealer: Sealer) -> list[Happening]:
-    chapter = json.loads(row["chapter"])
-    fields = open_form(read_parts(chapter["fields"]), sealer) if chapter["fields"] else {}
-    return [_read(one, fields) for one in chapter["happened"]]
+def _events(row: Any, cipher: FieldCipher) -> list[CaseHistoryEvent]:
+    content = json.loads(row["content"])
+    fields = decrypt_form(parse_form(content["fields"]), cipher) if content["fields"] else {}
+    return [_parse_event(event, fields) for event in content["events"]]
 
 
-def _read(written: dict[str, Any], fields: dict[str, Any]) -> Happening:
-    if written["kind"] == Filled.__name__:
+def _parse_event(stored: dict[str, Any], fields: dict[str, Any]) -> CaseHistoryEvent:
+    if stored["kind"] == Filled.__name__:
         return Filled(fields)
-    happening: Happening = KINDS[written["kind"]].validate_python(written["what"])
-    return happening
+    event: CaseHistoryEvent = EVENT_TYPES[stored["kind"]].validate_python(stored["data"])
+    return event
 
 
-_ADD = """
-    INSERT INTO case_history (case_id, version, chapter, officer, device_id, entry_id, happened_at)
-    SELECT case_id, version, chapter::json, officer, device_id, entry_id, $2::timestamptz
+_INSERT = """
+    INSERT INTO case_history (case_id, version, content, officer, device_id, entry_id, happened_at)
+    SELECT case_id, version, content::json, officer, device_id, entry_id, $2::timestamptz
     FROM json_to_recordset($1::text::json)
-         AS h(case_id uuid, version int, chapter text, officer text, device_id uuid, entry_id uuid)
+         AS h(case_id uuid, version int, content text, officer text, device_id uuid, entry_id uuid)
 """

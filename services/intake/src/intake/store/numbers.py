@@ -1,4 +1,4 @@
-"""Leased numbers: series, blocks, and every number that left its block."""
+"""Number series, leased blocks and spent numbers."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from wanderamt.backbone.work import Work
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import DeviceId, EntryId, StandId
 
-from intake.domain.numbers import Block, Number, Series
+from intake.domain.numbers import Number, NumberBlock, NumberSeries
 
 
 @dataclass(frozen=True, slots=True)
-class Gone:
-    """A number that was used (`reason` is None) or voided."""
+class SpentNumber:
+    """A used or voided number. `reason`: None for a used one."""
 
     block_id: UUID
     number: Number
@@ -22,9 +22,9 @@ class Gone:
     entry_id: EntryId | None = None
 
 
-async def advance_series(work: Work, series: Series, *, year: int, size: int) -> int:
-    """The first of `size` serials that nobody had. Locks the series: blocks never overlap."""
-    first: int = await work.db.fetchval(
+async def advance_series(uow: UnitOfWork, series: NumberSeries, *, year: int, size: int) -> int:
+    """The first of `size` unused serials. Locks the series, so blocks never overlap."""
+    first: int = await uow.db.fetchval(
         """
         INSERT INTO number_series (series, year, next_serial) VALUES ($1, $2, 1 + $3)
         ON CONFLICT (series, year) DO UPDATE SET next_serial = number_series.next_serial + $3
@@ -37,17 +37,18 @@ async def advance_series(work: Work, series: Series, *, year: int, size: int) ->
     return first
 
 
-async def next_serial(work: Work, series: Series, *, year: int) -> int:
-    found: int | None = await work.db.fetchval(
+async def next_serial(uow: UnitOfWork, series: NumberSeries, *, year: int) -> int:
+    serial: int | None = await uow.db.fetchval(
         "SELECT next_serial FROM number_series WHERE series = $1 AND year = $2", series, year
     )
-    return found or 1
+    return serial or 1
 
 
-async def add_block(work: Work, block_id: UUID, block: Block) -> None:
-    await work.db.execute(
+async def add_block(uow: UnitOfWork, block_id: UUID, block: NumberBlock) -> None:
+    await uow.db.execute(
         """
-        INSERT INTO number_block (block_id, series, year, first, last, stand_id, device_id, leased_at, places)
+        INSERT INTO number_block (block_id, series, year, first, last, stand_id, device_id, leased_at,
+                                  status_list_indexes)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         """,
         block_id,
@@ -58,13 +59,16 @@ async def add_block(work: Work, block_id: UUID, block: Block) -> None:
         block.stand_id,
         block.device_id,
         block.leased_at,
-        list(block.places),
+        list(block.status_list_indexes),
     )
 
 
-async def put_back_block(work: Work, block_id: UUID, block: Block) -> bool:
-    """One that a restore has forgotten: none of its numbers nor places is given out again. False when it is here."""
-    await work.db.execute(
+async def restore_block(uow: UnitOfWork, block_id: UUID, block: NumberBlock) -> bool:
+    """Inserts a block that a database restore lost. Its numbers and status list indexes are never leased again.
+
+    False if the block is known.
+    """
+    await uow.db.execute(
         """
         INSERT INTO number_series (series, year, next_serial) VALUES ($1, $2, $3 + 1)
         ON CONFLICT (series, year)
@@ -74,12 +78,12 @@ async def put_back_block(work: Work, block_id: UUID, block: Block) -> bool:
         block.year,
         block.last,
     )
-    if block.places:
-        await work.db.execute(
+    if block.status_list_indexes:
+        await uow.db.execute(
             "SELECT setval('document_serial', greatest($1::bigint, (SELECT last_value FROM document_serial)))",
-            max(block.places),
+            max(block.status_list_indexes),
         )
-    taken = await work.db.fetchval(
+    taken = await uow.db.fetchval(
         "SELECT 1 FROM number_block WHERE block_id = $1 OR (series = $2 AND year = $3 AND first = $4)",
         block_id,
         block.series,
@@ -88,19 +92,19 @@ async def put_back_block(work: Work, block_id: UUID, block: Block) -> bool:
     )
     if taken:
         return False
-    await add_block(work, block_id, block)
+    await add_block(uow, block_id, block)
     return True
 
 
-async def lock_block(work: Work, block_id: UUID) -> Block | None:
-    rows = await work.db.fetch("SELECT * FROM number_block WHERE block_id = $1 FOR UPDATE", block_id)
-    return (await _blocks(work, rows)).get(block_id)
+async def lock_block(uow: UnitOfWork, block_id: UUID) -> NumberBlock | None:
+    rows = await uow.db.fetch("SELECT * FROM number_block WHERE block_id = $1 FOR UPDATE", block_id)
+    return (await _blocks(uow, rows)).get(block_id)
 
 
-async def lock_blocks_of(work: Work, numbers: Iterable[Number]) -> dict[UUID, Block]:
-    """The blocks that these numbers belong to, locked in the order of their ids."""
+async def lock_blocks_of(uow: UnitOfWork, numbers: Iterable[Number]) -> dict[UUID, NumberBlock]:
+    """The blocks of these numbers, locked in the order of their ids."""
     wanted = list(numbers)
-    rows = await work.db.fetch(
+    rows = await uow.db.fetch(
         """
         SELECT * FROM number_block b WHERE EXISTS (
             SELECT 1 FROM unnest($1::text[], $2::int[], $3::int[]) AS n(series, year, serial)
@@ -111,61 +115,59 @@ async def lock_blocks_of(work: Work, numbers: Iterable[Number]) -> dict[UUID, Bl
         [number.year for number in wanted],
         [number.serial for number in wanted],
     )
-    return await _blocks(work, rows)
+    return await _blocks(uow, rows)
 
 
-async def blocks_of_device(work: Work, device_id: DeviceId) -> dict[UUID, Block]:
-    """Those that were not given back, oldest first."""
-    rows = await work.db.fetch(
+async def blocks_of_device(uow: UnitOfWork, device_id: DeviceId) -> dict[UUID, NumberBlock]:
+    """Blocks that are not returned, oldest first."""
+    rows = await uow.db.fetch(
         "SELECT * FROM number_block WHERE device_id = $1 AND returned_at IS NULL ORDER BY block_id", device_id
     )
-    return await _blocks(work, rows)
+    return await _blocks(uow, rows)
 
 
-async def blocks_of_series(work: Work, series: Series, *, year: int) -> dict[UUID, Block]:
-    rows = await work.db.fetch(
-        "SELECT * FROM number_block WHERE series = $1 AND year = $2 ORDER BY first", series, year
-    )
-    return await _blocks(work, rows)
+async def blocks_of_series(uow: UnitOfWork, series: NumberSeries, *, year: int) -> dict[UUID, NumberBlock]:
+    rows = await uow.db.fetch("SELECT * FROM number_block WHERE series = $1 AND year = $2 ORDER BY first", series, year)
+    return await _blocks(uow, rows)
 
 
-async def return_block(work: Work, block_id: UUID) -> None:
-    await work.db.execute("UPDATE number_block SET returned_at = $2 WHERE block_id = $1", block_id, work.now)
+async def return_block(uow: UnitOfWork, block_id: UUID) -> None:
+    await uow.db.execute("UPDATE number_block SET returned_at = $2 WHERE block_id = $1", block_id, uow.now)
 
 
-async def add_gone(work: Work, gone: Sequence[Gone]) -> None:
-    """The primary key is the promise: no number leaves twice."""
-    await work.db.execute(
+async def insert_spent(uow: UnitOfWork, spent: Sequence[SpentNumber]) -> None:
+    """The primary key ensures that no number is spent twice."""
+    await uow.db.execute(
         """
-        INSERT INTO number_gone (series, year, serial, block_id, reason, entry_id, gone_at)
+        INSERT INTO spent_number (series, year, serial, block_id, reason, entry_id, spent_at)
         SELECT *, $7::timestamptz FROM unnest($1::text[], $2::int[], $3::int[], $4::uuid[], $5::text[], $6::uuid[])
         """,
-        [one.number.series for one in gone],
-        [one.number.year for one in gone],
-        [one.number.serial for one in gone],
-        [one.block_id for one in gone],
-        [one.reason for one in gone],
-        [one.entry_id for one in gone],
-        work.now,
+        [spent_number.number.series for spent_number in spent],
+        [spent_number.number.year for spent_number in spent],
+        [spent_number.number.serial for spent_number in spent],
+        [spent_number.block_id for spent_number in spent],
+        [spent_number.reason for spent_number in spent],
+        [spent_number.entry_id for spent_number in spent],
+        uow.now,
     )
 
 
-async def _blocks(work: Work, rows: Sequence[Any]) -> dict[UUID, Block]:
+async def _blocks(uow: UnitOfWork, rows: Sequence[Any]) -> dict[UUID, NumberBlock]:
     used: dict[UUID, set[int]] = defaultdict(set)
     voided: dict[UUID, list[tuple[int, str]]] = defaultdict(list)
     if rows:
-        gone = await work.db.fetch(
-            "SELECT block_id, serial, reason FROM number_gone WHERE block_id = ANY($1::uuid[]) ORDER BY serial",
+        spent = await uow.db.fetch(
+            "SELECT block_id, serial, reason FROM spent_number WHERE block_id = ANY($1::uuid[]) ORDER BY serial",
             [row["block_id"] for row in rows],
         )
-        for one in gone:
-            if one["reason"] is None:
-                used[one["block_id"]].add(one["serial"])
+        for number in spent:
+            if number["reason"] is None:
+                used[number["block_id"]].add(number["serial"])
             else:
-                voided[one["block_id"]].append((one["serial"], one["reason"]))
+                voided[number["block_id"]].append((number["serial"], number["reason"]))
     return {
-        row["block_id"]: Block(
-            series=Series(row["series"]),
+        row["block_id"]: NumberBlock(
+            series=NumberSeries(row["series"]),
             year=row["year"],
             first=row["first"],
             last=row["last"],
@@ -175,7 +177,7 @@ async def _blocks(work: Work, rows: Sequence[Any]) -> dict[UUID, Block]:
             used=frozenset(used[row["block_id"]]),
             voided=tuple(voided[row["block_id"]]),
             returned_at=row["returned_at"],
-            places=tuple(row["places"]),
+            status_list_indexes=tuple(row["status_list_indexes"]),
         )
         for row in rows
     }

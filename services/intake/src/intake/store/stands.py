@@ -1,17 +1,17 @@
-"""A small copy of the stands, from their topic, so that opening a case never asks scheduling."""
+"""A projection of the stands topic, so that opening a case never calls scheduling."""
 
 from datetime import datetime
 from typing import Any
 
-from wanderamt.backbone.work import Work
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.contracts import StandMoved, StandScheduled
 from wanderamt.kernel.ids import StandId
 
-from intake.domain.report import Stand
+from intake.domain.report import StandCopy
 
 
-async def save_stand(work: Work, event: StandScheduled) -> None:
-    await work.db.execute(
+async def save_stand(uow: UnitOfWork, event: StandScheduled) -> None:
+    await uow.db.execute(
         """
         INSERT INTO stand (stand_id, place, starts_at, ends_at, cancelled, occasion, target_group, services)
         VALUES ($1, $2, $3, $4, false, $5, $6, $7)
@@ -29,8 +29,8 @@ async def save_stand(work: Work, event: StandScheduled) -> None:
     )
 
 
-async def move_stand(work: Work, event: StandMoved) -> None:
-    await work.db.execute(
+async def move_stand(uow: UnitOfWork, event: StandMoved) -> None:
+    await uow.db.execute(
         "UPDATE stand SET place = $2, starts_at = $3, ends_at = $4, services = $5 WHERE stand_id = $1",
         event.stand_id,
         event.place,
@@ -40,34 +40,34 @@ async def move_stand(work: Work, event: StandMoved) -> None:
     )
 
 
-async def cancel_stand(work: Work, stand_id: StandId) -> None:
-    await work.db.execute("UPDATE stand SET cancelled = true WHERE stand_id = $1", stand_id)
+async def cancel_stand(uow: UnitOfWork, stand_id: StandId) -> None:
+    await uow.db.execute("UPDATE stand SET cancelled = true WHERE stand_id = $1", stand_id)
 
 
-async def stands(work: Work) -> list[Stand]:
-    rows = await work.db.fetch("SELECT * FROM stand ORDER BY starts_at LIMIT 500")
+async def all_stands(uow: UnitOfWork) -> list[StandCopy]:
+    rows = await uow.db.fetch("SELECT * FROM stand ORDER BY starts_at LIMIT 500")
     return [_stand(row) for row in rows]
 
 
-async def stands_between(work: Work, *, since: datetime, until: datetime, limit: int) -> list[Stand]:
-    """That begin in [since, until), in order."""
-    rows = await work.db.fetch(
+async def stands_between(uow: UnitOfWork, *, since: datetime, until: datetime, limit: int) -> list[StandCopy]:
+    """Stands that begin in [since, until), in order of time."""
+    rows = await uow.db.fetch(
         "SELECT * FROM stand WHERE starts_at >= $1 AND starts_at < $2 ORDER BY starts_at LIMIT $3", since, until, limit
     )
     return [_stand(row) for row in rows]
 
 
-async def find_stand(work: Work, stand_id: StandId) -> Stand | None:
-    row = await work.db.fetchrow("SELECT * FROM stand WHERE stand_id = $1", stand_id)
+async def find_stand(uow: UnitOfWork, stand_id: StandId) -> StandCopy | None:
+    row = await uow.db.fetchrow("SELECT * FROM stand WHERE stand_id = $1", stand_id)
     return _stand(row) if row else None
 
 
-async def services_of(work: Work, stand_id: StandId) -> list[str]:
-    return list(await work.db.fetchval("SELECT services FROM stand WHERE stand_id = $1", stand_id) or [])
+async def services_of(uow: UnitOfWork, stand_id: StandId) -> list[str]:
+    return list(await uow.db.fetchval("SELECT services FROM stand WHERE stand_id = $1", stand_id) or [])
 
 
-def _stand(row: Any) -> Stand:
-    return Stand(
+def _stand(row: Any) -> StandCopy:
+    return StandCopy(
         StandId(row["stand_id"]),
         row["place"],
         row["starts_at"],

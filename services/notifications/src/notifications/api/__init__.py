@@ -1,1 +1,1 @@
-"""HTTP in: what staff, providers, citizens and partners ask."""
+"""HTTP routes for staff, providers, citizens and partners."""

@@ -1,24 +1,22 @@
-"""For staff: which notices a case had, whom nobody reached, how the providers are, whether an address is one."""
+"""For staff: the notices of a case, counts, tasks, the status of providers, a check of addresses."""
 
 from datetime import datetime
 from uuid import UUID
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
-from wanderamt.backbone.database import Database
-from wanderamt.kernel.refusal import Refusal
-from wanderamt.security.roles import Role
-from wanderamt.security.tokens import Caller
-from wanderamt.shell.http import only
-from wanderamt.shell.problems import Refused
+from wanderamt.shell.http import Transaction
+from wanderamt.shell.problems import RefusalError, or_refuse
 
+from notifications.api.dependencies import Clerk, ClerkOrOperator, Context, Operator
 from notifications.domain.recipient import mail_address, mobile_number
-from notifications.domain.refusals import NO_TASK
-from notifications.handlers.ground import Ground
-from notifications.handlers.weather import ProviderWeather, show_providers
+from notifications.domain.refusals import TASK_NOT_FOUND
+from notifications.handlers.provider_availability import ProviderStatus, provider_statuses
 from notifications.store import notices, providers
 
-MANY = 200
+MAX_TASKS = 200
+
+router = APIRouter(tags=["notices"])
 
 
 class NoticeOut(BaseModel):
@@ -31,12 +29,12 @@ class NoticeOut(BaseModel):
     state: str
     reason: str
     provider: str
-    decided_at: datetime
+    created_at: datetime
     valid_until: datetime
     ended_at: datetime | None
 
 
-class CountOut(BaseModel):
+class NoticeCountOut(BaseModel):
     kind: str
     channel: str
     state: str
@@ -45,8 +43,8 @@ class CountOut(BaseModel):
     notices: int
 
 
-class TaskOut(BaseModel):
-    """Somebody who does not know it: reach them another way."""
+class NoticeTaskOut(BaseModel):
+    """A citizen whom no message reached: inform them another way."""
 
     task_id: UUID
     notice_id: UUID
@@ -65,80 +63,68 @@ class AddressIn(BaseModel):
 
 
 class AddressOut(BaseModel):
-    """In the form in which it is used."""
+    """The addresses in their canonical form."""
 
     phone: str | None
     email: str | None
 
 
-def notice_routes(database: Database, ground: Ground) -> APIRouter:
-    router = APIRouter(tags=["notices"])
-
-    @router.get("/cases/{case_id}/notices")
-    async def of_case(case_id: UUID, _: Caller = only(Role.CLERK, Role.OPERATOR)) -> list[NoticeOut]:
-        """Empty: nothing was said to this citizen, or they left no address."""
-        async with database.work() as work:
-            found = await notices.find_notices(work, case_id)
-        return [
-            NoticeOut(
-                notice_id=one.id,
-                kind=one.kind,
-                channel=one.channel,
-                language=one.language,
-                state=one.state,
-                reason=one.reason,
-                provider=one.provider,
-                decided_at=one.decided_at,
-                valid_until=one.valid_until,
-                ended_at=one.ended_at,
-            )
-            for one in found
-        ]
-
-    @router.get("/notices/counts")
-    async def counts(_: Caller = only(Role.OPERATOR)) -> dict[str, int]:
-        """How many notices are in which state."""
-        async with database.work() as work:
-            return await notices.count_by_state(work)
-
-    @router.get("/notices/summary")
-    async def summary(_: Caller = only(Role.OPERATOR)) -> list[CountOut]:
-        """The same by kind, channel, provider and reason."""
-        async with database.work() as work:
-            return [CountOut(**row) for row in await notices.counts(work)]
-
-    @router.get("/providers")
-    async def weather(_: Caller = only(Role.CLERK, Role.OPERATOR)) -> list[ProviderWeather]:
-        """How each provider is, and its share of the messages now."""
-        async with database.work() as work:
-            return await show_providers(work, ground=ground)
-
-    @router.get("/tasks")
-    async def tasks(_: Caller = only(Role.CLERK, Role.OPERATOR)) -> list[TaskOut]:
-        """Citizens whom no message reached, the oldest first. Empty: everybody was reached."""
-        async with database.work() as work:
-            rows = await providers.open_tasks(work, limit=MANY)
-        return [TaskOut(**{name: row[name] for name in TaskOut.model_fields}) for row in rows]
-
-    @router.post("/tasks/{task_id}/done", status_code=204)
-    async def done(task_id: UUID, caller: Caller = only(Role.CLERK)) -> None:
-        """The citizen was told, or need not be any more."""
-        async with database.work() as work:
-            if not await providers.end_task(work, task_id, who=caller.subject):
-                raise Refused(NO_TASK)
-
-    @router.post("/addresses/check")
-    async def check(asked: AddressIn, _: Caller = only(Role.CLERK)) -> AddressOut:
-        """Whether messages can go there, while the citizen still stands at the counter."""
-        return AddressOut(
-            phone=_checked(mobile_number(asked.phone)) if asked.phone else None,
-            email=_checked(mail_address(asked.email)) if asked.email else None,
+@router.get("/cases/{case_id}/notices")
+async def notices_of_case(case_id: UUID, _: ClerkOrOperator, uow: Transaction) -> list[NoticeOut]:
+    """Empty: the citizen got no notice, or left no address."""
+    return [
+        NoticeOut(
+            notice_id=notice.id,
+            kind=notice.kind,
+            channel=notice.channel,
+            language=notice.language,
+            state=notice.state,
+            reason=notice.reason,
+            provider=notice.provider,
+            created_at=notice.created_at,
+            valid_until=notice.valid_until,
+            ended_at=notice.ended_at,
         )
+        for notice in await notices.find_notices(uow, case_id)
+    ]
 
-    return router
+
+@router.get("/notices/counts")
+async def count_notices(_: Operator, uow: Transaction) -> dict[str, int]:
+    """The number of notices in each state."""
+    return await notices.count_by_state(uow)
 
 
-def _checked(address: str | Refusal) -> str:
-    if isinstance(address, Refusal):
-        raise Refused(address)
-    return address
+@router.get("/notices/summary")
+async def summarise_notices(_: Operator, uow: Transaction) -> list[NoticeCountOut]:
+    """The number of notices by kind, channel, state, provider and reason."""
+    return [NoticeCountOut(**row) for row in await notices.count_by_outcome(uow)]
+
+
+@router.get("/providers")
+async def list_providers(_: ClerkOrOperator, context: Context, uow: Transaction) -> list[ProviderStatus]:
+    """The availability of each provider and its current weight."""
+    return await provider_statuses(uow, context=context)
+
+
+@router.get("/tasks")
+async def list_tasks(_: ClerkOrOperator, uow: Transaction) -> list[NoticeTaskOut]:
+    """Citizens whom no message reached, the oldest task first. Empty: every citizen was reached."""
+    rows = await providers.open_tasks(uow, limit=MAX_TASKS)
+    return [NoticeTaskOut(**{name: row[name] for name in NoticeTaskOut.model_fields}) for row in rows]
+
+
+@router.post("/tasks/{task_id}/done", status_code=204)
+async def complete_task(caller: Clerk, task_id: UUID, uow: Transaction) -> None:
+    """The citizen was informed, or need not be informed any more."""
+    if not await providers.complete_task(uow, task_id, by=caller.subject):
+        raise RefusalError(TASK_NOT_FOUND)
+
+
+@router.post("/addresses/check")
+async def check_addresses(_: Clerk, addresses: AddressIn) -> AddressOut:
+    """Whether messages can be sent to these addresses, while the citizen is still at the counter."""
+    return AddressOut(
+        phone=or_refuse(mobile_number(addresses.phone)) if addresses.phone else None,
+        email=or_refuse(mail_address(addresses.email)) if addresses.email else None,
+    )

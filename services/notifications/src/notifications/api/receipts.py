@@ -1,35 +1,40 @@
-"""Providers tell what became of messages.
+"""Delivery receipts that providers post.
 
-Kept true: the answer is 200 only after the receipt is committed as it came; who tells is known by a signature, not by a
-token, because a provider has none of ours.
+Invariants: the response is 200 only after the receipt is committed as received; a provider is authenticated by a
+signature instead of a token, because it has none of ours.
 """
 
-from fastapi import APIRouter, Request
-from wanderamt.backbone.database import Database
-from wanderamt.shell.http import read_body
-from wanderamt.shell.problems import Refused
+from typing import Annotated
 
-from notifications.domain.refusals import NO_PROVIDER, NOT_SIGNED
-from notifications.handlers.ground import Ground
-from notifications.handlers.receipts import keep_receipts
+from fastapi import APIRouter, Depends, Request
+from wanderamt.shell.http import Transaction, read_body
+from wanderamt.shell.problems import RefusalError
+
+from notifications.api.dependencies import Context
+from notifications.domain.refusals import NOT_SIGNED, PROVIDER_NOT_FOUND
+from notifications.handlers.receipts import store_receipts
+
+router = APIRouter(tags=["receipts"])
 
 
-def receipt_routes(database: Database, ground: Ground) -> APIRouter:
-    router = APIRouter(tags=["receipts"])
+async def _signed_body(provider: str, request: Request, context: Context) -> bytes:
+    """Raises RefusalError for an unknown provider and for a wrong signature."""
+    connected = context.providers.get(provider)
+    if not connected or not connected.receipt_parser:
+        raise RefusalError(PROVIDER_NOT_FOUND)
+    body = await read_body(request)
+    key = connected.receipt_key
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    if not key.get_secret_value() or not connected.receipt_parser.verify_signature(headers, body, key):
+        raise RefusalError(NOT_SIGNED)
+    return body
 
-    @router.post("/receipts/{provider}")
-    async def take(provider: str, request: Request) -> dict[str, str]:
-        """Signed by the provider; read and matched after this is answered."""
-        line = ground.lines.get(provider)
-        if not line or not line.teller:
-            raise Refused(NO_PROVIDER)
-        body = await read_body(request)
-        key = line.receipt_key
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        if not key.get_secret_value() or not line.teller.may_tell(headers, body, key):
-            raise Refused(NOT_SIGNED)
-        async with database.work() as work:
-            await keep_receipts(provider, [body], work, ground=ground)
-        return {"status": "kept"}
 
-    return router
+SignedBody = Annotated[bytes, Depends(_signed_body)]
+
+
+@router.post("/receipts/{provider}")
+async def store_receipt(provider: str, body: SignedBody, context: Context, uow: Transaction) -> dict[str, str]:
+    """Signed by the provider. Parsed and matched after the response."""
+    await store_receipts(provider, [body], uow, context=context)
+    return {"status": "stored"}

@@ -1,1 +1,1 @@
-"""Pure decisions of notifications."""
+"""The rules of notifications. Pure: no I/O, no clock."""

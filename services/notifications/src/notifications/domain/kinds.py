@@ -1,4 +1,4 @@
-"""What citizens are told about, and by which rules: how long it is worth telling, what overtakes it, what it needs."""
+"""The kinds of notices, and the rules of each kind: lifetime, order, required variables."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,20 +8,20 @@ from typing import Final
 
 
 class About(StrEnum):
-    """What a notice is about; newer ones about the same overtake older ones."""
+    """What a notice is about. A newer notice supersedes older ones about the same case or appointment."""
 
     CASE = "case"
     APPOINTMENT = "appointment"
     STAND = "stand"
 
 
-class Kind(StrEnum):
+class NoticeKind(StrEnum):
     CASE_OPENED = "case_opened"
     DELAYED = "delayed"
     DOCUMENT_READY = "document_ready"
     NEEDS_VISIT = "needs_visit"
     REFUSED = "refused"
-    PAPER_VOID = "paper_void"  # a paper given provisionally does not count: come again
+    DOCUMENT_VOID = "document_void"  # a provisional document is not valid any more: the citizen must come again
     STAND_IN_DISTRICT = "stand_in_district"
     APPOINTMENT_BOOKED = "appointment_booked"
     APPOINTMENT_MOVED = "appointment_moved"
@@ -31,34 +31,37 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """`stage`: of two notices about the same the later stage is the newer one. `worth`: how long it is worth sending.
+class NoticeRule:
+    """`stage`: of two notices about the same case, the one with the later stage is the newer one.
 
-    `urgent`: goes in quiet hours where waiting for their end would be too late. `needs`: values the text must have.
+    `time_to_live`: how long after the decision the notice may still be sent. `urgent`: the notice is sent in quiet
+    hours if the end of the quiet hours would be too late. `calendar`: the e-mail carries a calendar file.
     """
 
     about: About
     stage: int
-    worth: timedelta
-    needs: tuple[str, ...]
+    time_to_live: timedelta
+    required_variables: tuple[str, ...]
     urgent: bool = False
     calendar: bool = False
 
 
 _DAY: Final = timedelta(days=1)
-_WHEN: Final = ("place", "starts_at", "ends_at")
+_TIME_AND_PLACE: Final = ("place", "starts_at", "ends_at")
 
-RULES: Final[Mapping[Kind, Rule]] = {
-    Kind.CASE_OPENED: Rule(About.CASE, 1, _DAY / 2, ("code",)),
-    Kind.DELAYED: Rule(About.CASE, 2, _DAY, ("code",)),
-    Kind.DOCUMENT_READY: Rule(About.CASE, 3, 3 * _DAY, ("code", "reference")),
-    Kind.NEEDS_VISIT: Rule(About.CASE, 3, 3 * _DAY, ("code",)),
-    Kind.REFUSED: Rule(About.CASE, 3, 3 * _DAY, ("code",)),
-    Kind.PAPER_VOID: Rule(About.CASE, 4, 3 * _DAY, ("code",)),
-    Kind.STAND_IN_DISTRICT: Rule(About.STAND, 1, 7 * _DAY, _WHEN, calendar=True),
-    Kind.APPOINTMENT_BOOKED: Rule(About.APPOINTMENT, 1, _DAY, _WHEN, calendar=True),
-    Kind.APPOINTMENT_MOVED: Rule(About.APPOINTMENT, 2, 3 * _DAY, _WHEN, urgent=True, calendar=True),
-    Kind.APPOINTMENT_REMINDER: Rule(About.APPOINTMENT, 2, _DAY, _WHEN, calendar=True),
-    Kind.APPOINTMENT_CANCELLED: Rule(About.APPOINTMENT, 3, 3 * _DAY, _WHEN, urgent=True),
-    Kind.STAND_CANCELLED: Rule(About.APPOINTMENT, 3, 3 * _DAY, _WHEN, urgent=True),
+RULES: Final[Mapping[NoticeKind, NoticeRule]] = {
+    NoticeKind.CASE_OPENED: NoticeRule(About.CASE, 1, _DAY / 2, ("code",)),
+    NoticeKind.DELAYED: NoticeRule(About.CASE, 2, _DAY, ("code",)),
+    NoticeKind.DOCUMENT_READY: NoticeRule(About.CASE, 3, 3 * _DAY, ("code", "reference")),
+    NoticeKind.NEEDS_VISIT: NoticeRule(About.CASE, 3, 3 * _DAY, ("code",)),
+    NoticeKind.REFUSED: NoticeRule(About.CASE, 3, 3 * _DAY, ("code",)),
+    NoticeKind.DOCUMENT_VOID: NoticeRule(About.CASE, 4, 3 * _DAY, ("code",)),
+    NoticeKind.STAND_IN_DISTRICT: NoticeRule(About.STAND, 1, 7 * _DAY, _TIME_AND_PLACE, calendar=True),
+    NoticeKind.APPOINTMENT_BOOKED: NoticeRule(About.APPOINTMENT, 1, _DAY, _TIME_AND_PLACE, calendar=True),
+    NoticeKind.APPOINTMENT_MOVED: NoticeRule(
+        About.APPOINTMENT, 2, 3 * _DAY, _TIME_AND_PLACE, urgent=True, calendar=True
+    ),
+    NoticeKind.APPOINTMENT_REMINDER: NoticeRule(About.APPOINTMENT, 2, _DAY, _TIME_AND_PLACE, calendar=True),
+    NoticeKind.APPOINTMENT_CANCELLED: NoticeRule(About.APPOINTMENT, 3, 3 * _DAY, _TIME_AND_PLACE, urgent=True),
+    NoticeKind.STAND_CANCELLED: NoticeRule(About.APPOINTMENT, 3, 3 * _DAY, _TIME_AND_PLACE, urgent=True),
 }

@@ -1,7 +1,8 @@
-"""A notice: decided once per person, subject, occasion, template version and channel; sent while it is worth it.
+"""A notice: one message to one citizen, decided once and sent at most once.
 
-Kept true: that it is decided once stands in the database; what was overtaken, came too late or has no consent is
-dropped with its reason and never sent; a notice ends once, and only a receipt may still say better how.
+Invariants: a unique index holds that one notice exists per address, case, occurrence, template version and channel; a
+notice that is superseded, too late or without consent is dropped with its reason and never sent; a notice has one
+outcome, which only a delivery receipt may correct.
 """
 
 from collections.abc import Mapping
@@ -23,26 +24,32 @@ from wanderamt.contracts import (
 from wanderamt.kernel.decision import Event, Job
 from wanderamt.kernel.ids import NoticeId
 
-from notifications.domain.kinds import About, Kind
+from notifications.domain.kinds import About, NoticeKind
 
-Facts = Mapping[str, str]
+Variables = Mapping[str, str]
 
 
-class State(StrEnum):
-    """sending: a provider has it or may have it. unconfirmed: it may have left, and no receipt ever came."""
+class NoticeState(StrEnum):
+    """The states of GOV.UK Notify, where they fit.
 
-    DECIDED = "decided"
+    created: waits for its turn. sending: a provider has the message, or may have it. sent: the provider accepted it.
+    delivered: a receipt says that it arrived. failed: it will not arrive on this channel. unknown: it may have left,
+    and the provider did not answer. no_receipt: it may have left, and no receipt came in time. dropped: not sent, on
+    purpose.
+    """
+
+    CREATED = "created"
     SENDING = "sending"
     SENT = "sent"
     DELIVERED = "delivered"
     FAILED = "failed"
     UNKNOWN = "unknown"
-    UNCONFIRMED = "unconfirmed"
+    NO_RECEIPT = "no_receipt"
     DROPPED = "dropped"
 
 
-class Why(StrEnum):
-    """Why nothing is sent."""
+class DropReason(StrEnum):
+    """Why a notice is not sent. stale: too late to be useful. budget: the citizen's daily limit is reached."""
 
     SUPERSEDED = "superseded"
     STALE = "stale"
@@ -52,16 +59,18 @@ class Why(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
-UNENDED = frozenset({State.DECIDED, State.SENDING})
-OPEN_TO_RECEIPTS = frozenset({State.SENDING, State.SENT, State.UNKNOWN, State.UNCONFIRMED, State.FAILED})
+PENDING_STATES = frozenset({NoticeState.CREATED, NoticeState.SENDING})
+OPEN_TO_RECEIPTS = frozenset(
+    {NoticeState.SENDING, NoticeState.SENT, NoticeState.UNKNOWN, NoticeState.NO_RECEIPT, NoticeState.FAILED}
+)
 
 
 class SendNotice(Job):
-    """Each notice by itself: order between notices is kept by the newer one overtaking the older."""
+    """One job per notice. Jobs need no order: a newer notice supersedes an older one."""
 
     QUEUE: ClassVar[str] = "send-notice"
     KEY: ClassVar[str] = "notice_id"
-    DEADLINE_S: ClassVar[int] = 30 * 86_400  # the use-by time of the notice ends it long before
+    DEADLINE_S: ClassVar[int] = 30 * 86_400  # `valid_until` of the notice ends the job much earlier
 
     notice_id: UUID
 
@@ -74,135 +83,142 @@ class SendMail(SendNotice):
     QUEUE: ClassVar[str] = "send-email"
 
 
-JOB_OF: Mapping[Channel, type[SendNotice]] = {Channel.SMS: SendSms, Channel.EMAIL: SendMail}
+JOB_TYPES: Mapping[Channel, type[SendNotice]] = {Channel.SMS: SendSms, Channel.EMAIL: SendMail}
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """`occurrence`: what tells two notices of one kind about the same apart, such as the time an appointment moved to.
+    """`occurrence`: distinguishes notices of one kind about the same case, such as the new time of an appointment.
 
-    `person`: keyed hash of the address. `address`, `facts`: sealed; None once they were redacted. `provider`: who has
-    it or had it last. `maybe`: a call of it may have happened. `superseded`: a newer one exists, and it is under way.
+    `address_hash`: keyed hash of the address. `address`, `variables`: encrypted; None after redaction. `provider`: the
+    provider that has the message, or had it last. `outcome_unknown`: a call to the provider may have happened.
+    `superseded`: a newer notice exists while this one is being sent. `tried_channels`: failed before this channel.
     """
 
     id: NoticeId
     version: int
     about: About
     about_id: UUID
-    kind: Kind
+    kind: NoticeKind
     occurrence: str
-    template: int
+    template_version: int
     channel: Channel
     language: str
-    person: bytes
+    address_hash: bytes
     address: bytes | None
-    facts: bytes | None
-    state: State
-    decided_at: datetime
+    variables: bytes | None
+    state: NoticeState
+    created_at: datetime
     valid_until: datetime
     reason: str = ""
     ended_at: datetime | None = None
     provider: str = ""
     provider_ref: str = ""
     short_ref: int = 0
-    tries: int = 0
-    maybe: bool = False
+    attempts: int = 0
+    outcome_unknown: bool = False
     superseded: bool = False
-    tried: tuple[Channel, ...] = ()
+    tried_channels: tuple[Channel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class NoticeAccepted:
+    """The provider accepted the message."""
+
     provider: str
     provider_ref: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Delivered:
+class NoticeArrived:
+    """A receipt says that the message arrived."""
+
     provider: str
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
-    """For good, on this channel: another try would end the same."""
+class PermanentFailure:
+    """The message will not arrive on this channel: another attempt would end the same."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown:
-    """No answer after the message was handed over."""
+class NoAnswer:
+    """The provider did not answer after it got the message."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Unconfirmed:
-    """It may have left, and no receipt came in time."""
+class NoReceipt:
+    """The message may have left, and no receipt came in time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    why: Why
+    reason: DropReason
 
 
-End = Sent | Delivered | Failed | Unknown | Unconfirmed | Dropped
+NoticeOutcome = NoticeAccepted | NoticeArrived | PermanentFailure | NoAnswer | NoReceipt | Dropped
 
 
-def end_notice(notice: Notice, end: End, *, now: datetime) -> tuple[Notice, Event] | None:
-    """None where it says nothing new: an end is final but for what a receipt knows better."""
-    if not _says_more(notice.state, end):
+def finish(notice: Notice, outcome: NoticeOutcome, *, now: datetime) -> tuple[Notice, Event] | None:
+    """The finished notice and its event. None if `outcome` adds nothing to what is known already."""
+    if not _supersedes(notice.state, outcome):
         return None
-    about = _about(notice)
-    match end:
-        case Sent(provider, ref):
-            after = replace(notice, state=State.SENT, provider=provider, provider_ref=ref or notice.provider_ref)
-            told: Event = NoticeSent(**about, provider=provider, sent_at=now)
-        case Delivered(provider):
-            after = replace(notice, state=State.DELIVERED, provider=provider, reason="")
-            told = NoticeDelivered(**about, provider=provider, delivered_at=now)
-        case Failed(reason):
-            after = replace(notice, state=State.FAILED, reason=reason)
-            told = NoticeFailed(**about, reason=reason, failed_at=now)
-        case Unknown(reason):
-            after = replace(notice, state=State.UNKNOWN, reason=reason)
-            told = NoticeUnknown(**about, reason=reason, noticed_at=now)
-        case Unconfirmed():
-            after = replace(notice, state=State.UNCONFIRMED, reason="no_receipt")
-            told = NoticeUnknown(**about, reason="no_receipt", noticed_at=now)
-        case Dropped(why):
-            after = replace(notice, state=State.DROPPED, reason=why.value)
-            told = NoticeDropped(**about, reason=why.value, dropped_at=now)
+    identity = _identity(notice)
+    match outcome:
+        case NoticeAccepted(provider, ref):
+            finished = replace(
+                notice, state=NoticeState.SENT, provider=provider, provider_ref=ref or notice.provider_ref
+            )
+            event: Event = NoticeSent(**identity, provider=provider, sent_at=now)
+        case NoticeArrived(provider):
+            finished = replace(notice, state=NoticeState.DELIVERED, provider=provider, reason="")
+            event = NoticeDelivered(**identity, provider=provider, delivered_at=now)
+        case PermanentFailure(reason):
+            finished = replace(notice, state=NoticeState.FAILED, reason=reason)
+            event = NoticeFailed(**identity, reason=reason, failed_at=now)
+        case NoAnswer(reason):
+            finished = replace(notice, state=NoticeState.UNKNOWN, reason=reason)
+            event = NoticeUnknown(**identity, reason=reason, noticed_at=now)
+        case NoReceipt():
+            finished = replace(notice, state=NoticeState.NO_RECEIPT, reason="no_receipt")
+            event = NoticeUnknown(**identity, reason="no_receipt", noticed_at=now)
+        case Dropped(drop_reason):
+            finished = replace(notice, state=NoticeState.DROPPED, reason=drop_reason.value)
+            event = NoticeDropped(**identity, reason=drop_reason.value, dropped_at=now)
         case never:
             assert_never(never)
-    return replace(after, version=notice.version + 1, ended_at=now, maybe=False), told
+    return replace(finished, version=notice.version + 1, ended_at=now, outcome_unknown=False), event
 
 
-def raise_unreached(notice: Notice, reason: str, *, now: datetime) -> tuple[Notice, Event]:
-    """Staff must tell the citizen themselves."""
-    after = replace(notice, version=notice.version + 1)
-    return after, CitizenUnreached(**_about(notice), reason=reason, raised_at=now)
+def escalate_unreached(notice: Notice, reason: str, *, now: datetime) -> tuple[Notice, Event]:
+    """No channel reached the citizen: a task for staff."""
+    escalated = replace(notice, version=notice.version + 1)
+    return escalated, CitizenUnreached(**_identity(notice), reason=reason, raised_at=now)
 
 
-def _says_more(state: State, end: End) -> bool:
-    """Ranks grow: delivered beats everything, a known failure beats what nobody knows, and nothing is taken back."""
-    match end:
-        case Sent():
-            return state in {State.DECIDED, State.SENDING, State.UNKNOWN, State.UNCONFIRMED}
-        case Delivered():
+def _supersedes(state: NoticeState, outcome: NoticeOutcome) -> bool:
+    """The rank only grows: delivered beats everything, a known failure beats an unknown outcome."""
+    match outcome:
+        case NoticeAccepted():
+            return state in {NoticeState.CREATED, NoticeState.SENDING, NoticeState.UNKNOWN, NoticeState.NO_RECEIPT}
+        case NoticeArrived():
             return state in OPEN_TO_RECEIPTS
-        case Failed():
-            return state in UNENDED | {State.SENT, State.UNKNOWN, State.UNCONFIRMED}
-        case Unknown():
-            return state in UNENDED
-        case Unconfirmed():
-            return state in {State.SENT, State.UNKNOWN}
+        case PermanentFailure():
+            return state in PENDING_STATES | {NoticeState.SENT, NoticeState.UNKNOWN, NoticeState.NO_RECEIPT}
+        case NoAnswer():
+            return state in PENDING_STATES
+        case NoReceipt():
+            return state in {NoticeState.SENT, NoticeState.UNKNOWN}
         case Dropped():
-            return state in UNENDED
+            return state in PENDING_STATES
     return False
 
 
-def _about(notice: Notice) -> dict[str, object]:
+def _identity(notice: Notice) -> dict[str, object]:
     return {
         "notice_id": notice.id,
         "about": notice.about.value,

@@ -1,7 +1,7 @@
-"""Partners' systems that hear of events by web hook: what they may hear, when it is tried again, how it ends. Pure.
+"""Webhooks to partners' systems: which events they may get, the retry schedule, the end of a delivery. Pure.
 
-Kept true: nothing sealed and nobody's account name leaves the house; each event goes to a partner under its own id, so
-that one that comes twice is known again.
+Invariants: no encrypted field and no account name of staff leaves the city; an event goes to a partner under its own
+id, so that the partner recognises a repetition.
 """
 
 import ipaddress
@@ -14,26 +14,26 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from pydantic_core import to_json
-from wanderamt.contracts import EVENTS, Event
+from wanderamt.contracts import EVENTS, Event, RegisterQueryRequested
 from wanderamt.kernel.decision import Job
 from wanderamt.kernel.refusal import Refusal
 from wanderamt.kernel.sealed import Sealed
 
 from notifications.domain.refusals import BAD_TYPE, BAD_URL
 
-# Svix's schedule: at once, then so many seconds after each failure; after the last it is left to a replay.
+# Svix's schedule: one attempt at once, then one this many seconds after each failure; after the last, only a replay.
 SCHEDULE_S: Final = (5.0, 300.0, 1800.0, 7200.0, 18_000.0, 36_000.0, 36_000.0)
-AT_ONCE: Final = 4  # to one partner at the same time: a slow one holds up nobody else
+MAX_CONCURRENT: Final = 4  # deliveries to one partner: a slow partner must not delay the others
 TOPICS: Final = frozenset({"case.v1", "document.v1", "stand.v1", "appointment.v1", "notice.v1"})
-OURS: Final = frozenset({"question", "answer", "contact", "officer", "owner", "assertion"})
-INTERNAL: Final = frozenset({"at.wanderamt.case.register-requested.v1"})
-PUBLIC: Final[Mapping[str, type[Event]]] = {
-    one.TYPE: one for one in EVENTS if one.TOPIC in TOPICS and one.TYPE not in INTERNAL
+HIDDEN_FIELDS: Final = frozenset({"question", "answer", "contact", "officer", "owner", "assertion"})
+INTERNAL_TYPES: Final = frozenset({RegisterQueryRequested.TYPE})
+PUBLIC_EVENTS: Final[Mapping[str, type[Event]]] = {
+    event.TYPE: event for event in EVENTS if event.TOPIC in TOPICS and event.TYPE not in INTERNAL_TYPES
 }
 
 
-class DeliveryState(StrEnum):
-    """held: the partner is paused. failed: tried to the end; a replay tries again."""
+class WebhookState(StrEnum):
+    """held: the partner is paused. failed: no attempt is left; a replay starts again."""
 
     WAITING = "waiting"
     HELD = "held"
@@ -41,19 +41,19 @@ class DeliveryState(StrEnum):
     FAILED = "failed"
 
 
-class DeliverHook(Job):
-    QUEUE: ClassVar[str] = "deliver-hook"
-    KEY: ClassVar[str] = "lane"
+class DeliverWebhook(Job):
+    QUEUE: ClassVar[str] = "deliver-webhook"
+    KEY: ClassVar[str] = "delivery_key"
     DEADLINE_S: ClassVar[int] = 10 * 86_400
 
     subscriber_id: UUID
     event_id: UUID
-    lane: str
+    delivery_key: str
 
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """`secrets`: sealed; the newest first, an older one signs too until it is dropped."""
+    """A partner's system. `secrets`: encrypted; the newest first, the one before it also signs."""
 
     id: UUID
     name: str
@@ -61,23 +61,23 @@ class Subscriber:
     types: tuple[str, ...]
     secrets: Sealed
     active: bool
-    made_at: datetime
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class WebhookDelivery:
     subscriber_id: UUID
     event_id: UUID
     type: str
     body: bytes
-    state: DeliveryState
-    tries: int
-    since: datetime
+    state: WebhookState
+    attempts: int
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class HookTask:
-    """`secrets`: opened for this call alone."""
+class WebhookTask:
+    """`secrets`: decrypted for this call."""
 
     url: str
     event_id: UUID
@@ -86,61 +86,66 @@ class HookTask:
 
 
 @dataclass(frozen=True, slots=True)
-class Posted:
-    """The partner answered."""
+class WebhookAnswered:
+    """The partner answered with this HTTP status."""
 
     status: int
 
 
 @dataclass(frozen=True, slots=True)
-class NotPosted:
-    """It did not, or it may not be asked: a word for the operator."""
+class WebhookNotAnswered:
+    """No answer, or the address is not allowed. `code`: for the operator."""
 
     code: str
 
 
-def job_of(subscriber_id: UUID, event_id: UUID) -> DeliverHook:
-    return DeliverHook(subscriber_id=subscriber_id, event_id=event_id, lane=f"{subscriber_id}/{event_id}")
+def delivery_job(subscriber_id: UUID, event_id: UUID) -> DeliverWebhook:
+    return DeliverWebhook(subscriber_id=subscriber_id, event_id=event_id, delivery_key=f"{subscriber_id}/{event_id}")
 
 
-def body_of(event: Event, *, at: datetime) -> bytes:
-    """As Standard Webhooks wants it: type, timestamp, data."""
-    hidden = {name for name, field in type(event).model_fields.items() if name in OURS or _is_sealed(field.annotation)}
-    told = {"type": event.TYPE, "timestamp": at.isoformat(), "data": event.model_dump(mode="json", exclude=hidden)}
-    return to_json(told)
+def webhook_body(event: Event, *, at: datetime) -> bytes:
+    """In the form of Standard Webhooks: type, timestamp, data."""
+    hidden = {
+        name
+        for name, field in type(event).model_fields.items()
+        if name in HIDDEN_FIELDS or _is_sealed(field.annotation)
+    }
+    return to_json(
+        {"type": event.TYPE, "timestamp": at.isoformat(), "data": event.model_dump(mode="json", exclude=hidden)}
+    )
 
 
-def after_post(tries: int, outcome: Posted | NotPosted) -> float | DeliveryState:
-    """Seconds until the next try, or how it ended. `tries`: with this one."""
-    if isinstance(outcome, Posted) and 200 <= outcome.status < 300:
-        return DeliveryState.DONE
-    if isinstance(outcome, Posted) and outcome.status == 410:  # gone: the partner wants no more
-        return DeliveryState.HELD
-    return SCHEDULE_S[tries - 1] if tries <= len(SCHEDULE_S) else DeliveryState.FAILED
+def after_attempt(attempts: int, outcome: WebhookAnswered | WebhookNotAnswered) -> float | WebhookState:
+    """Seconds until the next attempt, or the final state. `attempts` includes this one."""
+    if isinstance(outcome, WebhookAnswered) and 200 <= outcome.status < 300:
+        return WebhookState.DONE
+    if isinstance(outcome, WebhookAnswered) and outcome.status == 410:  # Gone: the partner wants no more events
+        return WebhookState.HELD
+    return SCHEDULE_S[attempts - 1] if attempts <= len(SCHEDULE_S) else WebhookState.FAILED
 
 
-def wrong_subscription(url: str, types: Sequence[str], networks: Sequence[str]) -> Refusal | None:
-    """`networks`: of our own house that hooks may go to, CIDR; over plain http there alone."""
-    where = urlsplit(url)
-    if not where.hostname or where.username or where.scheme not in {"http", "https"}:
+def check_subscription(url: str, types: Sequence[str], networks: Sequence[str]) -> Refusal | None:
+    """`networks`: the city's own networks (CIDR) that webhooks may reach; plain http is allowed there only."""
+    target = urlsplit(url)
+    if not target.hostname or target.username or target.scheme not in {"http", "https"}:
         return BAD_URL
-    if where.scheme == "http" and not allowed(where.hostname, networks, own=True):
+    if target.scheme == "http" and not is_allowed_address(target.hostname, networks, own_networks_only=True):
         return BAD_URL
-    if _literal(where.hostname) and not allowed(where.hostname, networks):
+    if _ip_address(target.hostname) and not is_allowed_address(target.hostname, networks):
         return BAD_URL
-    return None if types and set(types) <= PUBLIC.keys() else BAD_TYPE
+    return None if types and set(types) <= PUBLIC_EVENTS.keys() else BAD_TYPE
 
 
-def allowed(address: str, networks: Sequence[str], *, own: bool = False) -> bool:
-    """Whether a hook may go to this IP address. `own`: only to one of the networks."""
-    literal = _literal(address)
-    if literal is None:
+def is_allowed_address(address: str, networks: Sequence[str], *, own_networks_only: bool = False) -> bool:
+    """Whether a webhook may go to this IP address: a public one, or one in `networks`."""
+    ip_address = _ip_address(address)
+    if ip_address is None:
         return False
-    inside = any(literal in ipaddress.ip_network(one) for one in networks)
-    return inside or (not own and literal.is_global)
+    inside = any(ip_address in ipaddress.ip_network(network) for network in networks)
+    return inside or (not own_networks_only and ip_address.is_global)
 
 
-def _literal(host: str) -> Any:
+def _ip_address(host: str) -> Any:
     try:
         return ipaddress.ip_address(host)
     except ValueError:

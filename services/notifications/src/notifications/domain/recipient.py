@@ -1,7 +1,7 @@
-"""How a citizen can be reached: what was left at the stand, and what of it is an address.
+"""How a citizen can be reached: the contact given at the stand, and its valid addresses.
 
-Kept true: an address is checked before anything is decided on it, and what is none ends as a refusal with a code that
-staff can act on; nothing with a control character in it ever becomes part of a message.
+Invariants: an address is checked before a channel is decided, and an invalid one becomes a refusal with a code for
+staff; no value with a control character becomes part of a message.
 """
 
 import re
@@ -19,7 +19,7 @@ from wanderamt.kernel.refusal import Refusal
 
 from notifications.domain.refusals import LANDLINE, NO_EMAIL, NO_NUMBER, NOT_MOBILE
 
-HOME = "AT"  # how a number without a country is read
+HOME = "AT"  # the country of a number without a country code
 MOBILE = frozenset({PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE})
 LANDLINES = frozenset({PhoneNumberType.FIXED_LINE, PhoneNumberType.UAN, PhoneNumberType.VOIP})
 
@@ -31,9 +31,9 @@ Addresses = Mapping[Channel, str | Refusal]
 
 
 class Recipient(BaseModel):
-    """What the sealed contact of an event says. `consent`: the version of the wording the citizen agreed to.
+    """The decrypted contact of an event. `consent`: the version of the wording that the citizen agreed to.
 
-    `born`: date of birth, or the year where no more is known; it lets the citizen look the case up.
+    `born`: date of birth, or only the year if no more is known; the citizen looks the case up with it.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -46,19 +46,19 @@ class Recipient(BaseModel):
     born: str | None = None
 
     def addresses(self) -> Addresses:
-        """Of each channel that was left: the address in its one form, or why it is none."""
-        found: dict[Channel, str | Refusal] = {}
+        """For each channel of the contact: the address in its canonical form, or why it is not valid."""
+        addresses: dict[Channel, str | Refusal] = {}
         if self.phone:
-            found[Channel.SMS] = mobile_number(self.phone)
+            addresses[Channel.SMS] = mobile_number(self.phone)
         if self.email:
-            found[Channel.EMAIL] = mail_address(self.email)
-        return found
+            addresses[Channel.EMAIL] = mail_address(self.email)
+        return addresses
 
 
 @lru_cache(maxsize=8192)
 def mobile_number(text: str) -> str | Refusal:
-    """E.164 of a number that takes messages, however it was written: 0660 555 0001, +43 (0)660 5550001, 0043660…"""
-    if _is_common(text):
+    """E.164 form of a mobile number in any notation: 0660 555 0001, +43 (0)660 5550001, 0043660…"""
+    if _is_canonical_home_number(text):
         return text
     try:
         number = phonenumbers.parse(text.replace("(0)", ""), HOME)
@@ -72,14 +72,14 @@ def mobile_number(text: str) -> str | Refusal:
     return NO_NUMBER if kind == PhoneNumberType.UNKNOWN else NOT_MOBILE
 
 
-def _is_common(text: str) -> bool:
-    """A mobile number of this country in its one form: most are, and the library's own pattern knows them faster."""
+def _is_canonical_home_number(text: str) -> bool:
+    """A mobile number of this country in E.164 form: frequent, and the library's own pattern matches it faster."""
     return text.startswith(_HOME_PREFIX) and _HOME_MOBILE.fullmatch(text, len(_HOME_PREFIX)) is not None
 
 
 @lru_cache(maxsize=8192)
 def mail_address(text: str) -> str | Refusal:
-    """Checked by its form alone: nobody is asked whether it exists."""
+    """Checks the syntax only, not whether the address exists."""
     try:
         return str(validate_email(text, check_deliverability=False, test_environment=True).normalized)
     except EmailNotValidError:
@@ -87,7 +87,7 @@ def mail_address(text: str) -> str | Refusal:
 
 
 def is_plain(text: str) -> bool:
-    """Whether it can stand in a message: no control characters, of which line ends open a door into a mail's head."""
+    """Whether the text has no control characters. A line break could inject a header into an e-mail."""
     if text.isprintable():
         return True
-    return not any(unicodedata.category(sign) in {"Cc", "Cf", "Zl", "Zp"} for sign in text)
+    return not any(unicodedata.category(character) in {"Cc", "Cf", "Zl", "Zp"} for character in text)

@@ -1,8 +1,8 @@
-"""What may be done with a notice whose turn it is, and what follows from how its call ended. Pure.
+"""What may be done with a notice whose job is due, and what follows from the outcome of its call. Pure.
 
-Kept true: a message that may have left goes on at the provider that may have it, and only by its law (known again by
-key, looked up by a probe, or left to a receipt); one that surely did not leave goes to whoever is well; what is too
-late or was overtaken is not sent, and not sent again to find out.
+Invariants: a message that may have left stays with the provider that may have it, and follows the idempotency of that
+provider (by key, by look-up, or by receipt); a message that certainly did not leave may go to any healthy provider; a
+notice that is too late or superseded is not sent, also not to find out whether it was sent.
 """
 
 from dataclasses import dataclass, replace
@@ -10,111 +10,136 @@ from datetime import datetime
 from typing import TypeAlias
 from uuid import UUID
 
-from connector_kit.manifest import Manifest
-from connector_kit.policy import Beat, Ended, ForHuman, after, later, next_beat
-from connector_kit.verdict import Done, Malformed, Unknown, Verdict
+from connector_kit.call_outcome import CallOutcome, PossiblyExecuted, Succeeded, UnreadableResponse
+from connector_kit.manifest.manifest import Manifest
+from connector_kit.resilience.policy import (
+    CallKind,
+    FinalOutcome,
+    OperatorNeeded,
+    decide_after,
+    next_call,
+    retry_delay_s,
+)
 from wanderamt.contracts import Channel
-from wanderamt.kernel.decision import Attempt, Retry
-from wanderamt.kernel.decision import Unknown as MayHaveHappened
+from wanderamt.kernel.decision import Attempt, OutcomeUnknown, RetryLater
 
-from notifications.domain import notice as ends
-from notifications.domain.kinds import Kind
-from notifications.domain.notice import Dropped, End, Failed, Notice, Sent, State, Why
+from notifications.domain.kinds import NoticeKind
+from notifications.domain.notice import (
+    PENDING_STATES,
+    Dropped,
+    DropReason,
+    NoAnswer,
+    Notice,
+    NoticeAccepted,
+    NoticeOutcome,
+    NoticeState,
+    PermanentFailure,
+)
 
-SEND = "send"  # the operation every provider has
-ELSEWHERE_S = 0.0
+SEND = "send"  # the operation that every provider has
+OTHER_PROVIDER_DELAY_S = 0.0
 
 
 @dataclass(frozen=True, slots=True)
-class Go:
-    """It may be called: `provider` alone where it may have left by it before."""
+class SendNow:
+    """The call may be made. `provider`: only by this provider, because the message may have left by it before."""
 
     provider: str | None
-    beat: Beat = Beat.CALL
+    call_kind: CallKind = CallKind.EXECUTE
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """One call, after `wait_s` seconds: its moment in the provider's pace. Address and facts are still sealed."""
+class SendTask:
+    """One call, after `wait_s` seconds: its slot in the provider's rate limit. Address and variables are encrypted."""
 
     notice_id: UUID
     about_id: UUID
     provider: str
-    beat: Beat
+    call_kind: CallKind
     wait_s: float
-    kind: Kind
-    template: int
+    kind: NoticeKind
+    template_version: int
     channel: Channel
     language: str
     address: bytes
-    facts: bytes
+    variables: bytes
     short_ref: int
 
 
 @dataclass(frozen=True, slots=True)
-class Called:
-    """How a call ended. `reference`: the provider's own, where it gave one."""
+class SendResult:
+    """The end of a call. `reference`: the provider's own, if it returned one."""
 
     provider: str
-    verdict: Verdict
-    took_s: float
-    beat: Beat
+    outcome: CallOutcome
+    duration_s: float
+    call_kind: CallKind
     reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class NotSent:
-    """It was no message: nothing was called. `provider`: whose moment it had."""
+class NotSendable:
+    """No message could be made, so the provider was not called. `provider`: whose slot was reserved."""
 
     provider: str
     code: str
 
 
-Next: TypeAlias = Go | End | None
+NextStep: TypeAlias = SendNow | NoticeOutcome | None
 
 
-def next_of(notice: Notice, attempt: Attempt, manifest: Manifest | None, *, now: datetime) -> Next:
-    """None: it has ended. `manifest`: of the provider that may have it; None where it is not connected any more."""
-    if notice.state not in ends.UNENDED:
+def next_step(notice: Notice, attempt: Attempt, manifest: Manifest | None, *, now: datetime) -> NextStep:
+    """None: the notice has an outcome already. `manifest`: of the notice's provider; None if it is not connected."""
+    if notice.state not in PENDING_STATES:
         return None
-    maybe = notice.maybe or notice.state is State.SENDING  # it was claimed before, and nobody wrote down how it ended
-    too_late = Why.SUPERSEDED if notice.superseded else Why.STALE if notice.valid_until <= now else None
-    if not maybe:
-        return Dropped(too_late) if too_late else Go(None)
+    outcome_unknown = _outcome_unknown(notice)
+    too_late = DropReason.SUPERSEDED if notice.superseded else DropReason.STALE if notice.valid_until <= now else None
+    if not outcome_unknown:
+        return Dropped(too_late) if too_late else SendNow(None)
     if not manifest:
-        return ends.Unknown("provider_gone")
-    match next_beat(manifest.operations[SEND], replace(attempt, interrupted=True)):
-        case Beat.PROBE:
-            return Go(notice.provider, Beat.PROBE)
-        case Beat.CALL if not too_late:
-            return Go(notice.provider)
-        case ForHuman(code):
-            return ends.Unknown(code)
-    return ends.Unknown(f"{too_late}_and_unclear")
+        return NoAnswer("provider_gone")
+    match next_call(manifest.operations[SEND], replace(attempt, previous_outcome_unknown=True)):
+        case CallKind.STATUS_CHECK:
+            return SendNow(notice.provider, CallKind.STATUS_CHECK)
+        case CallKind.EXECUTE if not too_late:
+            return SendNow(notice.provider)
+        case OperatorNeeded(code):
+            return NoAnswer(code)
+    return NoAnswer(f"{too_late}_and_unclear")
+
+
+def start_sending(notice: Notice, provider: str) -> Notice:
+    """`outcome_unknown` stays set if an earlier call may have happened."""
+    return replace(notice, state=NoticeState.SENDING, provider=provider, outcome_unknown=_outcome_unknown(notice))
 
 
 def after_call(
-    notice: Notice, called: Called, manifest: Manifest, *, others: bool
-) -> tuple[Notice, End | Retry | MayHaveHappened]:
-    """The notice as it is known now, and what is next. `others`: another provider of the channel is well."""
-    attempt = Attempt(notice.tries + 1, interrupted=notice.maybe)
-    tried = replace(notice, tries=notice.tries + 1, provider=called.provider)
-    step = after(manifest.operations[SEND], called.verdict, attempt, beat=called.beat)
-    if isinstance(called.verdict, Unknown | Malformed):
-        if isinstance(step, ForHuman):
-            return tried, ends.Unknown(step.code)
-        wait_s = step.after_s if isinstance(step, Retry | MayHaveHappened) else later(attempt)
-        return replace(tried, maybe=True), MayHaveHappened(wait_s, called.verdict.code)
+    notice: Notice, result: SendResult, manifest: Manifest, *, others_available: bool
+) -> tuple[Notice, NoticeOutcome | RetryLater | OutcomeUnknown]:
+    """The notice after the call, and its next step. `others_available`: another provider of the channel is healthy."""
+    attempt = Attempt(notice.attempts + 1, previous_outcome_unknown=notice.outcome_unknown)
+    attempted = replace(notice, attempts=notice.attempts + 1, provider=result.provider)
+    step = decide_after(manifest.operations[SEND], result.outcome, attempt, kind=result.call_kind)
+    if isinstance(result.outcome, PossiblyExecuted | UnreadableResponse):
+        if isinstance(step, OperatorNeeded):
+            return attempted, NoAnswer(step.code)
+        wait_s = step.after_s if isinstance(step, RetryLater | OutcomeUnknown) else retry_delay_s(attempt)
+        return replace(attempted, outcome_unknown=True), OutcomeUnknown(wait_s, result.outcome.code)
     match step:
-        case Ended(Done()):
-            return tried, Sent(called.provider, called.reference)
-        case Ended(verdict):
-            return tried, Failed(getattr(verdict, "code", type(verdict).__name__.lower()))
-        case MayHaveHappened():  # a probe that got no answer
-            return replace(tried, maybe=True), step
-        case Retry(after_s, reason):
-            free = replace(tried, state=State.DECIDED, maybe=False)
-            return free, Retry(ELSEWHERE_S if others else after_s, reason)
-        case ForHuman(code):
-            return tried, ends.Unknown(code)
+        case FinalOutcome(Succeeded()):
+            return attempted, NoticeAccepted(result.provider, result.reference)
+        case FinalOutcome(outcome):
+            return attempted, PermanentFailure(getattr(outcome, "code", type(outcome).__name__.lower()))
+        case OutcomeUnknown():  # a status check without an answer
+            return replace(attempted, outcome_unknown=True), step
+        case RetryLater(after_s, reason):
+            not_sent = replace(attempted, state=NoticeState.CREATED, outcome_unknown=False)
+            return not_sent, RetryLater(OTHER_PROVIDER_DELAY_S if others_available else after_s, reason)
+        case OperatorNeeded(code):
+            return attempted, NoAnswer(code)
     raise TypeError(step)
+
+
+def _outcome_unknown(notice: Notice) -> bool:
+    """A notice in the state sending was claimed before, and its outcome was not recorded."""
+    return notice.outcome_unknown or notice.state is NoticeState.SENDING

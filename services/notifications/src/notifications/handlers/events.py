@@ -1,20 +1,21 @@
-"""Events of cases, documents, appointments and stands: what the citizen waits for now, and what they are told of it.
+"""Handles events of cases, documents, appointments and stands: updates the projection and decides notices.
 
-Kept true: events of all topics come in one list, in the order they came; each notice carries the trace of its event.
+Invariants: the events of all topics arrive in one list, in the order of arrival; each notice carries the trace of its
+event.
 """
 
 from collections.abc import Sequence
 from uuid import UUID
 
-from wanderamt.backbone.arrivals import Item
-from wanderamt.backbone.work import Work
+from wanderamt.backbone.messaging.records import ReceivedEvent
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.contracts import (
     AppointmentBooked,
     AppointmentCancelled,
     AppointmentMoved,
     CaseClosed,
     CaseCompensated,
-    CaseFinished,
+    CaseCompleted,
     CaseHandedOver,
     CaseNeedsVisit,
     CaseOpened,
@@ -26,69 +27,86 @@ from wanderamt.contracts import (
     StandScheduled,
 )
 
-from notifications.domain.citizen import Folded, Subject, fold, new_subject, subject_id, time_facts
-from notifications.domain.deciding import Wish
-from notifications.domain.kinds import Kind
-from notifications.domain.notice import Why
-from notifications.handlers.deciding import Ask, Trace, decide, drop_unended
-from notifications.handlers.ground import Ground
-from notifications.store import people
+from notifications.domain.channel_decision import NoticeIntent
+from notifications.domain.citizen_case import (
+    CitizenCaseView,
+    Projection,
+    about_id_of,
+    new_view,
+    project,
+    time_variables,
+)
+from notifications.domain.kinds import NoticeKind
+from notifications.domain.notice import DropReason
+from notifications.handlers.context import NotificationContext
+from notifications.handlers.decide_notices import (
+    NoticeRequest,
+    TraceHeaders,
+    cancel_pending_notices,
+    decide_notices,
+)
+from notifications.store import citizens
 
 
-async def on_events(items: Sequence[Item], work: Work, *, ground: Ground) -> None:
-    subjects = await people.lock_subjects(work, {id_ for one in items if (id_ := subject_id(one.event))})
-    asks: list[Ask] = []
-    over: set[UUID] = set()
-    touched: dict[UUID, Subject] = {}
+async def on_events(items: Sequence[ReceivedEvent], uow: UnitOfWork, *, context: NotificationContext) -> None:
+    views = await citizens.lock_views(uow, {id_ for item in items if (id_ := about_id_of(item.event))})
+    requests: list[NoticeRequest] = []
+    cancelled: set[UUID] = set()
+    changed: dict[UUID, CitizenCaseView] = {}
     for item in items:
-        event, known = item.event, []
+        event, affected = item.event, []
         if isinstance(event, StandScheduled):
-            asks += await _of_stand(event, item.head.trace, work)
+            requests += await _requests_for_stand(event, item.header.trace, uow)
             continue
         if isinstance(event, StandCancelled):
-            over.add(event.stand_id)
-            found = await people.lock_subjects_of_stands(work, [event.stand_id])
-            known = [touched.get(one.id, one) for one in found]
-        elif whose := subject_id(event):
-            known = [touched.get(whose) or subjects.get(whose) or new_subject(event)]
-        for subject in known:
-            folded = fold(subject, event, now=work.now)
-            touched[subject.id] = folded.subject
-            asks += _asks(folded, item.head.trace)
-            if folded.ends:
-                over.add(subject.id)
-                asks = [one for one in asks if one.wish.about_id != subject.id]
-    await people.save_subjects(work, touched.values())
-    if over:
-        await drop_unended(over, Why.WITHDRAWN, work)
-    await decide(asks, work, ground)
+            cancelled.add(event.stand_id)
+            booked = await citizens.lock_views_of_stands(uow, [event.stand_id])
+            affected = [changed.get(view.id, view) for view in booked]
+        elif about_id := about_id_of(event):
+            affected = [changed.get(about_id) or views.get(about_id) or new_view(event)]
+        for view in affected:
+            projection = project(view, event, now=uow.now)
+            changed[view.id] = projection.view
+            requests += _requests(projection, item.header.trace)
+            if projection.cancels_pending:
+                cancelled.add(view.id)
+                requests = [request for request in requests if request.intent.about_id != view.id]
+    await citizens.save_views(uow, changed.values())
+    if cancelled:
+        await cancel_pending_notices(cancelled, DropReason.WITHDRAWN, uow)
+    await decide_notices(requests, uow, context)
 
 
-def _asks(folded: Folded, trace: Trace) -> list[Ask]:
-    subject = folded.subject
-    if not subject.contact:
+def _requests(projection: Projection, trace: TraceHeaders) -> list[NoticeRequest]:
+    view = projection.view
+    if not view.contact:
         return []
-    contact, language = subject.contact, subject.language
-    asks = [Ask(wish, contact, language, trace) for wish in folded.wishes]
-    return asks + [Ask(wish, contact, language, trace, overtakes=False) for wish in folded.reminders]
+    contact, language = view.contact, view.language
+    requests = [NoticeRequest(intent, contact, language, trace) for intent in projection.intents]
+    return requests + [
+        NoticeRequest(intent, contact, language, trace, supersedes_pending=False) for intent in projection.reminders
+    ]
 
 
-async def _of_stand(event: StandScheduled, trace: Trace, work: Work) -> list[Ask]:
-    """Everybody who asked to hear of stands in this district."""
-    await people.see_districts(work, [event.district])
-    facts = time_facts(event.place, event.starts_at, event.ends_at)
-    told_as = event.starts_at.isoformat()
-    wish = Wish(Kind.STAND_IN_DISTRICT, event.stand_id, facts, told_as, until=event.starts_at)
-    found = await people.subscribers_of(work, event.district)
-    return [Ask(wish, one.contact, one.language, trace, overtakes=False) for one in found]
+async def _requests_for_stand(event: StandScheduled, trace: TraceHeaders, uow: UnitOfWork) -> list[NoticeRequest]:
+    """One for each citizen who subscribed to stands in this district."""
+    await citizens.record_districts(uow, [event.district])
+    variables = time_variables(event.place, event.starts_at, event.ends_at)
+    occurrence = event.starts_at.isoformat()
+    intent = NoticeIntent(NoticeKind.STAND_IN_DISTRICT, event.stand_id, variables, occurrence, until=event.starts_at)
+    subscriptions = await citizens.subscriptions_to(uow, event.district)
+    return [
+        NoticeRequest(intent, subscription.contact, subscription.language, trace, supersedes_pending=False)
+        for subscription in subscriptions
+    ]
 
 
-HEARD: tuple[type[Event], ...] = (
+CONSUMED_EVENTS: tuple[type[Event], ...] = (
     CaseOpened,
     CaseHandedOver,
     CaseNeedsVisit,
     CaseCompensated,
-    CaseFinished,
+    CaseCompleted,
     CaseWithdrawn,
     CaseReopened,
     CaseClosed,

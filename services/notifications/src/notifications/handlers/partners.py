@@ -1,7 +1,7 @@
-"""Web hooks to partners: who hears what, and how each delivery ended.
+"""Webhooks to partners: which subscriber gets which event, and the outcome of each delivery.
 
-Kept true: an event is delivered to a partner once under its id, until it was taken or tried to the end; a pause loses
-nothing; what a partner signs for stands sealed.
+Invariants: an event is delivered to a subscriber once under its id, until the partner accepts it or no attempt is left;
+a pause loses nothing; signing secrets are stored encrypted.
 """
 
 import base64
@@ -12,183 +12,213 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID
 
-from wanderamt.backbone.arrivals import Item
-from wanderamt.backbone.bulk import Asked, Ended
-from wanderamt.backbone.replay import write_down
-from wanderamt.backbone.work import Work
-from wanderamt.kernel.decision import Retry
+from wanderamt.backbone.jobs.batch_handler import ClaimedJob, CompletedJob
+from wanderamt.backbone.messaging.records import ReceivedEvent
+from wanderamt.backbone.messaging.replay import record_operator_action
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
+from wanderamt.kernel.decision import RetryLater
 from wanderamt.kernel.refusal import Refusal
 
 from notifications.domain.partner import (
-    AT_ONCE,
-    Delivery,
-    DeliveryState,
-    HookTask,
-    NotPosted,
-    Posted,
+    MAX_CONCURRENT,
     Subscriber,
-    after_post,
-    body_of,
-    job_of,
-    wrong_subscription,
+    WebhookAnswered,
+    WebhookDelivery,
+    WebhookNotAnswered,
+    WebhookState,
+    WebhookTask,
+    after_attempt,
+    check_subscription,
+    delivery_job,
+    webhook_body,
 )
-from notifications.domain.refusals import NAME_TAKEN, NO_SUBSCRIBER
-from notifications.handlers.ground import Ground
+from notifications.domain.refusals import NAME_TAKEN, SUBSCRIBER_NOT_FOUND
+from notifications.handlers.context import NotificationContext
 from notifications.store import partners
 
 SECRET_BYTES = 24
 BUSY_S = 1.0
 
 
-async def any_partner(work: Work) -> bool:
-    return bool(await partners.subscribers(work))
+async def has_subscribers(uow: UnitOfWork) -> bool:
+    return bool(await partners.subscribers(uow))
 
 
-async def on_public(items: Sequence[Item], work: Work) -> None:
-    """For partners there are now; a new one hears from its making on, and of what was before by a replay."""
-    hearing = await partners.subscribers(work)
-    await _deliver([(one, item) for item in items for one in hearing if item.head.time >= one.made_at], work)
+async def on_public_events(items: Sequence[ReceivedEvent], uow: UnitOfWork) -> None:
+    """For the subscribers of now. A new subscriber gets events since its creation; earlier ones need a replay."""
+    subscribers = await partners.subscribers(uow)
+    await _deliver(
+        [
+            (subscriber, item)
+            for item in items
+            for subscriber in subscribers
+            if item.header.time >= subscriber.created_at
+        ],
+        uow,
+    )
 
 
-async def redeliver(subscriber: Subscriber, items: Sequence[Item], work: Work) -> int:
-    """Once more, whatever became of it. What is under way anyway is not doubled."""
-    return await _deliver([(subscriber, item) for item in items], work, again=True)
+async def redeliver(subscriber: Subscriber, items: Sequence[ReceivedEvent], uow: UnitOfWork) -> int:
+    """Delivers again, whatever the outcome was. A delivery that still waits is not doubled."""
+    return await _deliver([(subscriber, item) for item in items], uow, repeat=True)
 
 
-async def claim_hooks(asked: Sequence[Asked], work: Work, *, ground: Ground) -> list[HookTask | Retry | None]:
-    """Of each partner at most so many at once, also of those other processes have under way."""
-    hearing = {one.id: one for one in await partners.lock_subscribers(work, {one.job.subscriber_id for one in asked})}
-    waiting = await partners.lock_deliveries(work, [(one.job.subscriber_id, one.job.event_id) for one in asked])
-    ours = Counter(one.job.subscriber_id for one in asked)
-    under_way = {one: number - ours[one] for one, number in (await partners.count_under_way(work, ours)).items()}
-    tasks: list[HookTask | Retry | None] = []
-    for one in asked:
-        subscriber = hearing.get(one.job.subscriber_id)
-        delivery = waiting.get((one.job.subscriber_id, one.job.event_id))
-        task = await _claim_one(subscriber, delivery, under_way, work, ground)
-        if isinstance(task, HookTask) and subscriber:
-            under_way[subscriber.id] = under_way.get(subscriber.id, 0) + 1
+async def prepare_webhooks(
+    jobs: Sequence[ClaimedJob], uow: UnitOfWork, *, context: NotificationContext
+) -> list[WebhookTask | RetryLater | None]:
+    """At most MAX_CONCURRENT per partner, the deliveries of other processes included."""
+    rows = await partners.lock_subscribers(uow, {claimed.job.subscriber_id for claimed in jobs})
+    subscribers = {subscriber.id: subscriber for subscriber in rows}
+    deliveries = await partners.lock_deliveries(
+        uow, [(claimed.job.subscriber_id, claimed.job.event_id) for claimed in jobs]
+    )
+    own = Counter(claimed.job.subscriber_id for claimed in jobs)
+    in_flight = {
+        subscriber_id: count - own[subscriber_id]
+        for subscriber_id, count in (await partners.count_in_flight(uow, own)).items()
+    }
+    tasks: list[WebhookTask | RetryLater | None] = []
+    for claimed in jobs:
+        subscriber = subscribers.get(claimed.job.subscriber_id)
+        delivery = deliveries.get((claimed.job.subscriber_id, claimed.job.event_id))
+        task = await _prepare_one(subscriber, delivery, in_flight, uow, context)
+        if isinstance(task, WebhookTask) and subscriber:
+            in_flight[subscriber.id] = in_flight.get(subscriber.id, 0) + 1
         tasks.append(task)
     return tasks
 
 
-async def record_hooks(ended: Sequence[Ended], work: Work) -> list[Retry | None]:
-    hearing = {one.id: one for one in await partners.lock_subscribers(work, {one.job.subscriber_id for one in ended})}
-    waiting = await partners.lock_deliveries(work, [(one.job.subscriber_id, one.job.event_id) for one in ended])
-    given = []
-    for one in ended:
-        delivery = waiting.get((one.job.subscriber_id, one.job.event_id))
-        given.append(await _record_one(hearing.get(one.job.subscriber_id), delivery, one.outcome, work))
-    return given
+async def complete_webhooks(jobs: Sequence[CompletedJob], uow: UnitOfWork) -> list[RetryLater | None]:
+    rows = await partners.lock_subscribers(uow, {completed.job.subscriber_id for completed in jobs})
+    subscribers = {subscriber.id: subscriber for subscriber in rows}
+    deliveries = await partners.lock_deliveries(
+        uow, [(completed.job.subscriber_id, completed.job.event_id) for completed in jobs]
+    )
+    outcomes = []
+    for completed in jobs:
+        delivery = deliveries.get((completed.job.subscriber_id, completed.job.event_id))
+        subscriber = subscribers.get(completed.job.subscriber_id)
+        outcomes.append(await _complete_one(subscriber, delivery, completed.outcome, uow))
+    return outcomes
 
 
-async def _claim_one(
-    subscriber: Subscriber | None, delivery: Delivery | None, under_way: Mapping[UUID, int], work: Work, ground: Ground
-) -> HookTask | Retry | None:
-    if not subscriber or not delivery or delivery.state is not DeliveryState.WAITING:
+async def _prepare_one(
+    subscriber: Subscriber | None,
+    delivery: WebhookDelivery | None,
+    in_flight: Mapping[UUID, int],
+    uow: UnitOfWork,
+    context: NotificationContext,
+) -> WebhookTask | RetryLater | None:
+    if not subscriber or not delivery or delivery.state is not WebhookState.WAITING:
         return None
     if not subscriber.active:
-        await partners.save_delivery(work, replace(delivery, state=DeliveryState.HELD), status=None)
+        await partners.save_delivery(uow, replace(delivery, state=WebhookState.HELD), status=None)
         return None
-    if under_way.get(subscriber.id, 0) >= AT_ONCE:
-        return Retry(BUSY_S, "as many as this partner gets at once")
-    secrets = tuple(json.loads(ground.sealer.open(subscriber.secrets)))
-    return HookTask(subscriber.url, delivery.event_id, delivery.body, secrets)
+    if in_flight.get(subscriber.id, 0) >= MAX_CONCURRENT:
+        return RetryLater(BUSY_S, "this partner has its maximum of concurrent deliveries")
+    secrets = tuple(json.loads(context.cipher.open(subscriber.secrets)))
+    return WebhookTask(subscriber.url, delivery.event_id, delivery.body, secrets)
 
 
-async def _record_one(
-    subscriber: Subscriber | None, delivery: Delivery | None, outcome: object, work: Work
-) -> Retry | None:
-    if not subscriber or not delivery or delivery.state is not DeliveryState.WAITING:
+async def _complete_one(
+    subscriber: Subscriber | None, delivery: WebhookDelivery | None, outcome: object, uow: UnitOfWork
+) -> RetryLater | None:
+    if not subscriber or not delivery or delivery.state is not WebhookState.WAITING:
         return None
-    answered = outcome if isinstance(outcome, Posted | NotPosted) else NotPosted("cut_off")
-    step = after_post(delivery.tries + 1, answered)
-    status = answered.status if isinstance(answered, Posted) else None
-    tried = replace(delivery, tries=delivery.tries + 1)
+    answer = outcome if isinstance(outcome, WebhookAnswered | WebhookNotAnswered) else WebhookNotAnswered("cut_off")
+    step = after_attempt(delivery.attempts + 1, answer)
+    status = answer.status if isinstance(answer, WebhookAnswered) else None
+    attempted = replace(delivery, attempts=delivery.attempts + 1)
     if isinstance(step, float):
-        await partners.save_delivery(work, tried, status=status)
-        return Retry(step, f"HTTP {status}" if status else answered.code if isinstance(answered, NotPosted) else "")
-    if step is DeliveryState.HELD:
-        await partners.save_subscriber(work, replace(subscriber, active=False))
-    await partners.save_delivery(work, replace(tried, state=step), status=status)
+        await partners.save_delivery(uow, attempted, status=status)
+        return RetryLater(
+            step, f"HTTP {status}" if status else answer.code if isinstance(answer, WebhookNotAnswered) else ""
+        )
+    if step is WebhookState.HELD:
+        await partners.save_subscriber(uow, replace(subscriber, active=False))
+    await partners.save_delivery(uow, replace(attempted, state=step), status=status)
     return None
 
 
 async def subscribe(
-    name: str, url: str, types: Sequence[str], work: Work, *, networks: Sequence[str], who: str, ground: Ground
+    name: str, url: str, types: Sequence[str], uow: UnitOfWork, *, operator: str, context: NotificationContext
 ) -> tuple[Subscriber, str] | Refusal:
-    """The subscriber and its secret, which is shown this once."""
-    if refusal := wrong_subscription(url, types, networks):
+    """The subscriber and its secret, which is shown only now."""
+    if refusal := check_subscription(url, types, context.partner_networks):
         return refusal
-    subscriber_id, secret = work.new_id(), _new_secret()
-    secrets = ground.sealer.seal(subscriber_id, json.dumps([secret]).encode())
-    subscriber = Subscriber(subscriber_id, name, url, tuple(sorted(set(types))), secrets, True, work.now)  # noqa: FBT003
-    if not await partners.add_subscriber(work, subscriber):
+    subscriber_id, secret = uow.new_id(), _new_secret()
+    secrets = context.cipher.seal(subscriber_id, json.dumps([secret]).encode())
+    subscriber = Subscriber(subscriber_id, name, url, tuple(sorted(set(types))), secrets, True, uow.now)  # noqa: FBT003
+    if not await partners.add_subscriber(uow, subscriber):
         return NAME_TAKEN
-    await write_down(work, who, "subscribe partner", "notifications", {"name": name, "url": url, "types": list(types)})
+    details = {"name": name, "url": url, "types": list(types)}
+    await record_operator_action(uow, operator, "subscribe partner", "notifications", details)
     return subscriber, secret
 
 
-async def pause(subscriber_id: UUID, work: Work, *, who: str) -> Refusal | None:
-    return await _turn(subscriber_id, work, active=False, who=who)
+async def pause(subscriber_id: UUID, uow: UnitOfWork, *, operator: str) -> Refusal | None:
+    return await _set_active(subscriber_id, uow, active=False, operator=operator)
 
 
-async def resume(subscriber_id: UUID, work: Work, *, who: str) -> Refusal | None:
-    """What came meanwhile goes now."""
-    refusal = await _turn(subscriber_id, work, active=True, who=who)
+async def resume(subscriber_id: UUID, uow: UnitOfWork, *, operator: str) -> Refusal | None:
+    """Deliveries that were held go out now."""
+    refusal = await _set_active(subscriber_id, uow, active=True, operator=operator)
     if not refusal:
-        work.enqueue(*(job_of(subscriber_id, one) for one in await partners.release_held(work, subscriber_id)))
+        held = await partners.release_held(uow, subscriber_id)
+        uow.enqueue(*(delivery_job(subscriber_id, event_id) for event_id in held))
     return refusal
 
 
-async def rotate(subscriber_id: UUID, work: Work, *, who: str, ground: Ground) -> str | Refusal:
-    """A new secret; the one before signs as well, so that the partner can change in its own time."""
-    subscriber = await partners.lock_subscriber(work, subscriber_id)
+async def rotate_secret(
+    subscriber_id: UUID, uow: UnitOfWork, *, operator: str, context: NotificationContext
+) -> str | Refusal:
+    """The new secret. The previous one also signs, so that the partner can switch at any time."""
+    subscriber = await partners.lock_subscriber(uow, subscriber_id)
     if not subscriber:
-        return NO_SUBSCRIBER
-    secret, before = _new_secret(), json.loads(ground.sealer.open(subscriber.secrets))
-    secrets = ground.sealer.seal(subscriber_id, json.dumps([secret, *before[:1]]).encode())
-    await partners.save_subscriber(work, replace(subscriber, secrets=secrets))
-    await write_down(work, who, "rotate secret", "notifications", {"name": subscriber.name})
+        return SUBSCRIBER_NOT_FOUND
+    secret, previous = _new_secret(), json.loads(context.cipher.open(subscriber.secrets))
+    secrets = context.cipher.seal(subscriber_id, json.dumps([secret, *previous[:1]]).encode())
+    await partners.save_subscriber(uow, replace(subscriber, secrets=secrets))
+    await record_operator_action(uow, operator, "rotate secret", "notifications", {"name": subscriber.name})
     return secret
 
 
-async def unsubscribe(subscriber_id: UUID, work: Work, *, who: str) -> Refusal | None:
-    subscriber = await partners.lock_subscriber(work, subscriber_id)
+async def unsubscribe(subscriber_id: UUID, uow: UnitOfWork, *, operator: str) -> Refusal | None:
+    subscriber = await partners.lock_subscriber(uow, subscriber_id)
     if not subscriber:
-        return NO_SUBSCRIBER
-    await partners.remove_subscriber(work, subscriber_id)
-    await write_down(work, who, "unsubscribe partner", "notifications", {"name": subscriber.name})
+        return SUBSCRIBER_NOT_FOUND
+    await partners.remove_subscriber(uow, subscriber_id)
+    await record_operator_action(uow, operator, "unsubscribe partner", "notifications", {"name": subscriber.name})
     return None
 
 
-async def _deliver(pairs: Sequence[tuple[Subscriber, Item]], work: Work, *, again: bool = False) -> int:
-    wanted = {
-        (one.id, item.head.id): Delivery(
-            subscriber_id=one.id,
-            event_id=item.head.id,
-            type=item.head.type,
-            body=body_of(item.event, at=item.head.time),
-            state=DeliveryState.WAITING if one.active else DeliveryState.HELD,
-            tries=0,
-            since=work.now,
+async def _deliver(pairs: Sequence[tuple[Subscriber, ReceivedEvent]], uow: UnitOfWork, *, repeat: bool = False) -> int:
+    deliveries = {
+        (subscriber.id, item.header.id): WebhookDelivery(
+            subscriber_id=subscriber.id,
+            event_id=item.header.id,
+            type=item.header.type,
+            body=webhook_body(item.event, at=item.header.time),
+            state=WebhookState.WAITING if subscriber.active else WebhookState.HELD,
+            attempts=0,
+            created_at=uow.now,
         )
-        for one, item in pairs
-        if item.head.type in one.types
+        for subscriber, item in pairs
+        if item.header.type in subscriber.types
     }
-    new = await partners.add_deliveries(work, list(wanted.values()), again=again)
-    going = [key for key in wanted if key in new and wanted[key].state is DeliveryState.WAITING]
-    work.enqueue(*(job_of(*key) for key in going))
-    return len(new)
+    added = await partners.add_deliveries(uow, list(deliveries.values()), repeat=repeat)
+    ready = [key for key in deliveries if key in added and deliveries[key].state is WebhookState.WAITING]
+    uow.enqueue(*(delivery_job(*key) for key in ready))
+    return len(added)
 
 
-async def _turn(subscriber_id: UUID, work: Work, *, active: bool, who: str) -> Refusal | None:
-    subscriber = await partners.lock_subscriber(work, subscriber_id)
+async def _set_active(subscriber_id: UUID, uow: UnitOfWork, *, active: bool, operator: str) -> Refusal | None:
+    subscriber = await partners.lock_subscriber(uow, subscriber_id)
     if not subscriber:
-        return NO_SUBSCRIBER
-    await partners.save_subscriber(work, replace(subscriber, active=active))
+        return SUBSCRIBER_NOT_FOUND
+    await partners.save_subscriber(uow, replace(subscriber, active=active))
     action = "resume partner" if active else "pause partner"
-    await write_down(work, who, action, "notifications", {"name": subscriber.name})
+    await record_operator_action(uow, operator, action, "notifications", {"name": subscriber.name})
     return None
 
 

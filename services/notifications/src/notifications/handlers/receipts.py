@@ -1,141 +1,159 @@
-"""What providers say later of messages: kept raw before it is answered, applied when the message is known.
+"""Delivery receipts: stored as received before they are acknowledged, applied when their message is known.
 
-Kept true: a receipt is never lost: one that cannot be matched yet is looked at again until nobody can wait any more,
-one that cannot be read is kept and counted; applied twice it changes nothing.
+Invariants: no receipt is lost: one without a matching message is tried again until the wait for receipts is over, one
+that is not readable is stored and counted; a receipt that is applied twice changes nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import structlog
-from wanderamt.backbone.work import Work
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.contracts import Channel
 from wanderamt.kernel.ids import NoticeId
 
-from notifications.domain.notice import Notice, State, Unconfirmed, Why
-from notifications.domain.receipt import Receipt, end_of
+from notifications.domain.delivery_receipt import DeliveryReceipt, outcome_of
+from notifications.domain.notice import DropReason, NoReceipt, Notice, NoticeState
 from notifications.domain.recipient import mobile_number
-from notifications.handlers.deciding import Trace, drop_unended, end, fall_back
-from notifications.handlers.ground import Ground
-from notifications.store import notices, people, providers
+from notifications.handlers.context import NotificationContext
+from notifications.handlers.decide_notices import (
+    TraceHeaders,
+    cancel_pending_notices,
+    finish_notice,
+    try_next_channel,
+)
+from notifications.store import citizens, notices, providers
 
-AT_ONCE = 500
-AGAIN_AFTER = (timedelta(seconds=2), timedelta(seconds=15), timedelta(minutes=2), timedelta(minutes=15))
-THEN_EVERY = timedelta(hours=1)
+BATCH_SIZE = 500
+RETRY_DELAYS = (timedelta(seconds=2), timedelta(seconds=15), timedelta(minutes=2), timedelta(minutes=15))
+RETRY_INTERVAL = timedelta(hours=1)  # after those delays
 
 log = structlog.get_logger()
 
 
-async def keep_receipts(provider: str, bodies: Sequence[bytes], work: Work, *, ground: Ground) -> None:
-    """As they came, sealed; whoever sent them may forget them once this is committed."""
-    sealed = []
+async def store_receipts(
+    provider: str, bodies: Sequence[bytes], uow: UnitOfWork, *, context: NotificationContext
+) -> None:
+    """As received, encrypted. After the commit the provider may forget them."""
+    encrypted = []
     for body in bodies:
-        receipt_id = work.new_id()
-        sealed.append((receipt_id, ground.sealer.seal_bytes(receipt_id, body)))
-    await providers.keep_receipts(work, provider, sealed)
+        receipt_id = uow.new_id()
+        encrypted.append((receipt_id, context.cipher.seal_bytes(receipt_id, body)))
+    await providers.store_raw_receipts(uow, provider, encrypted)
 
 
-async def apply_due(work: Work, *, ground: Ground) -> int:
-    """A bounded share of what is due, in the order it came; in a few statements however many there are."""
-    due = await providers.lock_due_receipts(work, limit=AT_ONCE)
+async def apply_pending_receipts(uow: UnitOfWork, *, context: NotificationContext) -> int:
+    """Applies one batch in the order of arrival, with a constant number of statements. 0: none is left."""
+    due = await providers.lock_due_receipts(uow, limit=BATCH_SIZE)
     if not due:
         return 0
-    read = [(row, _read(row, ground)) for row in due]
-    told = [(row["provider"], one) for row, receipts in read for one in receipts or ()]
-    which = await _which(told, work, ground)
-    found = await notices.lock_notices(work, {one for one in which.values() if one})
-    await _apply(told, which, found, work, ground)
-    ended = []
-    for row, receipts in read:
-        missing = [one for one in receipts or () if not one.stop and which.get(id(one)) not in found]
-        applied = len(receipts or ()) - len(missing)
-        again = _again(row["received_at"], work, ground) if missing else None
-        state = "unreadable" if receipts is None else "applied" if not missing else "waiting" if again else "unmatched"
-        ended.append((row["receipt_id"], state, applied, again))
-    await providers.end_receipts(work, ended)
-    return len(due) if len(due) == AT_ONCE else 0
+    parsed = [(row, _parse(row, context)) for row in due]
+    reported = [(row["provider"], receipt) for row, receipts in parsed for receipt in receipts or ()]
+    matches = await _match_notices(reported, uow, context)
+    current = await notices.lock_notices(uow, {notice_id for notice_id in matches if notice_id})
+    await _apply(reported, matches, current, uow, context)
+    unread_matches = iter(matches)
+    processed = []
+    for row, receipts in parsed:
+        matched = [(receipt, next(unread_matches)) for receipt in receipts or ()]
+        missing = sum(not receipt.opt_out and notice_id not in current for receipt, notice_id in matched)
+        next_attempt = _next_attempt(row["received_at"], uow, context) if missing else None
+        if receipts is None:
+            state = "unreadable"
+        elif not missing:
+            state = "applied"
+        else:
+            state = "waiting" if next_attempt else "unmatched"
+        processed.append((row["receipt_id"], state, len(matched) - missing, next_attempt))
+    await providers.save_receipt_states(uow, processed)
+    return len(due) if len(due) == BATCH_SIZE else 0
 
 
-async def end_unconfirmed(work: Work, *, ground: Ground) -> int:
-    """Sent or unknown, and the provider that tells such things has told nothing for so long."""
-    telling = [name for name, line in ground.lines.items() if line.teller]
-    wait = ground.retention.receipt_wait
-    waiting = await notices.lock_unconfirmed(work, telling, wait, limit=AT_ONCE)
+async def expire_receipt_waits(uow: UnitOfWork, *, context: NotificationContext) -> int:
+    """Ends notices whose provider sends receipts and sent none in time, and raises a task for staff."""
+    reporting = [name for name, provider in context.providers.items() if provider.receipt_parser]
+    wait = context.retention.receipt_wait
+    waiting = await notices.lock_without_receipt(uow, reporting, wait, limit=BATCH_SIZE)
     changed = []
     for notice in waiting:
-        if after := end(notice, Unconfirmed(), work):
+        if after := finish_notice(notice, NoReceipt(), uow):
             changed.append(after)
     if changed:
-        await notices.save_notices(work, changed)
-        await providers.add_tasks(work, [(one, "no_receipt") for one in changed])
-    return len(waiting) if len(waiting) == AT_ONCE else 0
+        await notices.save_notices(uow, changed)
+        await providers.add_tasks(uow, [(notice, "no_receipt") for notice in changed])
+    return len(waiting) if len(waiting) == BATCH_SIZE else 0
 
 
-async def stop_person(persons: Sequence[bytes], work: Work, *, by: str) -> int:
-    """Consent is withdrawn: what waits is dropped, and nothing more is sent. No service depends on it."""
-    taken_back = await people.withdraw_consents(work, persons, by=by)
-    await drop_unended((), Why.NO_CONSENT, work, persons=persons)
-    return taken_back
+async def opt_out(address_hashes: Sequence[bytes], uow: UnitOfWork, *, by: str) -> int:
+    """Withdraws the consents and drops pending notices. The citizen's cases go on. Returns the consents withdrawn."""
+    withdrawn = await citizens.withdraw_consents(uow, address_hashes, by=by)
+    await cancel_pending_notices((), DropReason.NO_CONSENT, uow, address_hashes=address_hashes)
+    return withdrawn
 
 
-def _read(row: Any, ground: Ground) -> Sequence[Receipt] | None:
-    """None: nobody can read it. It is kept."""
-    line, raw = ground.lines.get(row["provider"]), row["raw"]
+def _parse(row: Any, context: NotificationContext) -> Sequence[DeliveryReceipt] | None:
+    """None if the receipt is not readable; it stays stored."""
+    provider, raw = context.providers.get(row["provider"]), row["raw"]
     try:
-        if line is None or line.teller is None or raw is None:
-            raise ValueError("nobody reads it")
-        return line.teller.read_receipts(ground.sealer.open_bytes(row["receipt_id"], raw))
-    except Exception as error:  # an adapter is written elsewhere: what it cannot read must not hold up the others
+        if provider is None or provider.receipt_parser is None or raw is None:
+            raise ValueError("no parser for this receipt")
+        return provider.receipt_parser.parse_receipts(context.cipher.open_bytes(row["receipt_id"], raw))
+    except Exception as error:  # adapters come from other teams: one bad receipt must not delay the others
         log.warning("receipt.unreadable", receipt_id=str(row["receipt_id"]), error=type(error).__name__)
         return None
 
 
-async def _which(told: Sequence[tuple[str, Receipt]], work: Work, ground: Ground) -> dict[int, NoticeId | None]:
-    """Of each receipt its notice: by our id, by the provider's, or by the number with our short reference."""
-    theirs = {(name, one.provider_ref) for name, one in told if one.provider_ref and not one.notice_id}
-    by_reference = await notices.find_by_references(work, theirs) if theirs else {}
-    which: dict[int, NoticeId | None] = {}
-    for name, one in told:
-        which[id(one)] = NoticeId(one.notice_id) if one.notice_id else by_reference.get((name, one.provider_ref))
-        if which[id(one)] or not one.short_ref or not isinstance(number := mobile_number(one.number), str):
-            continue
-        person = ground.person(Channel.SMS, number)
-        which[id(one)] = await notices.find_by_number(work, name, person, one.short_ref)
-    return which
+async def _match_notices(
+    reported: Sequence[tuple[str, DeliveryReceipt]], uow: UnitOfWork, context: NotificationContext
+) -> list[NoticeId | None]:
+    """The notice of each receipt: by our id, by the provider's reference, or by number and short reference."""
+    references = {
+        (name, receipt.provider_ref) for name, receipt in reported if receipt.provider_ref and not receipt.notice_id
+    }
+    by_reference = await notices.find_by_references(uow, references) if references else {}
+    matches: list[NoticeId | None] = []
+    for name, receipt in reported:
+        match = NoticeId(receipt.notice_id) if receipt.notice_id else by_reference.get((name, receipt.provider_ref))
+        if not match and receipt.short_ref and isinstance(number := mobile_number(receipt.number), str):
+            address_hash = context.address_hash(Channel.SMS, number)
+            match = await notices.find_by_number(uow, name, address_hash, receipt.short_ref)
+        matches.append(match)
+    return matches
 
 
 async def _apply(
-    told: Sequence[tuple[str, Receipt]],
-    which: Mapping[int, NoticeId | None],
-    found: dict[NoticeId, Notice],
-    work: Work,
-    ground: Ground,
+    reported: Sequence[tuple[str, DeliveryReceipt]],
+    matches: Sequence[NoticeId | None],
+    current: dict[NoticeId, Notice],
+    uow: UnitOfWork,
+    context: NotificationContext,
 ) -> None:
-    """In order; a notice that several are about is saved once, as it is after the last."""
+    """In order; a notice with several receipts is saved once, in its state after the last one."""
     changed: dict[NoticeId, Notice] = {}
-    stopped: list[bytes] = []
-    for name, one in told:
-        if one.stop and isinstance(number := mobile_number(one.number), str):
-            stopped.append(ground.person(Channel.SMS, number))
-        notice_id = which.get(id(one))
-        notice = found.get(notice_id) if notice_id else None
-        how = end_of(one, notice, name) if notice else None
-        after = end(notice, how, work) if notice and how else None
+    opted_out: list[bytes] = []
+    for (name, receipt), notice_id in zip(reported, matches, strict=True):
+        if receipt.opt_out and isinstance(number := mobile_number(receipt.number), str):
+            opted_out.append(context.address_hash(Channel.SMS, number))
+        notice = current.get(notice_id) if notice_id else None
+        outcome = outcome_of(receipt, name) if notice else None
+        after = finish_notice(notice, outcome, uow) if notice and outcome else None
         if after:
-            found[after.id] = changed[after.id] = after
+            current[after.id] = changed[after.id] = after
     if changed:
-        await notices.save_notices(work, list(changed.values()))
-    lost: list[tuple[Notice, Trace]] = [(one, {}) for one in changed.values() if one.state is State.FAILED]
-    if lost:
-        await fall_back(lost, work, ground)
-    if stopped:
-        await stop_person(stopped, work, by="sms")
+        await notices.save_notices(uow, list(changed.values()))
+    failed: list[tuple[Notice, TraceHeaders]] = [
+        (notice, {}) for notice in changed.values() if notice.state is NoticeState.FAILED
+    ]
+    if failed:
+        await try_next_channel(failed, uow, context)
+    if opted_out:
+        await opt_out(opted_out, uow, by="sms")
 
 
-def _again(received_at: Any, work: Work, ground: Ground) -> Any:
-    """When it is looked at next; None when nobody will ever know it."""
-    age = work.now - received_at
-    if age > ground.retention.receipt_wait:
+def _next_attempt(received_at: Any, uow: UnitOfWork, context: NotificationContext) -> Any:
+    """When the receipt is matched again; None after the wait for receipts is over."""
+    age = uow.now - received_at
+    if age > context.retention.receipt_wait:
         return None
-    return work.now + next((wait for wait in AGAIN_AFTER if age < wait), THEN_EVERY)
+    return uow.now + next((delay for delay in RETRY_DELAYS if age < delay), RETRY_INTERVAL)

@@ -1,7 +1,7 @@
-"""Notices on their way out: how many may go, to which provider, and what became of them. Many in one transaction.
+"""Sends notices: admission, choice of the provider, recording of outcomes. Many notices in one transaction.
 
-Kept true: which provider has a message is committed before the call; what a call teaches of a provider is learned under
-its row's lock, once.
+Invariants: the provider of a message is committed before the call; the outcome of a call is recorded for its provider
+once, under the lock of the provider's row.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,307 +9,363 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from connector_kit.breaker import Phase, in_window
-from connector_kit.policy import Beat
-from connector_kit.register import (
+from connector_kit.call_outcome import CallOutcome
+from connector_kit.resilience.circuit_breaker import BreakerPhase, weighted_counts
+from connector_kit.resilience.policy import CallKind
+from connector_kit.resilience.register_state import (
     RegisterState,
-    begun_many,
-    ended_many,
-    learned_many,
-    may_go_now,
-    not_called,
-    reserve,
-    room,
+    acquire,
+    callable_now,
+    free_slots,
+    mark_many_finished,
+    mark_many_started,
+    record_outcomes,
+    release,
 )
-from connector_kit.verdict import Verdict
 from opentelemetry import metrics
-from wanderamt.backbone.bulk import Asked, Ended
-from wanderamt.backbone.work import Work
+from wanderamt.backbone.jobs.batch_handler import ClaimedJob, CompletedJob
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.contracts import Channel
-from wanderamt.kernel.decision import Park, Pause, Retry
-from wanderamt.kernel.decision import Unknown as MayHaveHappened
+from wanderamt.kernel.decision import NeedsOperator, OutcomeUnknown, Paused, RetryLater
 from wanderamt.kernel.ids import NoticeId
 
-from notifications.domain.deciding import quiet_wait
+from notifications.domain.channel_decision import quiet_hours_delay
 from notifications.domain.kinds import RULES
-from notifications.domain.notice import Dropped, End, Failed, Notice, State, Unknown, Why
-from notifications.domain.sending import Called, Go, NotSent, Task, after_call, next_of
-from notifications.domain.shares import Share, divide, in_turns, moved
-from notifications.handlers.deciding import Trace, end, fall_back
-from notifications.handlers.ground import Ground, Line, weights
+from notifications.domain.notice import (
+    PENDING_STATES,
+    Dropped,
+    DropReason,
+    NoAnswer,
+    Notice,
+    NoticeOutcome,
+    NoticeState,
+    PermanentFailure,
+)
+from notifications.domain.sending import (
+    NextStep,
+    NotSendable,
+    SendNow,
+    SendResult,
+    SendTask,
+    after_call,
+    next_step,
+    start_sending,
+)
+from notifications.domain.traffic_weights import TrafficWeight, apportion, rebalance, round_robin
+from notifications.handlers.context import ConnectedProvider, NotificationContext, configured_weights
+from notifications.handlers.decide_notices import TraceHeaders, finish_notice, try_next_channel
 from notifications.store import notices, providers
+from notifications.store.providers import KnownProviders
 
-LOOK_AGAIN_S = 1.0
-BUSY_S = 0.5  # until the provider that may have a message has room again
-Known = dict[str, tuple[RegisterState, Share]]
+RETRY_S = 1.0
+BUSY_S = 0.5  # until a provider has a free slot again
 
 _meter = metrics.get_meter("notifications")
-_ended = _meter.create_counter("notices.ended", description="Notices by kind, channel and how they ended.")
-_shifts = _meter.create_counter(
-    "notices.provider.shifts", description="Times a provider's share of the traffic changed."
+_finished = _meter.create_counter("notifications.finished", description="Notices by kind, channel and outcome.")
+_rebalances = _meter.create_counter(
+    "notifications.provider.rebalances", description="Changes of a provider's traffic weight."
 )
-_lateness = _meter.create_histogram("notices.handed_over", unit="s", description="From the decision to a provider.")
+_time_to_send = _meter.create_histogram(
+    "notifications.time_to_send", unit="s", description="From the decision until a provider accepted the message."
+)
 
 
 @dataclass(frozen=True, slots=True)
-class _Assigned:
+class _Assignment:
     provider: str
-    beat: Beat
+    call_kind: CallKind
     wait_s: float
 
 
-async def may_go(free: int, work: Work, *, channel: Channel, ground: Ground) -> int | Pause:
-    """As many as all providers of the channel bear together."""
-    lines = ground.of_channel(channel)
-    known = await providers.lock_providers(work, weights(lines))
-    bear = {name: _bears(lines[name], known[name][0], free, now=work.now) for name in known}
-    going = min(free, sum(one for one in bear.values() if isinstance(one, int)))
-    if going or not bear:
-        return going
-    pauses = [one for one in bear.values() if isinstance(one, Pause)]
-    if len(pauses) < len(bear):
-        return 0  # some are well and busy
-    return Pause("; ".join(sorted({one.reason for one in pauses})), min(one.look_again_s for one in pauses))
+async def admit_sending(
+    wanted: int, uow: UnitOfWork, *, channel: Channel, context: NotificationContext
+) -> int | Paused:
+    """The number of messages that the providers of the channel can take now, at most `wanted`."""
+    connected = context.providers_of(channel)
+    known = await providers.lock_providers(uow, configured_weights(connected))
+    capacities = {name: _capacity(connected[name], known[name][0], wanted, now=uow.now) for name in known}
+    admitted = min(wanted, sum(capacity for capacity in capacities.values() if isinstance(capacity, int)))
+    if admitted or not capacities:
+        return admitted
+    pauses = [capacity for capacity in capacities.values() if isinstance(capacity, Paused)]
+    if len(pauses) < len(capacities):
+        return 0  # some providers are healthy and busy
+    reasons = "; ".join(sorted({pause.reason for pause in pauses}))
+    return Paused(reasons, min(pause.retry_after_s for pause in pauses))
 
 
-async def claim_notices(
-    asked: Sequence[Asked], work: Work, *, channel: Channel, ground: Ground
-) -> list[Task | Retry | None]:
-    lines = ground.of_channel(channel)
-    found = await notices.lock_notices(work, [one.job.notice_id for one in asked])
-    known = await providers.lock_providers(work, weights(lines))
-    nexts = {}
-    for one in asked:
-        notice = found.get(one.job.notice_id)
-        line = lines.get(notice.provider) if notice else None
-        manifest = line.manifest if line else None
-        nexts[one.job.notice_id] = next_of(notice, one.attempt, manifest, now=work.now) if notice else None
-    quiet = {
-        id_: _quiet(found[NoticeId(id_)], channel, ground, work.now)
-        for id_, one in nexts.items()
-        if isinstance(one, Go)
+async def prepare_sending(
+    jobs: Sequence[ClaimedJob], uow: UnitOfWork, *, channel: Channel, context: NotificationContext
+) -> list[SendTask | RetryLater | None]:
+    connected = context.providers_of(channel)
+    current = await notices.lock_notices(uow, [claimed.job.notice_id for claimed in jobs])
+    known = await providers.lock_providers(uow, configured_weights(connected))
+    steps: dict[UUID, NextStep] = {}
+    for claimed in jobs:
+        notice = current.get(claimed.job.notice_id)
+        provider = connected.get(notice.provider) if notice else None
+        manifest = provider.manifest if provider else None
+        steps[claimed.job.notice_id] = next_step(notice, claimed.attempt, manifest, now=uow.now) if notice else None
+    delays = {
+        id_: _quiet_hours_delay(current[NoticeId(id_)], channel, context, uow.now)
+        for id_, step in steps.items()
+        if isinstance(step, SendNow)
     }
-    going = {id_: one for id_, one in nexts.items() if isinstance(one, Go) and quiet[id_] is None}
-    assigned = _assign(going, found, known, lines, now=work.now)
-    tasks: list[Task | Retry | None] = []
-    changed, over = [], []
-    for one in asked:
-        id_ = one.job.notice_id
-        task, notice, end = _claim_one(found.get(NoticeId(id_)), nexts[id_], quiet.get(id_), assigned.get(id_))
-        if notice and end:
-            done = _end(notice, end, one.trace, work)
-            changed.append(done)
-            over.append((done, one.trace))
+    sendable = {id_: step for id_, step in steps.items() if isinstance(step, SendNow) and delays[id_] is None}
+    assigned = _assign(sendable, current, known, connected, now=uow.now)
+    tasks: list[SendTask | RetryLater | None] = []
+    changed, finished = [], []
+    for claimed in jobs:
+        id_ = claimed.job.notice_id
+        task, notice, outcome = _prepare_one(current.get(NoticeId(id_)), steps[id_], delays.get(id_), assigned.get(id_))
+        if notice and outcome:
+            after = _finish(notice, outcome, claimed.trace_context, uow)
+            changed.append(after)
+            finished.append((after, claimed.trace_context))
         elif notice:
             changed.append(notice)
         tasks.append(task)
     if assigned:
-        await providers.save_providers(work, known)
+        await providers.save_providers(uow, known)
     if changed:
-        await notices.save_notices(work, changed)
-    await _follow_up(over, work, ground)
+        await notices.save_notices(uow, changed)
+    await _follow_up(finished, uow, context)
     return tasks
 
 
-async def record_calls(
-    ended: Sequence[Ended], work: Work, *, channel: Channel, ground: Ground
-) -> list[Retry | MayHaveHappened | Park | None]:
-    lines = ground.of_channel(channel)
-    found = await notices.lock_notices(work, [one.job.notice_id for one in ended])
-    known = await providers.lock_providers(work, weights(lines))
-    _learn(ended, known, ground, now=work.now)
-    await providers.save_providers(work, known)
-    given: list[Retry | MayHaveHappened | Park | None] = []
-    changed, over = [], []
-    for one in ended:
-        notice = found.get(one.job.notice_id)
-        if not notice or notice.state not in {State.DECIDED, State.SENDING}:
-            given.append(None)  # a receipt was faster
+async def complete_sending(
+    jobs: Sequence[CompletedJob], uow: UnitOfWork, *, channel: Channel, context: NotificationContext
+) -> list[RetryLater | OutcomeUnknown | NeedsOperator | None]:
+    connected = context.providers_of(channel)
+    current = await notices.lock_notices(uow, [completed.job.notice_id for completed in jobs])
+    known = await providers.lock_providers(uow, configured_weights(connected))
+    _record_outcomes(jobs, known, context, now=uow.now)
+    await providers.save_providers(uow, known)
+    decisions: list[RetryLater | OutcomeUnknown | NeedsOperator | None] = []
+    changed, finished = [], []
+    for completed in jobs:
+        notice = current.get(completed.job.notice_id)
+        if not notice or notice.state not in PENDING_STATES:
+            decisions.append(None)  # a receipt was faster
             continue
-        after, step = _after(notice, one.outcome, lines, known, now=work.now)
-        if isinstance(step, Retry | MayHaveHappened):
+        after, step = _after_call(notice, completed.outcome, connected, known, now=uow.now)
+        if isinstance(step, RetryLater | OutcomeUnknown):
             changed.append(after)
-            given.append(step)
+            decisions.append(step)
             continue
-        done = _end(after, step, one.trace, work)
-        changed.append(done)
-        over.append((done, one.trace))
-        given.append(None)
+        after = _finish(after, step, completed.trace_context, uow)
+        changed.append(after)
+        finished.append((after, completed.trace_context))
+        decisions.append(None)
     if changed:
-        await notices.save_notices(work, changed)
-    await _follow_up(over, work, ground)
-    return given
+        await notices.save_notices(uow, changed)
+    await _follow_up(finished, uow, context)
+    return decisions
 
 
-def _bears(line: Line, state: RegisterState, free: int, *, now: datetime) -> int | Pause:
-    """A provider without room is no pause: its calls will end."""
-    left = min(free, room(state, line.manifest, counter=False, now=now))
-    return may_go_now(state, left, line.manifest, now=now) if left > 0 else 0
+def _capacity(provider: ConnectedProvider, state: RegisterState, wanted: int, *, now: datetime) -> int | Paused:
+    """0 if all slots are in use: that is no pause, because the calls will end."""
+    free = min(wanted, free_slots(state, provider.manifest, interactive=False, now=now))
+    return callable_now(state, free, provider.manifest, now=now) if free > 0 else 0
 
 
 def _assign(
-    going: Mapping[UUID, Go],
-    found: Mapping[NoticeId, Notice],
-    known: Known,
-    lines: Mapping[str, Line],
+    sendable: Mapping[UUID, SendNow],
+    current: Mapping[NoticeId, Notice],
+    known: KnownProviders,
+    connected: Mapping[str, ConnectedProvider],
     *,
     now: datetime,
-) -> dict[UUID, _Assigned]:
-    """Those that may have left to whom they may have left to; the others by share, away from who just failed them."""
-    wanted: dict[str, list[UUID]] = {name: [] for name in lines}
-    free = []
-    for id_, go in going.items():
-        if go.provider in wanted:
-            wanted[go.provider].append(id_)
-        elif go.provider is None:
-            free.append(id_)
-    bears = {name: _bears(line, known[name][0], len(going), now=now) for name, line in lines.items()}
-    spare = {name: max(0, one - len(wanted[name])) if isinstance(one, int) else 0 for name, one in bears.items()}
-    turns = list(in_turns(divide(len(free), {name: known[name][1].points for name in lines}, spare)))
-    for id_, name in _matched(free, turns, found):
-        wanted[name].append(id_)
-    assigned: dict[UUID, _Assigned] = {}
-    for name, ids in wanted.items():
+) -> dict[UUID, _Assignment]:
+    """Messages that may have left stay with their provider; the others are divided by weight.
+
+    Changes `known`: the call slots of the assigned messages are reserved.
+    """
+    by_provider: dict[str, list[UUID]] = {name: [] for name in connected}
+    unbound = []
+    for id_, step in sendable.items():
+        if step.provider in by_provider:
+            by_provider[step.provider].append(id_)
+        elif step.provider is None:
+            unbound.append(id_)
+    capacities = {
+        name: _capacity(provider, known[name][0], len(sendable), now=now) for name, provider in connected.items()
+    }
+    spare = {
+        name: max(0, capacity - len(by_provider[name])) if isinstance(capacity, int) else 0
+        for name, capacity in capacities.items()
+    }
+    weights = {name: known[name][1].current for name in connected}
+    turns = list(round_robin(apportion(len(unbound), weights, spare)))
+    for id_, name in _match_providers(unbound, turns, current):
+        by_provider[name].append(id_)
+    assigned: dict[UUID, _Assignment] = {}
+    for name, ids in by_provider.items():
         if not ids:
             continue
-        state, share = known[name]
-        left = min(len(ids), room(state, lines[name].manifest, counter=False, now=now))
-        state, moments = reserve(state, left, lines[name].manifest, now=now) if left > 0 else (state, ())
-        if isinstance(moments, Pause):
-            moments = ()
-        taken = list(zip(ids, moments, strict=False))
-        state = begun_many(state, lines[name].manifest, [str(id_) for id_, _ in taken], now=now)
-        known[name] = (state, share)
-        for id_, moment in taken:
-            assigned[id_] = _Assigned(name, going[id_].beat, max(0.0, (moment - now).total_seconds()))
+        state, weight = known[name]
+        manifest = connected[name].manifest
+        free = min(len(ids), free_slots(state, manifest, interactive=False, now=now))
+        state, slots = acquire(state, free, manifest, now=now) if free > 0 else (state, ())
+        if isinstance(slots, Paused):
+            slots = ()
+        started = list(zip(ids, slots, strict=False))
+        state = mark_many_started(state, manifest, [str(id_) for id_, _ in started], now=now)
+        known[name] = (state, weight)
+        for id_, slot in started:
+            wait_s = max(0.0, (slot - now).total_seconds())
+            assigned[id_] = _Assignment(name, sendable[id_].call_kind, wait_s)
     return assigned
 
 
-def _matched(free: Sequence[UUID], turns: list[str], found: Mapping[NoticeId, Notice]) -> list[tuple[UUID, str]]:
-    """One that failed at a provider goes to another where there is one."""
+def _match_providers(
+    ids: Sequence[UUID], turns: list[str], current: Mapping[NoticeId, Notice]
+) -> list[tuple[UUID, str]]:
+    """A message that failed at a provider goes to another one, if there is another. Such messages choose first."""
     matched = []
-    for id_ in sorted(free, key=lambda one: not found[NoticeId(one)].provider):  # those with a grudge choose first
+    for id_ in sorted(ids, key=lambda id_: not current[NoticeId(id_)].provider):
         if not turns:
             break
-        avoids = found[NoticeId(id_)].provider
-        place = next((number for number, name in enumerate(turns) if name != avoids), 0)
+        failed_at = current[NoticeId(id_)].provider
+        place = next((number for number, name in enumerate(turns) if name != failed_at), 0)
         matched.append((id_, turns.pop(place)))
     return matched
 
 
-def _quiet(notice: Notice, channel: Channel, ground: Ground, now: datetime) -> Retry | Why | None:
-    """What was delayed into the night waits for the morning, unless it is under way already."""
-    if notice.maybe or notice.state is State.SENDING:
+def _quiet_hours_delay(
+    notice: Notice, channel: Channel, context: NotificationContext, now: datetime
+) -> RetryLater | DropReason | None:
+    """A notice that was delayed into quiet hours waits for their end, unless it is being sent already."""
+    if notice.outcome_unknown or notice.state is NoticeState.SENDING:
         return None
     rule = RULES[notice.kind]
-    wait = quiet_wait(channel, now, notice.valid_until, ground.house, urgent=rule.urgent)
-    if wait is None or isinstance(wait, Why):
-        return wait
-    return Retry(wait.total_seconds(), "quiet hours")
+    delay = quiet_hours_delay(channel, now, notice.valid_until, context.policy, urgent=rule.urgent)
+    if delay is None or isinstance(delay, DropReason):
+        return delay
+    return RetryLater(delay.total_seconds(), "quiet hours")
 
 
-def _claim_one(
-    notice: Notice | None, step: Go | End | None, quiet: Retry | Why | None, assigned: _Assigned | None
-) -> tuple[Task | Retry | None, Notice | None, End | None]:
-    """(what the runner does, the notice where it changed, its end where it has one)"""
+def _prepare_one(
+    notice: Notice | None,
+    step: NextStep,
+    delay: RetryLater | DropReason | None,
+    assignment: _Assignment | None,
+) -> tuple[SendTask | RetryLater | None, Notice | None, NoticeOutcome | None]:
+    """The task for the job runner, the notice if it changed, and its outcome if it has one."""
     if not notice or step is None:
         return None, None, None
-    if not isinstance(step, Go):
+    if not isinstance(step, SendNow):
         return None, notice, step
-    if isinstance(quiet, Why):
-        return None, notice, Dropped(quiet)
-    if quiet:
-        return quiet, None, None
-    if not assigned:
-        return Retry(BUSY_S, "no provider has room"), None, None
-    if not notice.address or not notice.facts:
-        return None, notice, Unknown("redacted")
-    maybe = notice.maybe or notice.state is State.SENDING
-    going = replace(notice, state=State.SENDING, provider=assigned.provider, maybe=maybe)
-    task = Task(
+    if isinstance(delay, DropReason):
+        return None, notice, Dropped(delay)
+    if delay:
+        return delay, None, None
+    if not assignment:
+        return RetryLater(BUSY_S, "no provider has a free slot"), None, None
+    if not notice.address or not notice.variables:
+        return None, notice, NoAnswer("redacted")
+    task = SendTask(
         notice_id=notice.id,
         about_id=notice.about_id,
-        provider=assigned.provider,
-        beat=assigned.beat,
-        wait_s=assigned.wait_s,
+        provider=assignment.provider,
+        call_kind=assignment.call_kind,
+        wait_s=assignment.wait_s,
         kind=notice.kind,
-        template=notice.template,
+        template_version=notice.template_version,
         channel=notice.channel,
         language=notice.language,
         address=notice.address,
-        facts=notice.facts,
+        variables=notice.variables,
         short_ref=notice.short_ref,
     )
-    return task, going, None
+    return task, start_sending(notice, assignment.provider), None
 
 
-def _after(
-    notice: Notice, outcome: object, lines: Mapping[str, Line], known: Known, *, now: datetime
-) -> tuple[Notice, End | Retry | MayHaveHappened]:
+def _after_call(
+    notice: Notice,
+    outcome: object,
+    connected: Mapping[str, ConnectedProvider],
+    known: KnownProviders,
+    *,
+    now: datetime,
+) -> tuple[Notice, NoticeOutcome | RetryLater | OutcomeUnknown]:
     match outcome:
-        case Called():
-            others = any(
-                name != outcome.provider and isinstance(_bears(line, known[name][0], 1, now=now), int)
-                for name, line in lines.items()
+        case SendResult():
+            others_available = any(
+                name != outcome.provider and isinstance(_capacity(provider, known[name][0], 1, now=now), int)
+                for name, provider in connected.items()
             )
-            return after_call(notice, outcome, lines[outcome.provider].manifest, others=others)
-        case NotSent(_, code):
-            return notice, Failed(code)
-        case MayHaveHappened():  # the call was cut off
-            return replace(notice, maybe=True), outcome
-    return notice, Retry(LOOK_AGAIN_S, "no outcome")
+            manifest = connected[outcome.provider].manifest
+            return after_call(notice, outcome, manifest, others_available=others_available)
+        case NotSendable(_, code):
+            return notice, PermanentFailure(code)
+        case OutcomeUnknown():  # the call was cut off
+            return replace(notice, outcome_unknown=True), outcome
+    return notice, RetryLater(RETRY_S, "no outcome")
 
 
-def _learn(ended: Sequence[Ended], known: Known, ground: Ground, *, now: datetime) -> None:
-    called: dict[str, list[tuple[Verdict, float]]] = {}
-    over: dict[str, list[str]] = {}
-    for one in ended:
-        outcome = one.outcome
-        if isinstance(outcome, Called):
-            called.setdefault(outcome.provider, []).append((outcome.verdict, outcome.took_s))
-            over.setdefault(outcome.provider, []).append(str(one.job.notice_id))
-        elif isinstance(outcome, NotSent):
-            state, share = known[outcome.provider]
-            known[outcome.provider] = not_called(state, str(one.job.notice_id)), share
-    for name, calls in called.items():
-        state, share = known[name]
-        manifest = ground.lines[name].manifest
-        state = ended_many(learned_many(state, manifest, calls, now=now), over[name], now=now)
-        known[name] = state, _shifted(name, share, state, ground, now)
+def _record_outcomes(
+    jobs: Sequence[CompletedJob], known: KnownProviders, context: NotificationContext, *, now: datetime
+) -> None:
+    outcomes: dict[str, list[tuple[CallOutcome, float]]] = {}
+    finished: dict[str, list[str]] = {}
+    for completed in jobs:
+        result = completed.outcome
+        if isinstance(result, SendResult):
+            outcomes.setdefault(result.provider, []).append((result.outcome, result.duration_s))
+            finished.setdefault(result.provider, []).append(str(completed.job.notice_id))
+        elif isinstance(result, NotSendable):
+            state, weight = known[result.provider]
+            known[result.provider] = release(state, str(completed.job.notice_id)), weight
+    for name, calls in outcomes.items():
+        state, weight = known[name]
+        manifest = context.providers[name].manifest
+        state = mark_many_finished(record_outcomes(state, manifest, calls, now=now), finished[name], now=now)
+        known[name] = state, _rebalance(name, weight, state, context, now)
 
 
-def _shifted(name: str, share: Share, state: RegisterState, ground: Ground, now: datetime) -> Share:
-    seen = in_window(state.breaker, ground.lines[name].manifest.breaker, now=now)
-    failing = seen.failures / seen.calls if seen.calls else 0.0
-    open_ = state.breaker.phase is not Phase.CLOSED
-    now_share = moved(share, failing=failing, open_=open_, return_every=ground.return_every, now=now)
-    if now_share.points != share.points:
-        _shifts.add(1, {"provider": name, "way": "away" if now_share.points < share.points else "back"})
-    return now_share
+def _rebalance(
+    name: str, weight: TrafficWeight, state: RegisterState, context: NotificationContext, now: datetime
+) -> TrafficWeight:
+    counts = weighted_counts(state.breaker, context.providers[name].manifest.breaker, now=now)
+    after = rebalance(
+        weight,
+        failure_rate=counts.failures / counts.calls if counts.calls else 0.0,
+        breaker_open=state.breaker.phase is not BreakerPhase.CLOSED,
+        rebalance_interval=context.rebalance_interval,
+        now=now,
+    )
+    if after.current != weight.current:
+        direction = "down" if after.current < weight.current else "up"
+        _rebalances.add(1, {"provider": name, "direction": direction})
+    return after
 
 
-def _end(notice: Notice, how: End, trace: Trace, work: Work) -> Notice:
-    work.carried = trace
-    after = end(notice, how, work)
+def _finish(notice: Notice, outcome: NoticeOutcome, trace: TraceHeaders, uow: UnitOfWork) -> Notice:
+    uow.message_trace = trace
+    after = finish_notice(notice, outcome, uow)
     if after:
-        _count(after, work.now)
+        _count(after, uow.now)
     return after or notice
 
 
 def _count(notice: Notice, now: datetime) -> None:
-    about = {"kind": notice.kind.value, "channel": notice.channel.value, "state": notice.state.value}
-    _ended.add(1, about | {"reason": notice.reason, "provider": notice.provider})
-    if notice.state is State.SENT:
-        waited = (now - notice.decided_at).total_seconds()
-        _lateness.record(waited, {"channel": notice.channel.value, "provider": notice.provider})
+    labels = {"kind": notice.kind.value, "channel": notice.channel.value, "state": notice.state.value}
+    _finished.add(1, labels | {"reason": notice.reason, "provider": notice.provider})
+    if notice.state is NoticeState.SENT:
+        seconds = (now - notice.created_at).total_seconds()
+        _time_to_send.record(seconds, {"channel": notice.channel.value, "provider": notice.provider})
 
 
-async def _follow_up(over: Sequence[tuple[Notice, Trace]], work: Work, ground: Ground) -> None:
-    """Of what failed for good or came too late."""
+async def _follow_up(
+    finished: Sequence[tuple[Notice, TraceHeaders]], uow: UnitOfWork, context: NotificationContext
+) -> None:
+    """Tries another channel for notices that failed for good or came too late."""
+    too_late = {DropReason.STALE, DropReason.QUIET}
     lost = [
         (notice, trace)
-        for notice, trace in over
-        if notice.state is State.FAILED or (notice.state is State.DROPPED and notice.reason in {Why.STALE, Why.QUIET})
+        for notice, trace in finished
+        if notice.state is NoticeState.FAILED or (notice.state is NoticeState.DROPPED and notice.reason in too_late)
     ]
     if lost:
-        await fall_back(lost, work, ground)
+        await try_next_channel(lost, uow, context)

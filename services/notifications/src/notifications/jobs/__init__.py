@@ -1,1 +1,1 @@
-"""Slow work of notifications: calls to providers and to partners. Sees no transaction."""
+"""Slow work of notifications: calls to providers and partners, outside of any transaction."""

@@ -1,4 +1,4 @@
-"""A message is made and handed to its provider. The address is opened here, nowhere earlier."""
+"""Renders a message and sends it to its provider. Address and variables are decrypted only here."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -6,59 +6,61 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import perf_counter
 
-from connector_kit.adapter import Stamp
-from connector_kit.verdict import Done
+from connector_kit.adapter import CallContext
+from connector_kit.call_outcome import Succeeded
 from pydantic import TypeAdapter
 from wanderamt.contracts import Channel
-from wanderamt.security.keys import Sealer, Unreadable
-from wanderamt.security.passes import sign_pass
+from wanderamt.security.keys import FieldCipher, UnreadableCiphertextError
+from wanderamt.security.signed_links import sign_token
 
 from notifications.domain.kinds import RULES, About
-from notifications.domain.sending import SEND, Called, NotSent, Task
-from notifications.domain.text import BadText
-from notifications.providers.connected import Connected
+from notifications.domain.message_text import TemplateError
+from notifications.domain.sending import SEND, NotSendable, SendResult, SendTask
+from notifications.message_templates import MessageTemplates
+from notifications.providers.connections import ProviderConnection
 from notifications.providers.messages import Sms, mail_of
-from notifications.texts import Texts
 
 PURPOSE = "notice"
 OFFICER = "notifications"
-MAIL_PASS = timedelta(days=90)  # in the head of a mail, to opt out by one click (RFC 8058)
-_FACTS = TypeAdapter(dict[str, str])
+UNSUBSCRIBE_LIFETIME = timedelta(days=90)  # of the one-click link in an e-mail header (RFC 8058)
+_VARIABLES = TypeAdapter(dict[str, str])
 
 
 @dataclass(frozen=True)
-class Desk:
-    """What every message is made with."""
-
-    texts: Texts
-    sealer: Sealer
+class SendDependencies:
+    templates: MessageTemplates
+    cipher: FieldCipher
     clock: Callable[[], datetime]
 
 
-async def send(task: Task, *, callers: Mapping[str, Connected], desk: Desk) -> Called | NotSent:
+async def send(
+    task: SendTask, *, connections: Mapping[str, ProviderConnection], dependencies: SendDependencies
+) -> SendResult | NotSendable:
     try:
-        question = _question(task, desk)
-    except Unreadable:
-        return NotSent(task.provider, "address_unreadable")
-    except BadText as error:
-        return NotSent(task.provider, error.code)
+        message = _render(task, dependencies)
+    except UnreadableCiphertextError:
+        return NotSendable(task.provider, "address_unreadable")
+    except TemplateError as error:
+        return NotSendable(task.provider, error.code)
     if task.wait_s:
-        await asyncio.sleep(task.wait_s)  # its moment in the pace of the provider
-    begun = perf_counter()
-    stamp = Stamp(task.notice_id, OFFICER, PURPOSE)
-    verdict = await callers[task.provider].caller.call(SEND, question, stamp, beat=task.beat)
-    reference = getattr(verdict.result, "message_id", "") if isinstance(verdict, Done) else ""
-    return Called(task.provider, verdict, perf_counter() - begun, task.beat, reference)
+        await asyncio.sleep(task.wait_s)  # until its slot in the provider's rate limit
+    started = perf_counter()
+    context = CallContext(task.notice_id, OFFICER, PURPOSE)
+    outcome = await connections[task.provider].client.call(SEND, message, context, kind=task.call_kind)
+    reference = getattr(outcome.result, "message_id", "") if isinstance(outcome, Succeeded) else ""
+    return SendResult(task.provider, outcome, perf_counter() - started, task.call_kind, reference)
 
 
-def _question(task: Task, desk: Desk) -> bytes:
-    """Raises Unreadable, BadText."""
-    to = desk.sealer.open_bytes(task.about_id, task.address).decode()
-    facts = _FACTS.validate_json(desk.sealer.open_bytes(task.about_id, task.facts))
-    text = desk.texts.render(task.kind, task.channel, task.language, facts, version=task.template)
+def _render(task: SendTask, dependencies: SendDependencies) -> bytes:
+    """The message as JSON. Raises UnreadableCiphertextError, TemplateError."""
+    cipher, templates = dependencies.cipher, dependencies.templates
+    recipient = cipher.open_bytes(task.about_id, task.address).decode()
+    variables = _VARIABLES.validate_json(cipher.open_bytes(task.about_id, task.variables))
+    text = templates.render(task.kind, task.channel, task.language, variables, version=task.template_version)
     if task.channel is Channel.SMS:
-        return Sms(to=to, text=text.body, short_ref=task.short_ref).model_dump_json().encode()
-    ticket = sign_pass(task.about_id, desk.sealer.fingerprint, now=desk.clock(), lifetime=MAIL_PASS)
-    leave = "" if RULES[task.kind].about is About.STAND else f"{desk.texts.status_url}/unsubscribe?ticket={ticket}"
-    mail = mail_of(to, text, task.kind, facts, notice_id=str(task.notice_id), unsubscribe=leave)
+        return Sms(to=recipient, text=text.body, short_ref=task.short_ref).model_dump_json().encode()
+    token = sign_token(task.about_id, cipher.keyed_hash, now=dependencies.clock(), lifetime=UNSUBSCRIBE_LIFETIME)
+    about_stand = RULES[task.kind].about is About.STAND
+    unsubscribe = "" if about_stand else f"{templates.status_url}/unsubscribe?token={token}"
+    mail = mail_of(recipient, text, task.kind, variables, notice_id=str(task.notice_id), unsubscribe=unsubscribe)
     return mail.model_dump_json().encode()

@@ -1,6 +1,6 @@
-"""Alembic's door to the migrations of notifications."""
+"""Alembic environment of notifications."""
 
-from wanderamt.backbone.migrations import run
+from wanderamt.backbone.persistence.migrations import run
 
 from notifications.tables import metadata
 

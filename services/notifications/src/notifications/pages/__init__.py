@@ -1,1 +1,1 @@
-"""Pages for citizens, in their words."""
+"""The HTML pages for citizens and their texts."""

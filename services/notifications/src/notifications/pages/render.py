@@ -1,4 +1,4 @@
-"""Makes pages out of values. Everything that comes from outside is escaped."""
+"""Renders the status page. Values from outside are escaped."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,20 +15,25 @@ VIENNA = ZoneInfo("Europe/Vienna")
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Without `shown` it asks. `wrong`: why not; `said`: what was done; `ticket`: good for what is done next."""
+class StatusPage:
+    """Without `status`, the page asks for code and date of birth. `token`: authorises the next action.
+
+    `error` and `confirmation`: keys of the texts in words/<language>.yaml.
+    """
 
     lang: Language
-    shown: Any = None
-    ticket: str = ""
-    wrong: str = ""
-    said: str = ""
+    status: Any = None
+    token: str = ""
+    error: str = ""
+    confirmation: str = ""
 
 
-def page(of: Page) -> str:
-    """HTML that stands alone: no script, nothing fetched."""
-    return _PAGES.get_template("status.html").render(
-        language=of.lang, words=_words(of.lang), page=of, shown=of.shown, day=_day
+def render(page: StatusPage) -> str:
+    """HTML without scripts and without references to other files."""
+    return (
+        _environment()
+        .get_template("status.html")
+        .render(language=page.lang, words=_words(page.lang), page=page, status=page.status, day=_day)
     )
 
 
@@ -37,10 +42,12 @@ def _day(at: datetime) -> str:
 
 
 @lru_cache
+def _environment() -> Environment:
+    return Environment(loader=PackageLoader("notifications", "pages"), autoescape=True, undefined=StrictUndefined)
+
+
+@lru_cache
 def _words(language: Language) -> dict[str, Any]:
     text = (resources.files("notifications.pages") / "words" / f"{language}.yaml").read_text(encoding="utf-8")
     words: dict[str, Any] = yaml.safe_load(text)
     return words
-
-
-_PAGES = Environment(loader=PackageLoader("notifications", "pages"), autoescape=True, undefined=StrictUndefined)

@@ -1,13 +1,13 @@
-"""Who carries messages, a folder each, and the texts in their form."""
+"""Providers that carry messages, one folder each, and the connections to them."""
 
 from pathlib import Path
 
 from connector_kit.folder import MANIFEST, BridgeFolder, read_folder
 
-HERE = Path(__file__).parent
+FOLDER = Path(__file__).parent
 
 
 def provider_folders() -> dict[str, BridgeFolder]:
-    """Those that ship with us, by their ids. Raises BrokenBridge."""
-    found = (read_folder(one.parent) for one in sorted(HERE.glob(f"*/{MANIFEST}")))
-    return {one.manifest.id: one for one in found}
+    """The providers in this package, by their ids. Raises InvalidBridgeError."""
+    folders = (read_folder(manifest.parent) for manifest in sorted(FOLDER.glob(f"*/{MANIFEST}")))
+    return {folder.manifest.id: folder for folder in folders}

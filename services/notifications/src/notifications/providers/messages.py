@@ -1,4 +1,4 @@
-"""Messages as every provider is asked to send them, and what each says later of one."""
+"""Messages in the form in which every provider gets them, and the provider's acknowledgement."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -6,8 +6,8 @@ from datetime import datetime
 from icalendar import Calendar, Event
 from pydantic import BaseModel, ConfigDict, Field
 
-from notifications.domain.kinds import RULES, Kind
-from notifications.domain.text import Text
+from notifications.domain.kinds import RULES, NoticeKind
+from notifications.domain.message_text import MessageText
 
 
 class Message(BaseModel):
@@ -15,7 +15,7 @@ class Message(BaseModel):
 
 
 class Sms(Message):
-    """`short_ref`: ours in 16 bits, for providers whose receipts can hold no more."""
+    """`short_ref`: our reference in 16 bits, for providers whose receipts cannot hold more."""
 
     to: str = Field(pattern=r"^\+[1-9][0-9]{6,14}$", examples=["+436605550001"])
     text: str = Field(min_length=1, max_length=1000, examples=["Stadt Linz: Ihr Dokument ist fertig."])
@@ -23,7 +23,7 @@ class Sms(Message):
 
 
 class Mail(Message):
-    """`html` and `text` say the same. `calendar`: an .ics file, or nothing."""
+    """`html` and `text` have the same content. `calendar`: the content of an .ics file, or empty."""
 
     to: str
     subject: str = Field(max_length=200, pattern=r"^[^\r\n]+$")
@@ -33,28 +33,28 @@ class Mail(Message):
     unsubscribe: str = ""
 
 
-class Taken(Message):
-    """The provider has it. `message_id`: the provider's own."""
+class Accepted(Message):
+    """The provider accepted the message. `message_id`: the provider's own id."""
 
     message_id: str = ""
 
 
 def mail_of(
-    to: str, text: Text, kind: Kind, facts: Mapping[str, str], *, notice_id: str, unsubscribe: str = ""
+    to: str, text: MessageText, kind: NoticeKind, variables: Mapping[str, str], *, notice_id: str, unsubscribe: str = ""
 ) -> Mail:
-    calendar = calendar_of(text, facts, uid=notice_id) if RULES[kind].calendar else ""
+    calendar = calendar_of(text, variables, uid=notice_id) if RULES[kind].calendar else ""
     return Mail(to=to, subject=text.subject, text=text.body, html=text.html, calendar=calendar, unsubscribe=unsubscribe)
 
 
-def calendar_of(text: Text, facts: Mapping[str, str], *, uid: str) -> str:
-    """RFC 5545: when and where, and nothing of what for."""
+def calendar_of(text: MessageText, variables: Mapping[str, str], *, uid: str) -> str:
+    """A calendar file (RFC 5545) with time and place, without the purpose of the appointment."""
     event = Event()
     event.add("uid", f"{uid}@wanderamt")
     event.add("summary", text.sender)
-    event.add("location", facts["place"])
-    event.add("dtstart", datetime.fromisoformat(facts["starts_at"]))
-    event.add("dtend", datetime.fromisoformat(facts["ends_at"]))
-    event.add("dtstamp", datetime.fromisoformat(facts["starts_at"]))
+    event.add("location", variables["place"])
+    event.add("dtstart", datetime.fromisoformat(variables["starts_at"]))
+    event.add("dtend", datetime.fromisoformat(variables["ends_at"]))
+    event.add("dtstamp", datetime.fromisoformat(variables["starts_at"]))
     calendar = Calendar()
     calendar.add("prodid", "-//Wanderamt//notifications//DE")
     calendar.add("version", "2.0")

@@ -1,1 +1,1 @@
-"""All SQL of notifications: returns and takes domain values."""
+"""All SQL of notifications. Takes and returns domain values."""

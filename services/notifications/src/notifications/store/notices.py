@@ -1,4 +1,4 @@
-"""Notices: written many at a time, found again by case, by a provider's reference, or by a person's number."""
+"""Notices: written many at a time, found by case, by the provider's reference, or by number and short reference."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -6,88 +6,93 @@ from typing import Any
 from uuid import UUID
 
 from pydantic_core import to_json
-from wanderamt.backbone.work import Work, rows_changed
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork, rows_changed
 from wanderamt.contracts import Channel
 from wanderamt.kernel.ids import NoticeId
 
-from notifications.domain.kinds import About, Kind
-from notifications.domain.notice import Notice, State
+from notifications.domain.kinds import About, NoticeKind
+from notifications.domain.notice import Notice, NoticeState
 
-REDACT_AT_ONCE = 2_000
+REDACT_BATCH_SIZE = 2_000
 
 
-async def add_notices(work: Work, notices: Sequence[Notice]) -> set[NoticeId]:
-    """Those that are new: what was decided once is not decided again."""
-    rows = await work.db.fetch(
+async def add_notices(uow: UnitOfWork, notices: Sequence[Notice]) -> set[NoticeId]:
+    """The ids of the new ones: a notice that was decided before is not decided again."""
+    rows = await uow.db.fetch(
         """
         INSERT INTO notice SELECT * FROM json_populate_recordset(NULL::notice, $1::json)
         ON CONFLICT DO NOTHING RETURNING notice_id
         """,
-        to_json([_written(one, work.now) for one in notices]).decode(),
+        to_json([_to_row(notice, uow.now) for notice in notices]).decode(),
     )
     return {NoticeId(row["notice_id"]) for row in rows}
 
 
-async def save_notices(work: Work, notices: Sequence[Notice]) -> None:
-    """What changes of a notice; with what was emitted for it, in one statement."""
-    ordered = sorted(notices, key=lambda one: one.id)
-    await work.save(
+async def save_notices(uow: UnitOfWork, notices: Sequence[Notice]) -> None:
+    """The mutable columns, and the events emitted for them, in one statement."""
+    ordered = sorted(notices, key=lambda notice: notice.id)
+    await uow.execute_with_outbox(
         """
         UPDATE notice SET version = n.version, state = n.state, reason = n.reason, ended_at = n.ended_at,
-               provider = n.provider, provider_ref = n.provider_ref, tries = n.tries, maybe = n.maybe,
-               superseded = n.superseded, changed_at = $12
+               provider = n.provider, provider_ref = n.provider_ref, attempts = n.attempts,
+               outcome_unknown = n.outcome_unknown, superseded = n.superseded, changed_at = $12
         FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[],
                     $8::int[], $9::boolean[], $10::boolean[])
-             AS n(notice_id, version, state, reason, ended_at, provider, provider_ref, tries, maybe, superseded)
+             AS n(notice_id, version, state, reason, ended_at, provider, provider_ref, attempts, outcome_unknown,
+                  superseded)
         WHERE notice.notice_id = n.notice_id AND notice.notice_id = ANY($11::uuid[])
         """,
-        ids := [one.id for one in ordered],
-        [one.version for one in ordered],
-        [one.state.value for one in ordered],
-        [one.reason for one in ordered],
-        [one.ended_at for one in ordered],
-        [one.provider for one in ordered],
-        [one.provider_ref for one in ordered],
-        [one.tries for one in ordered],
-        [one.maybe for one in ordered],
-        [one.superseded for one in ordered],
+        ids := [notice.id for notice in ordered],
+        [notice.version for notice in ordered],
+        [notice.state.value for notice in ordered],
+        [notice.reason for notice in ordered],
+        [notice.ended_at for notice in ordered],
+        [notice.provider for notice in ordered],
+        [notice.provider_ref for notice in ordered],
+        [notice.attempts for notice in ordered],
+        [notice.outcome_unknown for notice in ordered],
+        [notice.superseded for notice in ordered],
         ids,
-        work.now,
+        uow.now,
     )
 
 
-async def lock_notices(work: Work, ids: Iterable[UUID]) -> dict[NoticeId, Notice]:
-    rows = await work.db.fetch(
+async def lock_notices(uow: UnitOfWork, ids: Iterable[UUID]) -> dict[NoticeId, Notice]:
+    rows = await uow.db.fetch(
         "SELECT * FROM notice WHERE notice_id = ANY($1::uuid[]) ORDER BY notice_id FOR UPDATE", list(ids)
     )
     return {NoticeId(row["notice_id"]): notice_of_row(row) for row in rows}
 
 
-async def lock_unended(
-    work: Work, subjects: Iterable[UUID], *, but: Iterable[NoticeId] = (), persons: Sequence[bytes] = ()
+async def lock_pending(
+    uow: UnitOfWork,
+    about_ids: Iterable[UUID],
+    *,
+    except_for: Iterable[NoticeId] = (),
+    address_hashes: Sequence[bytes] = (),
 ) -> list[Notice]:
-    """Of these subjects, or of these persons, what is not sent yet."""
-    rows = await work.db.fetch(
+    """Notices without an outcome about these cases, or to these addresses."""
+    rows = await uow.db.fetch(
         """
-        SELECT * FROM notice WHERE (about_id = ANY($1::uuid[]) OR person = ANY($3::bytea[]))
-          AND state IN ('decided', 'sending') AND notice_id <> ALL($2::uuid[]) ORDER BY notice_id FOR UPDATE
+        SELECT * FROM notice WHERE (about_id = ANY($1::uuid[]) OR address_hash = ANY($3::bytea[]))
+          AND state IN ('created', 'sending') AND notice_id <> ALL($2::uuid[]) ORDER BY notice_id FOR UPDATE
         """,
-        list(subjects),
-        list(but),
-        list(persons),
+        list(about_ids),
+        list(except_for),
+        list(address_hashes),
     )
     return [notice_of_row(row) for row in rows]
 
 
-async def find_notices(work: Work, about_id: UUID) -> list[Notice]:
-    rows = await work.db.fetch("SELECT * FROM notice WHERE about_id = $1 ORDER BY decided_at", about_id)
+async def find_notices(uow: UnitOfWork, about_id: UUID) -> list[Notice]:
+    rows = await uow.db.fetch("SELECT * FROM notice WHERE about_id = $1 ORDER BY created_at", about_id)
     return [notice_of_row(row) for row in rows]
 
 
-async def find_by_references(work: Work, references: Iterable[tuple[str, str]]) -> dict[tuple[str, str], NoticeId]:
-    """(provider, its own id of the message) → ours."""
+async def find_by_references(uow: UnitOfWork, references: Iterable[tuple[str, str]]) -> dict[tuple[str, str], NoticeId]:
+    """By (provider, the provider's reference)."""
     pairs = list(references)
-    rows = await work.db.fetch(
+    rows = await uow.db.fetch(
         """
         SELECT n.provider, n.provider_ref, notice_id FROM notice n
         JOIN unnest($1::text[], $2::text[]) AS r(provider, provider_ref) USING (provider, provider_ref)
@@ -99,55 +104,57 @@ async def find_by_references(work: Work, references: Iterable[tuple[str, str]]) 
     return {(row["provider"], row["provider_ref"]): NoticeId(row["notice_id"]) for row in rows}
 
 
-async def find_by_number(work: Work, provider: str, person: bytes, short_ref: int) -> NoticeId | None:
-    """Only where one alone can be meant."""
-    rows = await work.db.fetch(
+async def find_by_number(uow: UnitOfWork, provider: str, address_hash: bytes, short_ref: int) -> NoticeId | None:
+    """None unless exactly one notice matches."""
+    rows = await uow.db.fetch(
         """
-        SELECT notice_id FROM notice WHERE person = $1 AND provider = $2 AND short_ref = $3
-          AND state IN ('sending', 'unknown', 'unconfirmed') LIMIT 2
+        SELECT notice_id FROM notice WHERE address_hash = $1 AND provider = $2 AND short_ref = $3
+          AND state IN ('sending', 'unknown', 'no_receipt') LIMIT 2
         """,
-        person,
+        address_hash,
         provider,
         short_ref,
     )
     return NoticeId(rows[0]["notice_id"]) if len(rows) == 1 else None
 
 
-async def lock_unconfirmed(work: Work, providers: Sequence[str], after: timedelta, *, limit: int) -> list[Notice]:
-    """Sent or unknown for so long, and no receipt."""
-    rows = await work.db.fetch(
+async def lock_without_receipt(
+    uow: UnitOfWork, providers: Sequence[str], after: timedelta, *, limit: int
+) -> list[Notice]:
+    """Notices of these providers, sent or unknown for longer than `after`."""
+    rows = await uow.db.fetch(
         """
         SELECT * FROM notice WHERE state IN ('sent', 'unknown') AND ended_at < $1 AND provider = ANY($2::text[])
         ORDER BY notice_id LIMIT $3 FOR UPDATE SKIP LOCKED
         """,
-        work.now - after,
+        uow.now - after,
         list(providers),
         limit,
     )
     return [notice_of_row(row) for row in rows]
 
 
-async def redact(work: Work, before: datetime) -> int:
-    """Recipient and content of what ended before then; the row stays and is counted."""
-    status = await work.db.execute(
+async def redact(uow: UnitOfWork, before: datetime) -> int:
+    """Deletes recipient and content of notices that ended before then. The row stays for counts."""
+    status = await uow.db.execute(
         """
-        UPDATE notice SET address = NULL, facts = NULL WHERE notice_id = ANY (ARRAY(
-            SELECT notice_id FROM notice WHERE ended_at < $1 AND (address IS NOT NULL OR facts IS NOT NULL) LIMIT $2
-            FOR UPDATE SKIP LOCKED))
+        UPDATE notice SET address = NULL, variables = NULL WHERE notice_id = ANY (ARRAY(
+            SELECT notice_id FROM notice WHERE ended_at < $1 AND (address IS NOT NULL OR variables IS NOT NULL)
+            LIMIT $2 FOR UPDATE SKIP LOCKED))
         """,
         before,
-        REDACT_AT_ONCE,
+        REDACT_BATCH_SIZE,
     )
     return rows_changed(status)
 
 
-async def count_by_state(work: Work) -> dict[str, int]:
-    rows = await work.db.fetch("SELECT state, count(*) AS notices FROM notice GROUP BY state ORDER BY state")
+async def count_by_state(uow: UnitOfWork) -> dict[str, int]:
+    rows = await uow.db.fetch("SELECT state, count(*) AS notices FROM notice GROUP BY state ORDER BY state")
     return {row["state"]: row["notices"] for row in rows}
 
 
-async def counts(work: Work) -> list[dict[str, Any]]:
-    rows = await work.db.fetch(
+async def count_by_outcome(uow: UnitOfWork) -> list[dict[str, Any]]:
+    rows = await uow.db.fetch(
         """
         SELECT kind, channel, state, reason, provider, count(*) AS notices FROM notice
         GROUP BY kind, channel, state, reason, provider ORDER BY kind, channel, notices DESC
@@ -156,15 +163,15 @@ async def counts(work: Work) -> list[dict[str, Any]]:
     return [dict(row) for row in rows]
 
 
-async def count_waiting(work: Work) -> dict[str, tuple[int, datetime]]:
-    """By queue: how many messages are due and not sent yet, and since when the oldest is due."""
-    rows = await work.db.fetch(
-        "SELECT queue, count(*) AS jobs, min(run_at) AS oldest FROM job WHERE run_at <= $1 GROUP BY queue", work.now
+async def count_waiting(uow: UnitOfWork) -> dict[str, tuple[int, datetime]]:
+    """By queue: the number of jobs that are due, and the due time of the oldest."""
+    rows = await uow.db.fetch(
+        "SELECT queue, count(*) AS jobs, min(run_at) AS oldest FROM job WHERE run_at <= $1 GROUP BY queue", uow.now
     )
     return {row["queue"]: (row["jobs"], row["oldest"]) for row in rows}
 
 
-def _written(notice: Notice, now: datetime) -> dict[str, Any]:
+def _to_row(notice: Notice, now: datetime) -> dict[str, Any]:
     return {
         "notice_id": notice.id,
         "version": notice.version,
@@ -175,21 +182,21 @@ def _written(notice: Notice, now: datetime) -> dict[str, Any]:
         "address": _hex(notice.address),
         "state": notice.state.value,
         "reason": notice.reason,
-        "decided_at": notice.decided_at,
+        "created_at": notice.created_at,
         "valid_until": notice.valid_until,
         "ended_at": notice.ended_at,
         "about": notice.about.value,
         "occurrence": notice.occurrence,
-        "template": notice.template,
-        "person": _hex(notice.person),
-        "facts": _hex(notice.facts),
+        "template_version": notice.template_version,
+        "address_hash": _hex(notice.address_hash),
+        "variables": _hex(notice.variables),
         "provider": notice.provider,
         "provider_ref": notice.provider_ref,
         "short_ref": notice.short_ref,
-        "tries": notice.tries,
-        "maybe": notice.maybe,
+        "attempts": notice.attempts,
+        "outcome_unknown": notice.outcome_unknown,
         "superseded": notice.superseded,
-        "tried": [one.value for one in notice.tried],
+        "tried_channels": [channel.value for channel in notice.tried_channels],
         "changed_at": now,
     }
 
@@ -200,26 +207,26 @@ def notice_of_row(row: Any) -> Notice:
         version=row["version"],
         about=About(row["about"]),
         about_id=row["about_id"],
-        kind=Kind(row["kind"]),
+        kind=NoticeKind(row["kind"]),
         occurrence=row["occurrence"],
-        template=row["template"],
+        template_version=row["template_version"],
         channel=Channel(row["channel"]),
         language=row["language"],
-        person=row["person"],
+        address_hash=row["address_hash"],
         address=row["address"],
-        facts=row["facts"],
-        state=State(row["state"]),
-        decided_at=row["decided_at"],
+        variables=row["variables"],
+        state=NoticeState(row["state"]),
+        created_at=row["created_at"],
         valid_until=row["valid_until"],
         reason=row["reason"],
         ended_at=row["ended_at"],
         provider=row["provider"],
         provider_ref=row["provider_ref"],
         short_ref=row["short_ref"],
-        tries=row["tries"],
-        maybe=row["maybe"],
+        attempts=row["attempts"],
+        outcome_unknown=row["outcome_unknown"],
         superseded=row["superseded"],
-        tried=tuple(Channel(one) for one in row["tried"]),
+        tried_channels=tuple(Channel(name) for name in row["tried_channels"]),
     )
 
 

@@ -1,126 +1,138 @@
-"""Providers: one row each, changed under its lock; receipts as they came; tasks for staff."""
+"""Providers: one row each, changed under its lock. Delivery receipts as received. Tasks for staff."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
-from connector_kit.register import STATE, RegisterState
+from connector_kit.resilience.register_state import REGISTER_STATE, RegisterState
 from pydantic import TypeAdapter
-from wanderamt.backbone.work import Work, rows_changed
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork, rows_changed
 
 from notifications.domain.notice import Notice
-from notifications.domain.shares import Share
+from notifications.domain.traffic_weights import TrafficWeight
 
-SHARE = TypeAdapter(Share)
+WEIGHT = TypeAdapter(TrafficWeight)
+
+KnownProviders: TypeAlias = dict[str, tuple[RegisterState, TrafficWeight]]
 
 
-async def lock_providers(work: Work, weights: Mapping[str, float]) -> dict[str, tuple[RegisterState, Share]]:
-    """As we know them; one that was never called is healthy and has its whole weight."""
+async def lock_providers(uow: UnitOfWork, weights: Mapping[str, float]) -> KnownProviders:
+    """By name. A provider that was never called starts healthy, with its configured weight."""
     names = sorted(weights)
-    rows = await work.db.fetch(
-        "SELECT name, state, share FROM provider WHERE name = ANY($1::text[]) ORDER BY name FOR UPDATE", names
+    rows = await uow.db.fetch(
+        "SELECT name, state, weight FROM provider WHERE name = ANY($1::text[]) ORDER BY name FOR UPDATE", names
     )
     if len(rows) < len(names):
-        await work.db.execute(
+        await uow.db.execute(
             """
-            INSERT INTO provider SELECT name, $2, jsonb_build_object('weight', weight, 'points', weight), $4
+            INSERT INTO provider SELECT name, $2, jsonb_build_object('configured', weight, 'current', weight), $4
             FROM unnest($1::text[], $3::float8[]) AS p(name, weight) ORDER BY name ON CONFLICT DO NOTHING
             """,
             names,
-            STATE.dump_python(RegisterState(), mode="json"),
+            REGISTER_STATE.dump_python(RegisterState(), mode="json"),
             [weights[name] for name in names],
-            work.now,
+            uow.now,
         )
-        return await lock_providers(work, weights)
+        return await lock_providers(uow, weights)
     return {row["name"]: _known(row, weights[row["name"]]) for row in rows}
 
 
-async def find_providers(work: Work, weights: Mapping[str, float]) -> dict[str, tuple[RegisterState, Share]]:
-    rows = await work.db.fetch("SELECT name, state, share FROM provider WHERE name = ANY($1::text[])", list(weights))
+async def find_providers(uow: UnitOfWork, weights: Mapping[str, float]) -> KnownProviders:
+    rows = await uow.db.fetch("SELECT name, state, weight FROM provider WHERE name = ANY($1::text[])", list(weights))
     known = {row["name"]: _known(row, weights[row["name"]]) for row in rows}
-    return {name: known.get(name, (RegisterState(), Share.full(weight))) for name, weight in weights.items()}
+    return {name: known.get(name, (RegisterState(), TrafficWeight.full(weight))) for name, weight in weights.items()}
 
 
-async def save_providers(work: Work, known: Mapping[str, tuple[RegisterState, Share]]) -> None:
+async def save_providers(uow: UnitOfWork, known: KnownProviders) -> None:
     names = sorted(known)
-    await work.db.execute(
+    await uow.db.execute(
         """
-        UPDATE provider SET state = p.state, share = p.share, changed_at = $4
-        FROM unnest($1::text[], $2::jsonb[], $3::jsonb[]) AS p(name, state, share) WHERE provider.name = p.name
+        UPDATE provider SET state = p.state, weight = p.weight, changed_at = $4
+        FROM unnest($1::text[], $2::jsonb[], $3::jsonb[]) AS p(name, state, weight) WHERE provider.name = p.name
         """,
         names,
-        [STATE.dump_python(known[name][0], mode="json") for name in names],
-        [SHARE.dump_python(known[name][1], mode="json") for name in names],
-        work.now,
+        [REGISTER_STATE.dump_python(known[name][0], mode="json") for name in names],
+        [WEIGHT.dump_python(known[name][1], mode="json") for name in names],
+        uow.now,
     )
 
 
-def _known(row: Any, weight: float) -> tuple[RegisterState, Share]:
-    """A weight that was changed in the settings counts from now on."""
-    share = SHARE.validate_python(row["share"])
-    if share.weight != weight:
-        share = Share.full(weight)
-    return STATE.validate_python(row["state"]), share
+def _known(row: Any, configured: float) -> tuple[RegisterState, TrafficWeight]:
+    """A weight that changed in the settings takes effect at once."""
+    weight = WEIGHT.validate_python(row["weight"])
+    if weight.configured != configured:
+        weight = TrafficWeight.full(configured)
+    return REGISTER_STATE.validate_python(row["state"]), weight
 
 
-async def keep_receipts(work: Work, provider: str, sealed: Sequence[tuple[UUID, bytes]]) -> None:
-    """As they came. They are read after this is committed."""
-    await work.db.execute(
+async def store_raw_receipts(uow: UnitOfWork, provider: str, encrypted: Sequence[tuple[UUID, bytes]]) -> None:
+    """As received. They are parsed after the commit."""
+    await uow.db.execute(
         """
-        INSERT INTO receipt (receipt_id, provider, raw, received_at, state, applied, look_at)
-        SELECT receipt_id, $1, raw, $4, 'kept', 0, $4 FROM unnest($2::uuid[], $3::bytea[]) AS r(receipt_id, raw)
+        INSERT INTO receipt (receipt_id, provider, raw, received_at, state, applied, next_attempt_at)
+        SELECT receipt_id, $1, raw, $4, 'stored', 0, $4 FROM unnest($2::uuid[], $3::bytea[]) AS r(receipt_id, raw)
         """,
         provider,
-        [receipt_id for receipt_id, _ in sealed],
-        [raw for _, raw in sealed],
-        work.now,
+        [receipt_id for receipt_id, _ in encrypted],
+        [raw for _, raw in encrypted],
+        uow.now,
     )
 
 
-async def lock_due_receipts(work: Work, *, limit: int) -> list[Any]:
+async def lock_due_receipts(uow: UnitOfWork, *, limit: int) -> list[Any]:
     return list(
-        await work.db.fetch(
+        await uow.db.fetch(
             """
-            SELECT receipt_id, provider, raw, received_at FROM receipt WHERE look_at <= $1
+            SELECT receipt_id, provider, raw, received_at FROM receipt WHERE next_attempt_at <= $1
             ORDER BY received_at, receipt_id LIMIT $2 FOR UPDATE SKIP LOCKED
             """,
-            work.now,
+            uow.now,
             limit,
         )
     )
 
 
-async def end_receipts(work: Work, ended: Sequence[tuple[UUID, str, int, datetime | None]]) -> None:
-    """(id, state, how many notices it changed, when it is looked at again) of each."""
-    await work.db.execute(
+async def save_receipt_states(uow: UnitOfWork, processed: Sequence[tuple[UUID, str, int, datetime | None]]) -> None:
+    """For each receipt: its id, state, number of notices it matched, and time of the next attempt."""
+    await uow.db.execute(
         """
-        UPDATE receipt SET state = r.state, applied = receipt.applied + r.applied, look_at = r.look_at
-        FROM unnest($1::uuid[], $2::text[], $3::int[], $4::timestamptz[]) AS r(receipt_id, state, applied, look_at)
+        UPDATE receipt SET state = r.state, applied = receipt.applied + r.applied, next_attempt_at = r.next_attempt_at
+        FROM unnest($1::uuid[], $2::text[], $3::int[], $4::timestamptz[])
+             AS r(receipt_id, state, applied, next_attempt_at)
         WHERE receipt.receipt_id = r.receipt_id
         """,
-        *(list(column) for column in zip(*ended, strict=True)),
+        *(list(column) for column in zip(*processed, strict=True)),
     )
 
 
-async def count_receipts(work: Work) -> dict[str, int]:
-    rows = await work.db.fetch("SELECT state, count(*) AS receipts FROM receipt GROUP BY state ORDER BY state")
+async def count_receipts(uow: UnitOfWork) -> dict[str, int]:
+    rows = await uow.db.fetch("SELECT state, count(*) AS receipts FROM receipt GROUP BY state ORDER BY state")
     return {row["state"]: row["receipts"] for row in rows}
 
 
-async def redact_receipts(work: Work, before: datetime) -> int:
-    status = await work.db.execute(
-        "UPDATE receipt SET raw = NULL WHERE raw IS NOT NULL AND look_at IS NULL AND received_at < $1", before
+async def redact_receipts(uow: UnitOfWork, before: datetime) -> int:
+    status = await uow.db.execute(
+        "UPDATE receipt SET raw = NULL WHERE raw IS NOT NULL AND next_attempt_at IS NULL AND received_at < $1", before
     )
     return rows_changed(status)
 
 
-async def add_tasks(work: Work, raised: Iterable[tuple[Notice, str]]) -> None:
+async def add_tasks(uow: UnitOfWork, unreached: Iterable[tuple[Notice, str]]) -> None:
+    """One task for each notice and reason."""
     rows = [
-        (work.new_id(), one.id, one.about.value, one.about_id, one.kind.value, reason, work.now)
-        for one, reason in raised
+        (
+            uow.new_id(),
+            notice.id,
+            notice.about.value,
+            notice.about_id,
+            notice.kind.value,
+            reason,
+            uow.now,
+        )
+        for notice, reason in unreached
     ]
-    await work.db.executemany(
+    await uow.db.executemany(
         """
         INSERT INTO task (task_id, notice_id, about, about_id, kind, reason, raised_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -129,12 +141,13 @@ async def add_tasks(work: Work, raised: Iterable[tuple[Notice, str]]) -> None:
     )
 
 
-async def open_tasks(work: Work, *, limit: int) -> list[Any]:
-    return list(await work.db.fetch("SELECT * FROM task WHERE done_at IS NULL ORDER BY raised_at LIMIT $1", limit))
+async def open_tasks(uow: UnitOfWork, *, limit: int) -> list[Any]:
+    return list(await uow.db.fetch("SELECT * FROM task WHERE done_at IS NULL ORDER BY raised_at LIMIT $1", limit))
 
 
-async def end_task(work: Work, task_id: UUID, *, who: str) -> bool:
-    status = await work.db.execute(
-        "UPDATE task SET done_at = $2, done_by = $3 WHERE task_id = $1 AND done_at IS NULL", task_id, work.now, who
+async def complete_task(uow: UnitOfWork, task_id: UUID, *, by: str) -> bool:
+    """False if there is no such open task."""
+    status = await uow.db.execute(
+        "UPDATE task SET done_at = $2, done_by = $3 WHERE task_id = $1 AND done_at IS NULL", task_id, uow.now, by
     )
     return bool(status == "UPDATE 1")

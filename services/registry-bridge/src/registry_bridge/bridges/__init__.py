@@ -1,14 +1,14 @@
-"""One folder a register. The only place that speaks their languages."""
+"""The bridges: one folder per register, the only code that knows the protocol of a register."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
 from connector_kit.folder import MANIFEST, BridgeFolder, read_folder
 
-HERE = Path(__file__).parent
+BRIDGES_FOLDER = Path(__file__).parent
 
 
 def bridge_folders(more: Iterable[Path] = ()) -> list[BridgeFolder]:
-    """Those that ship with us, and a city's own, by their folders. Raises BrokenBridge."""
-    ours = sorted(found.parent for found in HERE.glob(f"*/{MANIFEST}"))
-    return [read_folder(path) for path in (*ours, *more)]
+    """The shipped bridges, and those in the folders `more`. Raises InvalidBridgeError."""
+    shipped = sorted(manifest.parent for manifest in BRIDGES_FOLDER.glob(f"*/{MANIFEST}"))
+    return [read_folder(path) for path in (*shipped, *more)]

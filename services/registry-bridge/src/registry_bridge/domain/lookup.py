@@ -1,7 +1,9 @@
-"""A lookup at the counter: somebody stands there, so an answer comes within two seconds, and says what it is.
+"""Interactive lookups: an officer asks a register while the citizen waits, and gets an answer within two seconds.
 
-Kept true: an answer that is not fresh says of which moment it is; no answer says how long one would take; an officer
-asks for a case and a purpose, and no more often than an hour bears.
+Invariants:
+- An answer that is not fresh carries the time it was valid at.
+- A result without an answer carries the expected waiting time.
+- An officer names a case and a purpose for each lookup, and has a limited number of lookups per hour.
 """
 
 from dataclasses import dataclass
@@ -10,27 +12,28 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
-from connector_kit.manifest import Kind, Manifest
-from wanderamt.contracts import Verdict
+from connector_kit.manifest.manifest import Manifest
+from connector_kit.manifest.operation import OperationKind
+from wanderamt.contracts import RegisterOutcome
 from wanderamt.kernel.ids import CaseId
 from wanderamt.kernel.refusal import Refusal
 from wanderamt.kernel.sealed import Sealed
 
 from registry_bridge.domain.refusals import NO_LOOKUP, WRONG_PURPOSE
 
-WITHIN_S: Final = 2.0
-FOR_US_S: Final = 0.3  # of it, for the database and the way back
+ANSWER_WITHIN_S: Final = 2.0
+OVERHEAD_S: Final = 0.3  # part of ANSWER_WITHIN_S reserved for the database and the response
 
 
 class Freshness(StrEnum):
     FRESH = "fresh"
-    KEPT = "kept"
-    DOWN = "down"
+    CACHED = "cached"
+    UNAVAILABLE = "unavailable"
 
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """What an officer asks. `question`: as the operation's model wants it."""
+    """The question of an officer. `question` has the fields of the operation's question model."""
 
     register: str
     operation: str
@@ -41,30 +44,32 @@ class Lookup:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptAnswer:
-    verdict: Verdict
+class SealedAnswer:
+    """An answer as the cache holds it, its details encrypted."""
+
+    outcome: RegisterOutcome
     details: Sealed | None
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """`verdict`, `answer`, `as_of`: none when it is down; `wait_s`: until one could be had, when it is."""
+class LookupResult:
+    """`outcome`, `answer` and `as_of` are None when the register is unavailable; `wait_s` is then the expected wait."""
 
     freshness: Freshness
-    verdict: Verdict | None = None
+    outcome: RegisterOutcome | None = None
     answer: dict[str, Any] | None = None
     as_of: datetime | None = None
     code: str = ""
     wait_s: float = 0.0
 
 
-def kept_under(fingerprint: bytes) -> UUID:
-    """Whose key seals a kept answer: its question's, for it belongs to no case."""
-    return UUID(bytes=fingerprint[:16])
+def cache_encryption_id(question_hash: bytes) -> UUID:
+    """The id under which a cached answer is encrypted: derived from its question, because it belongs to no case."""
+    return UUID(bytes=question_hash[:16])
 
 
-def may_look(lookup: Lookup, manifest: Manifest) -> Refusal | None:
+def check_lookup(lookup: Lookup, manifest: Manifest) -> Refusal | None:
     operation = manifest.operations.get(lookup.operation)
-    if not operation or operation.kind is not Kind.LOOKUP:
+    if not operation or operation.kind is not OperationKind.LOOKUP:
         return NO_LOOKUP
     return None if lookup.purpose in operation.purposes else WRONG_PURPOSE

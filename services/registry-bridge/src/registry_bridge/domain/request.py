@@ -1,7 +1,8 @@
 """A request to a register, from waiting to answered.
 
-Kept true: a request is answered once; after its deadline the answer is `unavailable`, never silence; an order of which
-nobody knows whether it happened is never answered by us, it waits for a human.
+Invariants:
+- A request is answered exactly once; after its deadline the answer is `unavailable`.
+- A command whose effect is uncertain is never answered automatically: it waits for an operator.
 """
 
 from collections.abc import Mapping
@@ -12,15 +13,23 @@ from functools import lru_cache
 from typing import ClassVar
 from uuid import UUID
 
-from connector_kit.exchange import Laid, Portion, Step, Trouble
-from connector_kit.files import Look
-from connector_kit.manifest import Kind, Manifest
-from connector_kit.policy import Beat, Ended, ForHuman, after, too_late
-from connector_kit.verdict import Ambiguous, Done, Malformed, NotDone, NotFound, Rejected, Unknown
-from connector_kit.verdict import Verdict as Told
-from wanderamt.contracts import RegisterAnswered, RegisterRequested, Verdict
-from wanderamt.kernel.decision import Attempt, Decision, Job, Retry
-from wanderamt.kernel.decision import Unknown as MayHaveHappened
+from connector_kit.call_outcome import (
+    Ambiguous,
+    CallOutcome,
+    NotExecuted,
+    NotFound,
+    PossiblyExecuted,
+    Rejected,
+    Succeeded,
+    UnreadableResponse,
+)
+from connector_kit.files.file_exchange import ExchangeStep, FileChunk, TransferFailure, Uploaded
+from connector_kit.files.remote_files import FolderListing
+from connector_kit.manifest.manifest import Manifest
+from connector_kit.manifest.operation import OperationKind
+from connector_kit.resilience.policy import CallKind, FinalOutcome, OperatorNeeded, decide_after, on_deadline
+from wanderamt.contracts import RegisterAnswered, RegisterOutcome, RegisterQueryRequested
+from wanderamt.kernel.decision import Attempt, Decision, Job, OutcomeUnknown, RetryLater
 from wanderamt.kernel.ids import CaseId, RequestId
 from wanderamt.kernel.sealed import Sealed
 from wanderamt.security.assertions import Assertion
@@ -30,14 +39,14 @@ NO_OPERATION = "no_operation"
 NO_PURPOSE = "no_purpose"
 
 
-class RequestState(StrEnum):
+class RegisterRequestState(StrEnum):
     WAITING = "waiting"
     ANSWERED = "answered"
-    FOR_HUMAN = "for_human"
+    NEEDS_OPERATOR = "needs_operator"
 
 
-class AskRegister(Job):
-    """Requests of one case to one register are asked one after the other."""
+class CallRegister(Job):
+    """Calls a register for one request. The requests of a case to one register run one after the other."""
 
     KEY: ClassVar[str] = "case_id"
 
@@ -46,36 +55,36 @@ class AskRegister(Job):
 
 
 class ExchangeFiles(Job):
-    """Files go to and fro with one register, step by step, as long as anybody waits for an answer."""
+    """Exchanges files with one register, step by step, while requests are pending."""
 
     KEY: ClassVar[str] = "register_name"
-    DEADLINE_S: ClassVar[int] = 10 * 365 * 86_400  # requests have theirs; the exchange goes on
+    DEADLINE_S: ClassVar[int] = 10 * 365 * 86_400  # requests have their own deadlines; the exchange goes on
 
     register_name: str
 
 
 @lru_cache
-def files_job_of(register: str) -> type[ExchangeFiles]:
-    class ExchangeOne(ExchangeFiles):
+def exchange_job_type(register: str) -> type[ExchangeFiles]:
+    class ExchangeFilesOfRegister(ExchangeFiles):
         QUEUE: ClassVar[str] = f"files-{register}"
 
-    return ExchangeOne
+    return ExchangeFilesOfRegister
 
 
 @lru_cache
-def job_of(register: str, deadline_s: int) -> type[AskRegister]:
-    """Each register has a queue of its own, so that a slow one holds up no other."""
+def call_job_type(register: str, deadline_s: int) -> type[CallRegister]:
+    """Each register has its own queue, so that a slow register delays no other."""
 
-    class AskOne(AskRegister):
-        QUEUE: ClassVar[str] = f"ask-{register}"
+    class CallOneRegister(CallRegister):
+        QUEUE: ClassVar[str] = f"call-{register}"
         DEADLINE_S: ClassVar[int] = deadline_s
 
-    return AskOne
+    return CallOneRegister
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """`maybe`: a call of it may have happened and nobody knows better. `code`: why it ended or what it waits for."""
+class RegisterRequest:
+    """`effect_possible`: a call may have had its effect. `code`: why the request ended or what it waits for."""
 
     id: RequestId
     case_id: CaseId
@@ -84,90 +93,92 @@ class Request:
     question: Sealed
     purpose: str
     officer: str
-    state: RequestState
+    state: RegisterRequestState
     asked_at: datetime
-    verdict: Verdict | None = None
+    outcome: RegisterOutcome | None = None
     answered_at: datetime | None = None
-    maybe: bool = False
+    effect_possible: bool = False
     code: str = ""
     assertion: str | None = None
 
-    def asserted(self) -> Assertion:
-        """What its assertion must say."""
+    def expected_assertion(self) -> Assertion:
+        """The content that the signed `assertion` must have."""
         return Assertion(self.officer, self.case_id, self.id, self.register, self.operation, self.purpose)
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """A call to be made after `wait_s` seconds."""
+class CallTask:
+    """A call to make after `wait_s` seconds."""
 
-    request: Request
-    beat: Beat
+    request: RegisterRequest
+    call_kind: CallKind
     attempt: Attempt
     wait_s: float
 
 
 @dataclass(frozen=True, slots=True)
-class Called:
-    """How a call ended, after how long. `fingerprint`: of the question, to find its answer again."""
+class CallResult:
+    """How a call ended. `question_hash`: keyed hash of the question, under which its answer is cached."""
 
-    verdict: Told
-    took_s: float
-    beat: Beat
+    outcome: CallOutcome
+    duration_s: float
+    call_kind: CallKind
     attempt: Attempt
-    fingerprint: bytes = b""
+    question_hash: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class NotAllowed:
-    """Nobody has signed that this may be asked: nothing was called."""
+    """The request has no valid assertion; the register was not called."""
 
     code: str
 
 
 @dataclass(frozen=True, slots=True)
-class FilesTask:
-    """A step of the exchange of files. `orders`: requests whose lines an order file holds."""
+class FileTask:
+    """A step of the file exchange. `requests`: those whose rows the outgoing file holds."""
 
-    step: Step
-    orders: tuple[Request, ...] = ()
+    step: ExchangeStep
+    requests: tuple[RegisterRequest, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class FilesDone:
-    """How a step ended, after how long. `not_allowed`: requests nobody has signed for, with a word."""
+class FileResult:
+    """How a step ended. `not_allowed`: the requests without a valid assertion, each with a code."""
 
-    step: Step
-    outcome: Laid | Look | Portion | Trouble
-    took_s: float
+    step: ExchangeStep
+    outcome: Uploaded | FolderListing | FileChunk | TransferFailure
+    duration_s: float
     not_allowed: Mapping[RequestId, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What goes to whoever asked. `details` (JSON) may hold personal data and is sealed before it is stored."""
+class RequestAnswer:
+    """The answer to a request. `details` (JSON) may hold personal data and is encrypted before it is stored."""
 
-    verdict: Verdict
+    outcome: RegisterOutcome
     code: str = ""
     details: bytes | None = None
 
 
-def take_request(event: RegisterRequested, manifest: Manifest | None, *, now: datetime) -> Decision[Request] | Answer:
-    """An Answer for what no bridge can ask: waiting would not mend it."""
+def accept_request(
+    event: RegisterQueryRequested, manifest: Manifest | None, *, now: datetime
+) -> Decision[RegisterRequest] | RequestAnswer:
+    """Returns a RequestAnswer for a request that no bridge can ever carry out."""
     operation = manifest.operations.get(event.operation) if manifest else None
     if not manifest or not operation:
-        return Answer(Verdict.REFUSED, NO_OPERATION if manifest else NO_BRIDGE)
+        return RequestAnswer(RegisterOutcome.REFUSED, NO_OPERATION if manifest else NO_BRIDGE)
     if event.purpose not in operation.purposes:
-        return Answer(Verdict.REFUSED, NO_PURPOSE)
-    request = request_of(event, now=now)
-    if operation.kind is Kind.BATCH:
-        return Decision(request)  # it goes with the next file
-    job = job_of(event.register_name, int(operation.deadline_s))
+        return RequestAnswer(RegisterOutcome.REFUSED, NO_PURPOSE)
+    request = request_from(event, now=now)
+    if operation.kind is OperationKind.BATCH:
+        return Decision(request)  # the next file carries it
+    job = call_job_type(event.register_name, int(operation.deadline_s))
     return Decision(request, jobs=(job(case_id=event.case_id, request_id=event.request_id),))
 
 
-def request_of(event: RegisterRequested, *, now: datetime) -> Request:
-    return Request(
+def request_from(event: RegisterQueryRequested, *, now: datetime) -> RegisterRequest:
+    return RegisterRequest(
         id=RequestId(event.request_id),
         case_id=CaseId(event.case_id),
         register=event.register_name,
@@ -175,53 +186,58 @@ def request_of(event: RegisterRequested, *, now: datetime) -> Request:
         question=event.question,
         purpose=event.purpose,
         officer=event.officer,
-        state=RequestState.WAITING,
+        state=RegisterRequestState.WAITING,
         asked_at=now,
         assertion=event.assertion,
     )
 
 
-def learn(
-    request: Request, called: Called, manifest: Manifest
-) -> tuple[Request, Answer | ForHuman | Retry | MayHaveHappened]:
-    """What follows from a call: the request as it is known now, and the next step."""
-    if isinstance(called.verdict, Unknown | Malformed):
-        request = replace(request, maybe=True)
-    elif isinstance(called.verdict, NotDone):
-        request = replace(request, maybe=False)
-    step = after(manifest.operations[request.operation], called.verdict, called.attempt, beat=called.beat)
-    return request, answer_of(step) if isinstance(step, Ended) else step
+def apply_result(
+    request: RegisterRequest, result: CallResult, manifest: Manifest
+) -> tuple[RegisterRequest, RequestAnswer | OperatorNeeded | RetryLater | OutcomeUnknown]:
+    """The request after a call, and the next step."""
+    if isinstance(result.outcome, PossiblyExecuted | UnreadableResponse):
+        request = replace(request, effect_possible=True)
+    elif isinstance(result.outcome, NotExecuted):
+        request = replace(request, effect_possible=False)
+    step = decide_after(manifest.operations[request.operation], result.outcome, result.attempt, kind=result.call_kind)
+    return request, answer_from(step) if isinstance(step, FinalOutcome) else step
 
 
-def expire(request: Request, manifest: Manifest | None, reason: str) -> Answer | ForHuman:
+def expire_request(request: RegisterRequest, manifest: Manifest | None, reason: str) -> RequestAnswer | OperatorNeeded:
     operation = manifest.operations.get(request.operation) if manifest else None
-    human = too_late(operation, maybe=request.maybe) if operation else None
-    return human or Answer(Verdict.UNAVAILABLE, reason)
+    operator_needed = on_deadline(operation, effect_possible=request.effect_possible) if operation else None
+    return operator_needed or RequestAnswer(RegisterOutcome.UNAVAILABLE, reason)
 
 
-def leave_to_human(request: Request, why: ForHuman) -> Request:
-    return replace(request, state=RequestState.FOR_HUMAN, code=why.code)
+def leave_to_operator(request: RegisterRequest, reason: OperatorNeeded) -> RegisterRequest:
+    return replace(request, state=RegisterRequestState.NEEDS_OPERATOR, code=reason.code)
 
 
-def ask_again(request: Request) -> Request:
-    """Somebody has looked: it did not happen."""
-    return replace(request, state=RequestState.WAITING, maybe=False, code="")
+def requeue(request: RegisterRequest) -> RegisterRequest:
+    """For a command that, as an operator has checked, had no effect."""
+    return replace(request, state=RegisterRequestState.WAITING, effect_possible=False, code="")
 
 
 def answer_request(
-    request: Request, answer: Answer, *, details: Sealed | None, now: datetime
-) -> Decision[Request] | None:
-    """None when it was answered before."""
-    if request.state is RequestState.ANSWERED:
+    request: RegisterRequest, answer: RequestAnswer, *, details: Sealed | None, now: datetime
+) -> Decision[RegisterRequest] | None:
+    """None when the request was answered before."""
+    if request.state is RegisterRequestState.ANSWERED:
         return None
     answered = replace(
-        request, state=RequestState.ANSWERED, verdict=answer.verdict, answered_at=now, code=answer.code, maybe=False
+        request,
+        state=RegisterRequestState.ANSWERED,
+        outcome=answer.outcome,
+        answered_at=now,
+        code=answer.code,
+        effect_possible=False,
     )
     event = RegisterAnswered(
         request_id=request.id,
         case_id=request.case_id,
         register_name=request.register,
-        verdict=answer.verdict,
+        outcome=answer.outcome,
         answer=details,
         code=answer.code or None,
         as_of=now,
@@ -229,13 +245,13 @@ def answer_request(
     return Decision(answered, events=(event,))
 
 
-def answer_of(ended: Ended) -> Answer:
-    match ended.verdict:
-        case Done(result):
-            return Answer(Verdict.CONFIRMED, details=result.model_dump_json().encode())
+def answer_from(final: FinalOutcome) -> RequestAnswer:
+    match final.outcome:
+        case Succeeded(result):
+            return RequestAnswer(RegisterOutcome.CONFIRMED, details=result.model_dump_json().encode())
         case NotFound():
-            return Answer(Verdict.NOT_FOUND)
+            return RequestAnswer(RegisterOutcome.NOT_FOUND)
         case Ambiguous():
-            return Answer(Verdict.REFUSED, "ambiguous")
+            return RequestAnswer(RegisterOutcome.REFUSED, "ambiguous")
         case Rejected(code):
-            return Answer(Verdict.REFUSED, code)
+            return RequestAnswer(RegisterOutcome.REFUSED, code)

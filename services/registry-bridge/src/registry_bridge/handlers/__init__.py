@@ -1,9 +1,11 @@
-"""Every message into the registry bridge."""
+"""Event handlers of the registry bridge."""
 
 from collections.abc import Awaitable, Callable
 
-from wanderamt.contracts import Event, RegisterRequested
+from wanderamt.contracts import Event, RegisterQueryRequested
 
-from registry_bridge.handlers.requests import on_register_requested
+from registry_bridge.handlers.requests import on_register_query_requested
 
-ON: dict[type[Event], Callable[..., Awaitable[None]]] = {RegisterRequested: on_register_requested}
+EVENT_HANDLERS: dict[type[Event], Callable[..., Awaitable[None]]] = {
+    RegisterQueryRequested: on_register_query_requested
+}

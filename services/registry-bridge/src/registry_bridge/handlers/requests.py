@@ -1,255 +1,269 @@
-"""Requests from cases, and how their calls ended."""
+"""Requests from cases: acceptance, their calls, and what operators do about them."""
 
-from connector_kit.cache import Kept
-from connector_kit.manifest import Kind, Manifest, OnDead
-from connector_kit.policy import Ended, ForHuman, after, next_beat
-from connector_kit.register import ended, learned, not_called, reserve, room
-from connector_kit.verdict import Malformed, Raw
-from connector_kit.verdict import Verdict as Told
-from connector_kit.weather import outlook
-from wanderamt.backbone.dead import find_dead, revive, throw_away, unpark
-from wanderamt.backbone.outbox import Statement
-from wanderamt.backbone.replay import write_down
-from wanderamt.backbone.work import Work
-from wanderamt.contracts import RegisterRequested, Verdict
-from wanderamt.kernel.decision import Attempt, Expired, Park, Pause, Retry, Unknown
+from connector_kit.call_outcome import CallOutcome, RawResponse, UnreadableResponse
+from connector_kit.manifest.manifest import Manifest
+from connector_kit.manifest.operation import OnFailure, OperationKind
+from connector_kit.resilience.availability import status_now
+from connector_kit.resilience.cache import CachedAnswer
+from connector_kit.resilience.policy import FinalOutcome, OperatorNeeded, decide_after, next_call
+from connector_kit.resilience.register_state import acquire, free_slots, mark_finished, record_outcome, release
+from wanderamt.backbone.jobs.failed import discard_failed, find_failed, remove_dead_letter, retry_failed
+from wanderamt.backbone.messaging.replay import record_operator_action
+from wanderamt.backbone.persistence.outbox import Statement
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
+from wanderamt.contracts import RegisterOutcome, RegisterQueryRequested
+from wanderamt.kernel.decision import Attempt, DeadlineExceeded, NeedsOperator, OutcomeUnknown, Paused, RetryLater
 from wanderamt.kernel.ids import RequestId
 from wanderamt.kernel.refusal import Refusal
-from wanderamt.security.keys import Sealer
+from wanderamt.security.keys import FieldCipher
 
-from registry_bridge.domain.lookup import KeptAnswer, kept_under
-from registry_bridge.domain.reading import Reading, Source, delivered, is_read
-from registry_bridge.domain.refusals import NO_RAW, NO_REQUEST, NOT_FOR_HUMAN
+from registry_bridge.domain.access_log import RegisterAccessLogEntry, Source, delivered_ids, is_logged
+from registry_bridge.domain.lookup import SealedAnswer, cache_encryption_id
+from registry_bridge.domain.refusals import NO_REQUEST, NO_UNREADABLE_RESPONSE, NOT_WAITING_FOR_OPERATOR
 from registry_bridge.domain.request import (
-    Answer,
-    AskRegister,
-    Called,
+    CallRegister,
+    CallResult,
+    CallTask,
     NotAllowed,
-    Request,
-    RequestState,
-    Task,
-    answer_of,
+    RegisterRequest,
+    RegisterRequestState,
+    RequestAnswer,
+    accept_request,
+    answer_from,
     answer_request,
-    ask_again,
-    expire,
-    files_job_of,
-    learn,
-    leave_to_human,
-    request_of,
-    take_request,
+    apply_result,
+    exchange_job_type,
+    expire_request,
+    leave_to_operator,
+    request_from,
+    requeue,
 )
-from registry_bridge.handlers.weather import Manifests, remember, take_moment
-from registry_bridge.store import readings, registers, requests
+from registry_bridge.handlers.availability import Manifests, acquire_call_slot, save_and_publish
+from registry_bridge.store import access_log, answer_cache, registers, requests
 
-DELIVERS = frozenset({Verdict.CONFIRMED, Verdict.NOT_FOUND})
+ANSWERED_OUTCOMES = frozenset({RegisterOutcome.CONFIRMED, RegisterOutcome.NOT_FOUND})
 
 
-async def on_register_requested(event: RegisterRequested, work: Work, *, manifests: Manifests) -> None:
+async def on_register_query_requested(event: RegisterQueryRequested, uow: UnitOfWork, *, manifests: Manifests) -> None:
     manifest = manifests.get(event.register_name)
-    decision = take_request(event, manifest, now=work.now)
-    request = request_of(event, now=work.now)
-    if isinstance(decision, Answer):
-        if await requests.add_request(work, request):
-            await answer(request, decision, work, sealer=None, manifest=manifest)
+    decision = accept_request(event, manifest, now=uow.now)
+    request = request_from(event, now=uow.now)
+    if isinstance(decision, RequestAnswer):
+        if await requests.add_request(uow, request):
+            await record_answer(request, decision, uow, cipher=None, manifest=manifest)
         return
-    batch = manifest and manifest.operations[event.operation].kind is Kind.BATCH
+    batch = manifest and manifest.operations[event.operation].kind is OperationKind.BATCH
     if batch:
-        await registers.lock_register(work, event.register_name)  # the exchange that ends now ends before or after
-    if not await requests.add_request(work, request):
+        await registers.lock_register(
+            uow, event.register_name
+        )  # an exchange job that ends now ends before or after this
+    if not await requests.add_request(uow, request):
         return
-    work.enqueue(*decision.jobs)
-    if batch and not await requests.exchange_runs(work, event.register_name):
-        work.enqueue(files_job_of(event.register_name)(register_name=event.register_name))
+    uow.enqueue(*decision.jobs)
+    if batch and not await requests.has_exchange_job(uow, event.register_name):
+        uow.enqueue(exchange_job_type(event.register_name)(register_name=event.register_name))
 
 
-async def may_go(free: int, work: Work, *, manifest: Manifest) -> int | Pause:
-    """How many calls this register bears now, whichever process makes them. Takes none: `claim_question` does, under
-    the same lock."""
-    state, _ = await registers.lock_register(work, manifest.id)
-    free = min(free, room(state, manifest, counter=False, now=work.now))
+async def admit_calls(free: int, uow: UnitOfWork, *, manifest: Manifest) -> int | Paused:
+    """How many calls the register allows now, over all processes. Reserves none: `prepare_call` does, under the same
+    lock."""
+    state, _ = await registers.lock_register(uow, manifest.id)
+    free = min(free, free_slots(state, manifest, interactive=False, now=uow.now))
     if free <= 0:
         return 0
-    seen, given = reserve(state, free, manifest, now=work.now)
-    if not isinstance(given, Pause):
-        return len(given)
-    if seen != state or outlook(manifest, seen, now=work.now).sky != state.told:
-        await remember(work, manifest, seen)
-    return given
+    reserved, slots = acquire(state, free, manifest, now=uow.now)
+    if not isinstance(slots, Paused):
+        return len(slots)
+    if reserved != state or status_now(manifest, reserved, now=uow.now).status != state.published_status:
+        await save_and_publish(uow, manifest, reserved)
+    return slots
 
 
-async def claim_question(
-    job: AskRegister, attempt: Attempt, work: Work, *, manifest: Manifest
-) -> Task | ForHuman | Retry | None:
-    request = await requests.find_request(work, RequestId(job.request_id))
-    if not request or request.state is RequestState.ANSWERED:
+async def prepare_call(
+    job: CallRegister, attempt: Attempt, uow: UnitOfWork, *, manifest: Manifest
+) -> CallTask | OperatorNeeded | RetryLater | None:
+    request = await requests.find_request(uow, RequestId(job.request_id))
+    if not request or request.state is RegisterRequestState.ANSWERED:
         return None
-    beat = next_beat(manifest.operations[request.operation], attempt)
-    if isinstance(beat, ForHuman):
-        return beat
-    if attempt.interrupted and not request.maybe:
-        await requests.note_maybe(work, request.id)
-    wait_s = await take_moment(work, manifest, str(request.id))
-    if isinstance(wait_s, Pause):
-        return Retry(wait_s.look_again_s, wait_s.reason)
-    return Task(request=request, beat=beat, attempt=attempt, wait_s=wait_s)
+    call_kind = next_call(manifest.operations[request.operation], attempt)
+    if isinstance(call_kind, OperatorNeeded):
+        return call_kind
+    if attempt.previous_outcome_unknown and not request.effect_possible:
+        await requests.mark_effect_possible(uow, request.id)
+    wait_s = await acquire_call_slot(uow, manifest, str(request.id))
+    if isinstance(wait_s, Paused):
+        return RetryLater(wait_s.retry_after_s, wait_s.reason)
+    return CallTask(request=request, call_kind=call_kind, attempt=attempt, wait_s=wait_s)
 
 
-async def record_outcome(
-    job: AskRegister,
-    outcome: Called | NotAllowed | ForHuman | Expired,
-    work: Work,
+async def complete_call(
+    job: CallRegister,
+    result: CallResult | NotAllowed | OperatorNeeded | DeadlineExceeded,
+    uow: UnitOfWork,
     *,
     manifest: Manifest,
-    sealer: Sealer,
-) -> Retry | Unknown | Park | None:
-    request = await requests.find_request(work, RequestId(job.request_id), lock=True)
-    if not request or request.state is RequestState.ANSWERED:
+    cipher: FieldCipher,
+) -> RetryLater | OutcomeUnknown | NeedsOperator | None:
+    request = await requests.find_request(uow, RequestId(job.request_id), lock=True)
+    if not request or request.state is RegisterRequestState.ANSWERED:
         return None
-    step: Answer | ForHuman | Retry | Unknown
-    match outcome:
-        case Called():
-            state, _ = await registers.lock_register(work, manifest.id)
-            state = ended(state, str(request.id))
-            state = learned(state, manifest, outcome.verdict, took_s=outcome.took_s, now=work.now)
-            await remember(work, manifest, state)
-            request, step = learn(request, outcome, manifest)
-            if isinstance(outcome.verdict, Malformed) and outcome.verdict.raw:
-                raw = sealer.seal_bytes(request.case_id, outcome.verdict.raw.frozen())
-                await requests.keep_raw(work, request.id, raw)
+    step: RequestAnswer | OperatorNeeded | RetryLater | OutcomeUnknown
+    match result:
+        case CallResult():
+            state, _ = await registers.lock_register(uow, manifest.id)
+            state = mark_finished(state, str(request.id))
+            state = record_outcome(state, manifest, result.outcome, took_s=result.duration_s, now=uow.now)
+            await save_and_publish(uow, manifest, state)
+            request, step = apply_result(request, result, manifest)
+            if isinstance(result.outcome, UnreadableResponse) and result.outcome.raw:
+                sealed = cipher.seal_bytes(request.case_id, result.outcome.raw.to_bytes())
+                await requests.save_unreadable_response(uow, request.id, sealed)
         case NotAllowed(code):
-            state, _ = await registers.lock_register(work, manifest.id)
-            await remember(work, manifest, not_called(state, str(request.id)))
-            step = Answer(Verdict.REFUSED, code)
-        case Expired(reason):
-            step = expire(request, manifest, reason)
-        case human:
-            step = human
+            state, _ = await registers.lock_register(uow, manifest.id)
+            await save_and_publish(uow, manifest, release(state, str(request.id)))
+            step = RequestAnswer(RegisterOutcome.REFUSED, code)
+        case DeadlineExceeded(reason):
+            step = expire_request(request, manifest, reason)
+        case operator_needed:
+            step = operator_needed
     match step:
-        case Answer():
-            fingerprint = outcome.fingerprint if isinstance(outcome, Called) else b""
-            await answer(request, step, work, sealer=sealer, manifest=manifest, fingerprint=fingerprint)
+        case RequestAnswer():
+            question_hash = result.question_hash if isinstance(result, CallResult) else b""
+            await record_answer(request, step, uow, cipher=cipher, manifest=manifest, question_hash=question_hash)
             return None
-        case ForHuman(code):
-            await requests.save_request(work, leave_to_human(request, step))
-            return Park(code, holds_key=manifest.operations[request.operation].on_dead is OnDead.PARK)
-    await requests.save_request(work, request)
+        case OperatorNeeded(code):
+            await requests.save_request(uow, leave_to_operator(request, step))
+            return NeedsOperator(
+                code, blocks_key=manifest.operations[request.operation].on_failure is OnFailure.BLOCK_KEY
+            )
+    await requests.save_request(uow, request)
     return step
 
 
-async def find_raw(request_id: RequestId, work: Work, *, sealer: Sealer) -> tuple[Request, Raw] | Refusal:
-    """The answer nobody could read, for an adapter that was mended since."""
-    request = await requests.find_request(work, request_id)
-    raw = await requests.find_raw(work, request_id) if request else None
-    if not request or not raw:
-        return NO_RAW if request else NO_REQUEST
-    return request, Raw.thawed(sealer.open_bytes(request.case_id, raw))
+async def find_unreadable_response(
+    request_id: RequestId, uow: UnitOfWork, *, cipher: FieldCipher
+) -> tuple[RegisterRequest, RawResponse] | Refusal:
+    """The stored response that the adapter could not read. For `reparse`, once the adapter is fixed."""
+    request = await requests.find_request(uow, request_id)
+    sealed = await requests.find_unreadable_response(uow, request_id) if request else None
+    if not request or not sealed:
+        return NO_UNREADABLE_RESPONSE if request else NO_REQUEST
+    return request, RawResponse.from_bytes(cipher.open_bytes(request.case_id, sealed))
 
 
-async def take_reading(
+async def record_reparsed(
     request_id: RequestId,
-    verdict: Told,
-    work: Work,
+    outcome: CallOutcome,
+    uow: UnitOfWork,
     *,
     manifests: Manifests,
-    sealer: Sealer,
-    who: str,
+    cipher: FieldCipher,
+    operator: str,
     consumer: str,
 ) -> str | Refusal:
-    """What a mended adapter makes of the kept answer is the answer, if it is one."""
-    request = await requests.find_request(work, request_id, lock=True)
+    """Answers the request with the outcome of the fixed adapter, if that is a final one."""
+    request = await requests.find_request(uow, request_id, lock=True)
     manifest = manifests.get(request.register) if request else None
     if not request or not manifest:
         return NO_REQUEST
-    if request.state is RequestState.ANSWERED:
-        return NOT_FOR_HUMAN
-    step = after(manifest.operations[request.operation], verdict, Attempt(1, interrupted=False))
-    if not isinstance(step, Ended):
-        return f"{request_id}: still nobody can read it"
-    await write_down(work, who, "read again", consumer, {"request_id": str(request_id)})
-    await answer(request, answer_of(step), work, sealer=sealer, manifest=manifest)
-    await _end_dead_job(request, work, consumer=consumer)
-    return f"{request_id}: answered from what was kept"
+    if request.state is RegisterRequestState.ANSWERED:
+        return NOT_WAITING_FOR_OPERATOR
+    step = decide_after(manifest.operations[request.operation], outcome, Attempt(1, previous_outcome_unknown=False))
+    if not isinstance(step, FinalOutcome):
+        return f"{request_id}: the adapter still cannot read the stored response"
+    await record_operator_action(uow, operator, "reparse", consumer, {"request_id": str(request_id)})
+    await record_answer(request, answer_from(step), uow, cipher=cipher, manifest=manifest)
+    await _discard_failed_job(request, uow, consumer=consumer)
+    return f"{request_id}: answered from the stored response"
 
 
-async def _end_dead_job(request: Request, work: Work, *, consumer: str) -> None:
-    job_id = await find_dead(work, f"ask-{request.register}", "request_id", str(request.id))
+async def _discard_failed_job(request: RegisterRequest, uow: UnitOfWork, *, consumer: str) -> None:
+    job_id = await find_failed(uow, f"call-{request.register}", "request_id", str(request.id))
     if job_id:
-        await throw_away(work, job_id)
-        await unpark(work, consumer, job_id)
+        await discard_failed(uow, job_id)
+        await remove_dead_letter(uow, consumer, job_id)
 
 
-async def show_request(request_id: RequestId, work: Work) -> Request | Refusal:
-    return await requests.find_request(work, request_id) or NO_REQUEST
+async def get_request(request_id: RequestId, uow: UnitOfWork) -> RegisterRequest | Refusal:
+    return await requests.find_request(uow, request_id) or NO_REQUEST
 
 
-async def settle_request(
+async def resolve_request(
     request_id: RequestId,
-    work: Work,
+    uow: UnitOfWork,
     *,
     happened: bool,
     manifests: Manifests,
-    who: str,
+    operator: str,
     consumer: str,
 ) -> str | Refusal:
-    """A human has asked at the register: the order has its effect there, or it has none and is given again."""
-    request = await requests.find_request(work, request_id, lock=True)
+    """An operator has asked the owner of the register: the command had its effect (`happened`), or is sent again."""
+    request = await requests.find_request(uow, request_id, lock=True)
     if not request:
         return NO_REQUEST
     manifest = manifests.get(request.register)
-    if request.state is not RequestState.FOR_HUMAN or not manifest:
-        return NOT_FOR_HUMAN
-    await write_down(work, who, "settle", consumer, {"request_id": str(request_id), "happened": happened})
+    if request.state is not RegisterRequestState.NEEDS_OPERATOR or not manifest:
+        return NOT_WAITING_FOR_OPERATOR
+    await record_operator_action(
+        uow, operator, "resolve", consumer, {"request_id": str(request_id), "happened": happened}
+    )
     if happened:
-        await answer(request, Answer(Verdict.CONFIRMED, "settled"), work, sealer=None, manifest=manifest)
-        await _end_dead_job(request, work, consumer=consumer)
-        return f"{request_id}: it is done, the case goes on"
-    await requests.save_request(work, ask_again(request))
-    job_id = await find_dead(work, f"ask-{request.register}", "request_id", str(request_id))
+        await record_answer(
+            request, RequestAnswer(RegisterOutcome.CONFIRMED, "resolved"), uow, cipher=None, manifest=manifest
+        )
+        await _discard_failed_job(request, uow, consumer=consumer)
+        return f"{request_id}: recorded as done, the case continues"
+    await requests.save_request(uow, requeue(request))
+    job_id = await find_failed(uow, f"call-{request.register}", "request_id", str(request_id))
     if job_id:
-        await revive(work, job_id, unsure=False)
-        await unpark(work, consumer, job_id)
-    return f"{request_id}: it is given again"
+        await retry_failed(uow, job_id, outcome_unknown=False)
+        await remove_dead_letter(uow, consumer, job_id)
+    return f"{request_id}: the command is sent again"
 
 
-async def answer(
-    request: Request,
-    given: Answer,
-    work: Work,
+async def record_answer(
+    request: RegisterRequest,
+    answer: RequestAnswer,
+    uow: UnitOfWork,
     *,
-    sealer: Sealer | None,
+    cipher: FieldCipher | None,
     manifest: Manifest | None,
-    fingerprint: bytes = b"",
+    question_hash: bytes = b"",
 ) -> None:
-    """Tells it, writes down who was given what, and keeps it for the next who asks."""
-    details = sealer.seal(request.case_id, given.details) if sealer and given.details else None
-    decision = answer_request(request, given, details=details, now=work.now)
+    """Publishes the answer, writes the access log, and caches the answer."""
+    details = cipher.seal(request.case_id, answer.details) if cipher and answer.details else None
+    decision = answer_request(request, answer, details=details, now=uow.now)
     if not decision:
         return
-    work.emit(*decision.events, version=1)
-    beside: list[Statement] = []
-    if manifest and is_read(manifest, request.operation) and given.verdict in DELIVERS:
-        beside.append(readings.reading_added(work, reading_of(request, given, manifest, work)))
-        if sealer and fingerprint and manifest.operations[request.operation].cache:
-            beside.append(keeping(manifest.id, request.operation, fingerprint, given, work, sealer))
-    await requests.save_request(work, decision.state, beside=beside)
+    uow.emit(*decision.events, version=1)
+    also: list[Statement] = []
+    if manifest and is_logged(manifest, request.operation) and answer.outcome in ANSWERED_OUTCOMES:
+        also.append(access_log.access_log_insert(uow, access_log_entry(request, answer, manifest, uow)))
+        if cipher and question_hash and manifest.operations[request.operation].cache:
+            also.append(cache_statement(manifest.id, request.operation, question_hash, answer, uow, cipher))
+    await requests.save_request(uow, decision.state, also=also)
 
 
-def reading_of(request: Request, given: Answer, manifest: Manifest, work: Work) -> Reading:
-    return Reading(
+def access_log_entry(
+    request: RegisterRequest, answer: RequestAnswer, manifest: Manifest, uow: UnitOfWork
+) -> RegisterAccessLogEntry:
+    return RegisterAccessLogEntry(
         officer=request.officer,
         purpose=request.purpose,
         case_id=request.case_id,
         request_id=request.id,
         register=request.register,
         operation=request.operation,
-        verdict=given.verdict,
-        delivered=delivered(manifest, request.operation, given.details),
+        outcome=answer.outcome,
+        delivered=delivered_ids(manifest, request.operation, answer.details),
         source=Source.REGISTER,
-        as_of=work.now,
+        as_of=uow.now,
     )
 
 
-def keeping(register: str, operation: str, fingerprint: bytes, given: Answer, work: Work, sealer: Sealer) -> Statement:
-    details = sealer.seal(kept_under(fingerprint), given.details) if given.details else None
-    kept = Kept(KeptAnswer(given.verdict, details), work.now)
-    return readings.answer_kept(register, operation, fingerprint, kept)
+def cache_statement(
+    register: str, operation: str, question_hash: bytes, answer: RequestAnswer, uow: UnitOfWork, cipher: FieldCipher
+) -> Statement:
+    details = cipher.seal(cache_encryption_id(question_hash), answer.details) if answer.details else None
+    cached = CachedAnswer(SealedAnswer(answer.outcome, details), uow.now)
+    return answer_cache.cache_upsert(register, operation, question_hash, cached)

@@ -1,1 +1,1 @@
-"""Slow work of the registry bridge, outside any transaction."""
+"""Calls and file exchanges of the registry bridge, outside any transaction."""

@@ -1,6 +1,6 @@
-"""Calls and files. Sees no transaction; the person is opened here, nowhere earlier.
+"""Calls to registers and file exchanges, outside any transaction. Questions are decrypted here, not earlier.
 
-Kept true: nothing goes to a register unless intake has signed that this officer may ask it, checked at this moment.
+Invariants: nothing is sent to a register without a valid assertion signed by intake, verified at the time of the call.
 """
 
 import asyncio
@@ -9,68 +9,80 @@ from dataclasses import dataclass
 from datetime import datetime
 from time import perf_counter
 
-from connector_kit.adapter import Stamp
-from connector_kit.batch import FileBridge, Order
+from connector_kit.adapter import CallContext
 from connector_kit.bridge import Bridge
-from connector_kit.exchange import Laid, Lay, LookThere, Portion, ReadOn, SendBack, Trouble
-from connector_kit.files import Look
-from connector_kit.policy import ForHuman
-from wanderamt.security.assertions import Voucher
-from wanderamt.security.keys import Sealer
+from connector_kit.files.file_bridge import FileBridge, OutgoingRow
+from connector_kit.files.file_exchange import (
+    FileChunk,
+    ListFolder,
+    ReadChunk,
+    ReturnRejects,
+    TransferFailure,
+    Uploaded,
+    UploadFile,
+)
+from connector_kit.files.remote_files import FolderListing
+from connector_kit.resilience.policy import OperatorNeeded
+from wanderamt.security.assertions import AssertionSigner
+from wanderamt.security.keys import FieldCipher
 
-from registry_bridge.domain.request import Called, FilesDone, FilesTask, NotAllowed, Request, Task
+from registry_bridge.domain.request import CallResult, CallTask, FileResult, FileTask, NotAllowed, RegisterRequest
 
 
 @dataclass(frozen=True)
-class Desk:
-    """What every call needs: keys, and the time."""
+class CallDependencies:
+    """Keys and clock for calls."""
 
-    sealer: Sealer
-    voucher: Voucher
+    cipher: FieldCipher
+    signer: AssertionSigner
     clock: Callable[[], datetime]
 
-    def why_not(self, request: Request) -> str:
-        return self.voucher.why_not(request.assertion, request.asserted(), now=self.clock())
+    def assertion_problem(self, request: RegisterRequest) -> str:
+        """A code, or an empty string when the assertion is valid."""
+        return self.signer.verify(request.assertion, request.expected_assertion(), now=self.clock())
 
 
-async def ask(task: Task | ForHuman, *, bridge: Bridge, desk: Desk) -> Called | ForHuman | NotAllowed:
-    if isinstance(task, ForHuman):
+async def call_register(
+    task: CallTask | OperatorNeeded, *, bridge: Bridge, dependencies: CallDependencies
+) -> CallResult | OperatorNeeded | NotAllowed:
+    if isinstance(task, OperatorNeeded):
         return task
-    await asyncio.sleep(task.wait_s)  # its moment in the pace of the register
+    await asyncio.sleep(task.wait_s)  # until its slot in the rate limit of the register
     request = task.request
-    if code := desk.why_not(request):
+    if code := dependencies.assertion_problem(request):
         return NotAllowed(code)
-    begun = perf_counter()
-    question = desk.sealer.open(request.question)
-    stamp = Stamp(request.id, request.officer, request.purpose)
-    verdict = await bridge.call(request.operation, question, stamp, beat=task.beat)
-    same = bridge.canonical(request.operation, question)
-    fingerprint = desk.sealer.fingerprint(same) if same else b""
-    return Called(verdict, perf_counter() - begun, task.beat, task.attempt, fingerprint)
+    started = perf_counter()
+    question = dependencies.cipher.open(request.question)
+    call_context = CallContext(request.id, request.officer, request.purpose)
+    outcome = await bridge.call(request.operation, question, call_context, kind=task.call_kind)
+    canonical = bridge.canonical_question(request.operation, question)
+    question_hash = dependencies.cipher.keyed_hash(canonical) if canonical else b""
+    return CallResult(outcome, perf_counter() - started, task.call_kind, task.attempt, question_hash)
 
 
-async def exchange(task: FilesTask, *, bridge: FileBridge, desk: Desk) -> FilesDone:
-    begun = perf_counter()
-    not_allowed = {one.id: code for one in task.orders if (code := desk.why_not(one))}
-    orders = [_order(one, desk.sealer) for one in task.orders if one.id not in not_allowed]
-    outcome = await _step(task, bridge, orders, desk.clock())
-    return FilesDone(task.step, outcome, perf_counter() - begun, not_allowed)
+async def exchange_files(task: FileTask, *, bridge: FileBridge, dependencies: CallDependencies) -> FileResult:
+    started = perf_counter()
+    not_allowed = {request.id: code for request in task.requests if (code := dependencies.assertion_problem(request))}
+    allowed = [request for request in task.requests if request.id not in not_allowed]
+    rows = [_outgoing_row(request, dependencies.cipher) for request in allowed]
+    outcome = await _run_step(task, bridge, rows, dependencies.clock())
+    return FileResult(task.step, outcome, perf_counter() - started, not_allowed)
 
 
-async def _step(
-    task: FilesTask, bridge: FileBridge, orders: list[Order], now: datetime
-) -> Laid | Look | Portion | Trouble:
+async def _run_step(
+    task: FileTask, bridge: FileBridge, rows: list[OutgoingRow], now: datetime
+) -> Uploaded | FolderListing | FileChunk | TransferFailure:
     match task.step:
-        case Lay(name):
-            return await bridge.lay(name, orders)
-        case ReadOn(file):
-            return await bridge.read(file.lying, ends_at=file.ends_at, line=file.line)
-        case SendBack(name, rejects):
-            return await bridge.send_back(name, rejects)
-        case LookThere():
-            return await bridge.look(now=now)
+        case UploadFile(name):
+            return await bridge.upload(name, rows)
+        case ReadChunk(file):
+            return await bridge.read_chunk(file.file, ends_at=file.ends_at, line=file.line)
+        case ReturnRejects(name, rejects):
+            return await bridge.return_rejects(name, rejects)
+        case ListFolder():
+            return await bridge.list_files(now=now)
 
 
-def _order(request: Request, sealer: Sealer) -> Order:
-    stamp = Stamp(request.id, request.officer, request.purpose)
-    return Order(request.operation, sealer.open(request.question), stamp)
+def _outgoing_row(request: RegisterRequest, cipher: FieldCipher) -> OutgoingRow:
+    call_context = CallContext(request.id, request.officer, request.purpose)
+    return OutgoingRow(request.operation, cipher.open(request.question), call_context)

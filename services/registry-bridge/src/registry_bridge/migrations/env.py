@@ -1,6 +1,6 @@
-"""Alembic's door to the migrations of the registry bridge."""
+"""Alembic environment of the registry bridge."""
 
-from wanderamt.backbone.migrations import run
+from wanderamt.backbone.persistence.migrations import run
 
 from registry_bridge.tables import metadata
 

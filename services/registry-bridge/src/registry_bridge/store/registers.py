@@ -1,46 +1,48 @@
-"""Registers: one row each, changed under its lock."""
+"""The state of registers: one row per register, changed under its row lock."""
 
-from connector_kit.exchange import EXCHANGE, Exchange
-from connector_kit.register import STATE, RegisterState
-from wanderamt.backbone.work import Work
+from connector_kit.files.file_exchange import FILE_EXCHANGE, FileExchange
+from connector_kit.resilience.register_state import REGISTER_STATE, RegisterState
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 
 
-async def lock_register(work: Work, name: str) -> tuple[RegisterState, Exchange]:
-    """As we know it; a register that was never called is healthy. Others who want to call it wait for the commit."""
-    locked = "SELECT state, exchange FROM register WHERE register_name = $1 FOR UPDATE"
-    row = await work.db.fetchrow(locked, name)
+async def lock_register(uow: UnitOfWork, name: str) -> tuple[RegisterState, FileExchange]:
+    """Locks the row until the commit. A register that was never called starts as healthy."""
+    select_for_update = "SELECT state, exchange FROM register WHERE register_name = $1 FOR UPDATE"
+    row = await uow.db.fetchrow(select_for_update, name)
     if not row:
-        await work.db.execute(
+        await uow.db.execute(
             """
             INSERT INTO register (register_name, state, exchange, changed_at) VALUES ($1, $2, $3, $4)
             ON CONFLICT DO NOTHING
             """,
             name,
-            STATE.dump_python(RegisterState(), mode="json"),
-            EXCHANGE.dump_python(Exchange(), mode="json"),
-            work.now,
+            REGISTER_STATE.dump_python(RegisterState(), mode="json"),
+            FILE_EXCHANGE.dump_python(FileExchange(), mode="json"),
+            uow.now,
         )
-        row = await work.db.fetchrow(locked, name)
-    return STATE.validate_python(row["state"]), EXCHANGE.validate_python(row["exchange"])
+        row = await uow.db.fetchrow(select_for_update, name)
+    return REGISTER_STATE.validate_python(row["state"]), FILE_EXCHANGE.validate_python(row["exchange"])
 
 
-async def find_register(work: Work, name: str) -> tuple[RegisterState, Exchange]:
-    row = await work.db.fetchrow("SELECT state, exchange FROM register WHERE register_name = $1", name)
+async def find_register(uow: UnitOfWork, name: str) -> tuple[RegisterState, FileExchange]:
+    row = await uow.db.fetchrow("SELECT state, exchange FROM register WHERE register_name = $1", name)
     if not row:
-        return RegisterState(), Exchange()
-    return STATE.validate_python(row["state"]), EXCHANGE.validate_python(row["exchange"])
+        return RegisterState(), FileExchange()
+    return REGISTER_STATE.validate_python(row["state"]), FILE_EXCHANGE.validate_python(row["exchange"])
 
 
-async def save_state(work: Work, name: str, state: RegisterState) -> None:
-    await work.save(
+async def save_state(uow: UnitOfWork, name: str, state: RegisterState) -> None:
+    await uow.execute_with_outbox(
         "UPDATE register SET state = $2, changed_at = $3 WHERE register_name = $1",
         name,
-        STATE.dump_python(state, mode="json"),
-        work.now,
+        REGISTER_STATE.dump_python(state, mode="json"),
+        uow.now,
     )
 
 
-async def save_exchange(work: Work, name: str, exchange: Exchange) -> None:
-    await work.db.execute(
-        "UPDATE register SET exchange = $2 WHERE register_name = $1", name, EXCHANGE.dump_python(exchange, mode="json")
+async def save_exchange(uow: UnitOfWork, name: str, exchange: FileExchange) -> None:
+    await uow.db.execute(
+        "UPDATE register SET exchange = $2 WHERE register_name = $1",
+        name,
+        FILE_EXCHANGE.dump_python(exchange, mode="json"),
     )

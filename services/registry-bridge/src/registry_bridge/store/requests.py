@@ -1,25 +1,25 @@
-"""Requests: asked, waiting, answered; and the files their lines go in."""
+"""Register requests, and the files that carry their rows."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from connector_kit.weather import Waiting
-from wanderamt.backbone.outbox import Statement
-from wanderamt.backbone.work import Work
-from wanderamt.contracts import Verdict
+from connector_kit.resilience.availability import Backlog
+from wanderamt.backbone.persistence.outbox import Statement
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
+from wanderamt.contracts import RegisterOutcome
 from wanderamt.kernel.ids import CaseId, RequestId
 from wanderamt.kernel.sealed import Sealed
 
-from registry_bridge.domain.request import Request, RequestState
+from registry_bridge.domain.request import RegisterRequest, RegisterRequestState
 
 
-async def add_request(work: Work, request: Request) -> bool:
-    """False when it was taken before."""
-    status = await work.db.execute(
+async def add_request(uow: UnitOfWork, request: RegisterRequest) -> bool:
+    """False when the request is stored already."""
+    status = await uow.db.execute(
         """
-        INSERT INTO request (request_id, case_id, register_name, operation, question, purpose, officer, state, verdict,
+        INSERT INTO request (request_id, case_id, register_name, operation, question, purpose, officer, state, outcome,
                              asked_at, answered_at, assertion)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING
         """,
@@ -31,7 +31,7 @@ async def add_request(work: Work, request: Request) -> bool:
         request.purpose,
         request.officer,
         request.state,
-        request.verdict,
+        request.outcome,
         request.asked_at,
         request.answered_at,
         request.assertion,
@@ -39,131 +39,135 @@ async def add_request(work: Work, request: Request) -> bool:
     return bool(status == "INSERT 0 1")
 
 
-async def save_request(work: Work, request: Request, *, beside: Sequence[Statement] = ()) -> None:
-    """An answer nobody could read is thrown away once there is one. `beside`: what is written in the same statement."""
-    await work.save(
+async def save_request(uow: UnitOfWork, request: RegisterRequest, *, also: Sequence[Statement] = ()) -> None:
+    """Deletes the unreadable response once the request is answered. `also`: written in the same statement."""
+    await uow.execute_with_outbox(
         """
-        UPDATE request SET state = $2, verdict = $3, answered_at = $4, maybe = $5, code = $6,
-                           raw = CASE WHEN $4::timestamptz IS NULL THEN raw END
+        UPDATE request SET state = $2, outcome = $3, answered_at = $4, effect_possible = $5, code = $6,
+                           unreadable_response = CASE WHEN $4::timestamptz IS NULL THEN unreadable_response END
         WHERE request_id = $1
         """,
         request.id,
         request.state,
-        request.verdict,
+        request.outcome,
         request.answered_at,
-        request.maybe,
+        request.effect_possible,
         request.code,
-        beside=beside,
+        also=also,
     )
 
 
-async def keep_raw(work: Work, request_id: RequestId, raw: bytes) -> None:
-    """An answer nobody could read, sealed: the newest."""
-    await work.db.execute("UPDATE request SET raw = $2 WHERE request_id = $1", request_id, raw)
+async def save_unreadable_response(uow: UnitOfWork, request_id: RequestId, sealed: bytes) -> None:
+    """Keeps the newest unreadable response, encrypted."""
+    await uow.db.execute("UPDATE request SET unreadable_response = $2 WHERE request_id = $1", request_id, sealed)
 
 
-async def find_raw(work: Work, request_id: RequestId) -> bytes | None:
-    found: bytes | None = await work.db.fetchval("SELECT raw FROM request WHERE request_id = $1", request_id)
-    return found
+async def find_unreadable_response(uow: UnitOfWork, request_id: RequestId) -> bytes | None:
+    sealed: bytes | None = await uow.db.fetchval(
+        "SELECT unreadable_response FROM request WHERE request_id = $1", request_id
+    )
+    return sealed
 
 
-async def note_maybe(work: Work, request_id: RequestId) -> None:
-    """A process ended in the middle of a call: it may have happened."""
-    await work.db.execute("UPDATE request SET maybe = true WHERE request_id = $1", request_id)
+async def mark_effect_possible(uow: UnitOfWork, request_id: RequestId) -> None:
+    """For a call that a process did not finish: it may have had its effect."""
+    await uow.db.execute("UPDATE request SET effect_possible = true WHERE request_id = $1", request_id)
 
 
-async def find_request(work: Work, request_id: RequestId, *, lock: bool = False) -> Request | None:
-    row = await work.db.fetchrow(
+async def find_request(uow: UnitOfWork, request_id: RequestId, *, lock: bool = False) -> RegisterRequest | None:
+    row = await uow.db.fetchrow(
         f"SELECT * FROM request WHERE request_id = $1 {'FOR UPDATE' if lock else ''}",  # noqa: S608 -- two fixed texts
         request_id,
     )
-    return _request(row) if row else None
+    return _to_request(row) if row else None
 
 
-async def waiting(work: Work) -> dict[str, Waiting]:
-    """By register; those for which nothing waits are not there."""
-    rows = await work.db.fetch(
+async def count_waiting(uow: UnitOfWork) -> dict[str, Backlog]:
+    """By register; a register without waiting requests is absent."""
+    rows = await uow.db.fetch(
         """
         SELECT register_name, count(*) AS requests, min(asked_at) AS since FROM request
         WHERE state = $1 GROUP BY register_name ORDER BY register_name
         """,
-        RequestState.WAITING,
+        RegisterRequestState.WAITING,
     )
-    return {row["register_name"]: Waiting(row["requests"], row["since"]) for row in rows}
+    return {row["register_name"]: Backlog(row["requests"], row["since"]) for row in rows}
 
 
-async def waiting_for(work: Work, register: str) -> Waiting:
-    row = await work.db.fetchrow(
+async def count_waiting_for(uow: UnitOfWork, register: str) -> Backlog:
+    row = await uow.db.fetchrow(
         "SELECT count(*) AS requests, min(asked_at) AS since FROM request WHERE state = $1 AND register_name = $2",
-        RequestState.WAITING,
+        RegisterRequestState.WAITING,
         register,
     )
-    return Waiting(row["requests"], row["since"])
+    return Backlog(row["requests"], row["since"])
 
 
-async def count_for_files(work: Work, register: str) -> tuple[int, int]:
-    """(in no file yet, in a file without an answer)."""
-    row = await work.db.fetchrow(
+async def count_for_files(uow: UnitOfWork, register: str) -> tuple[int, int]:
+    """(requests in no file yet, requests in a file and not answered)."""
+    row = await uow.db.fetchrow(
         """
         SELECT count(*) FILTER (WHERE file IS NULL) AS waiting, count(file) AS outstanding FROM request
         WHERE state = $1 AND register_name = $2
         """,
-        RequestState.WAITING,
+        RegisterRequestState.WAITING,
         register,
     )
     return row["waiting"], row["outstanding"]
 
 
-async def put_in_file(work: Work, register: str, name: str) -> None:
-    """All that wait and are in none."""
-    await work.db.execute(
+async def assign_to_file(uow: UnitOfWork, register: str, name: str) -> None:
+    """Assigns all waiting requests that are in no file yet."""
+    await uow.db.execute(
         "UPDATE request SET file = $3 WHERE state = $1 AND register_name = $2 AND file IS NULL",
-        RequestState.WAITING,
+        RegisterRequestState.WAITING,
         register,
         name,
     )
 
 
-async def find_in_file(work: Work, register: str, name: str) -> tuple[Request, ...]:
-    """Those still waiting, in the order in which they were asked."""
-    rows = await work.db.fetch(
+async def find_in_file(uow: UnitOfWork, register: str, name: str) -> tuple[RegisterRequest, ...]:
+    """The waiting requests of the file, in the order in which they were made."""
+    rows = await uow.db.fetch(
         "SELECT * FROM request WHERE state = $1 AND register_name = $2 AND file = $3 ORDER BY asked_at, request_id",
-        RequestState.WAITING,
+        RegisterRequestState.WAITING,
         register,
         name,
     )
-    return tuple(map(_request, rows))
+    return tuple(map(_to_request, rows))
 
 
-async def exchange_runs(work: Work, register: str) -> bool:
-    """Whether a job goes to and fro with the files of this register."""
-    return bool(await work.db.fetchval("SELECT true FROM job WHERE queue = $1 LIMIT 1", f"files-{register}"))
+async def has_exchange_job(uow: UnitOfWork, register: str) -> bool:
+    """Whether a job exchanges the files of this register."""
+    return bool(await uow.db.fetchval("SELECT true FROM job WHERE queue = $1 LIMIT 1", f"files-{register}"))
 
 
-async def lock_requests(work: Work, ids: Iterable[UUID]) -> dict[UUID, Request]:
-    rows = await work.db.fetch(
+async def lock_requests(uow: UnitOfWork, ids: Iterable[UUID]) -> dict[UUID, RegisterRequest]:
+    rows = await uow.db.fetch(
         "SELECT * FROM request WHERE request_id = ANY($1::uuid[]) ORDER BY request_id FOR UPDATE", list(ids)
     )
-    return {row["request_id"]: _request(row) for row in rows}
+    return {row["request_id"]: _to_request(row) for row in rows}
 
 
-async def find_asked_before(work: Work, register: str, operation: str, moment: datetime) -> list[Request]:
-    """Locked, those still waiting."""
-    rows = await work.db.fetch(
+async def find_waiting_asked_before(
+    uow: UnitOfWork, register: str, operation: str, asked_before: datetime
+) -> list[RegisterRequest]:
+    """The requests still waiting, locked."""
+    rows = await uow.db.fetch(
         """
         SELECT * FROM request WHERE state = $1 AND register_name = $2 AND operation = $3 AND asked_at <= $4
         ORDER BY request_id FOR UPDATE
         """,
-        RequestState.WAITING,
+        RegisterRequestState.WAITING,
         register,
         operation,
-        moment,
+        asked_before,
     )
-    return [_request(row) for row in rows]
+    return [_to_request(row) for row in rows]
 
 
-def _request(row: Any) -> Request:
-    return Request(
+def _to_request(row: Any) -> RegisterRequest:
+    return RegisterRequest(
         id=RequestId(row["request_id"]),
         case_id=CaseId(row["case_id"]),
         register=row["register_name"],
@@ -171,11 +175,11 @@ def _request(row: Any) -> Request:
         question=Sealed.model_validate(row["question"]),
         purpose=row["purpose"],
         officer=row["officer"],
-        state=RequestState(row["state"]),
+        state=RegisterRequestState(row["state"]),
         asked_at=row["asked_at"],
-        verdict=Verdict(row["verdict"]) if row["verdict"] else None,
+        outcome=RegisterOutcome(row["outcome"]) if row["outcome"] else None,
         answered_at=row["answered_at"],
-        maybe=row["maybe"],
+        effect_possible=row["effect_possible"],
         code=row["code"],
         assertion=row["assertion"],
     )

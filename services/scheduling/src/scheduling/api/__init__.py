@@ -1,1 +1,1 @@
-"""HTTP in: parse, handler, render. One function a route."""
+"""The HTTP API of scheduling: parses requests, calls handlers, renders responses."""

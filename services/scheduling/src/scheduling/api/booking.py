@@ -1,7 +1,7 @@
-"""JSON for city websites: stands, free times, booking; and calendars. Open to everybody, from every site.
+"""JSON for city websites, open to everybody from every site: stands, bookable times, booking, calendars.
 
-The same steps as on our pages: hold a time, confirm it with an address, look it up with code and date of birth, move
-or cancel it with the pass that the look-up gives.
+The steps are those of our own pages: hold a time, confirm it with an address, look it up with code and date of birth,
+move or cancel it with the token that the look-up returns.
 """
 
 from dataclasses import dataclass
@@ -9,34 +9,41 @@ from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
-from wanderamt.backbone.database import Database
-from wanderamt.contracts import Language, plain_code
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
+from wanderamt.contracts import Language, normalize_case_code
 from wanderamt.kernel.ids import StandId
 from wanderamt.kernel.refusal import Refusal
-from wanderamt.security.passes import read_pass, sign_pass
-from wanderamt.shell.forms import asked_from, read_day
-from wanderamt.shell.problems import Refused
+from wanderamt.security.signed_links import sign_token, verify_token
+from wanderamt.shell.http import Transaction
+from wanderamt.shell.problems import RefusalError, or_refuse
+from wanderamt.shell.web_forms import client_address, parse_date
 
-from scheduling.api.outcome import told
+from scheduling.api.dependencies import Context, OwnTransaction
 from scheduling.api.queue import AppointmentOut, appointment_out
-from scheduling.domain.appointment import Person
-from scheduling.domain.contact import reachable
-from scheduling.domain.offer import offer_of
-from scheduling.domain.refusals import NO_BIRTH_DATE, PASS_OVER
+from scheduling.domain.appointment import Citizen
+from scheduling.domain.bookable_service import service_of
+from scheduling.domain.contact import normalise_contact
+from scheduling.domain.refusals import LINK_EXPIRED, NO_BIRTH_DATE
 from scheduling.domain.stand import Stand
-from scheduling.handlers import appointments, visiting
-from scheduling.handlers.ground import Ground
+from scheduling.handlers import appointments, public_queries
+from scheduling.handlers.context import SchedulingContext
 from scheduling.pages.calendar import calendar
 
-FEED = {"Cache-Control": "public, max-age=900"}
-Name = Annotated[str, Path(max_length=100)]
+CALENDAR_HEADERS = {"Cache-Control": "public, max-age=900"}
+CALENDAR_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "iCalendar (RFC 5545)", "content": {"text/calendar": {"schema": {"type": "string"}}}}
+}
+FilterText = Annotated[str, Query(max_length=100)]
+PathName = Annotated[str, Path(max_length=100)]
+
+router = APIRouter(tags=["public"])
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """Who books, as typed."""
+class CitizenForm:
+    """What a citizen types to book."""
 
     phone: str
     email: str
@@ -45,14 +52,14 @@ class Ask:
     language: Language
 
 
-class ServiceOut(BaseModel):
+class BookableServiceOut(BaseModel):
     service: str
     title: dict[str, str]
     bring: dict[str, tuple[str, ...]]
     minutes: int
 
 
-class PublicStand(BaseModel):
+class PublicStandOut(BaseModel):
     stand_id: UUID
     place: str
     district: str
@@ -62,11 +69,11 @@ class PublicStand(BaseModel):
     target_group: str | None
     latitude: float | None
     longitude: float | None
-    services: list[ServiceOut]
+    services: list[BookableServiceOut]
 
 
 class HoldIn(BaseModel):
-    """`hold_id`: made by the caller (UUIDv7), so that asking twice holds once."""
+    """`hold_id`: made by the caller (UUIDv7), so that a repeated request holds once."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -82,8 +89,8 @@ class HoldOut(BaseModel):
     hold_until: datetime | None
 
 
-class ConfirmIn(BaseModel):
-    """A telephone number or an e-mail address. `consent`: the version of the wording agreed to; empty: none."""
+class ConfirmHoldIn(BaseModel):
+    """A telephone number or an e-mail address. `consent`: version of the accepted consent text; empty: no consent."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -94,172 +101,190 @@ class ConfirmIn(BaseModel):
     language: Language = Language.DE
 
 
-class LookIn(BaseModel):
+class LookUpIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     code: str = Field(max_length=20, examples=["7K3MZ-Q8XWT"])
     born: date
 
 
-class MineOut(BaseModel):
-    """`ticket`: what moving and cancelling ask for; good for twenty minutes."""
+class MyAppointmentOut(BaseModel):
+    """`token`: required to move or cancel the appointment; valid for twenty minutes."""
 
     appointment: AppointmentOut
-    ticket: str
+    token: str
 
 
-class MoveIn(BaseModel):
+class MoveAppointmentIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    ticket: str = Field(max_length=200)
+    token: str = Field(max_length=200)
     stand_id: UUID
     starts_at: AwareDatetime
 
 
-class CancelIn(BaseModel):
+class CancelAppointmentIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    ticket: str = Field(max_length=200)
+    token: str = Field(max_length=200)
 
 
-def booking_routes(database: Database, ground: Ground, *, client_header: str, public_url: str) -> APIRouter:
-    router = APIRouter(tags=["public"])
-    _add_calendars(router, database, ground, public_url)
-    _add_mine(router, database, ground)
-
-    @router.get("/public/stands")
-    async def stands(
-        service: Annotated[str, Query(max_length=100)] = "",
-        district: Annotated[str, Query(max_length=100)] = "",
-        group: Annotated[str, Query(max_length=100)] = "",
-    ) -> list[PublicStand]:
-        """Stands one may come to, the next first. Empty: nothing is planned for this choice."""
-        async with database.work() as work:
-            found = await visiting.shown(work, service=service, district=district, group=group)
-        return [_public(one, ground) for one in found.stands]
-
-    @router.get("/public/stands/{stand_id}/times")
-    async def times(
-        stand_id: UUID, service: Annotated[str, Query(max_length=100)], response: Response
-    ) -> list[datetime]:
-        """When an appointment for a service could begin. Empty: all is taken, or it is not offered there."""
-        async with database.work() as work:
-            stand, _ = told(await visiting.look_at(StandId(stand_id), work))
-            offered = service in stand.plan.services
-            return await appointments.free_times(stand, service, work, ground=ground) if offered else []
-
-    @router.post("/public/stands/{stand_id}/holds", status_code=201)
-    async def hold(request: Request, stand_id: UUID, order: HoldIn) -> HoldOut:
-        """Keeps a time for some minutes."""
-        place = asked_from(request, client_header)
-        async with database.work() as work:
-            one = told(
-                await appointments.hold_time(
-                    order.hold_id, StandId(stand_id), order.service, order.starts_at, work, place=place, ground=ground
-                )
-            )
-        return HoldOut(hold_id=one.id, starts_at=one.starts_at, ends_at=one.ends_at, hold_until=one.hold_until)
-
-    @router.post("/public/holds/{hold_id}/confirm", status_code=201)
-    async def confirm(hold_id: UUID, order: ConfirmIn) -> AppointmentOut:
-        """Books what was held. The appointment's code is what the citizen calls it by."""
-        asked = Ask(order.phone, order.email, order.born.isoformat(), order.consent, order.language)
-        person = told(read_person(hold_id, asked, ground))
-        async with database.work() as work:
-            return appointment_out(told(await appointments.confirm_hold(hold_id, person, work, ground=ground)))
-
-    return router
+@router.get("/calendar.ics", response_class=Response, responses=CALENDAR_RESPONSES)
+async def calendar_of_all(context: Context, uow: Transaction, lang: Language = Language.DE) -> Response:
+    """All stands, as a calendar to subscribe to."""
+    return await _calendar("Linz", lang, uow, context)
 
 
-def _add_mine(router: APIRouter, database: Database, ground: Ground) -> None:
-    @router.post("/public/appointments/look-up")
-    async def look_up(order: LookIn) -> MineOut:
-        """Somebody's own appointment. What does not fit is answered alike."""
-        async with database.work() as work:
-            found = await appointments.look_up(plain_code(order.code), order.born, work, ground=ground)
-            ticket = "" if isinstance(found, Refusal) else sign_pass(found.id, ground.sealer.fingerprint, now=work.now)
-        return MineOut(appointment=appointment_out(told(found)), ticket=ticket)
-
-    @router.post("/public/appointments/move")
-    async def move(order: MoveIn) -> AppointmentOut:
-        """To another time, here or at another stand."""
-        async with database.work() as work:
-            id_ = _holder(order.ticket, ground, work.now)
-            moved = await appointments.move_appointment(id_, StandId(order.stand_id), order.starts_at, work)
-            return appointment_out(told(moved))
-
-    @router.post("/public/appointments/cancel")
-    async def cancel(order: CancelIn) -> AppointmentOut:
-        """Gives the time to somebody else."""
-        async with database.work() as work:
-            id_ = _holder(order.ticket, ground, work.now)
-            return appointment_out(told(await appointments.cancel_appointment(id_, work, by_citizen=True)))
+@router.get("/calendar/district/{district}.ics", response_class=Response, responses=CALENDAR_RESPONSES)
+async def calendar_of_district(
+    district: PathName, context: Context, uow: Transaction, lang: Language = Language.DE
+) -> Response:
+    """The stands of a district. An unknown district has an empty calendar: it may get stands later."""
+    return await _calendar(district, lang, uow, context, district=district)
 
 
-def _add_calendars(router: APIRouter, database: Database, ground: Ground, public_url: str) -> None:
-    link = f"{public_url}/visit/{{id}}"
-    text = {"text/calendar": {"schema": {"type": "string"}}}
-    shape: dict[int | str, dict[str, Any]] = {200: {"description": "iCalendar (RFC 5545)", "content": text}}
-
-    async def answer(name: str, lang: Language, *, district: str = "", group: str = "") -> Response:
-        async with database.work() as work:
-            found = await visiting.feed(work, district=district, group=group)
-            body = calendar(
-                found, name=name, language=lang, offers=ground.offers, zone=ground.zone, link=link, now=work.now
-            )
-        return Response(body, media_type="text/calendar; charset=utf-8", headers=FEED)
-
-    @router.get("/calendar.ics", response_class=Response, responses=shape)
-    async def everything(lang: Language = Language.DE) -> Response:
-        """All stands, as a calendar to subscribe to."""
-        return await answer("Linz", lang)
-
-    @router.get("/calendar/district/{district}.ics", response_class=Response, responses=shape)
-    async def of_district(district: Name, lang: Language = Language.DE) -> Response:
-        """The stands of a district. An unknown one gives an empty calendar: there may be stands later."""
-        return await answer(district, lang, district=district)
-
-    @router.get("/calendar/group/{group}.ics", response_class=Response, responses=shape)
-    async def of_group(group: Name, lang: Language = Language.DE) -> Response:
-        """The stands for a group."""
-        return await answer(group, lang, group=group)
+@router.get("/calendar/group/{group}.ics", response_class=Response, responses=CALENDAR_RESPONSES)
+async def calendar_of_group(
+    group: PathName, context: Context, uow: Transaction, lang: Language = Language.DE
+) -> Response:
+    """The stands for a target group."""
+    return await _calendar(group, lang, uow, context, group=group)
 
 
-def read_person(id_: UUID, asked: Ask, ground: Ground) -> Person | Refusal:
-    """Whoever books, sealed. A refusal says what is wrong with the address or the date."""
-    born = read_day(asked.born)
+@router.post("/public/appointments/look-up")
+async def look_up(body: LookUpIn, context: Context, database: OwnTransaction) -> MyAppointmentOut:
+    """One's own appointment. Every mismatch gets the same answer."""
+    async with database.unit_of_work() as uow:
+        outcome = await appointments.look_up(normalize_case_code(body.code), body.born, uow, context=context)
+        now = uow.now
+    # refused after the commit: the number of wrong tries must last
+    appointment = or_refuse(outcome)
+    token = sign_token(appointment.id, context.cipher.keyed_hash, now=now)
+    return MyAppointmentOut(appointment=appointment_out(appointment), token=token)
+
+
+@router.post("/public/appointments/move")
+async def move_appointment(body: MoveAppointmentIn, context: Context, uow: Transaction) -> AppointmentOut:
+    """To another time, at the same or at another stand."""
+    id_ = _appointment_of(body.token, context, uow.now)
+    outcome = await appointments.move_appointment(id_, StandId(body.stand_id), body.starts_at, uow)
+    return appointment_out(or_refuse(outcome))
+
+
+@router.post("/public/appointments/cancel")
+async def cancel_appointment(body: CancelAppointmentIn, context: Context, uow: Transaction) -> AppointmentOut:
+    """Releases the time for other citizens."""
+    id_ = _appointment_of(body.token, context, uow.now)
+    return appointment_out(or_refuse(await appointments.cancel_appointment(id_, uow, by_citizen=True)))
+
+
+@router.get("/public/stands")
+async def list_public_stands(
+    context: Context,
+    uow: Transaction,
+    service: FilterText = "",
+    district: FilterText = "",
+    group: FilterText = "",
+) -> list[PublicStandOut]:
+    """Public stands, the next one first. Empty: no stand is planned for this filter."""
+    stands = await public_queries.public_stands(uow, service=service, district=district, group=group)
+    return [_public_stand_out(stand, context) for stand in stands.matching]
+
+
+@router.get("/public/stands/{stand_id}/times")
+async def list_times(stand_id: UUID, service: FilterText, context: Context, uow: Transaction) -> list[datetime]:
+    """Bookable times for a service. Empty: all times are taken, or the stand does not offer the service."""
+    stand, _ = or_refuse(await public_queries.public_stand(StandId(stand_id), uow))
+    if service not in stand.details.services:
+        return []
+    return await appointments.available_times(stand, service, uow, context=context)
+
+
+@router.post("/public/stands/{stand_id}/holds", status_code=201)
+async def hold_slot(request: Request, stand_id: UUID, body: HoldIn, context: Context, uow: Transaction) -> HoldOut:
+    """Reserves a time for some minutes."""
+    outcome = await appointments.hold_slot(
+        body.hold_id,
+        StandId(stand_id),
+        body.service,
+        body.starts_at,
+        uow,
+        client_address=client_address(request, context.public.client_header),
+        context=context,
+    )
+    held = or_refuse(outcome)
+    return HoldOut(hold_id=held.id, starts_at=held.starts_at, ends_at=held.ends_at, hold_until=held.hold_until)
+
+
+def _citizen(hold_id: UUID, body: ConfirmHoldIn, context: Context) -> Citizen:
+    """The checked and encrypted body; refused before a transaction begins."""
+    form = CitizenForm(body.phone, body.email, body.born.isoformat(), body.consent, body.language)
+    return or_refuse(read_citizen(hold_id, form, context))
+
+
+@router.post("/public/holds/{hold_id}/confirm", status_code=201)
+async def confirm_hold(
+    hold_id: UUID, citizen: Annotated[Citizen, Depends(_citizen)], context: Context, uow: Transaction
+) -> AppointmentOut:
+    """Books the held time. Citizens look their appointment up by its code."""
+    return appointment_out(or_refuse(await appointments.book(hold_id, citizen, uow, context=context)))
+
+
+def read_citizen(id_: UUID, form: CitizenForm, context: SchedulingContext) -> Citizen | Refusal:
+    """The citizen who books, with an encrypted contact. Refuses an invalid contact or date of birth.
+
+    `id_`: of the appointment or of the waiting-list entry.
+    """
+    born = parse_date(form.born)
     if not born or born.year < 1900:
         return NO_BIRTH_DATE
-    ways = reachable(asked.phone, asked.email)
-    if isinstance(ways, Refusal):
-        return ways
-    phone, email = ways
-    return appointments.person_of(
-        id_, phone=phone, email=email, born=born, language=asked.language, consent=asked.consent, ground=ground
+    contact = normalise_contact(form.phone, form.email)
+    if isinstance(contact, Refusal):
+        return contact
+    phone, email = contact
+    return appointments.encrypt_citizen(
+        id_, phone=phone, email=email, born=born, language=form.language, consent=form.consent, context=context
     )
 
 
-def _holder(ticket: str, ground: Ground, now: datetime) -> UUID:
-    id_ = read_pass(ticket, ground.sealer.fingerprint, now=now)
+async def _calendar(
+    name: str, lang: Language, uow: UnitOfWork, context: SchedulingContext, *, district: str = "", group: str = ""
+) -> Response:
+    stands = await public_queries.calendar_stands(uow, district=district, group=group)
+    body = calendar(
+        stands,
+        name=name,
+        language=lang,
+        services=context.services,
+        zone=context.zone,
+        link=f"{context.public.public_url}/visit/{{id}}",
+        now=uow.now,
+    )
+    return Response(body, media_type="text/calendar; charset=utf-8", headers=CALENDAR_HEADERS)
+
+
+def _appointment_of(token: str, context: SchedulingContext, now: datetime) -> UUID:
+    id_ = verify_token(token, context.cipher.keyed_hash, now=now)
     if not id_:
-        raise Refused(PASS_OVER)
+        raise RefusalError(LINK_EXPIRED)
     return id_
 
 
-def _public(stand: Stand, ground: Ground) -> PublicStand:
-    plan = stand.plan
-    offers = [offer_of(ground.offers, code) for code in plan.services]
-    return PublicStand(
+def _public_stand_out(stand: Stand, context: SchedulingContext) -> PublicStandOut:
+    details = stand.details
+    services = [service_of(context.services, code) for code in details.services]
+    return PublicStandOut(
         stand_id=stand.id,
-        place=plan.place,
-        district=plan.district,
-        starts_at=plan.starts_at,
-        ends_at=plan.ends_at,
-        occasion=plan.occasion,
-        target_group=plan.target_group,
-        latitude=plan.latitude,
-        longitude=plan.longitude,
+        place=details.place,
+        district=details.district,
+        starts_at=details.starts_at,
+        ends_at=details.ends_at,
+        occasion=details.occasion,
+        target_group=details.target_group,
+        latitude=details.latitude,
+        longitude=details.longitude,
         services=[
-            ServiceOut(service=one.code, title=one.titles, bring=one.bring, minutes=one.minutes) for one in offers
+            BookableServiceOut(service=service.code, title=service.titles, bring=service.bring, minutes=service.minutes)
+            for service in services
         ],
     )

@@ -1,73 +1,74 @@
 """Forecasts and plans: for planners."""
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
-from wanderamt.backbone.database import Database
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.contracts import Language
 from wanderamt.kernel.refusal import Refusal
-from wanderamt.security.roles import Role
-from wanderamt.security.tokens import Caller
-from wanderamt.shell.forms import NO_STORE, NOTHING_FETCHED
-from wanderamt.shell.http import only
-from wanderamt.shell.problems import Problem, problem_of
+from wanderamt.shell.http import Transaction
+from wanderamt.shell.problems import Problem, or_refuse, problem_for
+from wanderamt.shell.web_forms import NO_STORE, STRICT_CSP
 
-from scheduling.api.outcome import told
-from scheduling.api.shapes import PlanIn, StandOut, plan_fields, stand_out
+from scheduling.api.dependencies import ClerkOrPlanner, Context, Planner, PlannerOrOperator
+from scheduling.api.schemas import ScheduledStandOut, StandDetailsIn, details_fields, stand_out
 from scheduling.domain.comparison import compare
-from scheduling.domain.demand.forecast import Error
-from scheduling.domain.planmaking import Wanted
-from scheduling.domain.proposal import LeftOut, Why
-from scheduling.domain.stand import Plan
+from scheduling.domain.demand.forecast import ForecastError
+from scheduling.domain.plan_job import PlanRequest
+from scheduling.domain.plan_proposal import Explanation, UnservedDemand
+from scheduling.domain.stand import StandDetails
 from scheduling.handlers import planning
-from scheduling.handlers.ground import Ground
-from scheduling.pages.chart import Place, chart
-from scheduling.pages.render import page
+from scheduling.handlers.context import SchedulingContext
+from scheduling.pages.map import MapPlace, draw_map
+from scheduling.pages.render import render_page
 from scheduling.store import demand as demand_store
 from scheduling.store import plans as plan_store
-from scheduling.store.plans import KeptPlan
+from scheduling.store.plans import StoredPlan
 
-SHOWN = 100
-SEE = (Role.PLANNER, Role.OPERATOR)
-HTML = {200: {"description": "A page", "content": {"text/html": {"schema": {"type": "string"}}}}}
+MAX_PLANS = 100
+HTML_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "A page", "content": {"text/html": {"schema": {"type": "string"}}}}
+}
+
+router = APIRouter(tags=["planning"])
 
 
-class FactorOut(BaseModel):
-    """`by`: what it multiplies with; `seen`: visits it was learnt from, 0: nothing yet, a prior."""
+class ForecastFactorOut(BaseModel):
+    """`evidence`: visits the multiplier was fitted to; 0: it is a prior."""
 
     name: str
-    by: float
-    seen: float
+    multiplier: float
+    evidence: float
 
 
-class ForecastRow(BaseModel):
+class ForecastRowOut(BaseModel):
     place: str
     day: date
     block: str
     service: str
     visits: float
-    why: list[FactorOut]
+    factors: list[ForecastFactorOut]
 
 
-class ErrorOut(BaseModel):
-    """Off by this share of what came, on stands the model had not seen; `naive`: guessing the average instead."""
+class ForecastErrorOut(BaseModel):
+    """`wape`: sum of absolute errors over the sum of visits, on held-out stands; `naive_wape`: of the average."""
 
-    share: float | None
-    naive: float | None
+    wape: float | None
+    naive_wape: float | None
     stands: int
 
 
 class ForecastOut(BaseModel):
-    rows: list[ForecastRow]
-    error: ErrorOut
-    learnt_from_stands: int
+    rows: list[ForecastRowOut]
+    error: ForecastErrorOut
+    trained_on_stands: int
 
 
 class WishIn(BaseModel):
-    """Demand that nobody served. `due`: obligations that fall due, such as expiring permits, with their day."""
+    """Unmet demand. `due`: obligations that fall due on `day`, such as expiring permits."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -78,279 +79,297 @@ class WishIn(BaseModel):
     times: float = Field(1, gt=0, le=100_000)
 
 
-class PlanAsk(Wanted):
-    plan_id: UUID = Field(description="made by the caller (UUIDv7), so that asking twice plans once")
+class PlanRequestIn(PlanRequest):
+    plan_id: UUID = Field(description="made by the caller (UUIDv7), so that a repeated request makes one plan")
 
 
-class WhyOut(BaseModel):
-    """`served`: weighted wishes that this stand serves and no other; `shared`: also near another stand, counted once;
-    `instead`: the next best place at that time, with what it would serve."""
+class ExplanationOut(BaseModel):
+    """`served`: weighted demand that no other stand serves; `shared`: demand near another stand too, counted once;
+    `runner_up`: the next best place at that time, and the demand it would serve."""
 
     served: dict[str, float]
     shared: float
-    instead: str | None
-    instead_served: float
+    runner_up: str | None
+    runner_up_served: float
 
 
-class ProposedOut(PlanIn):
-    why: WhyOut
+class ProposedStandOut(StandDetailsIn):
+    explanation: ExplanationOut
 
 
-class UnnamedOut(BaseModel):
-    """A visit for which there is nobody, and why."""
+class UnassignedVisitOut(BaseModel):
+    """A visit without crew, vehicle or kit, and the reason."""
 
     place: str
     day: date
-    why: str
+    reason: str
 
 
-class LeftOutOut(BaseModel):
-    """A district, what is wanted there (weighted), and the share that no stand serves."""
+class UnservedDemandOut(BaseModel):
+    """The weighted demand of a district, and the share of it that no stand serves."""
 
     district: str
-    wanted: float
+    demand: float
     share: float
 
 
-class PlanHead(BaseModel):
-    """`bound`: proven; no plan of these days is worth more. `gap`: how far below it this one is, at most."""
+class PlanSummaryOut(BaseModel):
+    """`bound`: proven; no plan of these days has a higher objective. `gap`: how far below it this one is, at most."""
 
     plan_id: UUID
     state: str
-    share: float
-    worth: float
+    progress: float
+    objective: float
     bound: float | None
     gap: float | None
     reason: str | None
-    asked_at: datetime
+    requested_at: datetime
     ended_at: datetime | None
 
 
-class PlanOut(PlanHead):
-    wanted: Wanted
-    greedy: float | None = None
-    stands: list[ProposedOut] = []
-    unnamed: list[UnnamedOut] = []
-    left_out: list[LeftOutOut] = []
+class PlanOut(PlanSummaryOut):
+    request: PlanRequest
+    greedy_objective: float | None = None
+    stands: list[ProposedStandOut] = []
+    unassigned: list[UnassignedVisitOut] = []
+    unserved: list[UnservedDemandOut] = []
 
 
-class AcceptIn(BaseModel):
-    """Ids for the stands that are made, in the order of the proposal."""
+class AcceptPlanIn(BaseModel):
+    """Ids for the stands to be made, in the order of the proposal."""
 
     model_config = ConfigDict(extra="forbid")
 
     stand_ids: tuple[UUID, ...] = Field(min_length=1, max_length=500)
 
 
-class AcceptedOut(BaseModel):
-    stand: StandOut | None = None
+class AcceptedStandOut(BaseModel):
+    stand: ScheduledStandOut | None = None
     problem: Problem | None = None
 
 
-class ServedOut(BaseModel):
+class DistrictComparisonOut(BaseModel):
     district: str
-    one: float
-    other: float
+    first: float
+    second: float
 
 
-class DifferenceOut(BaseModel):
-    """`only_one`, `only_other`, `both`: stands by place and day. Per district: weighted wishes served by each."""
+class PlanComparisonOut(BaseModel):
+    """`only_first`, `only_second`, `in_both`: stands by place and day. `districts`: weighted demand served by each."""
 
-    one: PlanHead
-    other: PlanHead
-    only_one: list[str]
-    only_other: list[str]
-    both: list[str]
-    districts: list[ServedOut]
-
-
-def planning_routes(database: Database, ground: Ground) -> APIRouter:
-    router = APIRouter(tags=["planning"])
-    _add_demand(router, database, ground)
-    _add_comparison(router, database, ground)
-
-    @router.post("/plans", status_code=202)
-    async def ask(order: PlanAsk, _: Caller = only(Role.PLANNER)) -> PlanHead:
-        """Orders a plan; it is made by a process of its own, one at a time. GET it to see how far it is."""
-        wanted = Wanted(**order.model_dump(exclude={"plan_id"}))
-        async with database.work() as work:
-            return _head(told(await planning.ask_plan(order.plan_id, wanted, work, ground=ground)))
-
-    @router.get("/plans")
-    async def all_(_: Caller = only(*SEE)) -> list[PlanHead]:
-        """The latest 100 plans. Empty: none was asked for; POST one."""
-        async with database.work() as work:
-            rows = await plan_store.plan_rows(work, limit=SHOWN)
-        return [PlanHead(**dict(row), gap=_gap(row["worth"], row["bound"])) for row in rows]
-
-    @router.get("/plans/{plan_id}")
-    async def show(plan_id: UUID, _: Caller = only(*SEE)) -> PlanOut:
-        """The proposal with its reasons, or how far it is."""
-        async with database.work() as work:
-            plan = told(await planning.show_plan(plan_id, work))
-            return _out(plan, await planning.proposed(plan, work, ground=ground))
-
-    @router.post("/plans/{plan_id}/cancel")
-    async def cancel(plan_id: UUID, _: Caller = only(Role.PLANNER)) -> PlanHead:
-        """Ends the search; its process is killed within a second."""
-        async with database.work() as work:
-            return _head(told(await planning.cancel_plan(plan_id, work)))
-
-    @router.post("/plans/{plan_id}/accept")
-    async def accept(plan_id: UUID, order: AcceptIn, _: Caller = only(Role.PLANNER)) -> list[AcceptedOut]:
-        """Makes planned stands of the proposal. What is no longer possible is refused, one by one."""
-        async with database.work() as work:
-            made = told(await planning.accept_plan(plan_id, order.stand_ids, work, ground=ground))
-        return [
-            AcceptedOut(problem=problem_of(one)) if isinstance(one, Refusal) else AcceptedOut(stand=stand_out(one))
-            for _, one in made
-        ]
-
-    return router
+    first: PlanSummaryOut
+    second: PlanSummaryOut
+    only_first: list[str]
+    only_second: list[str]
+    in_both: list[str]
+    districts: list[DistrictComparisonOut]
 
 
-def _add_demand(router: APIRouter, database: Database, ground: Ground) -> None:
-    @router.get("/demand/forecast")
-    async def forecast(
-        place: Annotated[str, Query(min_length=1, max_length=200)],
-        first_day: date,
-        days: Annotated[int, Query(ge=1, le=31)] = 7,
-        _: Caller = only(*SEE),
-    ) -> ForecastOut:
-        """What is to be expected at a place per day, block and service, each with its factors, and how wrong it is."""
-        async with database.work() as work:
-            rows, learnt, wrong = told(await planning.forecast(place, first_day, days, work, ground=ground))
-        return ForecastOut(
-            rows=[
-                ForecastRow(
-                    place=one.place,
-                    day=one.day,
-                    block=one.block.name.lower(),
-                    service=one.service,
-                    visits=round(one.expected.visits, 2),
-                    why=[FactorOut(name=f.name, by=round(f.by, 3), seen=f.seen) for f in one.expected.why],
-                )
-                for one in rows
-            ],
-            error=_error(wrong),
-            learnt_from_stands=learnt.stands,
-        )
-
-    @router.post("/demand/wishes", status_code=204)
-    async def wish(order: WishIn, _: Caller = only(Role.CLERK, Role.PLANNER)) -> None:
-        """Demand that nobody served: asked for at a stand, or obligations that fall due."""
-        async with database.work() as work:
-            await demand_store.add_wish(work, **order.model_dump())
+@router.get("/demand/forecast")
+async def forecast_demand(
+    place: Annotated[str, Query(min_length=1, max_length=200)],
+    first_day: date,
+    _: PlannerOrOperator,
+    context: Context,
+    uow: Transaction,
+    days: Annotated[int, Query(ge=1, le=31)] = 7,
+) -> ForecastOut:
+    """Expected visits at a place per day, block and service, with their factors and the forecast error."""
+    outcome = await planning.forecast(place, first_day, days, uow, context=context)
+    rows, trained, error = or_refuse(outcome)
+    return ForecastOut(
+        rows=[_forecast_row(row) for row in rows],
+        error=_forecast_error(error),
+        trained_on_stands=trained.stands,
+    )
 
 
-def _add_comparison(router: APIRouter, database: Database, ground: Ground) -> None:
-    async def both(one_id: UUID, other_id: UUID) -> tuple[KeptPlan, list[Plan], KeptPlan, list[Plan]]:
-        async with database.work() as work:
-            one = told(await planning.show_plan(one_id, work))
-            other = told(await planning.show_plan(other_id, work))
-            mine = await planning.proposed(one, work, ground=ground)
-            return one, mine, other, await planning.proposed(other, work, ground=ground)
-
-    @router.get("/plans/{one_id}/compare/{other_id}.html", response_class=Response, responses=HTML)  # type: ignore[arg-type]
-    async def picture(one_id: UUID, other_id: UUID, lang: Language = Language.DE, _: Caller = only(*SEE)) -> Response:
-        """The same as a page: a map and tables."""
-        one, mine, other, theirs = await both(one_id, other_id)
-        found = compare(mine, _reasons(one), theirs, _reasons(other))
-        dots = [
-            Place(plan.latitude, plan.longitude, label, f"{plan.place}, {plan.starts_at:%d.%m.}", "")
-            for label, those in (("1", found.only_one), ("2", found.only_other), ("=", found.both))
-            for plan in those
-            if plan.latitude is not None and plan.longitude is not None
-        ]
-        html = page(
-            "compare",
-            lang,
-            ground.zone,
-            switch=f"/plans/{one_id}/compare/{other_id}.html?lang={'en' if lang is Language.DE else 'de'}",
-            one=_head(one),
-            other=_head(other),
-            found=found,
-            chart=chart(dots),
-        )
-        headers = NO_STORE | {"Content-Security-Policy": NOTHING_FETCHED}
-        return Response(html, media_type="text/html; charset=utf-8", headers=headers)
-
-    @router.get("/plans/{one_id}/compare/{other_id}")
-    async def difference(one_id: UUID, other_id: UUID, _: Caller = only(*SEE)) -> DifferenceOut:
-        """What if: two plans side by side."""
-        one, mine, other, theirs = await both(one_id, other_id)
-        found = compare(mine, _reasons(one), theirs, _reasons(other))
-        return DifferenceOut(
-            one=_head(one),
-            other=_head(other),
-            only_one=[_name(plan) for plan in found.only_one],
-            only_other=[_name(plan) for plan in found.only_other],
-            both=[_name(plan) for plan in found.both],
-            districts=[ServedOut(district=row.district, one=row.one, other=row.other) for row in found.districts],
-        )
+@router.post("/demand/wishes", status_code=204)
+async def add_wish(body: WishIn, _: ClerkOrPlanner, uow: Transaction) -> None:
+    """Unmet demand: citizens asked for it at a stand, or obligations fall due."""
+    await demand_store.add_wish(uow, **body.model_dump())
 
 
-def _name(plan: Plan) -> str:
-    return f"{plan.place}, {plan.starts_at:%Y-%m-%d %H:%M}"
+@router.get("/plans/{first_id}/compare/{second_id}.html", response_class=Response, responses=HTML_RESPONSES)
+async def compare_plans_page(
+    first_id: UUID,
+    second_id: UUID,
+    _: PlannerOrOperator,
+    context: Context,
+    uow: Transaction,
+    lang: Language = Language.DE,
+) -> Response:
+    """The comparison of two plans as a page with a map and tables."""
+    first, first_stands, second, second_stands = await _two_plans(first_id, second_id, uow, context)
+    comparison = compare(first_stands, _explanations(first), second_stands, _explanations(second))
+    places = [
+        MapPlace(details.latitude, details.longitude, label, f"{details.place}, {details.starts_at:%d.%m.}", "")
+        for label, stands in (("1", comparison.only_first), ("2", comparison.only_second), ("=", comparison.in_both))
+        for details in stands
+        if details.latitude is not None and details.longitude is not None
+    ]
+    other = Language.EN if lang is Language.DE else Language.DE
+    html = render_page(
+        "compare",
+        lang,
+        context.zone,
+        switch=f"/plans/{first_id}/compare/{second_id}.html?lang={other}",
+        first=_summary(first),
+        second=_summary(second),
+        comparison=comparison,
+        map=draw_map(places),
+    )
+    headers = NO_STORE | {"Content-Security-Policy": STRICT_CSP}
+    return Response(html, media_type="text/html; charset=utf-8", headers=headers)
 
 
-def _reasons(plan: KeptPlan) -> list[Why]:
-    return list(plan.made.why) if plan.made else []
+@router.get("/plans/{first_id}/compare/{second_id}")
+async def compare_plans(
+    first_id: UUID, second_id: UUID, _: PlannerOrOperator, context: Context, uow: Transaction
+) -> PlanComparisonOut:
+    """Compares two plans."""
+    first, first_stands, second, second_stands = await _two_plans(first_id, second_id, uow, context)
+    comparison = compare(first_stands, _explanations(first), second_stands, _explanations(second))
+    return PlanComparisonOut(
+        first=_summary(first),
+        second=_summary(second),
+        only_first=[_label(details) for details in comparison.only_first],
+        only_second=[_label(details) for details in comparison.only_second],
+        in_both=[_label(details) for details in comparison.in_both],
+        districts=[
+            DistrictComparisonOut(district=row.district, first=row.first, second=row.second)
+            for row in comparison.districts
+        ],
+    )
 
 
-def _error(error: Error) -> ErrorOut:
-    return ErrorOut(share=error.share, naive=error.naive, stands=error.stands)
+@router.post("/plans", status_code=202)
+async def request_plan(body: PlanRequestIn, _: Planner, context: Context, uow: Transaction) -> PlanSummaryOut:
+    """Requests a plan. A separate process makes one plan at a time; GET the plan for its progress."""
+    request = PlanRequest(**body.model_dump(exclude={"plan_id"}))
+    return _summary(or_refuse(await planning.request_plan(body.plan_id, request, uow, context=context)))
 
 
-def _gap(worth: float, bound: float | None) -> float | None:
-    return round(1 - worth / bound, 5) if bound else None
+@router.get("/plans")
+async def list_plans(_: PlannerOrOperator, uow: Transaction) -> list[PlanSummaryOut]:
+    """The latest 100 plans. Empty: no plan was requested."""
+    rows = await plan_store.plan_rows(uow, limit=MAX_PLANS)
+    return [PlanSummaryOut(**dict(row), gap=_gap(row["objective"], row["bound"])) for row in rows]
 
 
-def _head(plan: KeptPlan) -> PlanHead:
-    return PlanHead(
+@router.get("/plans/{plan_id}")
+async def get_plan(plan_id: UUID, _: PlannerOrOperator, context: Context, uow: Transaction) -> PlanOut:
+    """The proposal with its explanations, or the progress."""
+    plan = or_refuse(await planning.get_plan(plan_id, uow))
+    return _plan_out(plan, await planning.proposal(plan, uow, context=context))
+
+
+@router.post("/plans/{plan_id}/cancel")
+async def cancel_plan(plan_id: UUID, _: Planner, uow: Transaction) -> PlanSummaryOut:
+    """Ends the search; its process is killed within a second."""
+    return _summary(or_refuse(await planning.cancel_plan(plan_id, uow)))
+
+
+@router.post("/plans/{plan_id}/accept")
+async def accept_plan(
+    plan_id: UUID, body: AcceptPlanIn, _: Planner, context: Context, uow: Transaction
+) -> list[AcceptedStandOut]:
+    """Makes planned stands of the proposal. Each stand that is no longer possible is refused on its own."""
+    outcomes = or_refuse(await planning.accept_plan(plan_id, body.stand_ids, uow, context=context))
+    return [
+        AcceptedStandOut(problem=problem_for(outcome))
+        if isinstance(outcome, Refusal)
+        else AcceptedStandOut(stand=stand_out(outcome))
+        for _, outcome in outcomes
+    ]
+
+
+async def _two_plans(
+    first_id: UUID, second_id: UUID, uow: UnitOfWork, context: SchedulingContext
+) -> tuple[StoredPlan, list[StandDetails], StoredPlan, list[StandDetails]]:
+    first = or_refuse(await planning.get_plan(first_id, uow))
+    second = or_refuse(await planning.get_plan(second_id, uow))
+    first_stands = await planning.proposal(first, uow, context=context)
+    return first, first_stands, second, await planning.proposal(second, uow, context=context)
+
+
+def _forecast_row(row: planning.ForecastRow) -> ForecastRowOut:
+    return ForecastRowOut(
+        place=row.place,
+        day=row.day,
+        block=row.block.name.lower(),
+        service=row.service,
+        visits=round(row.expected.visits, 2),
+        factors=[
+            ForecastFactorOut(name=factor.name, multiplier=round(factor.multiplier, 3), evidence=factor.evidence)
+            for factor in row.expected.factors
+        ],
+    )
+
+
+def _forecast_error(error: ForecastError) -> ForecastErrorOut:
+    return ForecastErrorOut(wape=error.wape, naive_wape=error.naive_wape, stands=error.stands)
+
+
+def _label(details: StandDetails) -> str:
+    return f"{details.place}, {details.starts_at:%Y-%m-%d %H:%M}"
+
+
+def _explanations(plan: StoredPlan) -> list[Explanation]:
+    return list(plan.result.explanations) if plan.result else []
+
+
+def _gap(objective: float, bound: float | None) -> float | None:
+    return round(1 - objective / bound, 5) if bound else None
+
+
+def _summary(plan: StoredPlan) -> PlanSummaryOut:
+    return PlanSummaryOut(
         plan_id=plan.id,
         state=plan.state,
-        share=plan.share,
-        worth=plan.worth,
+        progress=plan.progress,
+        objective=plan.objective,
         bound=plan.bound,
-        gap=_gap(plan.worth, plan.bound),
+        gap=_gap(plan.objective, plan.bound),
         reason=plan.reason,
-        asked_at=plan.asked_at,
+        requested_at=plan.requested_at,
         ended_at=plan.ended_at,
     )
 
 
-def _out(plan: KeptPlan, stands: list[Plan]) -> PlanOut:
-    made = plan.made
+def _plan_out(plan: StoredPlan, stands: list[StandDetails]) -> PlanOut:
+    result, solver_input = plan.result, plan.solver_input
     return PlanOut(
-        **_head(plan).model_dump(),
-        wanted=plan.wanted,
-        greedy=made.greedy if made else None,
+        **_summary(plan).model_dump(),
+        request=plan.request,
+        greedy_objective=result.greedy_objective if result else None,
         stands=[
-            ProposedOut(**plan_fields(one), why=_why(why)) for one, why in zip(stands, _reasons(plan), strict=False)
+            ProposedStandOut(**details_fields(details), explanation=_explanation_out(explanation))
+            for details, explanation in zip(stands, _explanations(plan), strict=False)
         ],
-        unnamed=[
-            UnnamedOut(
-                place=plan.order.problem.spots[visit.spot].id,
-                day=plan.order.roster.day(visit.day),
-                why=one.why,
+        unassigned=[
+            UnassignedVisitOut(
+                place=solver_input.problem.sites[visit.site].id,
+                day=solver_input.roster.day(visit.day),
+                reason=unassigned.reason,
             )
-            for one in (made.unnamed if made else ())
-            for visit in one.crew_day.visits
+            for unassigned in (result.unassigned if result else ())
+            for visit in unassigned.crew_day.visits
         ],
-        left_out=[_left(one) for one in (made.left_out if made else ())],
+        unserved=[_unserved_out(unserved) for unserved in (result.unserved if result else ())],
     )
 
 
-def _why(why: Why) -> WhyOut:
-    served = {name: round(value, 2) for name, value in why.served.items()}
-    return WhyOut(
-        served=served,
-        shared=round(why.shared, 2),
-        instead=why.instead,
-        instead_served=round(why.instead_served, 2),
+def _explanation_out(explanation: Explanation) -> ExplanationOut:
+    return ExplanationOut(
+        served={name: round(value, 2) for name, value in explanation.served.items()},
+        shared=round(explanation.shared, 2),
+        runner_up=explanation.runner_up,
+        runner_up_served=round(explanation.runner_up_served, 2),
     )
 
 
-def _left(one: LeftOut) -> LeftOutOut:
-    return LeftOutOut(district=one.district, wanted=round(one.wanted, 1), share=round(one.share, 4))
+def _unserved_out(unserved: UnservedDemand) -> UnservedDemandOut:
+    return UnservedDemandOut(
+        district=unserved.district, demand=round(unserved.demand, 1), share=round(unserved.share, 4)
+    )

@@ -1,29 +1,27 @@
-"""The queue at a stand: for crews, also for what their devices did without a network."""
+"""The queue at a stand: for crews, also for what their devices recorded offline."""
 
 from datetime import datetime
 from uuid import UUID
 
 from fastapi import APIRouter
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
-from wanderamt.backbone.database import Database
 from wanderamt.contracts import case_code
 from wanderamt.kernel.ids import StandId
-from wanderamt.security.roles import Role
-from wanderamt.security.tokens import Caller
-from wanderamt.shell.http import only
+from wanderamt.shell.http import Transaction
+from wanderamt.shell.problems import or_refuse
 
-from scheduling.api.outcome import told
+from scheduling.api.dependencies import AnyRole, Clerk, Context
 from scheduling.domain.appointment import Appointment
-from scheduling.domain.queue import TicketState, Waiting, Way
-from scheduling.handlers import appointments, queue
-from scheduling.handlers.ground import Ground
+from scheduling.domain.queue import QueueEntry, QueueEntryKind, TicketState
+from scheduling.handlers import appointments
+from scheduling.handlers import queue as handlers
 from scheduling.store import appointments as appointment_store
 
-ALL = (Role.CLERK, Role.PLANNER, Role.OPERATOR)
+router = APIRouter(tags=["queue"])
 
 
 class TicketIn(BaseModel):
-    """`label`: the stand's and device's letters and a number, as printed. Sending twice is taking once."""
+    """`label`: letters of stand and device with a number, as printed. A repeated request is one ticket."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -33,34 +31,34 @@ class TicketIn(BaseModel):
     issued_at: AwareDatetime
 
 
-class DeskIn(BaseModel):
+class CallNextIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     desk: str = Field(min_length=1, max_length=20, examples=["1"])
 
 
-class TurnIn(BaseModel):
+class EndQueueEntryIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    way: Way
-    how: TicketState = Field(examples=["served"], description="served, missed, or waiting: back into the queue")
+    kind: QueueEntryKind
+    outcome: TicketState = Field(examples=["served"], description="served, no_show, or waiting: back into the queue")
 
 
-class WaitingOut(BaseModel):
-    """`wait_min`: minutes still to wait, estimated; null once called."""
+class QueueEntryOut(BaseModel):
+    """`estimated_wait_min`: in minutes; null once the citizen is called."""
 
     id: UUID
-    way: Way
+    kind: QueueEntryKind
     label: str
     service: str
-    begins: datetime | None
+    appointment_at: datetime | None
     desk: str | None
-    wait_min: int | None
+    estimated_wait_min: int | None
 
 
-class RoomOut(BaseModel):
-    next: list[WaitingOut]
-    called: list[WaitingOut]
+class QueueOut(BaseModel):
+    next: list[QueueEntryOut]
+    called: list[QueueEntryOut]
 
 
 class AppointmentOut(BaseModel):
@@ -74,83 +72,79 @@ class AppointmentOut(BaseModel):
     language: str
 
 
-def queue_routes(database: Database, ground: Ground) -> APIRouter:
-    router = APIRouter(tags=["queue"])
+@router.get("/stands/{stand_id}/appointments")
+async def list_appointments(stand_id: UUID, _: AnyRole, uow: Transaction) -> list[AppointmentOut]:
+    """In the order of their time. Empty: no bookings yet."""
+    booked = await appointment_store.appointments_of(uow, StandId(stand_id))
+    return [appointment_out(appointment) for appointment in booked]
 
-    @router.get("/stands/{stand_id}/appointments")
-    async def booked(stand_id: UUID, _: Caller = only(*ALL)) -> list[AppointmentOut]:
-        """In the order of their time. Empty: nobody has booked yet."""
-        async with database.work() as work:
-            return [appointment_out(one) for one in await appointment_store.appointments_of(work, StandId(stand_id))]
 
-    @router.post("/appointments/{appointment_id}/arrive")
-    async def arrive(appointment_id: UUID, _: Caller = only(Role.CLERK)) -> AppointmentOut:
-        """They are here and wait in the queue."""
-        async with database.work() as work:
-            return appointment_out(told(await appointments.note_arrival(appointment_id, work)))
+@router.post("/appointments/{appointment_id}/arrive")
+async def arrive(appointment_id: UUID, _: Clerk, uow: Transaction) -> AppointmentOut:
+    """The citizen has arrived and waits in the queue."""
+    return appointment_out(or_refuse(await appointments.mark_arrived(appointment_id, uow)))
 
-    @router.post("/stands/{stand_id}/tickets", status_code=201)
-    async def ticket(stand_id: UUID, order: TicketIn, _: Caller = only(Role.CLERK)) -> TicketIn:
-        """A number that was given to a walk-in."""
-        async with database.work() as work:
-            told(
-                await queue.take_ticket(
-                    order.ticket_id,
-                    StandId(stand_id),
-                    work,
-                    label=order.label,
-                    service=order.service,
-                    issued_at=order.issued_at,
-                )
-            )
-        return order
 
-    @router.get("/stands/{stand_id}/queue")
-    async def show(stand_id: UUID, _: Caller = only(*ALL)) -> RoomOut:
-        """Who is next, who is at which desk, and how long the others wait. Empty: nobody is here."""
-        async with database.work() as work:
-            there = told(await queue.room(StandId(stand_id), work, ground=ground))
-        return RoomOut(
-            next=[_waiting(one, there) for one in there.next], called=[_waiting(one, there) for one in there.called]
+@router.post("/stands/{stand_id}/tickets", status_code=201)
+async def record_ticket(stand_id: UUID, body: TicketIn, _: Clerk, uow: Transaction) -> TicketIn:
+    """Records a number issued to a walk-in."""
+    or_refuse(
+        await handlers.record_ticket(
+            body.ticket_id,
+            StandId(stand_id),
+            uow,
+            label=body.label,
+            service=body.service,
+            issued_at=body.issued_at,
         )
-
-    @router.post("/stands/{stand_id}/queue/call")
-    async def call(stand_id: UUID, order: DeskIn, _: Caller = only(Role.CLERK)) -> WaitingOut:
-        """Calls whoever is next to a desk."""
-        async with database.work() as work:
-            chosen = told(await queue.call_next(StandId(stand_id), work, desk=order.desk, ground=ground))
-        return _waiting(chosen, None)
-
-    @router.post("/stands/{stand_id}/queue/{entry_id}/end", status_code=204)
-    async def end(stand_id: UUID, entry_id: UUID, order: TurnIn, _: Caller = only(Role.CLERK)) -> None:
-        """Served, not there, or back into the queue."""
-        async with database.work() as work:
-            told(await queue.end_turn(StandId(stand_id), entry_id, order.way, order.how, work))
-
-    return router
+    )
+    return body
 
 
-def appointment_out(one: Appointment) -> AppointmentOut:
-    return AppointmentOut(
-        appointment_id=one.id,
-        stand_id=one.stand_id,
-        code=case_code(one.id),
-        service=one.service,
-        starts_at=one.starts_at,
-        ends_at=one.ends_at,
-        state=one.state,
-        language=one.language,
+@router.get("/stands/{stand_id}/queue")
+async def show_queue(stand_id: UUID, _: AnyRole, context: Context, uow: Transaction) -> QueueOut:
+    """The order of calling, the entries at desks, and the estimated waits. Empty: nobody is present."""
+    state = or_refuse(await handlers.queue_state(StandId(stand_id), uow, context=context))
+    return QueueOut(
+        next=[_entry_out(entry, state) for entry in state.next],
+        called=[_entry_out(entry, state) for entry in state.called],
     )
 
 
-def _waiting(one: Waiting, there: queue.Room | None) -> WaitingOut:
-    wait = there.waits.get(one.id) if there else None
-    return WaitingOut(
-        id=one.id,
-        way=one.way,
-        label=one.label,
-        service=one.service,
-        begins=one.begins,
-        desk=one.desk,
-        wait_min=None if wait is None else round(wait.total_seconds() / 60),
+@router.post("/stands/{stand_id}/queue/call")
+async def call_next(stand_id: UUID, body: CallNextIn, _: Clerk, context: Context, uow: Transaction) -> QueueEntryOut:
+    """Calls the next citizen to a desk."""
+    outcome = await handlers.call_next(StandId(stand_id), uow, desk=body.desk, context=context)
+    return _entry_out(or_refuse(outcome), None)
+
+
+@router.post("/stands/{stand_id}/queue/{entry_id}/end", status_code=204)
+async def end_entry(stand_id: UUID, entry_id: UUID, body: EndQueueEntryIn, _: Clerk, uow: Transaction) -> None:
+    """Served, no-show, or back into the queue."""
+    or_refuse(await handlers.end_entry(StandId(stand_id), entry_id, body.kind, body.outcome, uow))
+
+
+def appointment_out(appointment: Appointment) -> AppointmentOut:
+    return AppointmentOut(
+        appointment_id=appointment.id,
+        stand_id=appointment.stand_id,
+        code=case_code(appointment.id),
+        service=appointment.service,
+        starts_at=appointment.starts_at,
+        ends_at=appointment.ends_at,
+        state=appointment.state,
+        language=appointment.language,
+    )
+
+
+def _entry_out(entry: QueueEntry, state: handlers.QueueState | None) -> QueueEntryOut:
+    wait = state.waits.get(entry.id) if state else None
+    return QueueEntryOut(
+        id=entry.id,
+        kind=entry.kind,
+        label=entry.label,
+        service=entry.service,
+        appointment_at=entry.appointment_at,
+        desk=entry.desk,
+        estimated_wait_min=None if wait is None else round(wait.total_seconds() / 60),
     )

@@ -1,1 +1,1 @@
-"""Commands of scheduling."""
+"""Command line of scheduling."""

@@ -1,1 +1,1 @@
-"""Pure decisions of scheduling."""
+"""Pure decisions of scheduling, without I/O."""

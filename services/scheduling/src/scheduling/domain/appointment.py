@@ -1,10 +1,12 @@
-"""An appointment: held for some minutes, booked, moved, cancelled, come or not.
+"""An appointment: held for some minutes, booked, moved, cancelled, attended or not.
 
-    held → booked → arrived → served        held → over by itself; booked → missed, cancelled, conflict
+    held → booked → arrived → served        held → expires by itself; booked → no_show, cancelled, needs_rebooking
 
-`conflict`: its stand was cancelled or moved under it; nothing is deleted, other stands are offered.
+`needs_rebooking`: the stand was cancelled or moved away from under the appointment. The data stay, so that the citizen
+can choose another stand.
 
-Kept true: it takes as many slots in a row as its service needs, one place in each; places are counted by the database.
+Invariants: an appointment occupies as many consecutive slots as its service needs, one place in each; the database
+counts the places.
 """
 
 from collections.abc import Sequence
@@ -16,8 +18,8 @@ from uuid import UUID
 from wanderamt.contracts import (
     AppointmentBooked,
     AppointmentCancelled,
-    AppointmentMissed,
     AppointmentMoved,
+    AppointmentNoShow,
     AppointmentServed,
     Language,
 )
@@ -26,48 +28,48 @@ from wanderamt.kernel.ids import StandId
 from wanderamt.kernel.refusal import Refusal
 from wanderamt.kernel.sealed import Sealed
 
-from scheduling.domain.refusals import ENDED, GONE_BY, HOLD_OVER
-from scheduling.domain.stand import Plan
+from scheduling.domain.refusals import APPOINTMENT_ENDED, HOLD_EXPIRED, IN_THE_PAST
+from scheduling.domain.stand import StandDetails
 
 SLOT = timedelta(minutes=10)
 
 
-class State(StrEnum):
+class AppointmentState(StrEnum):
     HELD = "held"
     BOOKED = "booked"
     ARRIVED = "arrived"
     SERVED = "served"
-    MISSED = "missed"
+    NO_SHOW = "no_show"
     CANCELLED = "cancelled"
-    CONFLICT = "conflict"
+    NEEDS_REBOOKING = "needs_rebooking"
 
 
-OPEN = frozenset({State.HELD, State.BOOKED})
-TAKES_PLACE = frozenset({State.HELD, State.BOOKED, State.ARRIVED, State.SERVED, State.MISSED})
+OPEN_STATES = frozenset({AppointmentState.HELD, AppointmentState.BOOKED})
+OCCUPYING_STATES = OPEN_STATES | {AppointmentState.ARRIVED, AppointmentState.SERVED, AppointmentState.NO_SHOW}
 
 
 @dataclass(frozen=True, slots=True)
 class Appointment:
-    """`born`: keyed hash of the date of birth, for the look-up; `who`: of the address. Both None while only held."""
+    """`address_hash`, `birth_date_hash`: keyed hashes, the second for the look-up. Both are None while held."""
 
     id: UUID
     stand_id: StandId
     service: str
     starts_at: datetime
     ends_at: datetime
-    state: State
+    state: AppointmentState
     version: int
     hold_until: datetime | None = None
     language: Language = Language.DE
     contact: Sealed | None = None
-    who: bytes | None = None
-    born: bytes | None = None
+    address_hash: bytes | None = None
+    birth_date_hash: bytes | None = None
     arrived_at: datetime | None = None
     moves: int = 0
 
     @property
     def slots(self) -> list[datetime]:
-        return slots_of(self.starts_at, self.ends_at)
+        return slot_starts(self.starts_at, self.ends_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,41 +79,44 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """Who books: `contact` sealed, `who` and `born` as keyed hashes."""
+class Citizen:
+    """The person who books: an encrypted contact, and keyed hashes of the address and of the date of birth."""
 
     language: Language
     contact: Sealed
-    who: bytes
-    born: bytes
+    address_hash: bytes
+    birth_date_hash: bytes
 
 
-def slots_of(starts_at: datetime, ends_at: datetime) -> list[datetime]:
-    """The beginnings of all slots from one time to another, in order."""
-    many = max(0, -((starts_at - ends_at) // SLOT))
-    return [starts_at + number * SLOT for number in range(many)]
+def slot_starts(starts_at: datetime, ends_at: datetime) -> list[datetime]:
+    """The start of every slot between two times, in order."""
+    count = max(0, -((starts_at - ends_at) // SLOT))
+    return [starts_at + number * SLOT for number in range(count)]
 
 
-def slots_for(plan: Plan) -> list[Slot]:
-    """What a stand offers: whole slots inside its window; desks less what is kept for walk-ins, spread evenly.
+def offered_slots(details: StandDetails) -> list[Slot]:
+    """The slots a stand offers: whole slots inside its window. Capacity: the desks less the share for walk-ins.
 
-    1.4 desks a slot become 1, 1, 2, 1, 2, 1, 1, 2, 1, 2: over time exactly the share.
+    The share is spread evenly: 1.4 desks per slot become 1, 1, 2, 1, 2, 1, 1, 2, 1, 2.
     """
-    share = plan.desks * (1 - plan.walk_in_share)
-    begins = [at for at in slots_of(plan.starts_at, plan.ends_at) if at + SLOT <= plan.ends_at]
+    desks = details.desks * (1 - details.walk_in_share)
+    starts = [at for at in slot_starts(details.starts_at, details.ends_at) if at + SLOT <= details.ends_at]
     return [
-        Slot(at, int((number + 1) * share + 1e-9) - int(number * share + 1e-9) + plan.overbook)
-        for number, at in enumerate(begins)
+        Slot(at, int((number + 1) * desks + 1e-9) - int(number * desks + 1e-9) + details.overbook)
+        for number, at in enumerate(starts)
     ]
 
 
-def lasts(minutes: int) -> timedelta:
-    """How long a service takes, in whole slots."""
+def duration(minutes: int) -> timedelta:
+    """The time a service takes, in whole slots."""
     return max(1, -(-minutes * 60 // int(SLOT.total_seconds()))) * SLOT
 
 
-def starts(free: dict[datetime, int], length: timedelta, *, after: datetime) -> list[datetime]:
-    """Where an appointment of a length could begin: every slot of it has a place left. `free`: places per slot."""
+def bookable_times(free: dict[datetime, int], length: timedelta, *, after: datetime) -> list[datetime]:
+    """The times at which an appointment of `length` can begin: each of its slots has a place left.
+
+    `free`: places left per slot.
+    """
     needed = length // SLOT
     return [
         at
@@ -123,63 +128,65 @@ def starts(free: dict[datetime, int], length: timedelta, *, after: datetime) -> 
 def hold(
     id_: UUID, stand_id: StandId, service: str, *, at: datetime, length: timedelta, until: datetime
 ) -> Appointment:
-    return Appointment(id_, stand_id, service, at, at + length, State.HELD, 1, until)
+    return Appointment(id_, stand_id, service, at, at + length, AppointmentState.HELD, 1, until)
 
 
-def confirm(one: Appointment, person: Person, *, place: str, now: datetime) -> Decision[Appointment] | Refusal:
-    """The same person twice is one booking."""
-    if one.state is State.BOOKED and one.who == person.who:
-        return Decision(one)
-    if one.state is not State.HELD:
-        return ENDED
-    if one.hold_until and one.hold_until <= now:
-        return HOLD_OVER
+def confirm(
+    appointment: Appointment, citizen: Citizen, *, place: str, now: datetime
+) -> Decision[Appointment] | Refusal:
+    """Books a held appointment. The same citizen twice is one booking."""
+    if appointment.state is AppointmentState.BOOKED and appointment.address_hash == citizen.address_hash:
+        return Decision(appointment)
+    if appointment.state is not AppointmentState.HELD:
+        return APPOINTMENT_ENDED
+    if appointment.hold_until and appointment.hold_until <= now:
+        return HOLD_EXPIRED
     booked = replace(
-        one,
-        state=State.BOOKED,
-        version=one.version + 1,
+        appointment,
+        state=AppointmentState.BOOKED,
+        version=appointment.version + 1,
         hold_until=None,
-        language=person.language,
-        contact=person.contact,
-        who=person.who,
-        born=person.born,
+        language=citizen.language,
+        contact=citizen.contact,
+        address_hash=citizen.address_hash,
+        birth_date_hash=citizen.birth_date_hash,
     )
     event = AppointmentBooked(
-        appointment_id=one.id,
-        stand_id=one.stand_id,
-        service=one.service,
+        appointment_id=appointment.id,
+        stand_id=appointment.stand_id,
+        service=appointment.service,
         place=place,
-        starts_at=one.starts_at,
-        ends_at=one.ends_at,
-        language=person.language,
-        contact=person.contact,
+        starts_at=appointment.starts_at,
+        ends_at=appointment.ends_at,
+        language=citizen.language,
+        contact=citizen.contact,
         booked_at=now,
     )
     return Decision(booked, (event,))
 
 
 def move(
-    one: Appointment, *, stand_id: StandId, at: datetime, place: str, now: datetime
+    appointment: Appointment, *, stand_id: StandId, at: datetime, place: str, now: datetime
 ) -> Decision[Appointment] | Refusal:
-    """To another time or stand; also out of a conflict."""
-    if one.state not in {State.BOOKED, State.CONFLICT}:
-        return ENDED
+    """Moves a booked appointment, or rebooks one that needs it, to another time or stand."""
+    if appointment.state not in {AppointmentState.BOOKED, AppointmentState.NEEDS_REBOOKING}:
+        return APPOINTMENT_ENDED
     if at <= now:
-        return GONE_BY
-    if (one.stand_id, one.starts_at, one.state) == (stand_id, at, State.BOOKED):
-        return Decision(one)
-    length = one.ends_at - one.starts_at
+        return IN_THE_PAST
+    if (appointment.stand_id, appointment.starts_at, appointment.state) == (stand_id, at, AppointmentState.BOOKED):
+        return Decision(appointment)
+    length = appointment.ends_at - appointment.starts_at
     moved = replace(
-        one,
+        appointment,
         stand_id=stand_id,
         starts_at=at,
         ends_at=at + length,
-        state=State.BOOKED,
-        version=one.version + 1,
-        moves=one.moves + 1,
+        state=AppointmentState.BOOKED,
+        version=appointment.version + 1,
+        moves=appointment.moves + 1,
     )
     event = AppointmentMoved(
-        appointment_id=one.id,
+        appointment_id=appointment.id,
         stand_id=stand_id,
         place=place,
         starts_at=moved.starts_at,
@@ -189,49 +196,54 @@ def move(
     return Decision(moved, (event,))
 
 
-def cancel(one: Appointment, *, by_citizen: bool, now: datetime) -> Decision[Appointment] | Refusal:
-    if one.state not in {*OPEN, State.CONFLICT}:
-        return ENDED
-    cancelled = replace(one, state=State.CANCELLED, version=one.version + 1)
-    event = AppointmentCancelled(appointment_id=one.id, by_citizen=by_citizen, cancelled_at=now)
-    return Decision(cancelled, () if one.state is State.HELD else (event,))
+def cancel(appointment: Appointment, *, by_citizen: bool, now: datetime) -> Decision[Appointment] | Refusal:
+    """A cancelled hold emits no event: nobody heard of it."""
+    if appointment.state not in {*OPEN_STATES, AppointmentState.NEEDS_REBOOKING}:
+        return APPOINTMENT_ENDED
+    cancelled = replace(appointment, state=AppointmentState.CANCELLED, version=appointment.version + 1)
+    event = AppointmentCancelled(appointment_id=appointment.id, by_citizen=by_citizen, cancelled_at=now)
+    return Decision(cancelled, () if appointment.state is AppointmentState.HELD else (event,))
 
 
-def lose_stand(one: Appointment) -> Appointment:
-    """Its stand is gone or no longer there at that time. The stand's own event tells the citizen."""
-    return replace(one, state=State.CONFLICT, version=one.version + 1)
+def mark_needs_rebooking(appointment: Appointment) -> Appointment:
+    """The stand no longer takes place at that time. The stand's own event informs the citizen."""
+    return replace(appointment, state=AppointmentState.NEEDS_REBOOKING, version=appointment.version + 1)
 
 
-def arrive(one: Appointment, *, now: datetime) -> Appointment | Refusal:
-    if one.state is State.ARRIVED:
-        return one
-    if one.state not in {State.BOOKED, State.MISSED}:
-        return ENDED
-    return replace(one, state=State.ARRIVED, arrived_at=now, version=one.version + 1)
+def arrive(appointment: Appointment, *, now: datetime) -> Appointment | Refusal:
+    if appointment.state is AppointmentState.ARRIVED:
+        return appointment
+    if appointment.state not in {AppointmentState.BOOKED, AppointmentState.NO_SHOW}:
+        return APPOINTMENT_ENDED
+    return replace(appointment, state=AppointmentState.ARRIVED, arrived_at=now, version=appointment.version + 1)
 
 
-def serve(one: Appointment, *, now: datetime) -> Decision[Appointment] | Refusal:
-    """Also after it was noted as missed: what happened at a stand without network is heard later."""
-    if one.state not in {State.BOOKED, State.ARRIVED, State.MISSED}:
-        return ENDED
-    event = AppointmentServed(appointment_id=one.id, served_at=now)
-    return Decision(replace(one, state=State.SERVED, version=one.version + 1), (event,))
+def serve(appointment: Appointment, *, now: datetime) -> Decision[Appointment] | Refusal:
+    """Also valid after a no-show: a stand without network reports late what happened there."""
+    if appointment.state not in {AppointmentState.BOOKED, AppointmentState.ARRIVED, AppointmentState.NO_SHOW}:
+        return APPOINTMENT_ENDED
+    event = AppointmentServed(appointment_id=appointment.id, served_at=now)
+    served = replace(appointment, state=AppointmentState.SERVED, version=appointment.version + 1)
+    return Decision(served, (event,))
 
 
-def miss(one: Appointment, *, now: datetime) -> Decision[Appointment] | Refusal:
-    """Nobody came. Who comes after all may still arrive."""
-    if one.state is not State.BOOKED:
-        return ENDED
-    event = AppointmentMissed(appointment_id=one.id, missed_at=now)
-    return Decision(replace(one, state=State.MISSED, version=one.version + 1), (event,))
+def mark_no_show(appointment: Appointment, *, now: datetime) -> Decision[Appointment] | Refusal:
+    """The citizen did not come. A citizen who comes later may still arrive."""
+    if appointment.state is not AppointmentState.BOOKED:
+        return APPOINTMENT_ENDED
+    event = AppointmentNoShow(appointment_id=appointment.id, recorded_at=now)
+    return Decision(replace(appointment, state=AppointmentState.NO_SHOW, version=appointment.version + 1), (event,))
 
 
-def shifted(those: Sequence[Appointment], before: Plan, after: Plan) -> list[tuple[Appointment, datetime | None]]:
-    """When a stand moves, its appointments move with it by the same time; None: no longer inside its window."""
+def shift_with_stand(
+    appointments: Sequence[Appointment], before: StandDetails, after: StandDetails
+) -> list[tuple[Appointment, datetime | None]]:
+    """Appointments move with their stand by the same time. None: outside the new window, or no longer offered."""
     by = after.starts_at - before.starts_at
-    found: list[tuple[Appointment, datetime | None]] = []
-    for one in those:
-        at = one.starts_at + by
-        inside = after.starts_at <= at and at + (one.ends_at - one.starts_at) <= after.ends_at
-        found.append((one, at if inside and one.service in after.services else None))
-    return found
+    shifted: list[tuple[Appointment, datetime | None]] = []
+    for appointment in appointments:
+        at = appointment.starts_at + by
+        length = appointment.ends_at - appointment.starts_at
+        inside = after.starts_at <= at and at + length <= after.ends_at
+        shifted.append((appointment, at if inside and appointment.service in after.services else None))
+    return shifted

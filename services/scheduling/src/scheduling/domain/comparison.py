@@ -1,51 +1,59 @@
-"""What if: two plans side by side."""
+"""Compares two plans: their stands, and the demand they serve in each district."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from scheduling.domain.proposal import Why
-from scheduling.domain.stand import Plan
+from scheduling.domain.plan_proposal import Explanation
+from scheduling.domain.stand import StandDetails
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """Weighted wishes that each plan serves in a district."""
+class DistrictComparison:
+    """Weighted demand that each plan serves in a district."""
 
     district: str
-    one: float
-    other: float
+    first: float
+    second: float
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
-    """A stand is the same where place and day are."""
+class PlanComparison:
+    """Two stands are the same if place and day are the same."""
 
-    only_one: list[Plan]
-    only_other: list[Plan]
-    both: list[Plan]
-    districts: list[Row]
+    only_first: list[StandDetails]
+    only_second: list[StandDetails]
+    in_both: list[StandDetails]
+    districts: list[DistrictComparison]
 
 
-def compare(one: Sequence[Plan], whys: Sequence[Why], other: Sequence[Plan], other_whys: Sequence[Why]) -> Difference:
-    """`whys`: of the stands of each, in their order."""
-    mine, theirs = ({_key(plan) for plan in those} for those in (one, other))
-    first, second = _served(one, whys), _served(other, other_whys)
-    rows = [Row(name, first.get(name, 0.0), second.get(name, 0.0)) for name in first.keys() | second.keys()]
-    return Difference(
-        only_one=[plan for plan in one if _key(plan) not in theirs],
-        only_other=[plan for plan in other if _key(plan) not in mine],
-        both=[plan for plan in one if _key(plan) in theirs],
-        districts=sorted(rows, key=lambda row: (-abs(row.one - row.other), row.district)),
+def compare(
+    first: Sequence[StandDetails],
+    first_explanations: Sequence[Explanation],
+    second: Sequence[StandDetails],
+    second_explanations: Sequence[Explanation],
+) -> PlanComparison:
+    """The explanations are those of the stands, in the same order."""
+    first_keys, second_keys = ({_key(details) for details in plan} for plan in (first, second))
+    by_first, by_second = _served(first, first_explanations), _served(second, second_explanations)
+    rows = [
+        DistrictComparison(name, by_first.get(name, 0.0), by_second.get(name, 0.0))
+        for name in by_first.keys() | by_second.keys()
+    ]
+    return PlanComparison(
+        only_first=[details for details in first if _key(details) not in second_keys],
+        only_second=[details for details in second if _key(details) not in first_keys],
+        in_both=[details for details in first if _key(details) in second_keys],
+        districts=sorted(rows, key=lambda row: (-abs(row.first - row.second), row.district)),
     )
 
 
-def _key(plan: Plan) -> tuple[str, date]:
-    return plan.place, plan.starts_at.date()
+def _key(details: StandDetails) -> tuple[str, date]:
+    return details.place, details.starts_at.date()
 
 
-def _served(plans: Sequence[Plan], whys: Sequence[Why]) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for plan, why in zip(plans, whys, strict=False):
-        found[plan.district] = found.get(plan.district, 0.0) + why.total
-    return found
+def _served(stands: Sequence[StandDetails], explanations: Sequence[Explanation]) -> dict[str, float]:
+    served: dict[str, float] = {}
+    for details, explanation in zip(stands, explanations, strict=False):
+        served[details.district] = served.get(details.district, 0.0) + explanation.total_served
+    return served

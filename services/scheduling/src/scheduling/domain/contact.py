@@ -1,4 +1,4 @@
-"""Whether somebody who books can be reached."""
+"""Checks the contact of a citizen who books."""
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
@@ -7,15 +7,15 @@ from wanderamt.kernel.refusal import Refusal
 
 from scheduling.domain.refusals import UNREACHABLE
 
-HOME = "AT"  # how a number without a country is read
+DEFAULT_REGION = "AT"  # for numbers without a country code
 
 
-def reachable(phone: str, email: str) -> tuple[str | None, str | None] | Refusal:
-    """Number (E.164) and address in their one form. Whether a number takes messages is for notifications to say."""
+def normalise_contact(phone: str, email: str) -> tuple[str | None, str | None] | Refusal:
+    """(number as E.164, normalised address). Notifications decides whether a number can receive messages."""
     number = address = None
     try:
         if phone:
-            parsed = phonenumbers.parse(phone.replace("(0)", ""), HOME)
+            parsed = phonenumbers.parse(phone.replace("(0)", ""), DEFAULT_REGION)
             if not phonenumbers.is_possible_number(parsed):
                 return UNREACHABLE
             number = str(phonenumbers.format_number(parsed, PhoneNumberFormat.E164))

@@ -1,11 +1,11 @@
-"""Walk-ins and appointments on one clock: who is next, and how long the others wait.
+"""Walk-ins and appointments in one queue: the order of calling, and the estimated waits.
 
-Everybody has a time at which they are due, fixed when they come: an appointment at its begin, a ticket ten minutes
-after it was issued. So an appointment goes ahead of whoever came less than ten minutes before it, and a ticket goes
-ahead of appointments that are further off; whoever is late for an appointment queues like a ticket. Due times never
-change, so nobody is overtaken for ever.
+Every entry has a due time that is fixed when the citizen comes: an appointment's start, or ten minutes after a ticket
+was issued. So an appointment goes before a ticket issued less than ten minutes before its start, and a ticket goes
+before appointments that start later. A citizen who is late for an appointment queues like a walk-in. Due times never
+change, so no entry can be overtaken for ever.
 
-Kept true: the same people in the same room give the same order on every device, with or without a network.
+Invariants: the same entries give the same order on every device, with or without a network.
 """
 
 import heapq
@@ -15,11 +15,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-LEAD = timedelta(minutes=10)  # of an appointment before a ticket that was issued at its begin
-GRACE = timedelta(minutes=10)  # so late an appointment still counts as in time
+TICKET_DELAY = timedelta(minutes=10)  # a ticket is due this long after it was issued
+LATE_GRACE = timedelta(minutes=10)  # an appointment is on time up to this long after its start
 
 
-class Way(StrEnum):
+class QueueEntryKind(StrEnum):
     TICKET = "ticket"
     APPOINTMENT = "appointment"
 
@@ -28,55 +28,68 @@ class TicketState(StrEnum):
     WAITING = "waiting"
     CALLED = "called"
     SERVED = "served"
-    MISSED = "missed"
+    NO_SHOW = "no_show"
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """`since`: issued or arrived; None: has an appointment and is not here yet. `begins`: of the appointment.
-    `minutes`: their service takes. `called_at`, `desk`: once called."""
+class QueueEntry:
+    """`present_since`: the ticket was issued or the citizen arrived; None for an appointment that is still to come.
+
+    `minutes`: the time their service takes. `called_at`, `desk`: once called.
+    """
 
     id: UUID
-    way: Way
+    kind: QueueEntryKind
     label: str
     service: str
     minutes: int
-    since: datetime | None
-    begins: datetime | None = None
+    present_since: datetime | None
+    appointment_at: datetime | None = None
     called_at: datetime | None = None
     desk: str | None = None
 
     @property
-    def due(self) -> datetime:
-        if self.begins is None:
-            assert self.since  # noqa: S101 -- a ticket was issued
-            return self.since + LEAD
-        if self.since is None or self.since <= self.begins + GRACE:
-            return self.begins
-        return self.since + LEAD
+    def due_at(self) -> datetime:
+        if self.appointment_at is None:
+            assert self.present_since  # noqa: S101 -- a ticket was issued
+            return self.present_since + TICKET_DELAY
+        if self.present_since is None or self.present_since <= self.appointment_at + LATE_GRACE:
+            return self.appointment_at
+        return self.present_since + TICKET_DELAY
 
     @property
-    def order(self) -> tuple[datetime, str, UUID]:
-        return self.due, self.label, self.id
+    def sort_key(self) -> tuple[datetime, str, UUID]:
+        return self.due_at, self.label, self.id
 
 
-def in_order(those: Sequence[Waiting]) -> list[Waiting]:
-    """Who is here and was not called yet, the next first."""
-    return sorted((one for one in those if one.since and not one.called_at), key=lambda one: one.order)
+def ordered(entries: Sequence[QueueEntry]) -> list[QueueEntry]:
+    """The citizens who are present and not yet called, the next one first."""
+    return sorted(
+        (entry for entry in entries if entry.present_since and not entry.called_at), key=lambda entry: entry.sort_key
+    )
 
 
-def waits(those: Sequence[Waiting], desks: int, *, now: datetime) -> dict[UUID, timedelta]:
-    """How long each of those who are here still waits: the rest of the queue played through on so many desks,
-    appointments that are not here yet included at their time."""
-    free = [now] * max(1, desks)
-    for one in those:
-        if one.called_at:
-            heapq.heapreplace(free, max(now, one.called_at + timedelta(minutes=one.minutes)))
-    found: dict[UUID, timedelta] = {}
-    coming = [one for one in those if not one.called_at and (one.since or (one.begins and one.begins >= now - GRACE))]
-    for one in sorted(coming, key=lambda one: one.order):
-        earliest = free[0] if one.since or not one.begins else max(free[0], one.begins)
-        heapq.heapreplace(free, earliest + timedelta(minutes=one.minutes))
-        if one.since:
-            found[one.id] = max(timedelta(0), earliest - now)
-    return found
+def estimated_waits(entries: Sequence[QueueEntry], desks: int, *, now: datetime) -> dict[UUID, timedelta]:
+    """The wait of everybody who is present, by entry.
+
+    Simulates the rest of the queue at so many desks, including appointments that are still to come at their time.
+    """
+    desk_free_at = [now] * max(1, desks)
+    for entry in entries:
+        if entry.called_at:
+            heapq.heapreplace(desk_free_at, max(now, entry.called_at + timedelta(minutes=entry.minutes)))
+    waits: dict[UUID, timedelta] = {}
+    open_entries = [
+        entry
+        for entry in entries
+        if not entry.called_at
+        and (entry.present_since or (entry.appointment_at and entry.appointment_at >= now - LATE_GRACE))
+    ]
+    for entry in sorted(open_entries, key=lambda entry: entry.sort_key):
+        earliest = desk_free_at[0]
+        if not entry.present_since and entry.appointment_at:
+            earliest = max(earliest, entry.appointment_at)
+        heapq.heapreplace(desk_free_at, earliest + timedelta(minutes=entry.minutes))
+        if entry.present_since:
+            waits[entry.id] = max(timedelta(0), earliest - now)
+    return waits

@@ -2,91 +2,108 @@
 
 from collections.abc import Sequence
 
-from wanderamt.kernel.refusal import Ground, Refusal
+from wanderamt.kernel.refusal import Refusal, RefusalKind
 
-WINDOW = Refusal("stand.window_backwards", "The stand ends before it starts. Correct the times.")
+ENDS_BEFORE_START = Refusal("stand.window_backwards", "The stand ends before it starts. Correct the times.")
 TOO_LONG = Refusal(
-    "stand.window_too_long", "A stand lasts at most 16 hours, set-up and tear-down included. Plan one stand a day."
+    "stand.window_too_long", "A stand lasts at most 16 hours, set-up and tear-down included. Plan one stand per day."
 )
-BADLY_TIMED = Refusal(
+INVALID_NUMBERS = Refusal(
     "stand.numbers",
-    "Set-up, tear-down and overbooking are never negative, a stand has a desk, and walk-ins get between none (0) and"
-    " all (1) of its time. Correct the numbers.",
+    "Set-up, tear-down and overbooking must not be negative, a stand needs at least one desk, and the share for"
+    " walk-ins lies between 0 and 1. Correct the numbers.",
 )
-NO_STAND = Refusal("stand.not_found", "There is no such stand.", Ground.NOT_FOUND)
-STAND_EXISTS = Refusal("stand.exists", "A stand with this id exists already, with other content.", Ground.CONFLICT)
-CANCELLED = Refusal("stand.cancelled", "This stand is cancelled already.", Ground.CONFLICT)
-PAST_MOVING = Refusal("stand.past_moving", "This stand runs or is over: it stays as it is.", Ground.CONFLICT)
-TOO_EARLY = Refusal("stand.too_early", "A stand opens at most two hours before its announced time.", Ground.CONFLICT)
-BAD_RULE = Refusal(
-    "series.rule", "This is no rule of RFC 5545 that ends. Give one such as FREQ=WEEKLY;BYDAY=TU,FR;COUNT=8 (or UNTIL)."
+NO_STAND = Refusal("stand.not_found", "This stand does not exist.", RefusalKind.NOT_FOUND)
+STAND_EXISTS = Refusal("stand.exists", "A stand with this id but other details already exists.", RefusalKind.CONFLICT)
+STAND_CANCELLED = Refusal("stand.cancelled", "This stand is already cancelled.", RefusalKind.CONFLICT)
+STAND_STARTED = Refusal(
+    "stand.past_moving", "This stand is running or over and cannot be changed any more.", RefusalKind.CONFLICT
 )
-NO_RESOURCE = Refusal("resource.not_found", "There is no such place, crew, vehicle or kit.", Ground.NOT_FOUND)
+TOO_EARLY = Refusal(
+    "stand.too_early", "A stand opens at most two hours before its announced time.", RefusalKind.CONFLICT
+)
+INVALID_RULE = Refusal(
+    "series.rule",
+    "This is not a rule of RFC 5545 with an end. Give a rule such as FREQ=WEEKLY;BYDAY=TU,FR;COUNT=8 (or UNTIL).",
+)
+NO_RESOURCE = Refusal("resource.not_found", "This place, crew, vehicle or kit does not exist.", RefusalKind.NOT_FOUND)
 
-NO_SLOT = Refusal("appointment.no_slot", "There is no such time at this stand. Choose one that is offered.")
+NO_SLOT = Refusal("appointment.no_slot", "This stand does not offer that time. Choose an offered time.")
 FULL = Refusal(
-    "appointment.full", "This time has just been taken. Choose another one, or join the waiting list.", Ground.CONFLICT
+    "appointment.full",
+    "This time has just been taken. Choose another one, or join the waiting list.",
+    RefusalKind.CONFLICT,
 )
-NOT_OFFERED = Refusal("appointment.not_offered", "This service is not offered at this stand. Choose another stand.")
-NOT_PUBLIC = Refusal("appointment.stand_closed", "This stand takes no appointments (any more).", Ground.CONFLICT)
-GONE_BY = Refusal("appointment.past", "This time is over. Choose a later one.", Ground.CONFLICT)
-NO_APPOINTMENT = Refusal("appointment.not_found", "Code and date of birth fit no appointment.", Ground.NOT_FOUND)
-HOLD_OVER = Refusal(
-    "appointment.hold_over",
-    "The time was held for some minutes and is free again. Choose anew.",
-    Ground.CONFLICT,
+NOT_OFFERED = Refusal("appointment.not_offered", "This stand does not offer the service. Choose another stand.")
+NOT_BOOKABLE = Refusal("appointment.stand_closed", "This stand takes no appointments (any more).", RefusalKind.CONFLICT)
+IN_THE_PAST = Refusal("appointment.past", "This time is over. Choose a later one.", RefusalKind.CONFLICT)
+NO_APPOINTMENT = Refusal(
+    "appointment.not_found", "No appointment matches this code and date of birth.", RefusalKind.NOT_FOUND
 )
-ENDED = Refusal("appointment.ended", "This appointment is over or cancelled. Book a new one.", Ground.CONFLICT)
-TOO_MANY = Refusal(
-    "appointment.too_many", "There are open appointments with this address already. Cancel one first.", Ground.CONFLICT
+HOLD_EXPIRED = Refusal(
+    "appointment.hold_over", "The reservation has expired. Choose a time again.", RefusalKind.CONFLICT
+)
+APPOINTMENT_ENDED = Refusal(
+    "appointment.ended", "This appointment is over or cancelled. Book a new one.", RefusalKind.CONFLICT
+)
+TOO_MANY_APPOINTMENTS = Refusal(
+    "appointment.too_many",
+    "This address has too many open appointments already. Cancel one first.",
+    RefusalKind.CONFLICT,
 )
 UNREACHABLE = Refusal(
     "appointment.contact",
-    "Give a telephone number with its country code, such as +43 660 1234567, or an e-mail.",
+    "Give a telephone number with its country code, such as +43 660 1234567, or an e-mail address.",
 )
 NO_BIRTH_DATE = Refusal("appointment.born", "Give the date of birth as day, month and year.")
-PASS_OVER = Refusal("appointment.pass_over", "This page is too old. Enter the code again.", Ground.FORBIDDEN)
-DOOR_CLOSED = Refusal("appointment.too_many_tries", "Too many tries. Wait for a quarter of an hour.", Ground.CONFLICT)
+LINK_EXPIRED = Refusal("appointment.pass_over", "This page is too old. Enter the code again.", RefusalKind.FORBIDDEN)
+TOO_MANY_TRIES = Refusal(
+    "appointment.too_many_tries", "Too many tries. Wait a quarter of an hour.", RefusalKind.CONFLICT
+)
 
-NO_TICKET = Refusal("queue.not_found", "There is no such ticket or appointment at this stand.", Ground.NOT_FOUND)
-TICKET_EXISTS = Refusal("queue.exists", "This number was given to somebody else at this stand.", Ground.CONFLICT)
-NOBODY_WAITS = Refusal("queue.empty", "Nobody is waiting.", Ground.NOT_FOUND)
-NOT_CALLED = Refusal("queue.not_called", "Call the number first.", Ground.CONFLICT)
+NO_TICKET = Refusal("queue.not_found", "This stand has no such ticket or appointment.", RefusalKind.NOT_FOUND)
+TICKET_EXISTS = Refusal(
+    "queue.exists", "This stand has already given that number to another person.", RefusalKind.CONFLICT
+)
+QUEUE_EMPTY = Refusal("queue.empty", "Nobody is waiting.", RefusalKind.NOT_FOUND)
+NOT_CALLED = Refusal("queue.not_called", "Call the number first.", RefusalKind.CONFLICT)
 
-NO_PLAN = Refusal("plan.not_found", "There is no such plan.", Ground.NOT_FOUND)
-NOT_READY = Refusal("plan.not_ready", "There is no proposal: it failed or was cancelled.", Ground.CONFLICT)
-PLAN_RUNS = Refusal("plan.runs", "This plan is still being made. Wait, or cancel it.", Ground.CONFLICT)
+NO_PLAN = Refusal("plan.not_found", "This plan does not exist.", RefusalKind.NOT_FOUND)
+NOT_READY = Refusal("plan.not_ready", "This plan has no proposal: it failed or was cancelled.", RefusalKind.CONFLICT)
+PLAN_RUNS = Refusal("plan.runs", "The planner still works on this plan. Wait, or cancel it.", RefusalKind.CONFLICT)
 NO_PLACES = Refusal(
     "plan.no_places",
-    "There is nothing to plan with: put in places, a crew, a vehicle and a kit.",
-    Ground.CONFLICT,
+    "The planner needs places, a crew, a vehicle and a kit. Add them first.",
+    RefusalKind.CONFLICT,
 )
 
 
-def not_now(state: str, to: str) -> Refusal:
+def invalid_step(state: str, to: str) -> Refusal:
     return Refusal(
         "stand.step",
-        f"A stand that is {state} cannot become {to}. The way is draft, planned, confirmed, running, closed.",
-        Ground.CONFLICT,
+        f"A stand that is {state} cannot become {to}. The order is draft, planned, confirmed, running, closed.",
+        RefusalKind.CONFLICT,
     )
 
 
-def taken(kind: str) -> Refusal:
+def resource_taken(kind: str) -> Refusal:
     """`kind` of resource: pitch, crew, vehicle or kit."""
     return Refusal(
         "stand.resource_taken",
         f"The {kind} is at another stand at that time. Choose another {kind} or another time.",
-        Ground.CONFLICT,
+        RefusalKind.CONFLICT,
     )
 
 
-def unfit(conflicts: Sequence[str]) -> Refusal:
-    """A stand that crew, vehicle, kit or place cannot do: each conflict names whom it concerns, and when."""
-    return Refusal("stand.unfit", f"This cannot be done: {'; '.join(conflicts)}. Change the stand.", Ground.CONFLICT)
-
-
-def impossible(conflicts: Sequence[str]) -> Refusal:
-    """A problem that nobody can plan: each conflict names whom it concerns."""
+def unsuitable(conflicts: Sequence[str]) -> Refusal:
+    """The rules of place, crew, vehicle or kit forbid the stand. Each conflict names the resource and the day."""
     return Refusal(
-        "plan.impossible", f"This cannot be planned: {'; '.join(conflicts)}. Mend the problem and try again."
+        "stand.unfit", f"This stand is not possible: {'; '.join(conflicts)}. Change the stand.", RefusalKind.CONFLICT
+    )
+
+
+def infeasible(conflicts: Sequence[str]) -> Refusal:
+    """No plan can solve the problem. Each conflict names its cause."""
+    return Refusal(
+        "plan.impossible", f"No plan is possible: {'; '.join(conflicts)}. Correct the problem and try again."
     )

@@ -1,6 +1,6 @@
-"""Stands that repeat: rules of RFC 5545, by the clock on the wall, holidays left out.
+"""Repeating stands: recurrence rules of RFC 5545 in local time, public holidays left out.
 
-Kept true: a stand of a series is at the same time of the day before and after the clocks change.
+Invariants: every stand of a series is at the same local time, before and after a change to summer time.
 """
 
 from collections.abc import Iterator
@@ -13,15 +13,16 @@ import holidays
 from dateutil.rrule import rrulestr
 from wanderamt.kernel.refusal import Refusal
 
-from scheduling.domain.refusals import BAD_RULE
+from scheduling.domain.refusals import INVALID_RULE
 
-MOST = 200  # stands of one series
+MAX_OCCURRENCES = 200
+LAST_YEAR = 2200
 COUNTRY, PROVINCE = "AT", "4"  # Upper Austria
 
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """`holiday`: the name of the public holiday it falls on; such a one is left out unless it is wanted."""
+    """`holiday`: the name of the public holiday on that day, else empty."""
 
     starts_at: datetime
     ends_at: datetime
@@ -33,37 +34,37 @@ def _calendar(language: str) -> holidays.HolidayBase:
     return holidays.country_holidays(COUNTRY, subdiv=PROVINCE, language=language)
 
 
-def holiday(day: date, language: str = "de") -> str:
-    """Its name; empty where the day is none."""
+def holiday_name(day: date, language: str = "de") -> str:
+    """Empty if the day is no public holiday."""
     return _calendar(language).get(day) or ""
 
 
 def occurrences(rule: str, first: datetime, last: datetime, zone: ZoneInfo) -> list[Occurrence] | Refusal:
-    """`rule`: an RRULE that ends; `first`, `last`: begin and end of the first stand."""
-    begin, end = (one.astimezone(zone).replace(tzinfo=None) for one in (first, last))
+    """`rule`: an RRULE with COUNT or UNTIL; `first`, `last`: begin and end of the first stand."""
+    begin, end = (moment.astimezone(zone).replace(tzinfo=None) for moment in (first, last))
     text = rule.removeprefix("RRULE:")
     if "\n" in text or not {"COUNT", "UNTIL"} & {part.split("=")[0].upper() for part in text.split(";")}:
-        return BAD_RULE
+        return INVALID_RULE
     try:
-        found = [*_first(rrulestr(_naive(text), dtstart=begin))]
+        starts = [*_limited(rrulestr(_with_local_until(text), dtstart=begin))]
     except (ValueError, TypeError, AttributeError, IndexError):
-        return BAD_RULE
-    if not found or len(found) > MOST:
-        return BAD_RULE
+        return INVALID_RULE
+    if not starts or len(starts) > MAX_OCCURRENCES:
+        return INVALID_RULE
     return [
-        Occurrence(at.replace(tzinfo=zone), (at + (end - begin)).replace(tzinfo=zone), holiday(at.date()))
-        for at in found
+        Occurrence(at.replace(tzinfo=zone), (at + (end - begin)).replace(tzinfo=zone), holiday_name(at.date()))
+        for at in starts
     ]
 
 
-def _first(rule: Iterator[datetime]) -> Iterator[datetime]:
+def _limited(rule: Iterator[datetime]) -> Iterator[datetime]:
     for number, at in enumerate(rule):
-        if number > MOST or at.year > 2200:
+        if number > MAX_OCCURRENCES or at.year > LAST_YEAR:
             return
         yield at
 
 
-def _naive(text: str) -> str:
-    """UNTIL as a time of the wall: the rule is walked through without a zone."""
+def _with_local_until(text: str) -> str:
+    """UNTIL without its zone: the rule is expanded in local time."""
     parts = [part.removesuffix("Z") if part.upper().startswith("UNTIL=") else part for part in text.split(";")]
     return ";".join(parts)

@@ -1,9 +1,9 @@
-"""A stand is one aggregate: place, window, crew, vehicle, kit, services, capacity. What overlaps, the database refuses.
+"""The stand aggregate: place, window, crew, vehicle, kit, services, capacity. The database refuses overlaps.
 
     draft → planned → confirmed → running → closed          cancelled from the first four
 
-Kept true: a draft holds nothing, from planned on pitch, crew, vehicle and kit are taken, set-up and tear-down included;
-from confirmed on the public sees it, and every change is a revision of its own that is told.
+Invariants: a draft reserves nothing; from `planned` on pitch, crew, vehicle and kit are taken, set-up and tear-down
+included. From `confirmed` on the stand is public, and every change is a new version that is published.
 """
 
 from dataclasses import dataclass, replace
@@ -17,18 +17,18 @@ from wanderamt.kernel.ids import StandId
 from wanderamt.kernel.refusal import Refusal
 
 from scheduling.domain.refusals import (
-    BADLY_TIMED,
-    CANCELLED,
-    PAST_MOVING,
+    ENDS_BEFORE_START,
+    INVALID_NUMBERS,
+    STAND_CANCELLED,
     STAND_EXISTS,
+    STAND_STARTED,
     TOO_EARLY,
     TOO_LONG,
-    WINDOW,
-    not_now,
+    invalid_step,
 )
 
-LONGEST = timedelta(hours=16)
-DOORS_BEFORE = timedelta(hours=2)  # a crew may begin earlier than announced, not the day before
+MAX_DURATION = timedelta(hours=16)
+EARLIEST_OPENING = timedelta(hours=2)  # before the announced time
 
 
 class StandState(StrEnum):
@@ -40,15 +40,15 @@ class StandState(StrEnum):
     CANCELLED = "cancelled"
 
 
-PUBLIC = frozenset({StandState.CONFIRMED, StandState.RUNNING})
+PUBLIC_STATES = frozenset({StandState.CONFIRMED, StandState.RUNNING})
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What a planner wants. Times are aware; the window is half open: [starts_at, ends_at).
+class StandDetails:
+    """What a planner decides. Times are aware; the window is half open: [starts_at, ends_at).
 
-    `walk_in_share`: of the desks' time kept for people without an appointment. `overbook`: appointments a slot takes
-    beyond its capacity; 0 unless somebody wants it so.
+    `walk_in_share`: share of the desks' time for people without an appointment. `overbook`: appointments that a slot
+    takes beyond its capacity.
     """
 
     place: str
@@ -80,60 +80,64 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """`series`: the repeating stand it comes from. `changed_at`: its last revision, for calendars."""
+    """`series`: the rule of the series it belongs to. `changed_at`: time of its last version, for calendars."""
 
     id: StandId
     version: int
     state: StandState
-    plan: Plan
+    details: StandDetails
     series: str | None = None
     reason: str | None = None
     changed_at: datetime | None = None
 
 
-def check_plan(plan: Plan) -> Refusal | None:
-    if plan.ends_at <= plan.starts_at:
-        return WINDOW
-    if plan.busy_until - plan.busy_from > LONGEST:
+def check_details(details: StandDetails) -> Refusal | None:
+    if details.ends_at <= details.starts_at:
+        return ENDS_BEFORE_START
+    if details.busy_until - details.busy_from > MAX_DURATION:
         return TOO_LONG
-    if min(plan.setup_min, plan.teardown_min, plan.overbook) < 0 or plan.desks < 1 or not 0 <= plan.walk_in_share <= 1:
-        return BADLY_TIMED
+    if (
+        min(details.setup_min, details.teardown_min, details.overbook) < 0
+        or details.desks < 1
+        or not 0 <= details.walk_in_share <= 1
+    ):
+        return INVALID_NUMBERS
     return None
 
 
 def schedule(
     stand: Stand | None,
     stand_id: StandId,
-    plan: Plan,
+    details: StandDetails,
     *,
     state: StandState = StandState.CONFIRMED,
     now: datetime | None = None,
     series: str | None = None,
 ) -> Decision[Stand] | Refusal:
-    """The same plan under the same id twice is one stand. `state`: draft, planned or confirmed."""
+    """The same details under the same id twice are one stand. `state`: draft, planned or confirmed."""
     if stand:
-        return Decision(stand) if stand.plan == plan else STAND_EXISTS
-    if refusal := check_plan(plan):
+        return Decision(stand) if stand.details == details else STAND_EXISTS
+    if refusal := check_details(details):
         return refusal
-    made = Stand(stand_id, 1, state, plan, series, changed_at=now)
-    return Decision(made, (_scheduled(made),) if state in PUBLIC else ())
+    scheduled = Stand(stand_id, 1, state, details, series, changed_at=now)
+    return Decision(scheduled, (_scheduled(scheduled),) if state in PUBLIC_STATES else ())
 
 
 def advance(stand: Stand, to: StandState, *, now: datetime) -> Decision[Stand] | Refusal:
-    """One step on its way. The same step twice is one step."""
+    """To the next state. The same step twice is one step."""
     if stand.state is to:
         return Decision(stand)
     if (stand.state, to) not in _STEPS:
-        return CANCELLED if stand.state is StandState.CANCELLED else not_now(stand.state, to)
-    if to is StandState.RUNNING and now < stand.plan.starts_at - DOORS_BEFORE:
+        return STAND_CANCELLED if stand.state is StandState.CANCELLED else invalid_step(stand.state, to)
+    if to is StandState.RUNNING and now < stand.details.starts_at - EARLIEST_OPENING:
         return TOO_EARLY
     after = replace(stand, state=to, version=stand.version + 1, changed_at=now)
-    told: dict[StandState, Event] = {
+    events: dict[StandState, Event] = {
         StandState.CONFIRMED: _scheduled(after),
         StandState.RUNNING: StandOpened(stand_id=stand.id, opened_at=now),
         StandState.CLOSED: StandClosed(stand_id=stand.id, closed_at=now),
     }
-    return Decision(after, (told[to],) if to in told else ())
+    return Decision(after, (events[to],) if to in events else ())
 
 
 _STEPS = {
@@ -144,52 +148,52 @@ _STEPS = {
 }
 
 
-def move(stand: Stand, plan: Plan, *, reason: str, now: datetime) -> Decision[Stand] | Refusal:
-    """Another place, time, crew, vehicle or kit: a revision. What runs or is over stays where it is."""
+def move(stand: Stand, details: StandDetails, *, reason: str, now: datetime) -> Decision[Stand] | Refusal:
+    """A new version with another place, time, crew, vehicle or kit. A stand that has started cannot move."""
     if stand.state is StandState.CANCELLED:
-        return CANCELLED
+        return STAND_CANCELLED
     if stand.state in {StandState.RUNNING, StandState.CLOSED}:
-        return PAST_MOVING
-    if refusal := check_plan(plan):
+        return STAND_STARTED
+    if refusal := check_details(details):
         return refusal
-    if plan == stand.plan:
+    if details == stand.details:
         return Decision(stand)
-    after = replace(stand, plan=plan, version=stand.version + 1, reason=reason, changed_at=now)
-    return Decision(after, (_moved(after, reason, now),) if stand.state in PUBLIC else ())
+    after = replace(stand, details=details, version=stand.version + 1, reason=reason, changed_at=now)
+    return Decision(after, (_moved(after, reason, now),) if stand.state in PUBLIC_STATES else ())
 
 
 def cancel(stand: Stand, *, reason: str, now: datetime) -> Decision[Stand] | Refusal:
     if stand.state is StandState.CANCELLED:
-        return CANCELLED
+        return STAND_CANCELLED
     if stand.state is StandState.CLOSED:
-        return PAST_MOVING
+        return STAND_STARTED
     cancelled = replace(stand, state=StandState.CANCELLED, version=stand.version + 1, reason=reason, changed_at=now)
     event = StandCancelled(stand_id=stand.id, reason=reason, cancelled_at=now)
-    return Decision(cancelled, (event,) if stand.state in PUBLIC else ())
+    return Decision(cancelled, (event,) if stand.state in PUBLIC_STATES else ())
 
 
 def _scheduled(stand: Stand) -> StandScheduled:
-    plan = stand.plan
-    return StandScheduled(**_told(stand), occasion=plan.occasion, target_group=plan.target_group)
+    details = stand.details
+    return StandScheduled(**_published_fields(stand), occasion=details.occasion, target_group=details.target_group)
 
 
 def _moved(stand: Stand, reason: str, now: datetime) -> StandMoved:
-    return StandMoved(**_told(stand), reason=reason, moved_at=now)
+    return StandMoved(**_published_fields(stand), reason=reason, moved_at=now)
 
 
-def _told(stand: Stand) -> dict[str, Any]:
-    """What everybody hears of where and when a stand is, and who and what is there."""
-    plan = stand.plan
+def _published_fields(stand: Stand) -> dict[str, Any]:
+    """The fields that the events of scheduled and of moved stands share."""
+    details = stand.details
     return {
         "stand_id": stand.id,
-        "place": plan.place,
-        "district": plan.district,
-        "starts_at": plan.starts_at,
-        "ends_at": plan.ends_at,
-        "crew": plan.crew,
-        "vehicle": plan.vehicle,
-        "kit": plan.kit,
-        "services": plan.services,
-        "latitude": plan.latitude,
-        "longitude": plan.longitude,
+        "place": details.place,
+        "district": details.district,
+        "starts_at": details.starts_at,
+        "ends_at": details.ends_at,
+        "crew": details.crew,
+        "vehicle": details.vehicle,
+        "kit": details.kit,
+        "services": details.services,
+        "latitude": details.latitude,
+        "longitude": details.longitude,
     }

@@ -1,5 +1,5 @@
-"""Every message into scheduling. `ON`: what it hears."""
+"""Handlers of scheduling. `EVENT_HANDLERS`: the events it consumes."""
 
-from scheduling.handlers.demand import ON
+from scheduling.handlers.demand import EVENT_HANDLERS
 
-__all__ = ["ON"]
+__all__ = ["EVENT_HANDLERS"]

@@ -1,7 +1,7 @@
-"""What citizens want of appointments: hold, confirm, move, cancel, look up, wait for a place.
+"""Appointments as citizens use them: hold, book, move, cancel, look up, join the waiting list.
 
-Kept true: a place is taken under the lock of its slots, so two people never get it, however many ask at once; a hold
-that is over gives its places back exactly once.
+Invariants: a place is reserved under the lock of its slots, so two citizens never get the same place, however many ask
+at once; an expired hold releases its places exactly once.
 """
 
 import hmac
@@ -9,271 +9,311 @@ import json
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from wanderamt.backbone.work import Work
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.contracts import Language
 from wanderamt.kernel.decision import Decision
 from wanderamt.kernel.ids import StandId
 from wanderamt.kernel.refusal import Refusal
 
 from scheduling.domain.appointment import (
+    OCCUPYING_STATES,
     SLOT,
-    TAKES_PLACE,
     Appointment,
-    Person,
-    State,
+    AppointmentState,
+    Citizen,
     arrive,
+    bookable_times,
     cancel,
     confirm,
+    duration,
     hold,
-    lasts,
-    miss,
+    mark_no_show,
     move,
     serve,
-    slots_of,
-    starts,
+    slot_starts,
 )
-from scheduling.domain.offer import offer_of
+from scheduling.domain.bookable_service import service_of
 from scheduling.domain.refusals import (
-    DOOR_CLOSED,
-    ENDED,
+    APPOINTMENT_ENDED,
     FULL,
-    GONE_BY,
+    IN_THE_PAST,
     NO_APPOINTMENT,
     NO_SLOT,
     NO_STAND,
+    NOT_BOOKABLE,
     NOT_OFFERED,
-    NOT_PUBLIC,
-    TOO_MANY,
+    TOO_MANY_APPOINTMENTS,
+    TOO_MANY_TRIES,
 )
-from scheduling.domain.stand import PUBLIC, Stand
-from scheduling.handlers.ground import Ground
+from scheduling.domain.stand import PUBLIC_STATES, Stand
+from scheduling.handlers.context import SchedulingContext
 from scheduling.store import appointments, demand, stands
 
-AT_ONCE = 200
-TRIES, WITHIN = 8, timedelta(minutes=15)
-NOBODY = bytes(32)
+BATCH_SIZE = 200
+WAITING_BATCH = 20
+MAX_TRIES, TRIES_WINDOW = 8, timedelta(minutes=15)
+NO_HASH = bytes(32)
 
 
-async def free_times(stand: Stand, service: str, work: Work, *, ground: Ground) -> list[datetime]:
-    """When an appointment for a service could begin, in order."""
-    free = (await appointments.free_places(work, [stand.id])).get(stand.id, {})
-    return starts(free, lasts(offer_of(ground.offers, service).minutes), after=work.now)
+async def available_times(stand: Stand, service: str, uow: UnitOfWork, *, context: SchedulingContext) -> list[datetime]:
+    """The times at which an appointment for a service can begin, in order."""
+    free = (await appointments.free_places(uow, [stand.id])).get(stand.id, {})
+    return bookable_times(free, _service_duration(service, context), after=uow.now)
 
 
-async def hold_time(
-    id_: UUID, stand_id: StandId, service: str, at: datetime, work: Work, *, place: str, ground: Ground
+async def hold_slot(
+    id_: UUID,
+    stand_id: StandId,
+    service: str,
+    at: datetime,
+    uow: UnitOfWork,
+    *,
+    client_address: str,
+    context: SchedulingContext,
 ) -> Appointment | Refusal:
-    """`id_`: made by the caller, so that asking twice holds once. `place`: where it is asked from, kept as a hash."""
-    known = await appointments.find_appointment(work, id_)
+    """Reserves a time. `id_`: made by the caller, so that a repeated request holds once.
+
+    `client_address`: network address of the client, stored as a keyed hash.
+    """
+    known = await appointments.find_appointment(uow, id_)
     if known:
-        return known if (known.stand_id, known.starts_at, known.service) == (stand_id, at, service) else ENDED
-    stand = await stands.find_stand(work, stand_id)
-    if not stand or stand.state not in PUBLIC:
-        return NOT_PUBLIC if stand else NO_STAND
-    if service not in stand.plan.services:
+        same = (known.stand_id, known.starts_at, known.service) == (stand_id, at, service)
+        return known if same else APPOINTMENT_ENDED
+    stand = await stands.find_stand(uow, stand_id)
+    if not stand or stand.state not in PUBLIC_STATES:
+        return NOT_BOOKABLE if stand else NO_STAND
+    if service not in stand.details.services:
         return NOT_OFFERED
-    if at <= work.now:
-        return GONE_BY
-    holder = ground.sealer.fingerprint(f"place:{place}".encode())
-    if place and await appointments.count_holds(work, holder) >= ground.most_holds:
-        return TOO_MANY
-    length = lasts(offer_of(ground.offers, service).minutes)
-    one = hold(id_, stand_id, service, at=at, length=length, until=work.now + ground.hold)
-    if refusal := await _take(one, work):
+    if at <= uow.now:
+        return IN_THE_PAST
+    holder = context.cipher.keyed_hash(f"place:{client_address}".encode())
+    if client_address and await appointments.count_holds(uow, holder) >= context.max_holds:
+        return TOO_MANY_APPOINTMENTS
+    length = _service_duration(service, context)
+    held = hold(id_, stand_id, service, at=at, length=length, until=uow.now + context.hold)
+    if refusal := await _reserve_slots(held, uow):
         return refusal
-    await appointments.add_appointment(work, one, holder=holder)
-    return one
+    await appointments.add_appointment(uow, held, holder=holder)
+    return held
 
 
-async def confirm_hold(id_: UUID, person: Person, work: Work, *, ground: Ground) -> Appointment | Refusal:
-    one = await appointments.lock_appointment(work, id_)
-    if not one:
+async def book(id_: UUID, citizen: Citizen, uow: UnitOfWork, *, context: SchedulingContext) -> Appointment | Refusal:
+    """Books a held time."""
+    appointment = await appointments.lock_appointment(uow, id_)
+    if not appointment:
         return NO_APPOINTMENT
-    stand = await stands.find_stand(work, one.stand_id)
+    stand = await stands.find_stand(uow, appointment.stand_id)
     if not stand:
         return NO_STAND
-    outcome = confirm(one, person, place=stand.plan.place, now=work.now)
+    outcome = confirm(appointment, citizen, place=stand.details.place, now=uow.now)
     if isinstance(outcome, Refusal):
         return outcome
-    if one.state is not State.BOOKED and await appointments.count_open(work, person.who, but=id_) >= ground.most_open:
-        return TOO_MANY
-    return await _save(outcome, one, work)
+    if (
+        appointment.state is not AppointmentState.BOOKED
+        and await appointments.count_open(uow, citizen.address_hash, except_id=id_) >= context.max_appointments
+    ):
+        return TOO_MANY_APPOINTMENTS
+    return await _save(outcome, appointment, uow)
 
 
-async def move_appointment(id_: UUID, stand_id: StandId, at: datetime, work: Work) -> Appointment | Refusal:
-    """To another time, here or at another stand. The old place is kept until the new one is sure."""
-    before = await appointments.find_appointment(work, id_)
-    stand = await stands.find_stand(work, stand_id)
+async def move_appointment(id_: UUID, stand_id: StandId, at: datetime, uow: UnitOfWork) -> Appointment | Refusal:
+    """To another time, at the same or at another stand. The old place is kept until the new one is reserved."""
+    before = await appointments.find_appointment(uow, id_)
+    stand = await stands.find_stand(uow, stand_id)
     if not before or not stand:
         return NO_APPOINTMENT if not before else NO_STAND
-    if stand.state not in PUBLIC:
-        return NOT_PUBLIC
-    if before.service not in stand.plan.services:
+    if stand.state not in PUBLIC_STATES:
+        return NOT_BOOKABLE
+    if before.service not in stand.details.services:
         return NOT_OFFERED
-    wanted = [(stand_id, slot) for slot in slots_of(at, at + (before.ends_at - before.starts_at))]
-    held = [(before.stand_id, slot) for slot in before.slots] if before.state in TAKES_PLACE else []
-    free = await appointments.lock_slots(work, [*wanted, *held])
-    one = await appointments.lock_appointment(work, id_)
-    if not one or one.version != before.version:
-        return ENDED  # somebody changed it meanwhile: what was locked is not what it holds
-    outcome = move(one, stand_id=stand_id, at=at, place=stand.plan.place, now=work.now)
-    if isinstance(outcome, Refusal) or outcome.state == one:
-        return outcome if isinstance(outcome, Refusal) else one
-    for place in held:
-        if place in free:
-            free[place] += 1
-    if any(place not in free for place in wanted):
+    wanted = [(stand_id, slot) for slot in slot_starts(at, at + (before.ends_at - before.starts_at))]
+    occupied = _occupied_slots(before)
+    free = await appointments.lock_slots(uow, [*wanted, *occupied])
+    appointment = await appointments.lock_appointment(uow, id_)
+    if not appointment or appointment.version != before.version:
+        return APPOINTMENT_ENDED  # it changed in the meantime: the locked slots are not the ones it occupies
+    outcome = move(appointment, stand_id=stand_id, at=at, place=stand.details.place, now=uow.now)
+    if isinstance(outcome, Refusal) or outcome.state == appointment:
+        return outcome if isinstance(outcome, Refusal) else appointment
+    for slot_key in occupied:
+        if slot_key in free:
+            free[slot_key] += 1
+    if any(slot_key not in free for slot_key in wanted):
         return NO_SLOT
-    if any(free[place] < 1 for place in wanted):
+    if any(free[slot_key] < 1 for slot_key in wanted):
         return FULL
-    await appointments.count_slots(work, held, -1)
-    await appointments.count_slots(work, wanted, 1)
-    return await _save(outcome, one, work)
+    await appointments.change_booked(uow, occupied, -1)
+    await appointments.change_booked(uow, wanted, 1)
+    return await _save(outcome, appointment, uow)
 
 
-async def cancel_appointment(id_: UUID, work: Work, *, by_citizen: bool) -> Appointment | Refusal:
-    before = await appointments.find_appointment(work, id_)
+async def cancel_appointment(id_: UUID, uow: UnitOfWork, *, by_citizen: bool) -> Appointment | Refusal:
+    before = await appointments.find_appointment(uow, id_)
     if not before:
         return NO_APPOINTMENT
-    held = [(before.stand_id, slot) for slot in before.slots] if before.state in TAKES_PLACE else []
-    await appointments.lock_slots(work, held)
-    one = await appointments.lock_appointment(work, id_)
-    if not one or one.version != before.version:
-        return ENDED
-    if one.state is State.CANCELLED:
-        return one
-    outcome = cancel(one, by_citizen=by_citizen, now=work.now)
+    occupied = _occupied_slots(before)
+    await appointments.lock_slots(uow, occupied)
+    appointment = await appointments.lock_appointment(uow, id_)
+    if not appointment or appointment.version != before.version:
+        return APPOINTMENT_ENDED
+    if appointment.state is AppointmentState.CANCELLED:
+        return appointment
+    outcome = cancel(appointment, by_citizen=by_citizen, now=uow.now)
     if isinstance(outcome, Refusal):
         return outcome
-    await appointments.count_slots(work, held, -1)
-    return await _save(outcome, one, work)
+    await appointments.change_booked(uow, occupied, -1)
+    return await _save(outcome, appointment, uow)
 
 
-async def note_arrival(id_: UUID, work: Work) -> Appointment | Refusal:
-    one = await appointments.lock_appointment(work, id_)
-    if not one:
+async def mark_arrived(id_: UUID, uow: UnitOfWork) -> Appointment | Refusal:
+    appointment = await appointments.lock_appointment(uow, id_)
+    if not appointment:
         return NO_APPOINTMENT
-    there = arrive(one, now=work.now)
-    if not isinstance(there, Refusal):
-        await appointments.save_appointments(work, [there])
-    return there
+    arrived = arrive(appointment, now=uow.now)
+    if not isinstance(arrived, Refusal):
+        await appointments.save_appointments(uow, [arrived])
+    return arrived
 
 
-async def end_appointment(id_: UUID, work: Work, *, came: bool) -> Appointment | Refusal:
-    one = await appointments.lock_appointment(work, id_)
-    if not one:
+async def record_attendance(id_: UUID, uow: UnitOfWork, *, attended: bool) -> Appointment | Refusal:
+    """Ends an appointment as served, or as a no-show."""
+    appointment = await appointments.lock_appointment(uow, id_)
+    if not appointment:
         return NO_APPOINTMENT
-    outcome = serve(one, now=work.now) if came else miss(one, now=work.now)
-    return outcome if isinstance(outcome, Refusal) else await _save(outcome, one, work)
+    outcome = serve(appointment, now=uow.now) if attended else mark_no_show(appointment, now=uow.now)
+    return outcome if isinstance(outcome, Refusal) else await _save(outcome, appointment, uow)
 
 
-async def look_up(code: str, born: date, work: Work, *, ground: Ground) -> Appointment | Refusal:
-    """By code and date of birth. Who tries a code too often waits; what fits nothing is answered alike."""
-    given = born_hash(born, ground)
-    found = await appointments.by_code(work, code, within=WITHIN)
-    if not found:
-        hmac.compare_digest(NOBODY, given)
-    for one, tries in found:
-        if tries > TRIES:
-            return DOOR_CLOSED
-        if hmac.compare_digest(one.born or NOBODY, given):
-            return one
+async def look_up(code: str, born: date, uow: UnitOfWork, *, context: SchedulingContext) -> Appointment | Refusal:
+    """Finds an appointment by code and date of birth. Every mismatch gets the same answer.
+
+    After MAX_TRIES wrong tries of a code within TRIES_WINDOW every further try is refused.
+    """
+    claimed = birth_date_hash(born, context)
+    candidates = await appointments.by_code(uow, code, within=TRIES_WINDOW)
+    if not candidates:
+        hmac.compare_digest(NO_HASH, claimed)
+    for appointment, tries in candidates:
+        if tries > MAX_TRIES:
+            return TOO_MANY_TRIES
+        if hmac.compare_digest(appointment.birth_date_hash or NO_HASH, claimed):
+            return appointment
     return NO_APPOINTMENT
 
 
-async def wait_for_place(id_: UUID, stand_id: StandId, service: str, person: Person, work: Work) -> Refusal | None:
-    """When a place becomes free, it is booked and told. Wishes count as demand that nobody served."""
-    stand = await stands.find_stand(work, stand_id)
-    if not stand or stand.state not in PUBLIC:
-        return NOT_PUBLIC if stand else NO_STAND
-    if service not in stand.plan.services:
+async def join_waiting_list(
+    id_: UUID, stand_id: StandId, service: str, citizen: Citizen, uow: UnitOfWork
+) -> Refusal | None:
+    """The next free place is booked for the citizen, who is notified. A new entry counts as unmet demand."""
+    stand = await stands.find_stand(uow, stand_id)
+    if not stand or stand.state not in PUBLIC_STATES:
+        return NOT_BOOKABLE if stand else NO_STAND
+    if service not in stand.details.services:
         return NOT_OFFERED
-    if await appointments.add_waiting(work, id_, stand_id, service, person):
-        await demand.add_wish(
-            work, day=work.now.date(), district=stand.plan.district, service=service, source="searched"
-        )
+    if await appointments.add_waiting(uow, id_, stand_id, service, citizen):
+        district = stand.details.district
+        await demand.add_wish(uow, day=uow.now.date(), district=district, service=service, source="searched")
     return None
 
 
-async def release_holds(work: Work) -> int:
-    """Gives back what was held and never confirmed."""
-    over = await appointments.overdue_holds(work, limit=AT_ONCE)
-    await appointments.lock_slots(work, [(one.stand_id, slot) for one in over for slot in one.slots])
-    for one in over:
-        if await appointments.drop_hold(work, one.id):
-            await appointments.count_slots(work, [(one.stand_id, slot) for slot in one.slots], -1)
-    return len(over)
+async def release_holds(uow: UnitOfWork) -> int:
+    """Releases the places of expired holds."""
+    expired = await appointments.overdue_holds(uow, limit=BATCH_SIZE)
+    slots = [(appointment.stand_id, slot) for appointment in expired for slot in appointment.slots]
+    await appointments.lock_slots(uow, slots)
+    for appointment in expired:
+        if await appointments.drop_hold(uow, appointment.id):
+            slots = [(appointment.stand_id, slot) for slot in appointment.slots]
+            await appointments.change_booked(uow, slots, -1)
+    return len(expired)
 
 
-async def book_waiting(work: Work, *, ground: Ground) -> int:
-    """Whoever waits longest gets the first time that fits."""
-    await appointments.end_past_waiting(work)
-    for id_, stand_id, service, person in await appointments.first_waiting(work, limit=20):
-        stand = await stands.find_stand(work, stand_id)
-        times = await free_times(stand, service, work, ground=ground) if stand else []
+async def promote_waiting_list(uow: UnitOfWork, *, context: SchedulingContext) -> int:
+    """Books the first suitable time for the citizen who has waited longest."""
+    await appointments.end_past_waiting(uow)
+    for id_, stand_id, service, citizen in await appointments.first_waiting(uow, limit=WAITING_BATCH):
+        stand = await stands.find_stand(uow, stand_id)
+        times = await available_times(stand, service, uow, context=context) if stand else []
         if not stand or not times:
             continue
-        length = lasts(offer_of(ground.offers, service).minutes)
-        one = hold(id_, stand_id, service, at=times[0], length=length, until=work.now + SLOT)
-        if await _take(one, work):
-            return 0  # taken meanwhile; its slots are locked, so no others may be in this transaction
-        outcome = confirm(one, person, place=stand.plan.place, now=work.now)
+        length = _service_duration(service, context)
+        held = hold(id_, stand_id, service, at=times[0], length=length, until=uow.now + SLOT)
+        if await _reserve_slots(held, uow):
+            return 0  # taken in the meantime; its slots are locked, so this transaction must lock no others
+        outcome = confirm(held, citizen, place=stand.details.place, now=uow.now)
         if isinstance(outcome, Refusal):
-            raise AssertionError(outcome.code)  # what was held in this very transaction can be confirmed
-        await appointments.add_appointment(work, outcome.state, holder=None)
-        work.emit(*outcome.events, version=outcome.state.version)
-        await appointments.end_waiting(work, id_, "booked")
-        return 1  # one a turn: the next locks slots of its own, in order
+            raise AssertionError(outcome.code)  # a time held in this very transaction can be confirmed
+        await appointments.add_appointment(uow, outcome.state, holder=None)
+        uow.emit(*outcome.events, version=outcome.state.version)
+        await appointments.end_waiting(uow, id_, "booked")
+        return 1  # one per transaction: the next one locks slots of its own, in order
     return 0
 
 
-async def note_missed(work: Work, *, ground: Ground) -> int:
-    """Who did not come although the stand is over."""
-    absent = await appointments.unserved_after(work, grace=ground.grace, limit=AT_ONCE)
+async def mark_no_shows(uow: UnitOfWork, *, context: SchedulingContext) -> int:
+    """Booked appointments of stands that are over become no-shows."""
+    absent = await appointments.unserved_after(uow, grace=context.no_show_grace, limit=BATCH_SIZE)
     for id_ in absent:
-        await end_appointment(id_, work, came=False)
+        await record_attendance(id_, uow, attended=False)
     return len(absent)
 
 
-async def forget(work: Work, *, ground: Ground) -> int:
-    """Who it was is nobody's business any more, once nobody can ask for it."""
-    await appointments.forget_people(work, before=work.now - ground.kept)
+async def anonymise(uow: UnitOfWork, *, context: SchedulingContext) -> int:
+    """Deletes contacts and hashes of past appointments. Returns 0: one run deletes everything that is due."""
+    await appointments.delete_contacts(uow, before=uow.now - context.contact_retention)
     return 0
 
 
-def person_of(
-    id_: UUID, *, phone: str | None, email: str | None, born: date, language: Language, consent: str, ground: Ground
-) -> Person:
-    """`consent`: the version of the wording that was agreed to; empty: nobody is written to."""
+def encrypt_citizen(
+    id_: UUID,
+    *,
+    phone: str | None,
+    email: str | None,
+    born: date,
+    language: Language,
+    consent: str,
+    context: SchedulingContext,
+) -> Citizen:
+    """`id_`: of the appointment. `consent`: version of the accepted consent text; empty: no messages are sent."""
     contact = {"phone": phone, "email": email, "born": born.isoformat(), "consent": consent}
     plain = json.dumps({key: value for key, value in contact.items() if value}).encode()
     address = (phone or email or "").casefold()
-    return Person(
+    return Citizen(
         language,
-        ground.sealer.seal(id_, plain),
-        ground.sealer.fingerprint(f"address:{address}".encode()),
-        born_hash(born, ground),
+        context.cipher.seal(id_, plain),
+        context.cipher.keyed_hash(f"address:{address}".encode()),
+        birth_date_hash(born, context),
     )
 
 
-def born_hash(born: date, ground: Ground) -> bytes:
-    return ground.sealer.fingerprint(f"born:{born.isoformat()}".encode())
+def birth_date_hash(born: date, context: SchedulingContext) -> bytes:
+    return context.cipher.keyed_hash(f"born:{born.isoformat()}".encode())
 
 
-async def _take(one: Appointment, work: Work) -> Refusal | None:
-    places = [(one.stand_id, slot) for slot in one.slots]
-    free = await appointments.lock_slots(work, places)
-    if len(free) < len(places):
+def _service_duration(service: str, context: SchedulingContext) -> timedelta:
+    return duration(service_of(context.services, service).minutes)
+
+
+def _occupied_slots(appointment: Appointment) -> list[tuple[UUID, datetime]]:
+    if appointment.state not in OCCUPYING_STATES:
+        return []
+    return [(appointment.stand_id, slot) for slot in appointment.slots]
+
+
+async def _reserve_slots(appointment: Appointment, uow: UnitOfWork) -> Refusal | None:
+    slots = [(appointment.stand_id, slot) for slot in appointment.slots]
+    free = await appointments.lock_slots(uow, slots)
+    if len(free) < len(slots):
         return NO_SLOT
     if min(free.values()) < 1:
         return FULL
-    await appointments.count_slots(work, places, 1)
+    await appointments.change_booked(uow, slots, 1)
     return None
 
 
-async def _save(outcome: Decision[Appointment], before: Appointment, work: Work) -> Appointment:
+async def _save(outcome: Decision[Appointment], before: Appointment, uow: UnitOfWork) -> Appointment:
     if outcome.state != before:
-        await appointments.save_appointments(work, [outcome.state])
+        await appointments.save_appointments(uow, [outcome.state])
         if outcome.events:
-            work.emit(*outcome.events, version=outcome.state.version)
+            uow.emit(*outcome.events, version=outcome.state.version)
     return outcome.state

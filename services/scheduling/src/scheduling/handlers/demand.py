@@ -1,12 +1,12 @@
-"""What became of the cases at the stands, and what nobody served."""
+"""Consumes the cases' topic: records the demand that was served, and marks appointments as served."""
 
 from collections.abc import Sequence
 
-from wanderamt.backbone.inbox import Handler, Many
-from wanderamt.backbone.work import Work
+from wanderamt.backbone.messaging.inbox import BatchHandler, Handler
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.contracts import (
     CaseCompensated,
-    CaseFinished,
+    CaseCompleted,
     CaseNeedsVisit,
     CaseOpened,
     CaseReopened,
@@ -14,25 +14,25 @@ from wanderamt.contracts import (
     Event,
 )
 
-from scheduling.domain.demand.served import CaseNews, learn
-from scheduling.handlers.appointments import end_appointment
+from scheduling.domain.demand.visit_projection import ProjectedEvent, project
+from scheduling.handlers.appointments import record_attendance
 from scheduling.store import demand
 
 
-async def on_case_news(news: Sequence[CaseNews], work: Work) -> None:
-    known = await demand.visits(work, {one.case_id for one in news})
-    await demand.save_visits(work, learn(known, news))
-    for one in news:
-        if isinstance(one, CaseOpened) and one.appointment_id:
-            await end_appointment(one.appointment_id, work, came=True)  # refused where it had ended already
+async def on_case_events(events: Sequence[ProjectedEvent], uow: UnitOfWork) -> None:
+    known = await demand.visits(uow, {event.case_id for event in events})
+    await demand.save_visits(uow, project(known, events))
+    for event in events:
+        if isinstance(event, CaseOpened) and event.appointment_id:
+            await record_attendance(event.appointment_id, uow, attended=True)  # refused if it had already ended
 
 
-_on_case_news = Many(on_case_news)
-ON: dict[type[Event], Handler | Many] = {
-    CaseOpened: _on_case_news,
-    CaseFinished: _on_case_news,
-    CaseNeedsVisit: _on_case_news,
-    CaseCompensated: _on_case_news,
-    CaseWithdrawn: _on_case_news,
-    CaseReopened: _on_case_news,
+_on_case_events = BatchHandler(on_case_events)
+EVENT_HANDLERS: dict[type[Event], Handler | BatchHandler] = {
+    CaseOpened: _on_case_events,
+    CaseCompleted: _on_case_events,
+    CaseNeedsVisit: _on_case_events,
+    CaseCompensated: _on_case_events,
+    CaseWithdrawn: _on_case_events,
+    CaseReopened: _on_case_events,
 }

@@ -1,7 +1,7 @@
-"""Forecasts and plans: what is to be expected, where to go, and what becomes of a proposal.
+"""Forecasts and plans: expected demand, plan requests, and the acceptance of proposals.
 
-Kept true: a plan is made from what is in the database when it is asked for, kept with its answer; accepting it makes
-planned stands, each by the same guard as any other, so whatever has changed since is refused and named.
+Invariants: a plan is made from the data of the moment of its request, and stored with its result. Accepting it makes
+planned stands under the same checks as any other stand: a stand that is no longer possible is refused and named.
 """
 
 import asyncio
@@ -10,221 +10,248 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
-from wanderamt.backbone.work import Work
-from wanderamt.kernel.decision import Attempt, Expired
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
+from wanderamt.kernel.decision import Attempt, DeadlineExceeded
 from wanderamt.kernel.ids import StandId
 from wanderamt.kernel.refusal import Refusal
 
-from scheduling.domain.demand.forecast import Error, Expected, Model, Seen, block_of, error, fit, hours_by_block
-from scheduling.domain.planbuild import Means, build, plans_of
-from scheduling.domain.planmaking import Failed, Made, MakePlan, Order, Wanted
-from scheduling.domain.planning import Block, check_cover
+from scheduling.domain.coverage_model import DayBlock, check_coverage_problem
+from scheduling.domain.demand.forecast import (
+    DemandModel,
+    ExpectedVisits,
+    ForecastError,
+    Observation,
+    block_of,
+    fit_forecast,
+    hours_by_block,
+    measure_error,
+)
+from scheduling.domain.plan_job import MakePlan, PlanRequest, SolverFailure, SolverInput, SolverResult
+from scheduling.domain.problem_builder import Resources, build_problem, proposed_stands
 from scheduling.domain.refusals import NO_PLAN, NO_RESOURCE, NO_STAND, NOT_READY, PLAN_RUNS
-from scheduling.domain.resources import Crew, Kind, Kit, Pitch, Vehicle
-from scheduling.domain.stand import Plan, Stand, StandState
-from scheduling.handlers.ground import Ground
+from scheduling.domain.resources import Crew, Kit, Pitch, ResourceKind, Vehicle
+from scheduling.domain.stand import Stand, StandDetails, StandState
+from scheduling.handlers.context import SchedulingContext
 from scheduling.handlers.stands import schedule_stand
 from scheduling.store import demand, plans, stands
-from scheduling.store.plans import KeptPlan
+from scheduling.store.plans import StoredPlan
 
-LEARN_DAYS = timedelta(days=730)
+TRAINING_PERIOD = timedelta(days=730)
 WISHES_DAYS = 90
-MOST_STANDS = 1_000
-NEAR_SHARE = 0.25  # of a district's people live near a place nothing more is known of
-BUSY_HOURS = 3.0  # of a block, in a forecast
+MAX_STANDS = 1_000
+NEARBY_SHARE = 0.25  # of a district's residents live near a place about which nothing more is known
+FORECAST_HOURS = 3.0  # of a block, in a forecast
+WISHES_BASE = 50.0  # visits added to the known ones before wishes are compared with them
+UNFINISHED = frozenset({"requested", "running"})
 
 
 @dataclass(frozen=True, slots=True)
-class Learnt:
-    """`rows`: what the model was learnt from."""
+class TrainedForecast:
+    """`observations`: the data the model was fitted to."""
 
-    model: Model
-    rows: Sequence[Seen]
+    model: DemandModel
+    observations: Sequence[Observation]
 
     @property
     def stands(self) -> int:
-        return len({row.stand_id for row in self.rows})
+        return len({observation.stand_id for observation in self.observations})
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One line of a forecast."""
-
+class ForecastRow:
     place: str
     day: date
-    block: Block
+    block: DayBlock
     service: str
-    expected: Expected
+    expected: ExpectedVisits
 
 
-async def learn(means: Means, work: Work, *, ground: Ground) -> Learnt:
-    """Fitting takes a second where there is much to learn from: not in the loop that answers citizens."""
-    rows = await _seen(means, work, ground)
-    extra = await demand.wishes(
-        work, since=work.now.date() - timedelta(days=WISHES_DAYS), until=work.now.date() + timedelta(days=WISHES_DAYS)
+async def train_forecast(resources: Resources, uow: UnitOfWork, *, context: SchedulingContext) -> TrainedForecast:
+    """Fits the model in a thread: with much data it takes a second, and the event loop answers citizens."""
+    observations = await _observations(resources, uow, context)
+    today = uow.now.date()
+    wishes = await demand.wishes(
+        uow, since=today - timedelta(days=WISHES_DAYS), until=today + timedelta(days=WISHES_DAYS)
     )
-    model = await asyncio.to_thread(fit, rows, ground.priors)
-    return Learnt(_with_wishes(model, rows, extra), rows)
+    model = await asyncio.to_thread(fit_forecast, observations, context.priors)
+    return TrainedForecast(_with_wishes(model, observations, wishes), observations)
 
 
 async def forecast(
-    place: str, first: date, days: int, work: Work, *, ground: Ground
-) -> tuple[list[Row], Learnt, Error] | Refusal:
-    """Per day, block and service at one place; and how wrong such forecasts were."""
-    means = await _means(work, ground)
-    pitch = means.pitches.get(place)
+    place: str, first: date, days: int, uow: UnitOfWork, *, context: SchedulingContext
+) -> tuple[list[ForecastRow], TrainedForecast, ForecastError] | Refusal:
+    """Expected visits per day, block and service at one place, and the error of such forecasts in the past."""
+    resources = await _resources(uow, context)
+    pitch = resources.pitches.get(place)
     if not pitch:
         return NO_RESOURCE
-    learnt = await learn(means, work, ground=ground)
-    people = _people(pitch, means)
+    trained = await train_forecast(resources, uow, context=context)
+    people = _people_nearby(pitch, resources)
     rows = [
-        Row(place, day, block, service, learnt.model.expected(
-            place=place, people=people, day=day, block=block, service=service, hours=BUSY_HOURS
+        ForecastRow(place, day, block, service, trained.model.expected_visits(
+            place=place, people=people, day=day, block=block, service=service, hours=FORECAST_HOURS
         ))
         for day in (first + timedelta(days=number) for number in range(days))
-        for block in Block
-        for service in ground.offers
+        for block in DayBlock
+        for service in context.services
     ]  # fmt: skip
-    return rows, learnt, await asyncio.to_thread(error, learnt.rows, ground.priors)
+    return rows, trained, await asyncio.to_thread(measure_error, trained.observations, context.priors)
 
 
-async def ask_plan(plan_id: UUID, wanted: Wanted, work: Work, *, ground: Ground) -> KeptPlan | Refusal:
+async def request_plan(
+    plan_id: UUID, request: PlanRequest, uow: UnitOfWork, *, context: SchedulingContext
+) -> StoredPlan | Refusal:
     """The same id twice is one plan."""
-    known = await plans.find_plan(work, plan_id)
+    known = await plans.find_plan(uow, plan_id)
     if known:
         return known
-    gone = await stands.find_stand(work, StandId(wanted.instead_of)) if wanted.instead_of else None
-    if wanted.instead_of and not gone:
+    replaced = await stands.find_stand(uow, StandId(request.replaces)) if request.replaces else None
+    if request.replaces and not replaced:
         return NO_STAND
-    order = await _order(wanted, gone, work, ground)
-    if isinstance(order, Refusal):
-        return order
-    if refusal := check_cover(order.problem):
+    solver_input = await _solver_input(request, replaced, uow, context)
+    if isinstance(solver_input, Refusal):
+        return solver_input
+    if refusal := check_coverage_problem(solver_input.problem):
         return refusal
-    await plans.add_plan(work, plan_id, wanted, order)
-    work.enqueue(MakePlan(plan_id=plan_id))
-    return await show_plan(plan_id, work)
+    await plans.add_plan(uow, plan_id, request, solver_input)
+    uow.enqueue(MakePlan(plan_id=plan_id))
+    return await get_plan(plan_id, uow)
 
 
-async def show_plan(plan_id: UUID, work: Work) -> KeptPlan | Refusal:
-    return await plans.find_plan(work, plan_id) or NO_PLAN
+async def get_plan(plan_id: UUID, uow: UnitOfWork) -> StoredPlan | Refusal:
+    return await plans.find_plan(uow, plan_id) or NO_PLAN
 
 
-async def cancel_plan(plan_id: UUID, work: Work) -> KeptPlan | Refusal:
-    plan = await plans.lock_plan(work, plan_id)
+async def cancel_plan(plan_id: UUID, uow: UnitOfWork) -> StoredPlan | Refusal:
+    plan = await plans.lock_plan(uow, plan_id)
     if not plan:
         return NO_PLAN
-    if plan.state in {"asked", "running"}:
-        await plans.end_plan(work, plan_id, "cancelled")
-    return await show_plan(plan_id, work)
+    if plan.state in UNFINISHED:
+        await plans.end_plan(uow, plan_id, "cancelled")
+    return await get_plan(plan_id, uow)
 
 
 async def accept_plan(
-    plan_id: UUID, ids: Sequence[UUID], work: Work, *, ground: Ground
-) -> list[tuple[Plan, Stand | Refusal]] | Refusal:
-    """Every stand of the proposal becomes planned. `ids`: for them, in their order."""
-    plan = await plans.lock_plan(work, plan_id)
+    plan_id: UUID, ids: Sequence[UUID], uow: UnitOfWork, *, context: SchedulingContext
+) -> list[tuple[StandDetails, Stand | Refusal]] | Refusal:
+    """Makes a planned stand of every proposed one. `ids`: for these stands, in their order."""
+    plan = await plans.lock_plan(uow, plan_id)
     if not plan:
         return NO_PLAN
-    if plan.state in {"asked", "running"}:
+    if plan.state in UNFINISHED:
         return PLAN_RUNS
-    if not plan.made:
+    if not plan.result:
         return NOT_READY
-    outcomes: list[tuple[Plan, Stand | Refusal]] = []
-    for id_, one in zip(ids, await proposed(plan, work, ground=ground), strict=False):
-        made = await schedule_stand(StandId(id_), one, work, ground=ground, state=StandState.PLANNED)
-        outcomes.append((one, made))
-    await plans.end_plan(work, plan_id, "accepted")
+    outcomes: list[tuple[StandDetails, Stand | Refusal]] = []
+    for id_, details in zip(ids, await proposal(plan, uow, context=context), strict=False):
+        outcome = await schedule_stand(StandId(id_), details, uow, context=context, state=StandState.PLANNED)
+        outcomes.append((details, outcome))
+    await plans.end_plan(uow, plan_id, "accepted")
     return outcomes
 
 
-async def proposed(plan: KeptPlan, work: Work, *, ground: Ground) -> list[Plan]:
-    means = await _means(work, ground)
-    return plans_of(plan.made, plan.order, plan.wanted, means, ground.zone) if plan.made else []
+async def proposal(plan: StoredPlan, uow: UnitOfWork, *, context: SchedulingContext) -> list[StandDetails]:
+    """The stands that a plan proposes; empty while it has no result."""
+    resources = await _resources(uow, context)
+    if not plan.result:
+        return []
+    return proposed_stands(plan.result, plan.solver_input, plan.request, resources, context.zone)
 
 
-async def claim_plan(job: MakePlan, attempt: Attempt, work: Work) -> tuple[UUID, Order] | None:
-    """Trying again after a crash is harmless: a plan has no effect before it is accepted."""
+async def prepare_plan(job: MakePlan, attempt: Attempt, uow: UnitOfWork) -> tuple[UUID, SolverInput] | None:
+    """Another attempt after a crash is harmless: a plan has no effect before it is accepted."""
     del attempt
-    plan = await plans.find_plan(work, job.plan_id)
-    return (plan.id, plan.order) if plan and plan.state in {"asked", "running"} else None
+    plan = await plans.find_plan(uow, job.plan_id)
+    return (plan.id, plan.solver_input) if plan and plan.state in UNFINISHED else None
 
 
-async def record_plan(job: MakePlan, outcome: Made | Failed | Expired, work: Work) -> None:
-    plan = await plans.lock_plan(work, job.plan_id)
-    if not plan or plan.state not in {"asked", "running"}:
+async def complete_plan(
+    job: MakePlan, outcome: SolverResult | SolverFailure | DeadlineExceeded, uow: UnitOfWork
+) -> None:
+    plan = await plans.lock_plan(uow, job.plan_id)
+    if not plan or plan.state not in UNFINISHED:
         return
     match outcome:
-        case Made():
-            await plans.end_plan(work, job.plan_id, "ready", made=outcome)
-        case Failed(reason) | Expired(reason):
-            await plans.end_plan(work, job.plan_id, "failed", reason=reason)
+        case SolverResult():
+            await plans.end_plan(uow, job.plan_id, "ready", result=outcome)
+        case SolverFailure(reason) | DeadlineExceeded(reason):
+            await plans.end_plan(uow, job.plan_id, "failed", reason=reason)
 
 
-async def _order(wanted: Wanted, gone: Stand | None, work: Work, ground: Ground) -> Order | Refusal:
-    means = await _means(work, ground)
-    learnt = await learn(means, work, ground=ground)
-    first = wanted.first_day
-    begin = _midnight(first - timedelta(days=7), ground)  # who has worked that week already
-    end = _midnight(first + timedelta(days=wanted.days + 7), ground)
-    there = await stands.stands_between(work, since=begin, until=end, limit=MOST_STANDS)
-    return build(wanted, means, learnt.model, there, zone=ground.zone, gone=gone)
+async def _solver_input(
+    request: PlanRequest, replaced: Stand | None, uow: UnitOfWork, context: SchedulingContext
+) -> SolverInput | Refusal:
+    resources = await _resources(uow, context)
+    trained = await train_forecast(resources, uow, context=context)
+    first = request.first_day
+    begin = _midnight(first - timedelta(days=7), context)  # crews may have worked in that week already
+    end = _midnight(first + timedelta(days=request.days + 7), context)
+    known_stands = await stands.stands_between(uow, since=begin, until=end, limit=MAX_STANDS)
+    return build_problem(request, resources, trained.model, known_stands, zone=context.zone, replaced=replaced)
 
 
-async def _means(work: Work, ground: Ground) -> Means:
-    found = await stands.resources(work)
-    return Means(
-        pitches={name: one for kind, name, one in found if kind is Kind.PITCH and isinstance(one, Pitch)},
-        crews={name: one for kind, name, one in found if kind is Kind.CREW and isinstance(one, Crew)},
-        vehicles={name: one for kind, name, one in found if kind is Kind.VEHICLE and isinstance(one, Vehicle)},
-        kits={name: one for kind, name, one in found if kind is Kind.KIT and isinstance(one, Kit)},
-        districts=ground.districts,
-        offers=ground.offers,
+async def _resources(uow: UnitOfWork, context: SchedulingContext) -> Resources:
+    rows = await stands.resources(uow)
+    return Resources(
+        pitches={name: facts for kind, name, facts in rows if kind is ResourceKind.PITCH and isinstance(facts, Pitch)},
+        crews={name: facts for kind, name, facts in rows if kind is ResourceKind.CREW and isinstance(facts, Crew)},
+        vehicles={
+            name: facts for kind, name, facts in rows if kind is ResourceKind.VEHICLE and isinstance(facts, Vehicle)
+        },
+        kits={name: facts for kind, name, facts in rows if kind is ResourceKind.KIT and isinstance(facts, Kit)},
+        districts=context.districts,
+        services=context.services,
     )
 
 
-async def _seen(means: Means, work: Work, ground: Ground) -> list[Seen]:
-    """Every service a stand offered in every block it was open in: that nobody came counts, too."""
-    since = work.now - LEARN_DAYS
-    over = [
-        one
-        for one in await stands.stands_between(work, since=since, until=work.now, limit=MOST_STANDS)
-        if one.state not in {StandState.DRAFT, StandState.PLANNED, StandState.CANCELLED} and one.plan.ends_at < work.now
+async def _observations(resources: Resources, uow: UnitOfWork, context: SchedulingContext) -> list[Observation]:
+    """One row for every service of a past stand and every block it was open: zero visits count too."""
+    since = uow.now - TRAINING_PERIOD
+    past = [
+        stand
+        for stand in await stands.stands_between(uow, since=since, until=uow.now, limit=MAX_STANDS)
+        if stand.state not in {StandState.DRAFT, StandState.PLANNED, StandState.CANCELLED}
+        and stand.details.ends_at < uow.now
     ]
-    came: dict[tuple[UUID, Block, str], float] = {}
-    for row in await demand.seen_at_stands(work, since=since, zone=str(ground.zone)):
-        block = block_of(_midnight(work.now.date(), ground).replace(hour=row["hour"]))
+    visits: dict[tuple[UUID, DayBlock, str], float] = {}
+    for row in await demand.visits_at_stands(uow, since=since, zone=str(context.zone)):
+        block = block_of(_midnight(uow.now.date(), context).replace(hour=row["hour"]))
         key = row["stand_id"], block, row["service"]
-        came[key] = came.get(key, 0.0) + row["came"]
-    rows = []
-    for stand in over:
-        plan = stand.plan
-        people = _people(means.pitches.get(plan.place, Pitch(district=plan.district)), means)
-        day = plan.starts_at.astimezone(ground.zone).date()
-        for block, hours in hours_by_block(plan.starts_at, plan.ends_at, ground.zone).items():
-            for service in plan.services:
-                seen = came.get((stand.id, block, service), 0.0)
-                rows.append(Seen(stand.id, plan.place, day, block, service, hours, people, seen))
-    return rows
+        visits[key] = visits.get(key, 0.0) + row["visits"]
+    observations = []
+    for stand in past:
+        details = stand.details
+        people = _people_nearby(resources.pitches.get(details.place, Pitch(district=details.district)), resources)
+        day = details.starts_at.astimezone(context.zone).date()
+        for block, hours in hours_by_block(details.starts_at, details.ends_at, context.zone).items():
+            for service in details.services:
+                count = visits.get((stand.id, block, service), 0.0)
+                observations.append(Observation(stand.id, details.place, day, block, service, hours, people, count))
+    return observations
 
 
-def _people(pitch: Pitch, means: Means) -> float:
-    near = next((one.residents * NEAR_SHARE for one in means.districts if one.name == pitch.district), 1_000.0)
-    return pitch.people + near
+def _people_nearby(pitch: Pitch, resources: Resources) -> float:
+    residents = next(
+        (district.residents * NEARBY_SHARE for district in resources.districts if district.name == pitch.district),
+        1_000.0,
+    )
+    return pitch.people + residents
 
 
-def _with_wishes(model: Model, rows: Sequence[Seen], extra: Sequence[Mapping[str, float]]) -> Model:
-    """What nobody served and what falls due raise the rate of their service, by their share of all that is known."""
+def _with_wishes(
+    model: DemandModel, observations: Sequence[Observation], wishes: Sequence[Mapping[str, float]]
+) -> DemandModel:
+    """Unmet demand and expiring obligations raise the rate of their service, in proportion to all known visits."""
     served: dict[str, float] = {}
-    for row in rows:
-        served[row.service] = served.get(row.service, 0.0) + row.came
+    for observation in observations:
+        served[observation.service] = served.get(observation.service, 0.0) + observation.visits
     rate = dict(model.rate)
-    for wish in extra:
+    for wish in wishes:
         service = str(wish["service"])
-        known = served.get(service, 0.0) + 50.0
+        known = served.get(service, 0.0) + WISHES_BASE
         rate[service] = rate.get(service, 0.0) * (1 + float(wish["times"]) / known)
-    return Model(rate, model.place, model.weekday, model.block, model.evidence)
+    return DemandModel(rate, model.place, model.weekday, model.block, model.evidence)
 
 
-def _midnight(day: date, ground: Ground) -> datetime:
-    return datetime.combine(day, time(0), ground.zone)
+def _midnight(day: date, context: SchedulingContext) -> datetime:
+    return datetime.combine(day, time(0), context.zone)

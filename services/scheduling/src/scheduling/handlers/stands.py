@@ -1,6 +1,6 @@
-"""What planners and crews want of stands, and what becomes of the appointments there.
+"""Stands as planners and crews change them, and the consequences for the appointments there.
 
-Kept true: a stand the public sees has its slots; one that is cancelled or moved leaves no appointment behind unseen.
+Invariants: a public stand has its slots; no appointment stays at a stand that was cancelled or moved away from it.
 """
 
 from collections.abc import Sequence
@@ -8,26 +8,52 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from wanderamt.backbone.work import Work
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.contracts import AppointmentCancelled, AppointmentMoved
 from wanderamt.kernel.decision import Decision
 from wanderamt.kernel.ids import StandId
 from wanderamt.kernel.refusal import Refusal
 
-from scheduling.domain.appointment import OPEN, Appointment, State, lose_stand, shifted, slots_for
-from scheduling.domain.refusals import NO_STAND, unfit
-from scheduling.domain.resources import Crew, Facts, Kind, Kit, Pitch, Vehicle, tired, unfits
+from scheduling.domain.appointment import (
+    OPEN_STATES,
+    Appointment,
+    AppointmentState,
+    mark_needs_rebooking,
+    offered_slots,
+    shift_with_stand,
+)
+from scheduling.domain.refusals import NO_STAND, unsuitable
+from scheduling.domain.resources import (
+    Crew,
+    Kit,
+    Pitch,
+    ResourceFacts,
+    ResourceKind,
+    Vehicle,
+    resource_conflicts,
+    rest_conflicts,
+)
 from scheduling.domain.series import occurrences
-from scheduling.domain.stand import PUBLIC, Plan, Stand, StandState, advance, cancel, check_plan, move, schedule
-from scheduling.handlers.ground import Ground
+from scheduling.domain.stand import (
+    PUBLIC_STATES,
+    Stand,
+    StandDetails,
+    StandState,
+    advance,
+    cancel,
+    check_details,
+    move,
+    schedule,
+)
+from scheduling.handlers.context import SchedulingContext
 from scheduling.store import appointments, stands
 
 WEEK = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
-class Repeated:
-    """One of a series: the stand, or why there is none."""
+class SeriesStand:
+    """One date of a series: the stand, or the refusal."""
 
     starts_at: datetime
     outcome: Stand | Refusal
@@ -36,171 +62,194 @@ class Repeated:
 
 async def schedule_stand(
     stand_id: StandId,
-    plan: Plan,
-    work: Work,
+    details: StandDetails,
+    uow: UnitOfWork,
     *,
-    ground: Ground,
+    context: SchedulingContext,
     state: StandState = StandState.CONFIRMED,
     series: str | None = None,
 ) -> Stand | Refusal:
-    plan = await _placed(plan, work)
-    outcome = schedule(
-        await stands.lock_stand(work, stand_id), stand_id, plan, state=state, now=work.now, series=series
-    )
+    details = await _with_coordinates(details, uow)
+    known = await stands.lock_stand(uow, stand_id)
+    outcome = schedule(known, stand_id, details, state=state, now=uow.now, series=series)
     if isinstance(outcome, Refusal):
         return outcome
-    if outcome.state.changed_at != work.now:
+    if outcome.state.changed_at != uow.now:
         return outcome.state
-    if refusal := await _fit(outcome.state, work, ground):
+    if refusal := await _check_resources(outcome.state, uow, context):
         return refusal
-    if refusal := await stands.add_stand(work, outcome.state):
+    if refusal := await stands.add_stand(uow, outcome.state):
         return refusal
-    return await _told(outcome, work)
+    return await _publish(outcome, uow)
 
 
 async def schedule_series(
-    plan: Plan, rule: str, ids: Sequence[UUID], work: Work, *, ground: Ground, state: StandState, on_holidays: bool
-) -> list[Repeated] | Refusal:
-    """`ids`: made by the caller, one a stand; what is refused leaves the others be."""
-    if refusal := check_plan(plan):
+    details: StandDetails,
+    rule: str,
+    ids: Sequence[UUID],
+    uow: UnitOfWork,
+    *,
+    context: SchedulingContext,
+    state: StandState,
+    on_holidays: bool,
+) -> list[SeriesStand] | Refusal:
+    """`ids`: made by the caller, one per stand. A refused date does not affect the others."""
+    if refusal := check_details(details):
         return refusal
-    found = occurrences(rule, plan.starts_at, plan.ends_at, ground.zone)
-    if isinstance(found, Refusal):
-        return found
-    made: list[Repeated] = []
-    for id_, one in zip(ids, found, strict=False):
-        if one.holiday and not on_holidays:
-            made.append(Repeated(one.starts_at, unfit([f"{one.starts_at:%d.%m.%Y} is {one.holiday}"]), one.holiday))
+    dates = occurrences(rule, details.starts_at, details.ends_at, context.zone)
+    if isinstance(dates, Refusal):
+        return dates
+    series: list[SeriesStand] = []
+    for id_, occurrence in zip(ids, dates, strict=False):
+        begin, holiday = occurrence.starts_at, occurrence.holiday
+        if holiday and not on_holidays:
+            series.append(SeriesStand(begin, unsuitable([f"{begin:%d.%m.%Y} is {holiday}"]), holiday))
             continue
-        dated = replace(plan, starts_at=one.starts_at, ends_at=one.ends_at)
-        outcome = await schedule_stand(StandId(id_), dated, work, ground=ground, state=state, series=rule)
-        made.append(Repeated(one.starts_at, outcome, one.holiday))
-    return made
+        dated = replace(details, starts_at=begin, ends_at=occurrence.ends_at)
+        outcome = await schedule_stand(StandId(id_), dated, uow, context=context, state=state, series=rule)
+        series.append(SeriesStand(begin, outcome, holiday))
+    return series
 
 
-async def advance_stand(stand_id: StandId, to: StandState, work: Work, *, ground: Ground) -> Stand | Refusal:
-    stand = await stands.lock_stand(work, stand_id)
+async def advance_stand(
+    stand_id: StandId, to: StandState, uow: UnitOfWork, *, context: SchedulingContext
+) -> Stand | Refusal:
+    stand = await stands.lock_stand(uow, stand_id)
     if not stand:
         return NO_STAND
-    outcome = advance(stand, to, now=work.now)
+    outcome = advance(stand, to, now=uow.now)
     if isinstance(outcome, Refusal) or outcome.state == stand:
         return outcome if isinstance(outcome, Refusal) else stand
-    if to is StandState.PLANNED and (refusal := await _fit(outcome.state, work, ground)):
+    if to is StandState.PLANNED and (refusal := await _check_resources(outcome.state, uow, context)):
         return refusal
-    if refusal := await stands.save_stand(work, outcome.state):
+    if refusal := await stands.save_stand(uow, outcome.state):
         return refusal
-    return await _told(outcome, work)
+    return await _publish(outcome, uow)
 
 
-async def move_stand(stand_id: StandId, plan: Plan, work: Work, *, reason: str, ground: Ground) -> Stand | Refusal:
-    """Its appointments move with it; those that no longer fit are told and may choose another."""
-    stand = await stands.lock_stand(work, stand_id)
+async def move_stand(
+    stand_id: StandId, details: StandDetails, uow: UnitOfWork, *, reason: str, context: SchedulingContext
+) -> Stand | Refusal:
+    """The appointments move with the stand. Citizens whose time no longer fits are notified and can rebook."""
+    stand = await stands.lock_stand(uow, stand_id)
     if not stand:
         return NO_STAND
-    plan = await _placed(plan, work)
-    outcome = move(stand, plan, reason=reason, now=work.now)
+    details = await _with_coordinates(details, uow)
+    outcome = move(stand, details, reason=reason, now=uow.now)
     if isinstance(outcome, Refusal) or outcome.state == stand:
         return outcome if isinstance(outcome, Refusal) else stand
-    if stand.state is not StandState.DRAFT and (refusal := await _fit(outcome.state, work, ground)):
+    if stand.state is not StandState.DRAFT and (refusal := await _check_resources(outcome.state, uow, context)):
         return refusal
-    if refusal := await stands.save_stand(work, outcome.state):
+    if refusal := await stands.save_stand(uow, outcome.state):
         return refusal
-    work.emit(*outcome.events, version=outcome.state.version)
-    if stand.state in PUBLIC:
-        await _move_appointments(stand, outcome.state, work)
+    uow.emit(*outcome.events, version=outcome.state.version)
+    if stand.state in PUBLIC_STATES:
+        await _move_appointments(stand, outcome.state, uow)
     return outcome.state
 
 
-async def cancel_stand(stand_id: StandId, work: Work, *, reason: str) -> Stand | Refusal:
-    stand = await stands.lock_stand(work, stand_id)
+async def cancel_stand(stand_id: StandId, uow: UnitOfWork, *, reason: str) -> Stand | Refusal:
+    stand = await stands.lock_stand(uow, stand_id)
     if not stand:
         return NO_STAND
-    outcome = cancel(stand, reason=reason, now=work.now)
+    outcome = cancel(stand, reason=reason, now=uow.now)
     if isinstance(outcome, Refusal):
         return outcome
-    if refusal := await stands.save_stand(work, outcome.state):
+    if refusal := await stands.save_stand(uow, outcome.state):
         return refusal
-    work.emit(*outcome.events, version=outcome.state.version)
-    await appointments.lock_slots_of(work, stand_id)
-    lost = await appointments.lock_appointments_of(work, stand_id, states={*OPEN, State.ARRIVED})
-    await appointments.replace_slots(work, stand_id, [], {})
-    await appointments.save_appointments(work, [lose_stand(one) for one in lost])
+    uow.emit(*outcome.events, version=outcome.state.version)
+    await appointments.lock_slots_of(uow, stand_id)
+    states = {*OPEN_STATES, AppointmentState.ARRIVED}
+    affected = await appointments.lock_appointments_of(uow, stand_id, states=states)
+    await appointments.replace_slots(uow, stand_id, [], {})
+    await appointments.save_appointments(uow, [mark_needs_rebooking(appointment) for appointment in affected])
     return outcome.state
 
 
-async def show_stand(stand_id: StandId, work: Work) -> Stand | Refusal:
-    return await stands.find_stand(work, stand_id) or NO_STAND
+async def get_stand(stand_id: StandId, uow: UnitOfWork) -> Stand | Refusal:
+    return await stands.find_stand(uow, stand_id) or NO_STAND
 
 
-async def _told(outcome: Decision[Stand], work: Work) -> Stand:
-    """Says it, and offers slots where the public may come now."""
+async def _publish(outcome: Decision[Stand], uow: UnitOfWork) -> Stand:
+    """Emits the events, and offers slots once the stand is confirmed."""
     stand = outcome.state
     if outcome.events:
-        work.emit(*outcome.events, version=stand.version)
+        uow.emit(*outcome.events, version=stand.version)
     if stand.state is StandState.CONFIRMED:
-        await appointments.offer_slots(work, stand.id, slots_for(stand.plan))
+        await appointments.offer_slots(uow, stand.id, offered_slots(stand.details))
     return stand
 
 
-async def _move_appointments(before: Stand, after: Stand, work: Work) -> None:
-    await appointments.lock_slots_of(work, before.id)
-    there = await appointments.lock_appointments_of(work, before.id, states=OPEN)
+async def _move_appointments(before: Stand, after: Stand, uow: UnitOfWork) -> None:
+    await appointments.lock_slots_of(uow, before.id)
+    affected = await appointments.lock_appointments_of(uow, before.id, states=OPEN_STATES)
     booked: dict[datetime, int] = {}
     changed: list[Appointment] = []
-    for one, at in shifted(there, before.plan, after.plan):
+    for appointment, at in shift_with_stand(affected, before.details, after.details):
         if at is None:
-            lost = lose_stand(one)
-            changed.append(lost)
-            if one.state is State.BOOKED:
-                event = AppointmentCancelled(appointment_id=one.id, by_citizen=False, cancelled_at=work.now)
-                work.emit(event, version=lost.version)
+            unplaced = mark_needs_rebooking(appointment)
+            changed.append(unplaced)
+            if appointment.state is AppointmentState.BOOKED:
+                event = AppointmentCancelled(appointment_id=appointment.id, by_citizen=False, cancelled_at=uow.now)
+                uow.emit(event, version=unplaced.version)
             continue
-        kept = replace(one, starts_at=at, ends_at=at + (one.ends_at - one.starts_at), version=one.version + 1)
-        changed.append(kept)
-        for slot in kept.slots:
+        length = appointment.ends_at - appointment.starts_at
+        moved = replace(appointment, starts_at=at, ends_at=at + length, version=appointment.version + 1)
+        changed.append(moved)
+        for slot in moved.slots:
             booked[slot] = booked.get(slot, 0) + 1
-        if one.state is State.BOOKED and (at, after.plan.place) != (one.starts_at, before.plan.place):
-            _tell_moved(kept, after.plan.place, work)
-    await appointments.replace_slots(work, before.id, slots_for(after.plan), booked)
-    await appointments.save_appointments(work, changed)
+        place = after.details.place
+        if appointment.state is AppointmentState.BOOKED and (at, place) != (
+            appointment.starts_at,
+            before.details.place,
+        ):
+            _emit_moved(moved, place, uow)
+    await appointments.replace_slots(uow, before.id, offered_slots(after.details), booked)
+    await appointments.save_appointments(uow, changed)
 
 
-def _tell_moved(one: Appointment, place: str, work: Work) -> None:
+def _emit_moved(appointment: Appointment, place: str, uow: UnitOfWork) -> None:
     event = AppointmentMoved(
-        appointment_id=one.id,
-        stand_id=one.stand_id,
+        appointment_id=appointment.id,
+        stand_id=appointment.stand_id,
         place=place,
-        starts_at=one.starts_at,
-        ends_at=one.ends_at,
-        moved_at=work.now,
+        starts_at=appointment.starts_at,
+        ends_at=appointment.ends_at,
+        moved_at=uow.now,
     )
-    work.emit(event, version=one.version)
+    uow.emit(event, version=appointment.version)
 
 
-async def _placed(plan: Plan, work: Work) -> Plan:
-    """With the coordinates of its pitch, where the plan has none of its own."""
-    if plan.latitude is not None and plan.longitude is not None:
-        return plan
-    pitch = (await stands.facts_of(work, plan))[Kind.PITCH]
+async def _with_coordinates(details: StandDetails, uow: UnitOfWork) -> StandDetails:
+    """Takes the coordinates of the pitch if the details have none."""
+    if details.latitude is not None and details.longitude is not None:
+        return details
+    pitch = (await stands.facts_of(uow, details))[ResourceKind.PITCH]
     assert isinstance(pitch, Pitch)  # noqa: S101 -- by its kind
-    return replace(plan, latitude=pitch.latitude, longitude=pitch.longitude)
+    return replace(details, latitude=pitch.latitude, longitude=pitch.longitude)
 
 
-async def _fit(stand: Stand, work: Work, ground: Ground) -> Refusal | None:
-    """Whether these people and things can do it, by their own rules. Overlap is the database's to refuse."""
-    plan, facts = stand.plan, await stands.facts_of(work, stand.plan)
+async def _check_resources(stand: Stand, uow: UnitOfWork, context: SchedulingContext) -> Refusal | None:
+    """Checks the rules of the stand's resources. The database refuses overlaps."""
+    details, facts = stand.details, await stands.facts_of(uow, stand.details)
     pitch, crew, vehicle, kit = _typed(facts)
-    told = unfits(plan, pitch=pitch, crew=crew, vehicle=vehicle, kit=kit, zone=ground.zone, city=ground.city)
+    conflicts = resource_conflicts(
+        details, pitch=pitch, crew=crew, vehicle=vehicle, kit=kit, zone=context.zone, bounds=context.bounds
+    )
     if crew.rest_h or crew.days_a_week < 7 or crew.longest_h < 16:
         others = await stands.stands_of_crew(
-            work, plan.crew, since=plan.busy_from - WEEK, until=plan.busy_until + WEEK, but=stand.id
+            uow,
+            details.crew,
+            since=details.busy_from - WEEK,
+            until=details.busy_until + WEEK,
+            except_id=stand.id,
         )
-        told += tired(plan.crew, crew, plan.busy_from, plan.busy_until, others, ground.zone)
-    return unfit(told) if told else None
+        conflicts += rest_conflicts(details.crew, crew, details.busy_from, details.busy_until, others, context.zone)
+    return unsuitable(conflicts) if conflicts else None
 
 
-def _typed(facts: dict[Kind, Facts]) -> tuple[Pitch, Crew, Vehicle, Kit]:
-    pitch, crew, vehicle, kit = (facts[kind] for kind in Kind)
+def _typed(facts: dict[ResourceKind, ResourceFacts]) -> tuple[Pitch, Crew, Vehicle, Kit]:
+    pitch, crew, vehicle, kit = (facts[kind] for kind in ResourceKind)
     assert isinstance(pitch, Pitch)  # noqa: S101 -- by their kinds
     assert isinstance(crew, Crew)  # noqa: S101
     assert isinstance(vehicle, Vehicle)  # noqa: S101

@@ -1,1 +1,1 @@
-"""Slow work of scheduling: it holds no transaction."""
+"""Slow work of scheduling, without a transaction."""

@@ -1,6 +1,6 @@
-"""Plans are made by a process of their own: it burns CPU and is killed when nobody wants its plan.
+"""Makes plans in a separate process, because the solver uses the CPU for long; cancelling a plan kills its process.
 
-Kept true: the service itself loads no solver, which would take a second and a hundred megabytes of every start.
+Invariants: the service itself does not import the solver, which would add a second and 100 MB to every start.
 """
 
 import asyncio
@@ -11,65 +11,68 @@ from uuid import UUID
 
 import structlog
 
-from scheduling.domain.planmaking import MADE, ORDER, Failed, Made, Order
+from scheduling.domain.plan_job import SOLVER_INPUT, SOLVER_RESULT, SolverFailure, SolverInput, SolverResult
 
-GRACE_S = 120.0  # beyond the time given: compiling on a new machine, naming, explaining
-LINE_BYTES = 64 * 1024 * 1024
+SOLVER_GRACE_S = 120.0  # beyond the search time: compiling on a new machine, assigning crews, explaining
+MAX_LINE_BYTES = 64 * 1024 * 1024
 
-Note = Callable[[UUID, float, float, float], Awaitable[bool]]
-"""(plan, share of the time that is over, worth, bound) → whether it is still wanted."""
+ReportProgress = Callable[[UUID, float, float, float], Awaitable[bool]]
+"""(plan, share of the search time used, objective, bound) → False if the plan was cancelled."""
+
+CANCELLED = SolverResult((), (), (), (), 0.0, 0.0, 0.0, 0.0, 0, cancelled=True)
 
 log = structlog.get_logger()
 
 
-async def make_plan(claimed: tuple[UUID, Order], *, note: Note) -> Made | Failed:
-    """The process dies with the order: cancelling is killing it."""
-    plan_id, order = claimed
+async def run_solver(prepared: tuple[UUID, SolverInput], *, report: ReportProgress) -> SolverResult | SolverFailure:
+    """Runs the solver process. It never outlives this call: cancelling the call kills the process."""
+    plan_id, solver_input = prepared
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "scheduling.solver.work"),
+        *("-m", "scheduling.solver.worker_process"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        limit=LINE_BYTES,
+        limit=MAX_LINE_BYTES,
     )
-    complaints = asyncio.create_task(_read(process.stderr))
+    errors = asyncio.create_task(_read(process.stderr))
     try:
-        async with asyncio.timeout(order.seconds + GRACE_S):
-            return await _follow(process, plan_id, order, note) or Failed(await _reason(complaints))
+        async with asyncio.timeout(solver_input.seconds + SOLVER_GRACE_S):
+            result = await _exchange(process, plan_id, solver_input, report)
+            return result or SolverFailure(await _failure_reason(errors))
     except TimeoutError:
-        return Failed("the solver did not end in time")
+        return SolverFailure("the solver did not end in time")
     finally:
         with suppress(ProcessLookupError):
             process.kill()
         await process.wait()
-        complaints.cancel()
+        errors.cancel()
 
 
-async def _follow(process: asyncio.subprocess.Process, plan_id: UUID, order: Order, note: Note) -> Made | Failed | None:
+async def _exchange(
+    process: asyncio.subprocess.Process, plan_id: UUID, solver_input: SolverInput, report: ReportProgress
+) -> SolverResult | None:
+    """Sends the input, then reads progress lines until the result. None: the process ended without a result."""
     assert process.stdin and process.stdout  # noqa: S101, PT018 -- both are pipes
-    process.stdin.write(ORDER.dump_json(order))
+    process.stdin.write(SOLVER_INPUT.dump_json(solver_input))
     await process.stdin.drain()
     process.stdin.close()
     while line := await process.stdout.readline():
         word, _, rest = line.decode().strip().partition(" ")
-        if word == "made":
-            return MADE.validate_json(rest)
+        if word == "result":
+            return SOLVER_RESULT.validate_json(rest)
         if word == "progress":
-            share, worth, bound = map(float, rest.split())
-            if not await note(plan_id, share, worth, bound):
+            progress, objective, bound = map(float, rest.split())
+            if not await report(plan_id, progress, objective, bound):
                 log.info("plan.cancelled", plan_id=plan_id)
                 return CANCELLED
     return None
-
-
-CANCELLED = Made((), (), (), (), 0.0, 0.0, 0.0, 0.0, 0, cancelled=True)
 
 
 async def _read(stream: asyncio.StreamReader | None) -> str:
     return (await stream.read()).decode(errors="replace") if stream else ""
 
 
-async def _reason(complaints: "asyncio.Task[str]") -> str:
-    said = (await complaints).strip().splitlines()
-    return f"the solver ended without a plan: {said[-1] if said else 'it said nothing'}"
+async def _failure_reason(errors: "asyncio.Task[str]") -> str:
+    lines = (await errors).strip().splitlines()
+    return f"the solver ended without a plan: {lines[-1] if lines else 'no error output'}"

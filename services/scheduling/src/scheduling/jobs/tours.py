@@ -1,16 +1,16 @@
-"""Tours are planned where they are asked for, on the command line."""
+"""Plans tours in the process of the caller, for the command line. Needs the extra `solver`."""
 
 from collections.abc import Callable
 
-from scheduling.domain.touring import TourAnswer, TourProblem
-from scheduling.solver.tours.search import Limits
+from scheduling.domain.tour_model import TourPlan, TourProblem
+from scheduling.solver.precompile import compile_tours
+from scheduling.solver.tours.search import TourLimits
 from scheduling.solver.tours.search import plan_tours as search_tours
-from scheduling.solver.warm import compile_tours
 
 
 def plan_tours(
-    problem: TourProblem, *, seconds: float, iterations: int | None, told: Callable[[float, float, float], bool]
-) -> TourAnswer:
-    """In this process. `told` hears of progress and says whether to go on."""
+    problem: TourProblem, *, seconds: float, iterations: int | None, report: Callable[[float, float, float], bool]
+) -> TourPlan:
+    """`report`: called with (share of the time used, score, bound); False ends the search."""
     compile_tours()
-    return search_tours(problem, Limits(seconds, iterations), told)
+    return search_tours(problem, TourLimits(seconds, iterations), report)

@@ -1,6 +1,6 @@
-"""Alembic's door to the migrations of scheduling."""
+"""Alembic environment of scheduling."""
 
-from wanderamt.backbone.migrations import run
+from wanderamt.backbone.persistence.migrations import run
 
 from scheduling.tables import metadata
 

@@ -1,1 +1,1 @@
-"""What the public sees: pages in German and English, a map, calendars."""
+"""Public pages in German and English, a map, calendars."""

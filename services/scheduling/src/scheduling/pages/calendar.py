@@ -1,7 +1,8 @@
 """Stands as calendars (RFC 5545).
 
-Kept true: one UID for the whole life of a stand, SEQUENCE and LAST-MODIFIED of its revision; METHOD stands on the
-calendar, never on an event; a cancelled stand stays in the feed for a while, cancelled by STATUS and by its title.
+Invariants: a stand keeps one UID for its whole life; SEQUENCE and LAST-MODIFIED are those of its version. METHOD is a
+property of the calendar, never of an event. A cancelled stand stays in the calendar for a while, with STATUS CANCELLED
+and a title that says so.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from zoneinfo import ZoneInfo
 from icalendar import Calendar, Event, Timezone, vDuration
 from wanderamt.contracts import Language
 
-from scheduling.domain.offer import Offer, offer_of
+from scheduling.domain.bookable_service import BookableService, service_of
 from scheduling.domain.stand import Stand, StandState
 
 REFRESH = timedelta(hours=6)
@@ -26,12 +27,12 @@ def calendar(
     *,
     name: str,
     language: Language,
-    offers: dict[str, Offer],
+    services: dict[str, BookableService],
     zone: ZoneInfo,
     link: str,
     now: datetime,
 ) -> bytes:
-    """`link`: where a stand's page is, with {id} in it. Times carry the zone, whose rules come with them."""
+    """`link`: URL of a stand's page with {id} in it. Times carry the zone, and the calendar contains its rules."""
     title, _, _ = WORDS[language]
     feed = Calendar()
     feed.add("prodid", "-//Wanderamt//Stands//EN")
@@ -41,37 +42,37 @@ def calendar(
     feed.add("x-wr-calname", f"{title}: {name}")
     feed.add("refresh-interval", vDuration(REFRESH), parameters={"VALUE": "DURATION"})
     if stands:
-        begin = min(one.plan.starts_at for one in stands).astimezone(zone).date()
-        end = max(one.plan.ends_at for one in stands).astimezone(zone).date()
+        begin = min(stand.details.starts_at for stand in stands).astimezone(zone).date()
+        end = max(stand.details.ends_at for stand in stands).astimezone(zone).date()
         feed.add_component(
             Timezone.from_tzinfo(zone, first_date=begin.replace(day=1), last_date=end + timedelta(days=400))
         )
-    for one in stands:
-        feed.add_component(_event(one, language, offers, zone, link, now))
+    for stand in stands:
+        feed.add_component(_event(stand, language, services, zone, link, now))
     return bytes(feed.to_ical())
 
 
 def _event(
-    stand: Stand, language: Language, offers: dict[str, Offer], zone: ZoneInfo, link: str, now: datetime
+    stand: Stand, language: Language, services: dict[str, BookableService], zone: ZoneInfo, link: str, now: datetime
 ) -> Event:
-    plan, (title, cancelled, offered) = stand.plan, WORDS[language]
-    gone = stand.state is StandState.CANCELLED
+    details, (title, cancelled_word, services_word) = stand.details, WORDS[language]
+    cancelled = stand.state is StandState.CANCELLED
     event = Event()
     event.add("uid", f"{stand.id}@wanderamt")
     event.add("sequence", stand.version - 1)
     event.add("dtstamp", now)
     event.add("last-modified", stand.changed_at or now)
-    event.add("dtstart", plan.starts_at.astimezone(zone))
-    event.add("dtend", plan.ends_at.astimezone(zone))
-    event.add("summary", f"{f'[{cancelled}] ' if gone else ''}{title}, {plan.place}")
-    event.add("status", "CANCELLED" if gone else "CONFIRMED")
+    event.add("dtstart", details.starts_at.astimezone(zone))
+    event.add("dtend", details.ends_at.astimezone(zone))
+    event.add("summary", f"{f'[{cancelled_word}] ' if cancelled else ''}{title}, {details.place}")
+    event.add("status", "CANCELLED" if cancelled else "CONFIRMED")
     event.add("transp", "TRANSPARENT")
-    event.add("location", f"{plan.place}, {plan.district}")
-    if plan.latitude is not None and plan.longitude is not None:
-        event.add("geo", (plan.latitude, plan.longitude))
-    names = [offer_of(offers, code).titles[language] for code in plan.services]
-    event.add("description", f"{offered}: {', '.join(names)}")
+    event.add("location", f"{details.place}, {details.district}")
+    if details.latitude is not None and details.longitude is not None:
+        event.add("geo", (details.latitude, details.longitude))
+    names = [service_of(services, code).titles[language] for code in details.services]
+    event.add("description", f"{services_word}: {', '.join(names)}")
     event.add("url", link.replace("{id}", str(stand.id)))
-    if plan.target_group:
-        event.add("categories", [plan.target_group])
+    if details.target_group:
+        event.add("categories", [details.target_group])
     return event

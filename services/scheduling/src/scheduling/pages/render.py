@@ -1,4 +1,7 @@
-"""Makes pages out of values. Everything that comes from outside is escaped; nothing runs and nothing is fetched."""
+"""Renders pages from templates.
+
+Invariants: every value from outside is escaped; pages run no scripts and load nothing from other servers.
+"""
 
 from datetime import datetime
 from functools import lru_cache
@@ -11,18 +14,18 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from wanderamt.contracts import Language
 
 
-def page(name: str, language: Language, zone: ZoneInfo, **shown: Any) -> str:
-    """`name`: of the template, without its ending."""
+def render_page(name: str, language: Language, zone: ZoneInfo, **values: Any) -> str:
+    """`name`: of the template, without its ending. Times are shown in `zone`."""
     words = _words(language)
 
     def at(moment: datetime) -> str:
         return moment.astimezone(zone).strftime("%H:%M")
 
     def day(moment: datetime) -> str:
-        here = moment.astimezone(zone)
-        return f"{words['weekdays'][here.weekday()]}, {here:%d.%m.%Y}"
+        local = moment.astimezone(zone)
+        return f"{words['weekdays'][local.weekday()]}, {local:%d.%m.%Y}"
 
-    return _PAGES.get_template(f"{name}.html").render(language=language, words=words, at=at, day=day, **shown)
+    return _templates().get_template(f"{name}.html").render(language=language, words=words, at=at, day=day, **values)
 
 
 @lru_cache
@@ -32,6 +35,7 @@ def _words(language: Language) -> dict[str, Any]:
     return words
 
 
-_PAGES = Environment(
-    loader=PackageLoader("scheduling", "pages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-)
+@lru_cache
+def _templates() -> Environment:
+    loader = PackageLoader("scheduling", "pages")
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)

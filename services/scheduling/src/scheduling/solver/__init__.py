@@ -1,1 +1,4 @@
-"""Burns CPU: searches plans and proves how good they are. Holds no transaction and no clock but its stopwatch."""
+"""Optimisation: searches plans and proves bounds. Needs the extra `solver`.
+
+Invariants: it opens no transaction, and uses the clock only to measure its own time.
+"""

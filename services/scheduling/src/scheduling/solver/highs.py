@@ -1,11 +1,11 @@
-"""HiGHS as we use it: silent, one thread, the same seed."""
+"""Models for the HiGHS solver: without output, on one thread."""
 
 import highspy
 import numpy as np
 
 
-def quiet_model() -> highspy.Highs:
-    """An empty model that is maximised."""
+def new_model() -> highspy.Highs:
+    """An empty model to be maximised."""
     model = highspy.Highs()  # type: ignore[no-untyped-call]
     model.setOptionValue("output_flag", False)  # noqa: FBT003 -- the library's signature
     model.setOptionValue("threads", 1)
@@ -13,7 +13,7 @@ def quiet_model() -> highspy.Highs:
     return model
 
 
-def whole(model: highspy.Highs, many: int) -> None:
-    """The first `many` columns take whole numbers alone."""
-    kinds = np.full(many, highspy.HighsVarType.kInteger)
-    model.changeColsIntegrality(many, np.arange(many, dtype=np.int32), kinds)
+def require_integers(model: highspy.Highs, count: int) -> None:
+    """Requires integer values of the first `count` columns."""
+    kinds = np.full(count, highspy.HighsVarType.kInteger)
+    model.changeColsIntegrality(count, np.arange(count, dtype=np.int32), kinds)

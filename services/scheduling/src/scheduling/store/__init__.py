@@ -1,1 +1,1 @@
-"""All SQL of scheduling: takes and returns domain values."""
+"""All SQL of scheduling. Functions take and return domain values."""

@@ -1,24 +1,24 @@
-"""Demand: as it was served (a projection of the cases' topic), and what nobody served."""
+"""SQL of demand: the demand that was served (a projection of the cases' topic), and unmet demand."""
 
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from wanderamt.backbone.work import Work
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import CaseId, StandId
 
-from scheduling.domain.demand.served import Outcome, Visit
+from scheduling.domain.demand.visit_projection import VisitOutcome, VisitProjection
 
 
-async def visits(work: Work, case_ids: Collection[UUID]) -> dict[UUID, Visit]:
-    rows = await work.db.fetch("SELECT * FROM visit WHERE case_id = ANY($1::uuid[])", list(case_ids))
+async def visits(uow: UnitOfWork, case_ids: Collection[UUID]) -> dict[UUID, VisitProjection]:
+    rows = await uow.db.fetch("SELECT * FROM visit WHERE case_id = ANY($1::uuid[])", list(case_ids))
     return {
-        row["case_id"]: Visit(
+        row["case_id"]: VisitProjection(
             CaseId(row["case_id"]),
             StandId(row["stand_id"]),
             row["service"],
-            Outcome(row["outcome"]),
+            VisitOutcome(row["outcome"]),
             row["opened_at"],
             row["ended_at"],
         )
@@ -26,9 +26,9 @@ async def visits(work: Work, case_ids: Collection[UUID]) -> dict[UUID, Visit]:
     }
 
 
-async def save_visits(work: Work, changed: Sequence[Visit]) -> None:
+async def save_visits(uow: UnitOfWork, changed: Sequence[VisitProjection]) -> None:
     ordered = sorted(changed, key=lambda visit: visit.case_id)
-    await work.db.execute(
+    await uow.db.execute(
         """
         INSERT INTO visit (case_id, stand_id, service, outcome, opened_at, ended_at)
         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[])
@@ -44,21 +44,21 @@ async def save_visits(work: Work, changed: Sequence[Visit]) -> None:
     )
 
 
-async def demand(work: Work, stand_id: StandId) -> list[tuple[str, Outcome, int]]:
-    """(service, outcome, cases), the most wanted service first."""
-    rows = await work.db.fetch(
+async def demand(uow: UnitOfWork, stand_id: StandId) -> list[tuple[str, VisitOutcome, int]]:
+    """(service, outcome, cases), the service with most cases first."""
+    rows = await uow.db.fetch(
         """
         SELECT service, outcome, count(*) AS cases FROM visit WHERE stand_id = $1 GROUP BY service, outcome
         ORDER BY sum(count(*)) OVER (PARTITION BY service) DESC, service, outcome
         """,
         stand_id,
     )
-    return [(row["service"], Outcome(row["outcome"]), row["cases"]) for row in rows]
+    return [(row["service"], VisitOutcome(row["outcome"]), row["cases"]) for row in rows]
 
 
-async def add_wish(work: Work, *, day: date, district: str, service: str, source: str, times: float = 1.0) -> None:
-    """`source`: searched, asked or due. The same day, district, service and source are one row."""
-    await work.db.execute(
+async def add_wish(uow: UnitOfWork, *, day: date, district: str, service: str, source: str, times: float = 1.0) -> None:
+    """Adds unmet demand. `source`: searched, asked or due. One row per day, district, service and source."""
+    await uow.db.execute(
         """
         INSERT INTO wish (day, district, service, source, times) VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT (day, district, service, source) DO UPDATE SET times = wish.times + excluded.times
@@ -71,39 +71,41 @@ async def add_wish(work: Work, *, day: date, district: str, service: str, source
     )
 
 
-async def seen_at_stands(work: Work, *, since: datetime, zone: str) -> list[Any]:
-    """Rows (stand_id, hour, service, came): of stands that are over, what came in which hour of the clock on the wall:
-    cases, and tickets and appointments nobody served."""
+async def visits_at_stands(uow: UnitOfWork, *, since: datetime, zone: str) -> list[Any]:
+    """Rows (stand_id, hour, service, visits) of past stands: visits per local hour.
+
+    They count cases, tickets and appointments that were not served, and waiting-list entries without success.
+    """
     return list(
-        await work.db.fetch(
+        await uow.db.fetch(
             """
-            SELECT stand_id, hour, service, sum(came)::float AS came FROM (
+            SELECT stand_id, hour, service, sum(visits)::float AS visits FROM (
                 SELECT v.stand_id, extract(hour FROM coalesce(v.opened_at, v.ended_at) AT TIME ZONE $2)::int AS hour,
-                       v.service, count(*) AS came FROM visit v GROUP BY 1, 2, 3
+                       v.service, count(*) AS visits FROM visit v GROUP BY 1, 2, 3
                 UNION ALL
                 SELECT stand_id, extract(hour FROM issued_at AT TIME ZONE $2)::int, service, count(*) FROM ticket
-                WHERE state IN ('waiting', 'missed') GROUP BY 1, 2, 3
+                WHERE state IN ('waiting', 'no_show') GROUP BY 1, 2, 3
                 UNION ALL
                 SELECT stand_id, extract(hour FROM starts_at AT TIME ZONE $2)::int, service, count(*) FROM appointment
-                WHERE state IN ('missed', 'conflict') GROUP BY 1, 2, 3
+                WHERE state IN ('no_show', 'needs_rebooking') GROUP BY 1, 2, 3
                 UNION ALL
                 SELECT w.stand_id, extract(hour FROM lower(s.during) AT TIME ZONE $2)::int, w.service, count(*)
                 FROM waiting w JOIN stand s USING (stand_id) WHERE w.ended = 'past' GROUP BY 1, 2, 3
-            ) seen JOIN stand USING (stand_id)
+            ) observed JOIN stand USING (stand_id)
             WHERE lower(during) >= $1 AND upper(during) < $3 AND hour IS NOT NULL
             GROUP BY stand_id, hour, service
             """,
             since,
             zone,
-            work.now,
+            uow.now,
         )
     )
 
 
-async def wishes(work: Work, *, since: date, until: date) -> list[Any]:
-    """Rows (district, service, source, times) of what nobody served, and of what falls due."""
+async def wishes(uow: UnitOfWork, *, since: date, until: date) -> list[Any]:
+    """Rows (district, service, source, times) of unmet demand and of obligations that fall due in this period."""
     return list(
-        await work.db.fetch(
+        await uow.db.fetch(
             "SELECT district, service, source, sum(times) AS times FROM wish WHERE day >= $1 AND day < $2"
             " GROUP BY district, service, source ORDER BY times DESC",
             since,

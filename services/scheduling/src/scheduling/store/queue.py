@@ -1,20 +1,20 @@
-"""Tickets, and everybody who waits at a stand."""
+"""SQL of tickets and of the queue at a stand."""
 
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from wanderamt.backbone.work import Work, rows_changed
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork, rows_changed
 from wanderamt.kernel.ids import StandId
 
-from scheduling.domain.queue import TicketState, Way
+from scheduling.domain.queue import QueueEntryKind, TicketState
 
 
 async def add_ticket(
-    work: Work, ticket_id: UUID, stand_id: StandId, *, label: str, service: str, issued_at: datetime
+    uow: UnitOfWork, ticket_id: UUID, stand_id: StandId, *, label: str, service: str, issued_at: datetime
 ) -> bool:
-    """False: the id or the label is there already."""
-    status = await work.db.execute(
+    """False: the id or the label exists already."""
+    status = await uow.db.execute(
         """
         INSERT INTO ticket (ticket_id, stand_id, label, service, issued_at, state)
         VALUES ($1, $2, $3, $4, $5, 'waiting')
@@ -29,16 +29,20 @@ async def add_ticket(
     return rows_changed(status) == 1
 
 
-async def find_ticket(work: Work, ticket_id: UUID) -> Any:
-    return await work.db.fetchrow("SELECT * FROM ticket WHERE ticket_id = $1", ticket_id)
+async def find_ticket(uow: UnitOfWork, ticket_id: UUID) -> Any:
+    return await uow.db.fetchrow("SELECT * FROM ticket WHERE ticket_id = $1", ticket_id)
 
 
-async def present(work: Work, stand_id: StandId, *, until: datetime) -> list[Any]:
-    """Rows (way, id, label, service, since, begins, called_at, desk) of all who wait, are at a desk or will come."""
-    rows = await work.db.fetch(
+async def present(uow: UnitOfWork, stand_id: StandId, *, until: datetime) -> list[Any]:
+    """Rows of all who wait, are at a desk, or will come until this time.
+
+    Columns: kind, id, label, service, present_since, appointment_at, called_at, desk.
+    """
+    rows = await uow.db.fetch(
         """
-        SELECT 'ticket' AS way, ticket_id AS id, label, service, issued_at AS since, NULL::timestamptz AS begins,
-               called_at, desk FROM ticket WHERE stand_id = $1 AND state IN ('waiting', 'called')
+        SELECT 'ticket' AS kind, ticket_id AS id, label, service, issued_at AS present_since,
+               NULL::timestamptz AS appointment_at, called_at, desk FROM ticket
+        WHERE stand_id = $1 AND state IN ('waiting', 'called')
         UNION ALL
         SELECT 'appointment', appointment_id, code, service, arrived_at, starts_at, called_at, desk FROM appointment
         WHERE stand_id = $1 AND (state = 'arrived' OR (state = 'booked' AND starts_at < $2))
@@ -49,20 +53,20 @@ async def present(work: Work, stand_id: StandId, *, until: datetime) -> list[Any
     return list(rows)
 
 
-async def call(work: Work, way: Way, id_: UUID, *, desk: str) -> None:
-    if way is Way.TICKET:
-        await work.db.execute(
-            "UPDATE ticket SET state = 'called', called_at = $2, desk = $3 WHERE ticket_id = $1", id_, work.now, desk
+async def call(uow: UnitOfWork, kind: QueueEntryKind, id_: UUID, *, desk: str) -> None:
+    if kind is QueueEntryKind.TICKET:
+        await uow.db.execute(
+            "UPDATE ticket SET state = 'called', called_at = $2, desk = $3 WHERE ticket_id = $1", id_, uow.now, desk
         )
     else:
-        await work.db.execute(
-            "UPDATE appointment SET called_at = $2, desk = $3 WHERE appointment_id = $1", id_, work.now, desk
+        await uow.db.execute(
+            "UPDATE appointment SET called_at = $2, desk = $3 WHERE appointment_id = $1", id_, uow.now, desk
         )
 
 
-async def end_ticket(work: Work, ticket_id: UUID, stand_id: StandId, state: TicketState) -> bool:
-    """`WAITING` puts it back. False: no such ticket, or it was not called."""
-    status = await work.db.execute(
+async def end_ticket(uow: UnitOfWork, ticket_id: UUID, stand_id: StandId, state: TicketState) -> bool:
+    """`WAITING` puts the ticket back. False: the ticket does not exist or was not called."""
+    status = await uow.db.execute(
         """
         UPDATE ticket SET state = $3, ended_at = CASE WHEN $3 = 'waiting' THEN NULL ELSE $4::timestamptz END,
             called_at = CASE WHEN $3 = 'waiting' THEN NULL ELSE called_at END
@@ -71,12 +75,12 @@ async def end_ticket(work: Work, ticket_id: UUID, stand_id: StandId, state: Tick
         ticket_id,
         stand_id,
         state,
-        work.now,
+        uow.now,
     )
     return rows_changed(status) == 1
 
 
-async def uncall_appointment(work: Work, appointment_id: UUID) -> None:
-    await work.db.execute(
+async def uncall_appointment(uow: UnitOfWork, appointment_id: UUID) -> None:
+    await uow.db.execute(
         "UPDATE appointment SET called_at = NULL, desk = NULL WHERE appointment_id = $1", appointment_id
     )

@@ -1,45 +1,45 @@
-"""Stands and their resources."""
+"""SQL of stands and their resources."""
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import asyncpg
-from wanderamt.backbone.work import Work
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import StandId
 from wanderamt.kernel.refusal import Refusal
 
-from scheduling.domain.refusals import taken
-from scheduling.domain.resources import SHAPES, Facts, Kind
-from scheduling.domain.stand import Plan, Stand, StandState
+from scheduling.domain.refusals import resource_taken
+from scheduling.domain.resources import FACTS_BY_KIND, ResourceFacts, ResourceKind
+from scheduling.domain.stand import Stand, StandDetails, StandState
 
 _SELECT = """
     SELECT s.*, pitch.name AS place, crew.name AS crew, vehicle.name AS vehicle, kit.name AS kit FROM stand s
     JOIN resource pitch ON pitch.resource_id = s.pitch_id JOIN resource crew ON crew.resource_id = s.crew_id
     JOIN resource vehicle ON vehicle.resource_id = s.vehicle_id JOIN resource kit ON kit.resource_id = s.kit_id
 """
-_SHOWN = ("confirmed", "running")
+_PUBLIC = ("confirmed", "running")
 
 
-async def lock_stand(work: Work, stand_id: StandId) -> Stand | None:
-    row = await work.db.fetchrow(f"{_SELECT} WHERE s.stand_id = $1 FOR UPDATE OF s", stand_id)
+async def lock_stand(uow: UnitOfWork, stand_id: StandId) -> Stand | None:
+    row = await uow.db.fetchrow(f"{_SELECT} WHERE s.stand_id = $1 FOR UPDATE OF s", stand_id)
     return _stand(row) if row else None
 
 
-async def find_stand(work: Work, stand_id: StandId) -> Stand | None:
-    row = await work.db.fetchrow(f"{_SELECT} WHERE s.stand_id = $1", stand_id)
+async def find_stand(uow: UnitOfWork, stand_id: StandId) -> Stand | None:
+    row = await uow.db.fetchrow(f"{_SELECT} WHERE s.stand_id = $1", stand_id)
     return _stand(row) if row else None
 
 
-async def stands(work: Work, *, limit: int) -> list[Stand]:
+async def stands(uow: UnitOfWork, *, limit: int) -> list[Stand]:
     """The latest first."""
-    rows = await work.db.fetch(f"{_SELECT} ORDER BY lower(s.during) DESC LIMIT $1", limit)
+    rows = await uow.db.fetch(f"{_SELECT} ORDER BY lower(s.during) DESC LIMIT $1", limit)
     return [_stand(row) for row in rows]
 
 
-async def stands_between(work: Work, *, since: datetime, until: datetime, limit: int) -> list[Stand]:
-    """Of any state, that begin in [since, until), in order."""
-    rows = await work.db.fetch(
+async def stands_between(uow: UnitOfWork, *, since: datetime, until: datetime, limit: int) -> list[Stand]:
+    """Stands in any state that begin in [since, until), in order."""
+    rows = await uow.db.fetch(
         f"{_SELECT} WHERE lower(s.during) >= $1 AND lower(s.during) < $2 ORDER BY lower(s.during), s.stand_id LIMIT $3",
         since,
         until,
@@ -48,37 +48,37 @@ async def stands_between(work: Work, *, since: datetime, until: datetime, limit:
     return [_stand(row) for row in rows]
 
 
-async def shown_stands(work: Work, *, ending_after: datetime, limit: int) -> list[Stand]:
-    """Those the public may come to, the next first."""
-    rows = await work.db.fetch(
+async def public_stands(uow: UnitOfWork, *, ending_after: datetime, limit: int) -> list[Stand]:
+    """Stands that are open to the public, the next one first."""
+    rows = await uow.db.fetch(
         f"{_SELECT} WHERE s.state = ANY($1::text[]) AND upper(s.during) > $2"
         " ORDER BY lower(s.during), s.stand_id LIMIT $3",
-        list(_SHOWN),
+        list(_PUBLIC),
         ending_after,
         limit,
     )
     return [_stand(row) for row in rows]
 
 
-async def calendar_stands(work: Work, *, since: datetime, limit: int) -> list[Stand]:
-    """For feeds: shown and over since, and cancelled ones that the public had seen, so that calendars hear of it."""
-    rows = await work.db.fetch(
+async def calendar_stands(uow: UnitOfWork, *, since: datetime, limit: int) -> list[Stand]:
+    """Public and closed stands that end after this time, and formerly public ones that were cancelled since then."""
+    rows = await uow.db.fetch(
         f"""{_SELECT} WHERE (s.state = ANY($1::text[]) AND upper(s.during) > $2)
             OR (s.state = 'cancelled' AND s.version > 1 AND s.changed_at > $2)
             OR (s.state = 'closed' AND upper(s.during) > $2)
             ORDER BY lower(s.during), s.stand_id LIMIT $3""",
-        list(_SHOWN),
+        list(_PUBLIC),
         since,
         limit,
     )
     return [_stand(row) for row in rows]
 
 
-async def add_stand(work: Work, stand: Stand) -> Refusal | None:
-    """A refusal names the resource that is elsewhere at that time."""
-    ids = await _resource_ids(work, stand.plan)
-    return await _guarded(
-        work,
+async def add_stand(uow: UnitOfWork, stand: Stand) -> Refusal | None:
+    """The refusal names a resource that is at another stand at that time."""
+    ids = await _resource_ids(uow, stand.details)
+    return await _write_stand(
+        uow,
         """
         INSERT INTO stand (stand_id, version, state, district, during, busy, pitch_id, crew_id, vehicle_id, kit_id,
                            services, occasion, target_group, setup_min, teardown_min, desks, walk_in_share, overbook,
@@ -91,11 +91,11 @@ async def add_stand(work: Work, stand: Stand) -> Refusal | None:
     )
 
 
-async def save_stand(work: Work, stand: Stand) -> Refusal | None:
-    """Everything of it, under the same guard."""
-    ids = await _resource_ids(work, stand.plan)
-    return await _guarded(
-        work,
+async def save_stand(uow: UnitOfWork, stand: Stand) -> Refusal | None:
+    """Updates all columns, with the same refusal."""
+    ids = await _resource_ids(uow, stand.details)
+    return await _write_stand(
+        uow,
         """
         UPDATE stand SET version = $2, state = $3, district = $4, during = tstzrange($5, $6), busy = tstzrange($7, $8),
             pitch_id = $9, crew_id = $10, vehicle_id = $11, kit_id = $12, services = $13, occasion = $14,
@@ -108,59 +108,61 @@ async def save_stand(work: Work, stand: Stand) -> Refusal | None:
     )
 
 
-async def _guarded(work: Work, sql: str, stand: Stand, ids: Mapping[str, int]) -> Refusal | None:
-    plan = stand.plan
+async def _write_stand(uow: UnitOfWork, sql: str, stand: Stand, ids: Mapping[str, int]) -> Refusal | None:
+    details = stand.details
     try:
-        async with work.db.transaction():
-            await work.db.execute(
+        async with uow.db.transaction():
+            await uow.db.execute(
                 sql,
                 stand.id,
                 stand.version,
                 stand.state,
-                plan.district,
-                plan.starts_at,
-                plan.ends_at,
-                plan.busy_from,
-                plan.busy_until,
-                *(ids[kind] for kind in Kind),
-                list(plan.services),
-                plan.occasion,
-                plan.target_group,
-                plan.setup_min,
-                plan.teardown_min,
-                plan.desks,
-                plan.walk_in_share,
-                plan.overbook,
-                plan.latitude,
-                plan.longitude,
+                details.district,
+                details.starts_at,
+                details.ends_at,
+                details.busy_from,
+                details.busy_until,
+                *(ids[kind] for kind in ResourceKind),
+                list(details.services),
+                details.occasion,
+                details.target_group,
+                details.setup_min,
+                details.teardown_min,
+                details.desks,
+                details.walk_in_share,
+                details.overbook,
+                details.latitude,
+                details.longitude,
                 stand.series,
                 stand.reason,
                 stand.changed_at,
             )
     except asyncpg.ExclusionViolationError as error:
-        return taken(str(error.constraint_name).removesuffix("_taken"))
+        return resource_taken(str(error.constraint_name).removesuffix("_taken"))
     return None
 
 
-async def resources(work: Work) -> list[tuple[Kind, str, Facts]]:
-    rows = await work.db.fetch("SELECT kind, name, facts FROM resource WHERE NOT retired ORDER BY kind, name")
-    return [(Kind(row["kind"]), row["name"], _facts(row)) for row in rows]
+async def resources(uow: UnitOfWork) -> list[tuple[ResourceKind, str, ResourceFacts]]:
+    rows = await uow.db.fetch("SELECT kind, name, facts FROM resource WHERE NOT retired ORDER BY kind, name")
+    return [(ResourceKind(row["kind"]), row["name"], _facts(row)) for row in rows]
 
 
-async def facts_of(work: Work, plan: Plan) -> dict[Kind, Facts]:
-    """What is known of the resources of a plan; of those nobody has described: nothing that forbids anything."""
-    names = _names(plan)
-    rows = await work.db.fetch(
+async def facts_of(uow: UnitOfWork, details: StandDetails) -> dict[ResourceKind, ResourceFacts]:
+    """The facts of a stand's resources. A resource without facts gets the defaults, which forbid nothing."""
+    names = _resource_names(details)
+    rows = await uow.db.fetch(
         "SELECT kind, name, facts FROM resource WHERE (kind, name) IN (SELECT * FROM unnest($1::text[], $2::text[]))",
         list(names),
         list(names.values()),
     )
-    known = {Kind(row["kind"]): _facts(row) for row in rows}
-    return {kind: known.get(kind) or SHAPES[kind]() for kind in Kind}
+    known = {ResourceKind(row["kind"]): _facts(row) for row in rows}
+    return {kind: known.get(kind) or FACTS_BY_KIND[kind]() for kind in ResourceKind}
 
 
-async def put_resource(work: Work, kind: Kind, name: str, facts: Facts, *, retired: bool = False) -> None:
-    await work.db.execute(
+async def put_resource(
+    uow: UnitOfWork, kind: ResourceKind, name: str, facts: ResourceFacts, *, retired: bool = False
+) -> None:
+    await uow.db.execute(
         """
         INSERT INTO resource (kind, name, facts, retired) VALUES ($1, $2, $3, $4)
         ON CONFLICT (kind, name) DO UPDATE SET facts = excluded.facts, retired = excluded.retired
@@ -173,10 +175,10 @@ async def put_resource(work: Work, kind: Kind, name: str, facts: Facts, *, retir
 
 
 async def stands_of_crew(
-    work: Work, crew: str, *, since: datetime, until: datetime, but: StandId
+    uow: UnitOfWork, crew: str, *, since: datetime, until: datetime, except_id: StandId
 ) -> list[tuple[datetime, datetime]]:
-    """When a crew is busy with other stands."""
-    rows = await work.db.fetch(
+    """Begin and end of the crew's other stands, set-up and tear-down included."""
+    rows = await uow.db.fetch(
         """
         SELECT lower(s.busy) AS since, upper(s.busy) AS until FROM stand s
         JOIN resource r ON r.resource_id = s.crew_id AND r.kind = 'crew' AND r.name = $1
@@ -185,21 +187,26 @@ async def stands_of_crew(
         crew,
         since,
         until,
-        but,
+        except_id,
     )
     return [(row["since"], row["until"]) for row in rows]
 
 
-def _names(plan: Plan) -> dict[Kind, str]:
-    return {Kind.PITCH: plan.place, Kind.CREW: plan.crew, Kind.VEHICLE: plan.vehicle, Kind.KIT: plan.kit}
+def _resource_names(details: StandDetails) -> dict[ResourceKind, str]:
+    return {
+        ResourceKind.PITCH: details.place,
+        ResourceKind.CREW: details.crew,
+        ResourceKind.VEHICLE: details.vehicle,
+        ResourceKind.KIT: details.kit,
+    }
 
 
-async def _resource_ids(work: Work, plan: Plan) -> dict[str, int]:
-    """Makes what is new. What is there is not touched: planners would wait for each other on a row nobody changes."""
-    names = _names(plan)
+async def _resource_ids(uow: UnitOfWork, details: StandDetails) -> dict[str, int]:
+    """Inserts new resources. Existing rows are not updated: planners would wait for each other's row locks."""
+    names = _resource_names(details)
     kinds = sorted(names)
     for _ in range(2):
-        rows = await work.db.fetch(
+        rows = await uow.db.fetch(
             "SELECT kind, resource_id FROM resource"
             " WHERE (kind, name) IN (SELECT * FROM unnest($1::text[], $2::text[]))",
             kinds,
@@ -207,7 +214,7 @@ async def _resource_ids(work: Work, plan: Plan) -> dict[str, int]:
         )
         if len(rows) == len(kinds):
             break
-        await work.db.execute(
+        await uow.db.execute(
             "INSERT INTO resource (kind, name) SELECT * FROM unnest($1::text[], $2::text[]) ON CONFLICT DO NOTHING",
             kinds,
             [names[kind] for kind in kinds],
@@ -215,12 +222,12 @@ async def _resource_ids(work: Work, plan: Plan) -> dict[str, int]:
     return {row["kind"]: row["resource_id"] for row in rows}
 
 
-def _facts(row: Any) -> Facts:
-    return SHAPES[Kind(row["kind"])].model_validate(row["facts"])
+def _facts(row: Any) -> ResourceFacts:
+    return FACTS_BY_KIND[ResourceKind(row["kind"])].model_validate(row["facts"])
 
 
 def _stand(row: Any) -> Stand:
-    plan = Plan(
+    details = StandDetails(
         place=row["place"],
         district=row["district"],
         starts_at=row["during"].lower,
@@ -243,7 +250,7 @@ def _stand(row: Any) -> Stand:
         StandId(row["stand_id"]),
         row["version"],
         StandState(row["state"]),
-        plan,
+        details,
         row["series"],
         row["reason"],
         row["changed_at"],

@@ -1,1 +1,1 @@
-"""The planner on generated cities: generator, evaluator, figures."""
+"""The planner on generated cities: generator, audit, benchmark."""

@@ -1,1 +1,1 @@
-"""Two small bridges that pass every check, for mutants to bend."""
+"""Reference bridges: they pass all checks, and the mutants are made from them."""

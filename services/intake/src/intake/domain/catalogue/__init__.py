@@ -1,1 +1,1 @@
-"""The services on offer, as dated data: what finishing each of them takes, costs and leaves open."""
+"""The services of an authority as dated data: their steps, required documents, fees and obligations."""

@@ -1,6 +1,6 @@
-"""When a fee, a paper or a call applies: a small closed language over the facts of a case.
+"""Conditions on the facts of a case, for fees, required documents and obligations: a small closed language.
 
-Kept true: a condition never guesses. Where a fact it depends on is not known, it names that fact.
+Invariants: a condition never guesses. If it depends on a missing fact, its value is that MissingFact.
 """
 
 from collections.abc import Iterator, Mapping
@@ -8,18 +8,19 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from pydantic import Field, StrictBool, StrictInt, model_validator
+from service_catalogue.models import CatalogueModel, Code
 
-from intake.domain.catalogue.words import Code, FactKind, FactValue, Part
+from intake.domain.catalogue.types import FactKind, FactValue
 
 
-class Equals(Part):
+class Equals(CatalogueModel):
     """`{fact: channel, equals: written}`"""
 
     fact: Code
     equals: StrictBool | StrictInt | str
 
 
-class Within(Part):
+class InRange(CatalogueModel):
     """`{fact: age_years, at_least: 18, below: 26}`: one bound or both."""
 
     fact: Code
@@ -27,7 +28,7 @@ class Within(Part):
     below: StrictInt | None = None
 
     @model_validator(mode="after")
-    def _bounded(self) -> "Within":
+    def _bounded(self) -> "InRange":
         if self.at_least is None and self.below is None:
             raise ValueError("needs 'at_least', 'below' or both")
         if self.at_least is not None and self.below is not None and self.at_least >= self.below:
@@ -35,85 +36,85 @@ class Within(Part):
         return self
 
 
-class All(Part):
+class All(CatalogueModel):
     all: tuple["Condition", ...] = Field(min_length=1)
 
 
-class AnyOf(Part):
+class AnyOf(CatalogueModel):
     any: tuple["Condition", ...] = Field(min_length=1)
 
 
-class Not(Part):
+class Not(CatalogueModel):
     not_: "Condition" = Field(alias="not")
 
 
-Condition = Equals | Within | All | AnyOf | Not
+Condition = Equals | InRange | All | AnyOf | Not
 for _part in (All, AnyOf, Not):
     _part.model_rebuild()
 
 
 @dataclass(frozen=True, slots=True)
-class Missing:
-    """The answer depends on this fact, and nobody has given it yet."""
+class MissingFact:
+    """The result depends on this fact, which is still unknown."""
 
     fact: str
 
 
-def holds(condition: Condition | None, facts: Mapping[str, FactValue]) -> bool | Missing:
-    """None always holds. A fact that cannot change the answer any more is not missing (Kleene's three-valued logic)."""
+def evaluate(condition: Condition | None, facts: Mapping[str, FactValue]) -> bool | MissingFact:
+    """None is true. A missing fact that cannot change the result is ignored (Kleene's three-valued logic)."""
     match condition:
         case None:
             return True
         case Equals():
             known = facts.get(condition.fact)
-            return Missing(condition.fact) if known is None else known == condition.equals
-        case Within():
-            return _within(condition, facts.get(condition.fact))
+            return MissingFact(condition.fact) if known is None else known == condition.equals
+        case InRange():
+            return _in_range(condition, facts.get(condition.fact))
         case All():
-            return _first(condition.all, facts, decides=False)
+            return _combine(condition.all, facts, decides=False)
         case AnyOf():
-            return _first(condition.any, facts, decides=True)
+            return _combine(condition.any, facts, decides=True)
         case Not():
-            inner = holds(condition.not_, facts)
-            return inner if isinstance(inner, Missing) else not inner
+            inner = evaluate(condition.not_, facts)
+            return inner if isinstance(inner, MissingFact) else not inner
     assert_never(condition)
 
 
-def facts_of(condition: Condition | None) -> Iterator[tuple[str, FactKind | None, FactValue | None]]:
-    """Each fact it looks at, with the kind it takes it for and the value it compares with, where there is one."""
+def referenced_facts(condition: Condition | None) -> Iterator[tuple[str, FactKind | None, FactValue | None]]:
+    """Each fact in the condition with its expected kind, and the value it is compared with, if any."""
     match condition:
         case None:
             return
         case Equals():
             yield condition.fact, _kind(condition.equals), condition.equals
-        case Within():
+        case InRange():
             yield condition.fact, FactKind.NUMBER, None
         case All():
-            for one in condition.all:
-                yield from facts_of(one)
+            for part in condition.all:
+                yield from referenced_facts(part)
         case AnyOf():
-            for one in condition.any:
-                yield from facts_of(one)
+            for part in condition.any:
+                yield from referenced_facts(part)
         case Not():
-            yield from facts_of(condition.not_)
+            yield from referenced_facts(condition.not_)
 
 
-def _within(condition: Within, known: FactValue | None) -> bool | Missing:
+def _in_range(condition: InRange, known: FactValue | None) -> bool | MissingFact:
     if known is None:
-        return Missing(condition.fact)
+        return MissingFact(condition.fact)
     if not isinstance(known, int):
         return False
     low, high = condition.at_least, condition.below
     return (low is None or low <= known) and (high is None or known < high)
 
 
-def _first(parts: tuple[Condition, ...], facts: Mapping[str, FactValue], *, decides: bool) -> bool | Missing:
-    missing: Missing | None = None
-    for one in parts:
-        said = holds(one, facts)
-        if isinstance(said, Missing):
-            missing = missing or said
-        elif said is decides:
+def _combine(parts: tuple[Condition, ...], facts: Mapping[str, FactValue], *, decides: bool) -> bool | MissingFact:
+    missing: MissingFact | None = None
+    for part in parts:
+        value = evaluate(part, facts)
+        if isinstance(value, MissingFact):
+            missing = missing or value
+        elif value is decides:
             return decides
     return missing or not decides
 

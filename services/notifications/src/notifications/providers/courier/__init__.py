@@ -1,1 +1,1 @@
-"""A gateway of the old kind: forms in, lines of text out. It forgets our key, but it can be asked for a message."""
+"""An SMS gateway with an old interface: forms in, lines of text out. Idempotency by look-up of our reference."""

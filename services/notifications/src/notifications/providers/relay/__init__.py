@@ -1,1 +1,1 @@
-"""A mail server of the city or its provider, over SMTP."""
+"""The mail server of the city or of its provider, over SMTP."""

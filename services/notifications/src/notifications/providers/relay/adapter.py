@@ -1,7 +1,7 @@
-"""Pure: a mail as it goes over the wire, with a head that a signing relay (DKIM) and a strict receiver (DMARC) accept.
+"""Builds the e-mail, with headers that a signing relay (DKIM) and a strict receiver (DMARC) accept. Pure.
 
-Kept true: From, Message-ID and the envelope's sender are of one domain; every header stands once; nothing with a line
-end in it gets into the head, the email package refuses it.
+Invariants: From, Message-ID and the envelope sender have the same domain; every header occurs once; no value with a
+line break becomes a header, because the email package rejects it.
 """
 
 from email.headerregistry import Address
@@ -9,16 +9,16 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate
 
-from connector_kit.adapter import Setup, Stamp
-from connector_kit.smtp import Letter
-from connector_kit.verdict import Done, Verdict
+from connector_kit.adapter import AdapterConfig, CallContext
+from connector_kit.call_outcome import CallOutcome, Succeeded
+from connector_kit.transports.smtp import OutgoingEmail
 from pydantic import BaseModel
 
-from notifications.providers.messages import Mail, Taken
+from notifications.providers.messages import Accepted, Mail
 
 
-def open_adapter(setup: Setup) -> "RelayAdapter":
-    return RelayAdapter(setup.settings["sender"], setup.settings["name"])
+def open_adapter(config: AdapterConfig) -> "RelayAdapter":
+    return RelayAdapter(config.settings["sender"], config.settings["name"])
 
 
 class RelayAdapter:
@@ -26,15 +26,15 @@ class RelayAdapter:
         user, _, self._domain = sender.partition("@")
         self._sender, self._from = sender, Address(name, user, self._domain)
 
-    def encode(self, operation: str, question: BaseModel, stamp: Stamp) -> Letter:
-        """Raises ValueError for a mail that is none."""
+    def encode(self, operation: str, question: BaseModel, context: CallContext) -> OutgoingEmail:
+        """Raises ValueError for an invalid header or address."""
         assert isinstance(question, Mail)  # noqa: S101 -- by the manifest
         mail = EmailMessage(policy=SMTP)
         mail["From"] = self._from
         mail["To"] = Address(addr_spec=question.to)
         mail["Subject"] = question.subject
         mail["Date"] = formatdate()
-        mail["Message-ID"] = f"<{stamp.call_id}@{self._domain}>"
+        mail["Message-ID"] = f"<{context.call_id}@{self._domain}>"
         mail["Auto-Submitted"] = "auto-generated"
         if question.unsubscribe:
             mail["List-Unsubscribe"] = f"<{question.unsubscribe}>"
@@ -49,7 +49,7 @@ class RelayAdapter:
                 filename="termin.ics",
                 params={"method": "PUBLISH", "charset": "utf-8"},
             )
-        return Letter(self._sender, question.to, mail.as_bytes())
+        return OutgoingEmail(self._sender, question.to, mail.as_bytes())
 
-    def taken(self, operation: str, said: str) -> Verdict:
-        return Done(Taken())
+    def accepted(self, operation: str, reply: str) -> CallOutcome:
+        return Succeeded(Accepted())

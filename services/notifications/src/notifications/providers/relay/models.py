@@ -1,5 +1,5 @@
-"""What the mail server is asked and answers."""
+"""The models of the operation `send`: message and acknowledgement."""
 
-from notifications.providers.messages import Mail, Taken
+from notifications.providers.messages import Accepted, Mail
 
-__all__ = ["Mail", "Taken"]
+__all__ = ["Accepted", "Mail"]

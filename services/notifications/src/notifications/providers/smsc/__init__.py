@@ -1,1 +1,1 @@
-"""An operator of a mobile network over SMPP 3.4: many messages over one connection."""
+"""The SMS centre of a mobile network operator, over SMPP 3.4: many messages over one connection."""

@@ -1,57 +1,57 @@
-"""Pure: messages to submit_sm, receipts of deliver_sm to ours."""
+"""Maps messages to submit_sm, and deliver_sm to delivery receipts. Pure."""
 
 from collections.abc import Mapping, Sequence
 
-from connector_kit.adapter import Setup, Stamp
-from connector_kit.smpp.pdu import MessageState, Submit, read_deliver, read_receipt
-from connector_kit.verdict import Done, Verdict
+from connector_kit.adapter import AdapterConfig, CallContext
+from connector_kit.call_outcome import CallOutcome, Succeeded
+from connector_kit.transports.smpp.pdu import MessageState, SubmitMessage, read_deliver, read_receipt
 from pydantic import BaseModel, SecretStr
 
-from notifications.domain.receipt import Receipt, Word, stop_of
-from notifications.providers.messages import Sms, Taken
+from notifications.domain.delivery_receipt import DeliveryReceipt, DeliveryStatus, parse_opt_out
+from notifications.providers.messages import Accepted, Sms
 
-WORDS = {
-    MessageState.ENROUTE: Word.TAKEN,
-    MessageState.ACCEPTED: Word.TAKEN,
-    MessageState.UNKNOWN: Word.TAKEN,
-    MessageState.DELIVERED: Word.DELIVERED,
-    MessageState.EXPIRED: Word.FAILED,
-    MessageState.DELETED: Word.FAILED,
-    MessageState.UNDELIVERABLE: Word.FAILED,
-    MessageState.REJECTED: Word.FAILED,
+STATUSES = {
+    MessageState.ENROUTE: DeliveryStatus.ACCEPTED,
+    MessageState.ACCEPTED: DeliveryStatus.ACCEPTED,
+    MessageState.UNKNOWN: DeliveryStatus.ACCEPTED,
+    MessageState.DELIVERED: DeliveryStatus.DELIVERED,
+    MessageState.EXPIRED: DeliveryStatus.FAILED,
+    MessageState.DELETED: DeliveryStatus.FAILED,
+    MessageState.UNDELIVERABLE: DeliveryStatus.FAILED,
+    MessageState.REJECTED: DeliveryStatus.FAILED,
 }
 
 
-def open_adapter(setup: Setup) -> "SmscAdapter":
-    return SmscAdapter(setup.settings["sender"])
+def open_adapter(config: AdapterConfig) -> "SmscAdapter":
+    return SmscAdapter(config.settings["sender"])
 
 
 class SmscAdapter:
     def __init__(self, sender: str) -> None:
         self._sender = sender
 
-    def encode(self, operation: str, question: BaseModel, stamp: Stamp) -> Submit:
+    def encode(self, operation: str, question: BaseModel, context: CallContext) -> SubmitMessage:
         assert isinstance(question, Sms)  # noqa: S101 -- by the manifest
-        return Submit(self._sender, question.to, question.text, question.short_ref)
+        return SubmitMessage(self._sender, question.to, question.text, question.short_ref)
 
-    def taken(self, operation: str, message_id: str) -> Verdict:
-        return Done(Taken(message_id=message_id))
+    def accepted(self, operation: str, message_id: str) -> CallOutcome:
+        return Succeeded(Accepted(message_id=message_id))
 
-    def may_tell(self, headers: Mapping[str, str], body: bytes, key: SecretStr) -> bool:
-        return False  # receipts come over the connection we made, never by a web hook
+    def verify_signature(self, headers: Mapping[str, str], body: bytes, key: SecretStr) -> bool:
+        return False  # receipts come over our own connection, never by HTTP
 
-    def read_receipts(self, body: bytes) -> Sequence[Receipt]:
+    def parse_receipts(self, body: bytes) -> Sequence[DeliveryReceipt]:
         deliver = read_deliver(body)
         number = "+" + deliver.source.removeprefix("+")
         if not deliver.is_receipt:
-            return stop_of(number, deliver.text)
-        told = read_receipt(deliver)
+            return parse_opt_out(number, deliver.text)
+        report = read_receipt(deliver)
         return [
-            Receipt(
-                WORDS[told.state],
-                provider_ref=told.message_id,
+            DeliveryReceipt(
+                STATUSES[report.state],
+                provider_ref=report.message_id,
                 number=number,
-                short_ref=told.reference,
-                code=f"{told.state.lower()}_{told.error}",
+                short_ref=report.reference,
+                code=f"{report.state.lower()}_{report.error}",
             )
         ]

@@ -1,5 +1,5 @@
-"""What the gateway is asked and answers."""
+"""The models of the operation `send`: message and acknowledgement."""
 
-from notifications.providers.messages import Sms, Taken
+from notifications.providers.messages import Accepted, Sms
 
-__all__ = ["Sms", "Taken"]
+__all__ = ["Accepted", "Sms"]

@@ -1,1 +1,1 @@
-"""A gateway that takes SMS as JSON and knows a message again by our reference."""
+"""An SMS gateway over JSON. Idempotency by key: our reference."""

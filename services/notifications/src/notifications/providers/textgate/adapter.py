@@ -1,4 +1,4 @@
-"""Pure: messages to calls of the gateway, its answers to verdicts, its receipts to ours."""
+"""Maps messages to HTTP calls, responses to outcomes, and posted reports to delivery receipts. Pure."""
 
 import hashlib
 import hmac
@@ -6,28 +6,28 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 from uuid import UUID
 
-from connector_kit.adapter import HttpCall, HttpReply, Setup, Stamp
-from connector_kit.bridge import by_status
-from connector_kit.verdict import Done, Malformed, Rejected, Verdict, code_of
+from connector_kit.adapter import AdapterConfig, CallContext, HttpCall, HttpReply
+from connector_kit.call_outcome import CallOutcome, Rejected, Succeeded, UnreadableResponse, to_code
+from connector_kit.transports.http_status import outcome_of_status
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 from pydantic_core import to_json
 
-from notifications.domain.receipt import Receipt, Word, stop_of
-from notifications.providers.messages import Sms, Taken
+from notifications.domain.delivery_receipt import DeliveryReceipt, DeliveryStatus, parse_opt_out
+from notifications.providers.messages import Accepted, Sms
 
 JSON = "application/json"
 SIGNATURE = "x-signature"
 
 
-class _Accepted(BaseModel):
+class _AcceptedReply(BaseModel):
     id: str = Field(min_length=1)
 
 
-class _Refused(BaseModel):
+class _RejectedReply(BaseModel):
     code: str = ""
 
 
-class _Receipt(BaseModel):
+class _PostedReceipt(BaseModel):
     id: str
     reference: UUID | None = None
     status: Literal["accepted", "delivered", "failed"]
@@ -39,45 +39,49 @@ class _Inbound(BaseModel):
     text: str
 
 
-class _Told(BaseModel):
-    receipts: list[_Receipt] = []
+class _PostedReport(BaseModel):
+    receipts: list[_PostedReceipt] = []
     inbound: list[_Inbound] = []
 
 
-WORDS = {"accepted": Word.TAKEN, "delivered": Word.DELIVERED, "failed": Word.FAILED}
+STATUSES = {"accepted": DeliveryStatus.ACCEPTED, "delivered": DeliveryStatus.DELIVERED, "failed": DeliveryStatus.FAILED}
 
 
-def open_adapter(setup: Setup) -> "TextgateAdapter":
-    return TextgateAdapter(setup.settings["sender"])
+def open_adapter(config: AdapterConfig) -> "TextgateAdapter":
+    return TextgateAdapter(config.settings["sender"])
 
 
 class TextgateAdapter:
     def __init__(self, sender: str) -> None:
         self._sender = sender
 
-    def encode(self, operation: str, question: BaseModel, stamp: Stamp) -> HttpCall:
+    def encode(self, operation: str, question: BaseModel, context: CallContext) -> HttpCall:
         assert isinstance(question, Sms)  # noqa: S101 -- by the manifest
-        body = {"reference": str(stamp.call_id), "from": self._sender, "to": question.to, "text": question.text}
-        headers = {"Content-Type": JSON, "Accept": JSON, "Idempotency-Key": str(stamp.call_id)}
+        body = {"reference": str(context.call_id), "from": self._sender, "to": question.to, "text": question.text}
+        headers = {"Content-Type": JSON, "Accept": JSON, "Idempotency-Key": str(context.call_id)}
         return HttpCall("POST", "/messages", headers, body=to_json(body))
 
-    def classify(self, operation: str, reply: HttpReply) -> Verdict:
-        if verdict := by_status(reply):
-            return verdict
+    def classify(self, operation: str, reply: HttpReply) -> CallOutcome:
+        if outcome := outcome_of_status(reply):
+            return outcome
         if not reply.headers.get("content-type", "").startswith(JSON):
-            return Malformed("no_json")
+            return UnreadableResponse("no_json")
         try:
             if reply.status in {404, 409, 422}:
-                return Rejected(code_of(_Refused.model_validate_json(reply.body).code))
-            return Done(Taken(message_id=_Accepted.model_validate_json(reply.body).id))
+                return Rejected(to_code(_RejectedReply.model_validate_json(reply.body).code))
+            return Succeeded(Accepted(message_id=_AcceptedReply.model_validate_json(reply.body).id))
         except ValidationError:
-            return Malformed("no_answer_of_ours")
+            return UnreadableResponse("invalid_answer")
 
-    def may_tell(self, headers: Mapping[str, str], body: bytes, key: SecretStr) -> bool:
-        wanted = hmac.new(key.get_secret_value().encode(), body, hashlib.sha256).hexdigest()
-        return hmac.compare_digest(headers.get(SIGNATURE, "").encode(), wanted.encode())
+    def verify_signature(self, headers: Mapping[str, str], body: bytes, key: SecretStr) -> bool:
+        expected = hmac.new(key.get_secret_value().encode(), body, hashlib.sha256).hexdigest()
+        return hmac.compare_digest(headers.get(SIGNATURE, "").encode(), expected.encode())
 
-    def read_receipts(self, body: bytes) -> Sequence[Receipt]:
-        told = _Told.model_validate_json(body)
-        receipts = [Receipt(WORDS[one.status], one.reference, one.id, code=code_of(one.code)) for one in told.receipts]
-        return [*receipts, *(stop for one in told.inbound for stop in stop_of(one.from_, one.text))]
+    def parse_receipts(self, body: bytes) -> Sequence[DeliveryReceipt]:
+        report = _PostedReport.model_validate_json(body)
+        receipts = [
+            DeliveryReceipt(STATUSES[posted.status], posted.reference, posted.id, code=to_code(posted.code))
+            for posted in report.receipts
+        ]
+        opt_outs = [opt_out for sms in report.inbound for opt_out in parse_opt_out(sms.from_, sms.text)]
+        return [*receipts, *opt_outs]

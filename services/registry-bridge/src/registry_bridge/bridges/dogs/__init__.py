@@ -1,1 +1,1 @@
-"""The dog register: told by a file each evening, answers by a file each night, in the charset of its age."""
+"""The dog register: one file of registrations per evening, one answer file per night, in ISO 8859-15."""

@@ -1,48 +1,56 @@
-"""Pure: a dog to a line of a file, a line of an answer file to a verdict."""
+"""Encodes a dog as a row of the outgoing file, parses rows of the answer file. Pure functions."""
 
 from uuid import UUID
 
-from connector_kit.adapter import Heading, NoRow, Read, Row, Setup, Stamp, Trailer
-from connector_kit.verdict import Done, Rejected, code_of
+from connector_kit.adapter import (
+    AdapterConfig,
+    AnswerRow,
+    CallContext,
+    IgnoredLine,
+    ParsedLine,
+    Trailer,
+    UnreadableLine,
+)
+from connector_kit.call_outcome import Rejected, Succeeded, to_code
 from pydantic import BaseModel
 
-from registry_bridge.bridges.dogs.models import Dog, Tag
+from registry_bridge.bridges.dogs.models import Dog, DogTag
 
 END = "*"
 
 
-def open_adapter(_: Setup) -> "DogsAdapter":
+def open_adapter(_: AdapterConfig) -> "DogsAdapter":
     return DogsAdapter()
 
 
 class DogsAdapter:
-    def encode_row(self, operation: str, question: BaseModel, stamp: Stamp) -> str:
-        assert isinstance(question, Dog)  # noqa: S101 -- as the manifest says
+    def encode_row(self, operation: str, question: BaseModel, context: CallContext) -> str:
+        assert isinstance(question, Dog)  # noqa: S101 -- the question model in the manifest
         holder = (question.family_name, question.given_name)
-        fields = (str(stamp.call_id), *holder, question.chip, question.breed, f"{question.born:%d.%m.%Y}")
-        if any(";" in one for one in fields):
-            raise ValueError("a field holds no semicolon")
+        fields = (str(context.call_id), *holder, question.chip, question.breed, f"{question.born:%d.%m.%Y}")
+        if any(";" in text for text in fields):
+            raise ValueError("a field must not contain a semicolon")
         return ";".join(fields)
 
     def encode_trailer(self, rows: int) -> str:
         return f"{END};{rows}"
 
-    def read_row(self, text: str) -> Read:
-        """`id;OK;tag`, `id;NO;code`, and at the end `*;rows`."""
+    def read_row(self, text: str) -> ParsedLine:
+        """`id;OK;tag` or `id;NO;code`; the last line is `*;rows`."""
         match text.split(";"):
             case ["*", rows] if rows.isascii() and rows.isdigit():
                 return Trailer(int(rows))
             case [id_, "OK", number] if number:
-                return _row(id_, Done(Tag(number=number)))
+                return _row(id_, Succeeded(DogTag(number=number)))
             case [id_, "NO", code] if code:
-                return _row(id_, Rejected(code_of(code)))
+                return _row(id_, Rejected(to_code(code)))
             case [""]:
-                return Heading()
-        return NoRow("fields")
+                return IgnoredLine()
+        return UnreadableLine("fields")
 
 
-def _row(id_: str, verdict: Done[Tag] | Rejected) -> Read:
+def _row(id_: str, outcome: Succeeded[DogTag] | Rejected) -> ParsedLine:
     try:
-        return Row(UUID(id_), verdict)
+        return AnswerRow(UUID(id_), outcome)
     except ValueError:
-        return NoRow("no_id")
+        return UnreadableLine("no_id")

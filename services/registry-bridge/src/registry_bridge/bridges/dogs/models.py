@@ -1,4 +1,4 @@
-"""What the tax office is told of a dog and what it answers."""
+"""The registration of a dog, and the answer of the tax office."""
 
 from datetime import date
 
@@ -15,7 +15,7 @@ class Dog(BaseModel):
     born: date
 
 
-class Tag(BaseModel):
+class DogTag(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     number: str

@@ -1,1 +1,1 @@
-"""Parking permits: REST with an idempotency key, throttled, and with one order that nobody can look up."""
+"""Parking permits: throttled REST with idempotency keys, and one command whose effect cannot be looked up."""

@@ -1,27 +1,27 @@
-"""What is asked of the traffic office and what it answers."""
+"""Questions to the traffic office and its answers."""
 
 from datetime import date
 
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class Vehicle(BaseModel):
+class VehicleQuery(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     plate: str = Field(pattern=r"^[A-Z]{1,2} ?[A-Z0-9]{3,7}$", examples=["L 123AB"])
 
 
-class Grant(Vehicle):
+class ParkingPermitOrder(VehicleQuery):
     zone: str = Field(min_length=1, max_length=10)
     valid_from: date
-    months: int = Field(ge=1, le=24, description="StVO 45(4): two years at most.")
+    months: int = Field(ge=1, le=24, description="StVO 45(4): at most two years.")
 
 
-class Fee(Vehicle):
+class FeeOrder(VehicleQuery):
     cents: int = Field(ge=0)
 
 
-class Permit(BaseModel):
+class ParkingPermit(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     number: str
@@ -29,7 +29,7 @@ class Permit(BaseModel):
     valid_until: date
 
 
-class Booked(BaseModel):
+class FeeReceipt(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     receipt: str

@@ -1,45 +1,45 @@
-"""A traffic office to test against: REST on a real socket, throttled and forgetful on command.
+"""Simulates the traffic office: REST on a real socket, with configurable throttling and lost answers.
 
-Run it: wanderamt bridge sim parking. Its knobs: POST /_simulator {"apply_then_timeout_share": 0.2, "per_s": 10}.
+Run it: wanderamt bridge simulate parking. Configure faults: POST /_simulator {"apply_then_timeout_share": 0.2}.
 """
 
 from datetime import date, timedelta
 from typing import Any
 
 from connector_kit.folder import BridgeFolder
-from connector_kit.simulator import HttpRegister, Knobs
+from connector_kit.testing.simulator import FaultConfig, HttpSimulator
 from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from registry_bridge.bridges.parking.models import Fee, Grant, Permit
+from registry_bridge.bridges.parking.models import FeeOrder, ParkingPermit, ParkingPermitOrder
 
 MONTH = timedelta(days=30)
 
 
-class Simulator(HttpRegister[Knobs]):
-    """Permits by plate; orders it has done by their key, so that a second one gets the first answer."""
+class ParkingSimulator(HttpSimulator[FaultConfig]):
+    """Permits by plate. An order repeated under its idempotency key gets the first answer."""
 
-    def __init__(self, *, knobs: Knobs | None = None, seed: int = 1) -> None:
+    def __init__(self, *, faults: FaultConfig | None = None, seed: int = 1) -> None:
         super().__init__(
             [
                 Route("/permits", self.find, methods=["GET"]),
                 Route("/permits", self.grant, methods=["POST"]),
                 Route("/fees", self.book, methods=["POST"]),
             ],
-            knobs=knobs or Knobs(),
+            faults=faults or FaultConfig(),
             seed=seed,
         )
-        self.permits: dict[str, Permit] = {}
-        self._done: dict[str, Permit] = {}
+        self.permits: dict[str, ParkingPermit] = {}
+        self._done: dict[str, ParkingPermit] = {}
 
     async def find(self, request: Request) -> Response:
         async def act() -> Response:
             permit = self.permits.get(request.query_params.get("plate", ""))
             return JSONResponse(permit.model_dump(mode="json")) if permit else _problem(404, "no-permit")
 
-        return await self.behave(request.headers.get("x-request", ""), act, broken=_broken)
+        return await self.respond(request.headers.get("x-request", ""), act, make_error=_broken)
 
     async def grant(self, request: Request) -> Response:
         key, body = request.headers.get("idempotency-key", ""), await request.body()
@@ -47,13 +47,13 @@ class Simulator(HttpRegister[Knobs]):
         async def act() -> Response:
             if key not in self._done:
                 try:
-                    grant = Grant.model_validate_json(body)
+                    grant = ParkingPermitOrder.model_validate_json(body)
                 except ValidationError:
                     return _problem(422, "not-a-grant")
                 if grant.plate in self.permits:
                     return _problem(409, "has-permit")
-                self.seen.effects[key] += 1
-                permit = Permit(
+                self.call_log.effects[key] += 1
+                permit = ParkingPermit(
                     number=f"P-{len(self.permits) + 1:06}",
                     zone=grant.zone,
                     valid_until=_end(grant.valid_from, grant.months),
@@ -61,25 +61,25 @@ class Simulator(HttpRegister[Knobs]):
                 self.permits[grant.plate] = self._done[key] = permit
             return JSONResponse(self._done[key].model_dump(mode="json"), 201)
 
-        return await self.behave(key, act, broken=_broken)
+        return await self.respond(key, act, make_error=_broken)
 
     async def book(self, request: Request) -> Response:
-        """Each call is a booking: this is the order that nobody can look up or repeat."""
+        """Each call books a fee: this command cannot be looked up or repeated."""
         call_id, body = request.headers.get("x-request", ""), await request.body()
 
         async def act() -> Response:
             try:
-                Fee.model_validate_json(body)
+                FeeOrder.model_validate_json(body)
             except ValidationError:
                 return _problem(422, "not-a-fee")
-            self.seen.effects[call_id] += 1
-            return JSONResponse({"receipt": f"R-{self.seen.effects.total():06}"}, 201)
+            self.call_log.effects[call_id] += 1
+            return JSONResponse({"receipt": f"R-{self.call_log.effects.total():06}"}, 201)
 
-        return await self.behave(call_id, act, broken=_broken)
+        return await self.respond(call_id, act, make_error=_broken)
 
 
-def open_simulator(_: BridgeFolder, *, knobs: dict[str, Any], seed: int = 1) -> Simulator:
-    return Simulator(knobs=Knobs.model_validate(knobs), seed=seed)
+def open_simulator(_: BridgeFolder, *, faults: dict[str, Any], seed: int = 1) -> ParkingSimulator:
+    return ParkingSimulator(faults=FaultConfig.model_validate(faults), seed=seed)
 
 
 def _end(begins: date, months: int) -> date:

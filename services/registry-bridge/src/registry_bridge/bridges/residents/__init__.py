@@ -1,1 +1,1 @@
-"""The residents register: SOAP behind a portal that wants a PVP token. The body is invented, see residents.wsdl."""
+"""The residents register: SOAP behind a portal that requires a PVP token; the message body is invented."""

@@ -1,60 +1,69 @@
-"""Pure: a question to a SOAP envelope, a SOAP answer to a verdict.
+"""Encodes a question as a SOAP envelope, classifies SOAP replies. Pure functions.
 
-Kept true: whatever bytes come back, `classify` ends in a verdict; a locked person and an unknown one are one and the
+Invariants: `classify` returns an outcome for any bytes; a person with a blocked record and an unknown person give the
 same `NotFound`.
 """
 
 from typing import Any
 
-from connector_kit.adapter import HttpCall, HttpReply, Setup, Stamp
-from connector_kit.bridge import by_status
-from connector_kit.soap import Port, SoapFault, Unreadable
-from connector_kit.verdict import Ambiguous, AuthFailed, Done, Malformed, NotFound, Rejected, RetryLater, Verdict
+from connector_kit.adapter import AdapterConfig, CallContext, HttpCall, HttpReply
+from connector_kit.call_outcome import (
+    Ambiguous,
+    AuthFailed,
+    CallOutcome,
+    NotFound,
+    Rejected,
+    Succeeded,
+    TemporarilyUnavailable,
+    UnreadableResponse,
+)
+from connector_kit.transports.http_status import outcome_of_status
+from connector_kit.transports.soap import InvalidEnvelope, SoapFault, SoapPort
 from lxml import etree
 from pydantic import BaseModel
 
-from registry_bridge.bridges.residents.models import Person, Residence
+from registry_bridge.bridges.residents.models import Residence, ResidenceQuery
 
 ACTIONS = {"confirm_residence": "ConfirmResidence"}
 PVP = "http://egov.gv.at/pvp1.xsd"
 SECURITY = "http://schemas.xmlsoap.org/ws/2002/04/secext"
 ROLE = "ZMR-Behoerdenanfrage"
 
-NOT_LET_IN = frozenset({"f490"})
+NOT_AUTHORIZED = frozenset({"f490"})
 WRONG_QUESTION = frozenset({"f411", "f430", "f438"})
 MORE_THAN_ONE = frozenset({"f231", "f233"})
-SESSION_OVER = frozenset({"f401", "f402", "f403"})
-PORTAL_SAYS_NO = "policyresult"  # the portal's own fault, not the register's
+SESSION_EXPIRED = frozenset({"f401", "f402", "f403"})
+PORTAL_REFUSES = "policyresult"  # a fault of the portal, not of the register
 
 
-def open_adapter(setup: Setup) -> "ResidentsAdapter":
-    return ResidentsAdapter(Port(setup.folder / "residents.wsdl"), participant=setup.settings["participant"])
+def open_adapter(config: AdapterConfig) -> "ResidentsAdapter":
+    return ResidentsAdapter(SoapPort(config.folder / "residents.wsdl"), participant=config.settings["participant"])
 
 
 class ResidentsAdapter:
-    def __init__(self, port: Port, *, participant: str) -> None:
+    def __init__(self, port: SoapPort, *, participant: str) -> None:
         self._port = port
         self._participant = participant
 
-    def encode(self, operation: str, question: BaseModel, stamp: Stamp) -> HttpCall:
-        assert isinstance(question, Person)  # noqa: S101 -- as the manifest says
+    def encode(self, operation: str, question: BaseModel, context: CallContext) -> HttpCall:
+        assert isinstance(question, ResidenceQuery)  # noqa: S101 -- the question model in the manifest
         fields = {
-            "RequestId": str(stamp.call_id),
-            "Purpose": stamp.purpose,
+            "RequestId": str(context.call_id),
+            "Purpose": context.purpose,
             "FamilyName": question.family_name,
             "GivenName": question.given_name,
             "BirthDate": question.born,
         }
-        return self._port.encode(ACTIONS[operation], fields, headers=[self._security(stamp.officer)])
+        return self._port.encode(ACTIONS[operation], fields, headers=[self._security(context.officer)])
 
-    def classify(self, operation: str, reply: HttpReply) -> Verdict:
+    def classify(self, operation: str, reply: HttpReply) -> CallOutcome:
         match self._port.decode(ACTIONS[operation], reply):
             case SoapFault(code, detail):
-                return AuthFailed("portal") if PORTAL_SAYS_NO in detail else _of_fault(code)
-            case Unreadable(code):
-                return by_status(reply) or Malformed(code)
+                return AuthFailed("portal") if PORTAL_REFUSES in detail else _outcome_of_fault(code)
+            case InvalidEnvelope(code):
+                return outcome_of_status(reply) or UnreadableResponse(code)
             case answer:
-                return _of_answer(answer)
+                return _outcome_of_answer(answer)
 
     def _security(self, officer: str) -> Any:
         security = etree.Element(f"{{{SECURITY}}}Security", nsmap={"wsse": SECURITY, "pvp": PVP})
@@ -68,10 +77,10 @@ class ResidentsAdapter:
         return security
 
 
-def _of_answer(answer: Any) -> Verdict:
+def _outcome_of_answer(answer: Any) -> CallOutcome:
     match answer.Status:
         case "CONFIRMED" if answer.RegisteredSince:
-            return Done(
+            return Succeeded(
                 Residence(
                     municipality=answer.Municipality or "",
                     registered_since=answer.RegisteredSince,
@@ -80,14 +89,14 @@ def _of_answer(answer: Any) -> Verdict:
             )
         case "NO_DATA":
             return NotFound()
-    return Malformed("status")
+    return UnreadableResponse("status")
 
 
-def _of_fault(code: str) -> Verdict:
-    if code in NOT_LET_IN:
+def _outcome_of_fault(code: str) -> CallOutcome:
+    if code in NOT_AUTHORIZED:
         return AuthFailed(code)
     if code in WRONG_QUESTION:
         return Rejected(code)
     if code in MORE_THAN_ONE:
         return Ambiguous()
-    return RetryLater(code, 0.0 if code in SESSION_OVER else None)
+    return TemporarilyUnavailable(code, 0.0 if code in SESSION_EXPIRED else None)

@@ -1,12 +1,12 @@
-"""What is asked and answered, free of SOAP."""
+"""The question and its answer, independent of SOAP."""
 
 from datetime import date
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
 
-class Person(BaseModel):
-    """Where the day or month of birth is not known, the year stands alone: never an invented day."""
+class ResidenceQuery(BaseModel):
+    """If the day or month of birth is unknown, only the year is given; a day is never invented."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -16,14 +16,14 @@ class Person(BaseModel):
     birth_year: int | None = None
 
     @model_validator(mode="after")
-    def _born(self) -> "Person":
+    def _born(self) -> "ResidenceQuery":
         if not self.birth_date and not self.birth_year:
-            raise ValueError("give the date of birth, or the year where the day is not known")
+            raise ValueError("give the date of birth, or only the year if the day is unknown")
         return self
 
     @property
     def born(self) -> str:
-        """As far as it is known, in ISO 8601."""
+        """The known part of the date of birth, in ISO 8601."""
         return self.birth_date.isoformat() if self.birth_date else str(self.birth_year)
 
 

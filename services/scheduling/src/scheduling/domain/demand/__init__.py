@@ -1,1 +1,1 @@
-"""Demand: as it was served, and as it is to be expected."""
+"""Demand: observed at past stands, and expected at future ones."""

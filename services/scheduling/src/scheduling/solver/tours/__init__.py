@@ -1,1 +1,1 @@
-"""Tours: the team orienteering problem with days, windows and durations."""
+"""Solves the tour model: the team orienteering problem with days, time windows and durations."""

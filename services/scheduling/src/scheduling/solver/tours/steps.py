@@ -1,138 +1,138 @@
-"""Steps of the search for tours: what is taken out, how it is filled again, what is kept.
+"""Steps of the search for tours: removal, repair, acceptance.
 
-Large-neighbourhood search (Shaw, 1998; Pisinger and Ropke, 2007) with string removal (Christiaens and Vanden Berghe,
-2020) and annealing.
+Large-neighbourhood search (Shaw, 1998; Pisinger and Ropke, 2007) with adjacent string removal (Christiaens and Vanden
+Berghe, 2020) and simulated annealing.
 
-Kept true: as the kernel says; the same seed gives the same steps.
+Invariants: those of the kernel; the same seed gives the same steps.
 """
 
 import numpy as np
 from numba import njit
 
-from scheduling.solver.tours.kernel import NEVER, cut, fill, measure, remember, shorten
+from scheduling.solver.tours.kernel import NEVER, add_to_pool, greedy_insert, local_search, remove_segment, tour_length
 
 
 @njit(cache=True)
-def drop_strings(ground, tours):
-    fleet = ground.start.shape[0]
+def adjacent_string_removal(arrays, tours):
+    fleet = arrays.start.shape[0]
     for _ in range(1 + np.random.randint(min(fleet, 3))):
         k = np.random.randint(fleet)
         if tours.stops[k] > 0:
             many = 1 + np.random.randint(min(tours.stops[k], 10))
-            cut(ground, tours, k, np.random.randint(tours.stops[k] - many + 1), many)
+            remove_segment(arrays, tours, k, np.random.randint(tours.stops[k] - many + 1), many)
 
 
 @njit(cache=True)
-def drop_near(ground, tours, visited):
-    """Those around a random site."""
-    sites = ground.score.shape[0]
+def related_removal(arrays, tours, visited):
+    """Removes sites near a random site (Shaw removal)."""
+    sites = arrays.score.shape[0]
     middle = np.random.randint(sites)
     for _ in range(2 + np.random.randint(min(12, visited))):
         best, chosen = NEVER, -1
         for site in range(sites):
-            if tours.of[site] >= 0:
-                far = ground.travel[middle, site] * (0.6 + 0.8 * np.random.random())
+            if tours.tour_of[site] >= 0:
+                far = arrays.travel[middle, site] * (0.6 + 0.8 * np.random.random())
                 if far < best:
                     best, chosen = far, site
         if chosen < 0:
             return
-        k = tours.of[chosen]
+        k = tours.tour_of[chosen]
         for at in range(tours.stops[k]):
             if tours.order[k, at] == chosen:
-                cut(ground, tours, k, at, 1)
+                remove_segment(arrays, tours, k, at, 1)
                 break
 
 
 @njit(cache=True)
-def drop_any(ground, tours, visited):
-    fleet = ground.start.shape[0]
+def random_removal(arrays, tours, visited):
+    fleet = arrays.start.shape[0]
     for _ in range(1 + np.random.randint(min(8, visited))):
         k = np.random.randint(fleet)
         if tours.stops[k] > 0:
-            cut(ground, tours, k, np.random.randint(tours.stops[k]), 1)
+            remove_segment(arrays, tours, k, np.random.randint(tours.stops[k]), 1)
 
 
 @njit(cache=True)
-def mend(ground, tours, k):
-    """Drops what is worth least per detour until the tour is allowed."""
+def greedy_repair(arrays, tours, k):
+    """Removes the site with the lowest score per detour until the tour is feasible."""
     while True:
-        length = measure(ground, tours.order[k], tours.stops[k], k)
+        length = tour_length(arrays, tours.order[k], tours.stops[k], k)
         if length >= 0:
             tours.length[k] = length
             return
         worst, chosen = NEVER, 0
         for at in range(tours.stops[k]):
             site = tours.order[k, at]
-            before = ground.start[k] if at == 0 else tours.order[k, at - 1]
-            after = ground.end[k] if at == tours.stops[k] - 1 else tours.order[k, at + 1]
-            detour = ground.travel[before, site] + ground.travel[site, after] - ground.travel[before, after]
-            worth = ground.score[site] / (detour + ground.duration[site] + 1e-6) * (0.7 + 0.6 * np.random.random())
-            if worth < worst:
-                worst, chosen = worth, at
-        cut(ground, tours, k, chosen, 1)
+            before = arrays.start[k] if at == 0 else tours.order[k, at - 1]
+            after = arrays.end[k] if at == tours.stops[k] - 1 else tours.order[k, at + 1]
+            detour = arrays.travel[before, site] + arrays.travel[site, after] - arrays.travel[before, after]
+            ratio = arrays.score[site] / (detour + arrays.duration[site] + 1e-6) * (0.7 + 0.6 * np.random.random())
+            if ratio < worst:
+                worst, chosen = ratio, at
+        remove_segment(arrays, tours, k, chosen, 1)
 
 
 @njit(cache=True)
-def swap_tails(ground, tours, row):
-    """Two tours exchange what comes after a random place in each; else one is emptied."""
-    fleet = ground.start.shape[0]
-    one, other = np.random.randint(fleet), np.random.randint(fleet)
-    if one == other or np.random.random() < 0.3:
-        if tours.stops[one] > 0:
-            cut(ground, tours, one, 0, tours.stops[one])
+def exchange_tails(arrays, tours, row):
+    """Exchanges the ends of two tours after random positions (2-opt*), or empties one tour."""
+    fleet = arrays.start.shape[0]
+    first, second = np.random.randint(fleet), np.random.randint(fleet)
+    if first == second or np.random.random() < 0.3:
+        if tours.stops[first] > 0:
+            remove_segment(arrays, tours, first, 0, tours.stops[first])
         return
-    at, there = np.random.randint(tours.stops[one] + 1), np.random.randint(tours.stops[other] + 1)
-    mine, theirs = tours.stops[one] - at, tours.stops[other] - there
-    row[:mine] = tours.order[one, at : at + mine]
-    for step in range(theirs):
-        tours.order[one, at + step] = tours.order[other, there + step]
-        tours.of[tours.order[one, at + step]] = one
-    for step in range(mine):
-        tours.order[other, there + step] = row[step]
-        tours.of[row[step]] = other
-    tours.stops[one], tours.stops[other] = at + theirs, there + mine
-    mend(ground, tours, one)
-    mend(ground, tours, other)
+    first_cut, second_cut = np.random.randint(tours.stops[first] + 1), np.random.randint(tours.stops[second] + 1)
+    first_tail, second_tail = tours.stops[first] - first_cut, tours.stops[second] - second_cut
+    row[:first_tail] = tours.order[first, first_cut : first_cut + first_tail]
+    for step in range(second_tail):
+        tours.order[first, first_cut + step] = tours.order[second, second_cut + step]
+        tours.tour_of[tours.order[first, first_cut + step]] = first
+    for step in range(first_tail):
+        tours.order[second, second_cut + step] = row[step]
+        tours.tour_of[row[step]] = second
+    tours.stops[first], tours.stops[second] = first_cut + second_tail, second_cut + first_tail
+    greedy_repair(arrays, tours, first)
+    greedy_repair(arrays, tours, second)
 
 
 @njit(cache=True)
-def destroy(ground, tours, scratch):
+def destroy(arrays, tours, scratch):
     visited = tours.stops.sum()
     if visited == 0:
         return
-    dice = np.random.random()
-    if dice < 0.45:
-        drop_strings(ground, tours)
-    elif dice < 0.75:
-        drop_near(ground, tours, visited)
-    elif dice < 0.9:
-        drop_any(ground, tours, visited)
+    draw = np.random.random()
+    if draw < 0.45:
+        adjacent_string_removal(arrays, tours)
+    elif draw < 0.75:
+        related_removal(arrays, tours, visited)
+    elif draw < 0.9:
+        random_removal(arrays, tours, visited)
     else:
-        swap_tails(ground, tours, scratch.row)
+        exchange_tails(arrays, tours, scratch.row)
 
 
 @njit(cache=True)
-def rebuild(ground, tours, scratch, pool):
-    """Fills, shortens, fills what has become free. Every tour is remembered. The score."""
-    fleet, sites = ground.start.shape[0], ground.score.shape[0]
+def repair(arrays, tours, scratch, pool):
+    """Inserts sites, shortens the tours, inserts again. Adds every tour to the pool. Returns the score."""
+    fleet, sites = arrays.start.shape[0], arrays.score.shape[0]
     scratch.stale[:] = True
     if np.random.random() < 0.3:
         for site in range(sites):
             scratch.barred[site] = np.random.random() < 0.15
-    greed = 0.3 + 1.7 * np.random.random()
-    fill(ground, tours, scratch, greed, 0.8 * np.random.random())
+    score_exponent = 0.3 + 1.7 * np.random.random()
+    greedy_insert(arrays, tours, scratch, score_exponent, 0.8 * np.random.random())
     scratch.barred[:] = False
     for k in range(fleet):
-        shorten(ground, tours, k, scratch.row)
+        local_search(arrays, tours, k, scratch.row)
     scratch.stale[:] = True
-    fill(ground, tours, scratch, greed, 0.0)
+    greedy_insert(arrays, tours, scratch, score_exponent, 0.0)
     for k in range(fleet):
-        remember(ground, tours, k, pool)
-    worth = 0.0
+        add_to_pool(arrays, tours, k, pool)
+    score = 0.0
     for site in range(sites):
-        if tours.of[site] >= 0:
-            worth += ground.score[site]
-    return worth
+        if tours.tour_of[site] >= 0:
+            score += arrays.score[site]
+    return score
 
 
 @njit(cache=True)
@@ -140,27 +140,30 @@ def copy(source, into):
     into.order[:] = source.order
     into.stops[:] = source.stops
     into.length[:] = source.length
-    into.of[:] = source.of
+    into.tour_of[:] = source.tour_of
 
 
 @njit(cache=True)
-def search(ground, now, best, tried, scratch, pool, seed, iterations, hot, cold):
-    """`iterations` steps from `now`, keeping the best in `best`; temperatures in units of score. The best score."""
+def search(arrays, current, best, candidate, scratch, pool, seed, iterations, start_temperature, end_temperature):
+    """Runs `iterations` steps from `current` and keeps the best tours in `best`. Returns the best score.
+
+    The temperatures of the annealing are in units of score.
+    """
     np.random.seed(seed)
-    worth, record = 0.0, 0.0
-    for site in range(ground.score.shape[0]):
-        worth += ground.score[site] if now.of[site] >= 0 else 0.0
-        record += ground.score[site] if best.of[site] >= 0 else 0.0
+    current_score, record = 0.0, 0.0
+    for site in range(arrays.score.shape[0]):
+        current_score += arrays.score[site] if current.tour_of[site] >= 0 else 0.0
+        record += arrays.score[site] if best.tour_of[site] >= 0 else 0.0
     for step in range(iterations):
-        heat = hot * (cold / hot) ** (step / iterations)
-        copy(now, tried)
-        destroy(ground, tried, scratch)
-        got = rebuild(ground, tried, scratch, pool)
-        shorter = got == worth and tried.length.sum() <= now.length.sum() + 1e-9
-        if got > worth or shorter or np.random.random() < np.exp((got - worth) / heat):
-            copy(tried, now)
-            worth = got
-            if got > record + 1e-9:
-                record = got
-                copy(tried, best)
+        temperature = start_temperature * (end_temperature / start_temperature) ** (step / iterations)
+        copy(current, candidate)
+        destroy(arrays, candidate, scratch)
+        score = repair(arrays, candidate, scratch, pool)
+        shorter = score == current_score and candidate.length.sum() <= current.length.sum() + 1e-9
+        if score > current_score or shorter or np.random.random() < np.exp((score - current_score) / temperature):
+            copy(candidate, current)
+            current_score = score
+            if score > record + 1e-9:
+                record = score
+                copy(candidate, best)
     return record

@@ -1,1 +1,1 @@
-"""An archive: a register of files."""
+"""An archive: a register that exchanges files."""

@@ -1,33 +1,35 @@
-"""Pure: a paper to a line, a line to the place of one."""
+"""Pure: a document to a line, a line to its place in the archive."""
 
 from uuid import UUID
 
 from pydantic import BaseModel
 
-from connector_kit.adapter import NoRow, Read, Row, Setup, Stamp, Trailer
-from connector_kit.conformance.reference.archive.models import Paper, Place
-from connector_kit.verdict import Done, Rejected
+from connector_kit.adapter import AdapterConfig, AnswerRow, CallContext, ParsedLine, Trailer, UnreadableLine
+from connector_kit.call_outcome import Rejected, Succeeded
+from connector_kit.conformance.reference.archive.models import ArchiveDocument, ArchiveLocation
 
 
-def open_adapter(_: Setup) -> "ArchiveAdapter":
+def open_adapter(_: AdapterConfig) -> "ArchiveAdapter":
     return ArchiveAdapter()
 
 
 class ArchiveAdapter:
-    def encode_row(self, operation: str, question: BaseModel, stamp: Stamp) -> str:
-        assert isinstance(question, Paper)  # noqa: S101 -- as the manifest says
-        return f"{stamp.call_id};{question.title}"
+    def encode_row(self, operation: str, question: BaseModel, context: CallContext) -> str:
+        assert isinstance(question, ArchiveDocument)  # noqa: S101 -- as the manifest declares
+        return f"{context.call_id};{question.title}"
 
     def encode_trailer(self, rows: int) -> str:
         return f"*;{rows}"
 
-    def read_row(self, text: str) -> Read:
+    def read_row(self, text: str) -> ParsedLine:
         match text.split(";"):
             case ["*", rows] if rows.isascii() and rows.isdigit():
                 return Trailer(int(rows))
             case [id_, shelf] if len(id_) == 36 and shelf:
                 try:
-                    return Row(UUID(id_), Rejected("full") if shelf == "FULL" else Done(Place(shelf=shelf)))
+                    return AnswerRow(
+                        UUID(id_), Rejected("full") if shelf == "FULL" else Succeeded(ArchiveLocation(shelf=shelf))
+                    )
                 except ValueError:
-                    return NoRow("no_id")
-        return NoRow("fields")
+                    return UnreadableLine("no_id")
+        return UnreadableLine("fields")

@@ -1,15 +1,15 @@
-"""What an archive is told and answers."""
+"""Questions to the archive and its answers."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class Paper(BaseModel):
+class ArchiveDocument(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     title: str = Field(min_length=1)
 
 
-class Place(BaseModel):
+class ArchiveLocation(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     shelf: str

@@ -1,1 +1,1 @@
-"""Library cards: a REST register with an operation of each effect."""
+"""Library cards: a REST register with one operation of each idempotency."""

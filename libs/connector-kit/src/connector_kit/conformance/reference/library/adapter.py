@@ -1,41 +1,58 @@
-"""Pure: a reader to REST calls, cards from their answers."""
+"""Pure: a reader to REST calls, REST answers to cards."""
 
 from pydantic import BaseModel, ValidationError
 
-from connector_kit.adapter import Happened, HttpCall, HttpReply, NotHappened, Probed, Setup, Stamp
-from connector_kit.bridge import by_status
+from connector_kit.adapter import (
+    AdapterConfig,
+    CallContext,
+    HttpCall,
+    HttpReply,
+    OrderFound,
+    OrderNotFound,
+    StatusCheckResult,
+)
+from connector_kit.call_outcome import (
+    CallOutcome,
+    NotFound,
+    Rejected,
+    Succeeded,
+    TemporarilyUnavailable,
+    UnreadableResponse,
+)
 from connector_kit.conformance.reference.library.models import Card
-from connector_kit.verdict import Done, Malformed, NotFound, Rejected, RetryLater, Verdict
+from connector_kit.transports.http_status import outcome_of_status
 
-WAYS = {"find_card": "/search", "make_card": "/cards", "renew_card": "/renewals", "book_fine": "/fines"}
+PATHS = {"find_card": "/search", "make_card": "/cards", "renew_card": "/renewals", "book_fine": "/fines"}
 
 
-def open_adapter(_: Setup) -> "LibraryAdapter":
+def open_adapter(_: AdapterConfig) -> "LibraryAdapter":
     return LibraryAdapter()
 
 
 class LibraryAdapter:
-    def encode(self, operation: str, question: BaseModel, stamp: Stamp) -> HttpCall:
-        headers = {"Content-Type": "application/json", "Idempotency-Key": str(stamp.call_id)}
-        return HttpCall("POST", WAYS[operation], headers, body=question.model_dump_json().encode())
+    def encode(self, operation: str, question: BaseModel, context: CallContext) -> HttpCall:
+        headers = {"Content-Type": "application/json", "Idempotency-Key": str(context.call_id)}
+        return HttpCall("POST", PATHS[operation], headers, body=question.model_dump_json().encode())
 
-    def classify(self, operation: str, reply: HttpReply) -> Verdict:
-        if verdict := by_status(reply):
-            return verdict
+    def classify(self, operation: str, reply: HttpReply) -> CallOutcome:
+        if outcome := outcome_of_status(reply):
+            return outcome
         if reply.status == 404:
             return NotFound()
         if reply.status in {409, 422}:
             return Rejected("not_wanted")
         try:
-            return Done(Card.model_validate_json(reply.body))
+            return Succeeded(Card.model_validate_json(reply.body))
         except ValidationError:
-            return Malformed("no_card")
+            return UnreadableResponse("no_card")
 
-    def encode_probe(self, operation: str, question: BaseModel, stamp: Stamp) -> HttpCall:
-        return HttpCall("GET", f"/renewals/{stamp.call_id}")
+    def encode_status_check(self, operation: str, question: BaseModel, context: CallContext) -> HttpCall:
+        return HttpCall("GET", f"/renewals/{context.call_id}")
 
-    def classify_probe(self, operation: str, reply: HttpReply) -> Probed:
+    def classify_status_check(self, operation: str, reply: HttpReply) -> StatusCheckResult:
         if reply.status == 404:
-            return NotHappened()
-        verdict = self.classify(operation, reply)
-        return Happened(verdict) if isinstance(verdict, Done) else RetryLater("probe_unread")
+            return OrderNotFound()
+        outcome = self.classify(operation, reply)
+        return (
+            OrderFound(outcome) if isinstance(outcome, Succeeded) else TemporarilyUnavailable("status_check_unreadable")
+        )

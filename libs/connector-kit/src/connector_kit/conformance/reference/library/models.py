@@ -1,4 +1,4 @@
-"""What a library is asked and answers."""
+"""Questions to the library and its answers."""
 
 from pydantic import BaseModel, ConfigDict, Field
 

@@ -1,4 +1,4 @@
-"""A library on command: each order is done as often as it is told, but for those it knows by their key."""
+"""A simulated library: executes each order as often as it arrives, except orders with a known key."""
 
 from typing import Any
 
@@ -7,50 +7,50 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from connector_kit.folder import BridgeFolder
-from connector_kit.simulator import HttpRegister, Knobs
+from connector_kit.testing.simulator import FaultConfig, HttpSimulator
 
 
-def open_simulator(_: BridgeFolder, *, knobs: dict[str, Any], seed: int = 1) -> "Library":
-    return Library(knobs=Knobs.model_validate(knobs), seed=seed)
+def open_simulator(_: BridgeFolder, *, faults: dict[str, Any], seed: int = 1) -> "Library":
+    return Library(faults=FaultConfig.model_validate(faults), seed=seed)
 
 
-class Library(HttpRegister[Knobs]):
-    def __init__(self, *, knobs: Knobs, seed: int) -> None:
+class Library(HttpSimulator[FaultConfig]):
+    def __init__(self, *, faults: FaultConfig, seed: int) -> None:
         routes = [
             Route("/search", self.search, methods=["POST"]),
             Route("/cards", self.make, methods=["POST"]),
             Route("/renewals", self.order, methods=["POST"]),
-            Route("/renewals/{call_id}", self.probe, methods=["GET"]),
+            Route("/renewals/{call_id}", self.find_order, methods=["GET"]),
             Route("/fines", self.order, methods=["POST"]),
         ]
-        super().__init__(routes, knobs=knobs, seed=seed)
+        super().__init__(routes, faults=faults, seed=seed)
 
     async def search(self, request: Request) -> Response:
         return await self._answer(request, count=False)
 
     async def make(self, request: Request) -> Response:
-        known = request.headers.get("idempotency-key", "") in self.seen.effects
+        known = request.headers.get("idempotency-key", "") in self.call_log.effects
         return await self._answer(request, count=not known)
 
     async def order(self, request: Request) -> Response:
         return await self._answer(request, count=True)
 
-    async def probe(self, request: Request) -> Response:
+    async def find_order(self, request: Request) -> Response:
         call_id = request.path_params["call_id"]
 
         async def act() -> Response:
-            return _card() if self.seen.effects[call_id] else Response(status_code=404)
+            return _card() if self.call_log.effects[call_id] else Response(status_code=404)
 
-        return await self.behave(call_id, act, broken=_broken)
+        return await self.respond(call_id, act, make_error=_broken)
 
     async def _answer(self, request: Request, *, count: bool) -> Response:
         call_id = request.headers.get("idempotency-key", "")
 
         async def act() -> Response:
-            self.seen.effects[call_id] += count
+            self.call_log.effects[call_id] += count
             return _card()
 
-        return await self.behave(call_id, act, broken=_broken)
+        return await self.respond(call_id, act, make_error=_broken)
 
 
 def _card() -> Response:

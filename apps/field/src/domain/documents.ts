@@ -1,0 +1,215 @@
+// Documents: stamps them with the device's key, and verifies any document of this system without a network.
+
+import { type Bytes, encodeUtf8, fromBase64, toBase64Url, toHex } from "../platform/bytes.ts";
+import { sign } from "../platform/identity.ts";
+import type { TrustedKey } from "../session/session.ts";
+import {
+  type Claims,
+  CONFIRMATION_KEY,
+  decodeToken,
+  EXPIRES,
+  fromBase45,
+  ISSUED,
+  ISSUER,
+  isSignedBy,
+  keyIdOf,
+  type PublicKey,
+  SUBJECT,
+  signToken,
+  type Token,
+  toBase45,
+} from "./tokens.ts";
+
+const PREFIX = "WA1:";
+const STAMP_TYPE = "application/wanderamt-stamp+cwt";
+const STATUS_LIST_TYPE = "application/statuslist+cwt";
+const CERTIFICATE_TYPE = "application/wanderamt-device+cwt";
+// claim numbers, see intake.signing.qr_seal and intake.signing.device
+const STATUS = 65535;
+const STATUS_LIST = 65533;
+const CONTENT = -65537;
+const HOLDER = -65538;
+const NUMBER_RANGES = -65539;
+const CERTIFICATE = -65540;
+const LIST_MAX_AGE_MS = 3 * 24 * 3600_000;
+
+export interface StampContent {
+  number: string;
+  statusIndex: number;
+  holder: string;
+  issuedAt: number; // ms
+  validUntil: string; // 2026-12-31, or empty
+  printed: Record<string, string>;
+}
+
+/** The text for a QR code. `certificate`: the certificate of this device, from the bundle. */
+export async function createStamp(content: StampContent, certificate: Bytes): Promise<string> {
+  const authority = decodeToken(certificate).claims.get(ISSUER);
+  const claims: Claims = new Map<number, unknown>([
+    [ISSUER, authority],
+    [SUBJECT, content.number],
+    [ISSUED, Math.floor(content.issuedAt / 1000)],
+    [CONTENT, await contentHash(content.printed)],
+    [STATUS, new Map([["status_list", new Map([["idx", content.statusIndex]])]])],
+    [HOLDER, content.holder],
+  ]);
+  if (content.validUntil) claims.set(EXPIRES, Math.floor(Date.parse(`${content.validUntil}T23:59:59Z`) / 1000));
+  return PREFIX + toBase45(await signToken(claims, STAMP_TYPE, sign, new Map([[CERTIFICATE, certificate]])));
+}
+
+/** SHA-256 of the printed fields: JSON with sorted names, without spaces, in Unicode form NFC. */
+async function contentHash(printed: Record<string, string>): Promise<Bytes> {
+  const fields = Object.entries(printed).map(([name, text]) => [name.normalize("NFC"), text.normalize("NFC")] as const);
+  fields.sort(([left], [right]) => (left < right ? -1 : 1));
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", encodeUtf8(JSON.stringify(Object.fromEntries(fields)))));
+}
+
+export type Verdict = "valid" | "revoked" | "expired" | "unknown" | "forged" | "foreign" | "unreadable";
+
+export interface VerificationResult {
+  verdict: Verdict;
+  number: string;
+  holder: string;
+  issuedAt: number;
+  validUntil: number;
+  authority: string;
+  atStand: boolean;
+  asOf: number; // time of the status list, ms; 0 without a list
+}
+
+const UNREADABLE: VerificationResult = {
+  ...{
+    verdict: "unreadable",
+    number: "",
+    holder: "",
+    issuedAt: 0,
+    validUntil: 0,
+    authority: "",
+    atStand: false,
+    asOf: 0,
+  },
+};
+
+/** Verifies a stamp at the time `now` (ms) against the signed status list (base64, may be empty). */
+export async function verifyStamp(
+  text: string,
+  trusted: TrustedKey[],
+  statusList: string,
+  now: number,
+): Promise<VerificationResult> {
+  let token: Token;
+  try {
+    const code = text.trim();
+    if (!code.startsWith(PREFIX)) return UNREADABLE;
+    token = decodeToken(fromBase45(code.slice(PREFIX.length)));
+  } catch {
+    return UNREADABLE;
+  }
+  try {
+    const certificate = token.head.get(CERTIFICATE) as Uint8Array | undefined;
+    const provenance = certificate
+      ? await checkDeviceSignature(token, certificate, trusted)
+      : await checkOfficeSignature(token, trusted);
+    if (provenance !== "good") return { ...UNREADABLE, verdict: provenance };
+    return await assessStatus(token, Boolean(certificate), await readStatusList(statusList, trusted), now);
+  } catch {
+    return UNREADABLE;
+  }
+}
+
+type Provenance = "good" | "forged" | "foreign";
+
+async function checkOfficeSignature(token: Token, trusted: TrustedKey[]): Promise<Provenance> {
+  const trustedKey = findTrustedKey(token, trusted);
+  if (!trustedKey) return "foreign";
+  return (await isSignedBy(token, STAMP_TYPE, trustedKey)) ? "good" : "forged";
+}
+
+/** A device may stamp while its certificate is valid, and only with its own numbers and their status indexes. */
+async function checkDeviceSignature(
+  token: Token,
+  certificateBytes: Uint8Array,
+  trusted: TrustedKey[],
+): Promise<Provenance> {
+  const certificate = decodeToken(certificateBytes);
+  const trustedKey = findTrustedKey(certificate, trusted);
+  if (!trustedKey || !(await isSignedBy(certificate, CERTIFICATE_TYPE, trustedKey))) return "foreign";
+  const point = (certificate.claims.get(CONFIRMATION_KEY) as Map<number, Map<number, Uint8Array>>).get(1)!;
+  const key: PublicKey = { x: toBase64Url(point.get(-2)!), y: toBase64Url(point.get(-3)!) };
+  if (!(await isSignedBy(token, STAMP_TYPE, key))) return "forged";
+  const [issued, validFrom, validUntil] = [
+    token.claims.get(ISSUED),
+    certificate.claims.get(ISSUED),
+    certificate.claims.get(EXPIRES),
+  ];
+  if (token.claims.get(ISSUER) !== certificate.claims.get(ISSUER)) return "forged";
+  if ((issued as number) < (validFrom as number) || (issued as number) > (validUntil as number)) return "forged";
+  const number = /^UK-(\d{4})-(\d{7})-\d$/.exec(String(token.claims.get(SUBJECT)));
+  const ranges = certificate.claims.get(NUMBER_RANGES) as [number, number, number, number][];
+  const inRange = ranges.some(([year, first, count, firstIndex]) => {
+    const position = Number(number?.[2]) - first;
+    return (
+      year === Number(number?.[1]) &&
+      position >= 0 &&
+      position < count &&
+      statusIndexOf(token) - firstIndex === position
+    );
+  });
+  return inRange ? "good" : "forged";
+}
+
+async function assessStatus(
+  token: Token,
+  atStand: boolean,
+  list: StatusList | null,
+  now: number,
+): Promise<VerificationResult> {
+  const index = statusIndexOf(token);
+  const validUntil = ((token.claims.get(EXPIRES) as number | undefined) ?? 0) * 1000;
+  const covered = list !== null && index < list.bits.length * 8;
+  const revoked = covered && ((list.bits[index >> 3]! >> (index & 7)) & 1) === 1;
+  const outdated = !list || now - list.asOf > LIST_MAX_AGE_MS;
+  const verdict = revoked
+    ? "revoked"
+    : validUntil && validUntil < now
+      ? "expired"
+      : !covered || outdated
+        ? "unknown"
+        : "valid";
+  return {
+    verdict,
+    number: String(token.claims.get(SUBJECT)),
+    holder: String(token.claims.get(HOLDER) ?? ""),
+    issuedAt: (token.claims.get(ISSUED) as number) * 1000,
+    validUntil,
+    authority: String(token.claims.get(ISSUER)),
+    atStand,
+    asOf: list?.asOf ?? 0,
+  };
+}
+
+interface StatusList {
+  bits: Bytes;
+  asOf: number;
+}
+
+async function readStatusList(text: string, trusted: TrustedKey[]): Promise<StatusList | null> {
+  if (!text) return null;
+  const token = decodeToken(fromBase64(text));
+  const trustedKey = findTrustedKey(token, trusted);
+  if (!trustedKey || !(await isSignedBy(token, STATUS_LIST_TYPE, trustedKey))) return null;
+  const compressed = (token.claims.get(STATUS_LIST) as Map<string, Uint8Array>).get("lst")!;
+  const stream = new Blob([new Uint8Array(compressed)]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const bits = new Uint8Array(await new Response(stream).arrayBuffer());
+  return { bits, asOf: (token.claims.get(ISSUED) as number) * 1000 };
+}
+
+function findTrustedKey(token: Token, trusted: TrustedKey[]): TrustedKey | undefined {
+  const id = toHex(keyIdOf(token));
+  return trusted.find((key) => key.key_id === id);
+}
+
+function statusIndexOf(token: Token): number {
+  const status = token.claims.get(STATUS) as Map<string, Map<string, number>>;
+  return status.get("status_list")!.get("idx")!;
+}

@@ -1,0 +1,65 @@
+// Validates the form before it is stored, so that errors appear beside the field and not as a refusal by the office.
+import type { Applicant, Contact, Edition, Form } from "../model/types.ts";
+
+export type FormErrors = Record<string, string>; // field → key of the error text
+
+const MAX_NAME_LENGTH = 200;
+const PUNCTUATION = " '’ʼ-‐.,/()`´·";
+
+/** Latin letters with diacritics, as registers and documents accept them (DIN 91379). */
+export function isLatin(name: string): boolean {
+  return Array.from(name.normalize("NFC")).every(
+    (character) => PUNCTUATION.includes(character) || /^(?:\p{Script=Latin}|\p{Mn})$/u.test(character),
+  );
+}
+
+/** E.164, with the Austrian country code as default; empty if the text is no phone number. */
+export function parsePhone(typed: string): string {
+  const digits = typed.replaceAll(/[\s()/.-]/g, "");
+  const number = digits.startsWith("00")
+    ? `+${digits.slice(2)}`
+    : digits.startsWith("0")
+      ? `+43${digits.slice(1)}`
+      : digits;
+  return /^\+[1-9][0-9]{6,14}$/.test(number) ? number : "";
+}
+
+/** Accepts the birth year alone, if day or month of birth are unknown. `today`: as 2026-05-04. */
+export function validateForm(form: Form, edition: Edition, today: string): FormErrors {
+  const errors: FormErrors = {};
+  const { given_name, family_name, birth_date, birth_year } = form.applicant;
+  for (const [field, value] of [
+    ["given_name", given_name],
+    ["family_name", family_name],
+  ] as const) {
+    if (!value?.trim()) errors[field] = "wrong.empty";
+    else if (value.length > MAX_NAME_LENGTH) errors[field] = "wrong.long";
+    else if (!isLatin(value)) errors[field] = "wrong.latin";
+  }
+  if (!birth_date && !birth_year) errors["birth_date"] = "wrong.born";
+  if (birth_date && (birth_date > today || birth_date < "1850-01-01")) errors["birth_date"] = "wrong.day";
+  if (birth_year && (birth_year < 1850 || birth_year > Number(today.slice(0, 4)))) errors["birth_year"] = "wrong.day";
+  const { phone, email, consent } = form.contact;
+  if (phone && !parsePhone(phone)) errors["phone"] = "wrong.phone";
+  if (email && !/^[^\s@]+@[^\s@]+\.[^\s@.]{2,}$/.test(email)) errors["email"] = "wrong.email";
+  if ((phone || email) && edition.notice_consent && !consent) errors["consent"] = "wrong.consent";
+  for (const fact of edition.facts) {
+    if (form.facts[fact.code] === undefined || form.facts[fact.code] === "")
+      errors[`facts.${fact.code}`] = "wrong.answer";
+  }
+  return errors;
+}
+
+/** The form as the office accepts it: trimmed, without empty fields. */
+export function cleanForm(form: Form): Form {
+  const { given_name, family_name, birth_date, birth_year } = form.applicant;
+  const applicant: Applicant = { given_name: given_name?.trim() ?? "", family_name: family_name?.trim() ?? "" };
+  if (birth_date) applicant.birth_date = birth_date;
+  else if (birth_year) applicant.birth_year = birth_year;
+  const { phone, email, consent } = form.contact;
+  const contact: Contact = {};
+  if (phone) contact.phone = parsePhone(phone);
+  if (email) contact.email = email.trim();
+  if (consent && (phone || email)) contact.consent = consent;
+  return { applicant, contact, facts: form.facts };
+}

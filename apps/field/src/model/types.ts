@@ -1,0 +1,135 @@
+// The case as stored on the device, and the services of the bundle. Field names are those of the catalogue and of
+// stored rows, so they cannot be renamed here alone.
+export type Language = "de" | "en";
+export type Titles = Record<Language, string>;
+
+export type Condition =
+  | { fact: string; equals: boolean | number | string }
+  | { fact: string; at_least?: number | null; below?: number | null }
+  | { all: Condition[] }
+  | { any: Condition[] }
+  | { not_: Condition };
+
+export type FactValue = boolean | number | string;
+
+export interface CatalogueFact {
+  code: string;
+  kind: "choice" | "number" | "yes_no" | "date";
+  titles: Titles;
+  help?: Titles | null;
+  choices: Record<string, Titles>;
+}
+
+export interface RequiredDocument {
+  code: string;
+  titles: Titles;
+  handling: "show" | "scan" | "keep";
+  when: Condition | null;
+}
+
+export interface Fee {
+  code: string;
+  titles: Titles;
+  law: string;
+  amount_cents: number;
+  valid_from: string | null;
+  valid_to: string | null;
+  when: Condition | null;
+}
+
+export type CaseStep = "identify" | "papers" | "register" | "fee" | "issue" | "hand_over";
+export type IdentificationLevel =
+  | "none"
+  | "known"
+  | "photo_id"
+  | "photo_id_and_second_proof"
+  | "eid_high"
+  | "representative";
+
+export interface Edition {
+  valid_from: string;
+  ending: string;
+  titles: Titles;
+  identification: IdentificationLevel;
+  facts: CatalogueFact[];
+  steps: CaseStep[];
+  papers: RequiredDocument[];
+  calls: { register_name: string }[];
+  fees: Fee[];
+  outputs: { template: string; titles: Titles; valid: number | null }[];
+  obligations: { code: string; titles: Titles; reminder: Titles }[];
+  notice_consent: boolean;
+}
+
+export interface OfferedService {
+  service: string;
+  version: string;
+  edition: Edition;
+}
+
+export interface Applicant {
+  given_name?: string;
+  family_name?: string;
+  birth_date?: string;
+  birth_year?: number;
+}
+
+export interface Contact {
+  phone?: string;
+  email?: string;
+  consent?: string;
+}
+
+export interface Form {
+  applicant: Applicant;
+  contact: Contact;
+  facts: Record<string, FactValue>;
+}
+
+export interface SeenDocument {
+  handling: RequiredDocument["handling"];
+  attachment_id?: string;
+}
+
+export interface PaidFee {
+  cents: number;
+  payment: "cash" | "card" | "waived";
+  receipt: string;
+  lines: { titles: Titles; cents: number }[];
+  at: number;
+}
+
+/** A document issued at the stand. `printed`: its printed fields, in display order. */
+export interface IssuedDocument {
+  document_id: string;
+  number: string;
+  stamp: string;
+  at: number;
+  printed: Record<string, string>;
+}
+
+export interface ServerState {
+  state: string;
+  version: number;
+  reason: string;
+}
+
+export interface CaseView {
+  case_id: string;
+  stand_id: string;
+  service: string;
+  edition: Edition;
+  language: Language;
+  form: Form;
+  identified: IdentificationLevel | "";
+  papers: Record<string, SeenDocument>;
+  paid: PaidFee | null;
+  paper: IssuedDocument | null;
+  handed_over: boolean;
+  number: string;
+  appointment_id: string;
+  called: string; // how the citizen is called: appointment code or walk-in ticket
+  case_seq: number; // number of entries so far; 0: a draft
+  opened_at: number;
+  office: ServerState | null;
+}

@@ -1,0 +1,145 @@
+"""Three checks that make the effect of each event happen once, however often it is delivered.
+
+Invariants: an offset below the watermark of its partition was delivered before (protects against a topic read again
+from offset 0, without time limit); an event id is handled once per consumer (protects against a relay that sends
+twice); a version not above the aggregate's last one is stale (protects against a relay that resumes late). All three
+are read and written in the transaction of the effects.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
+from uuid import UUID
+
+from wanderamt.backbone.messaging.dead_letter import RawRecord
+from wanderamt.backbone.messaging.records import ReceivedEvent
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
+
+PartitionKey: TypeAlias = tuple[str, int]
+"""(topic, partition)."""
+
+
+class InboxState(NamedTuple):
+    """What the database knows when a new event arrives: its aggregate's last version, and whether that is blocked."""
+
+    version: int
+    blocked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Deduplicator:
+    consumer: str
+
+    async def after_watermark(self, records: Sequence[RawRecord], uow: UnitOfWork) -> list[RawRecord]:
+        """The records that were not delivered before."""
+        rows = await uow.db.fetch(
+            "SELECT topic, partition, next_offset FROM inbox_watermark WHERE consumer = $1 AND topic = ANY($2::text[])",
+            self.consumer,
+            list({record.topic for record in records}),
+        )
+        watermarks = {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+        return [record for record in records if record.offset >= watermarks.get((record.topic, record.partition), 0)]
+
+    async def lookup(
+        self, events: Sequence[ReceivedEvent], uow: UnitOfWork, *, dead_letters: bool = False
+    ) -> dict[UUID, InboxState]:
+        """Records the event ids; returns the state for each event that was neither delivered nor handled before.
+
+        `dead_letters`: the events come from the table dead_letter, so the watermarks have passed them already.
+        """
+        if not events:
+            return {}
+        rows = await uow.db.fetch(
+            """
+            WITH sent AS (
+                     SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::int[], $6::bigint[])
+                              AS s(event_id, aggregate, topic, partition, "offset")
+                 ),
+                 arrived AS (
+                     SELECT event_id, aggregate FROM sent
+                     LEFT JOIN inbox_watermark m
+                          ON m.consumer = $1 AND m.topic = sent.topic AND m.partition = sent.partition
+                     WHERE $7 OR "offset" >= coalesce(next_offset, 0)
+                 ),
+                 new AS (
+                     INSERT INTO inbox (consumer, event_id)
+                     SELECT DISTINCT $1, event_id FROM arrived ORDER BY event_id
+                     ON CONFLICT DO NOTHING RETURNING event_id
+                 )
+            SELECT new.event_id, coalesce(v.version, 0),
+                   EXISTS (SELECT 1 FROM dead_letter p WHERE p.consumer = $1 AND p.aggregate = arrived.aggregate)
+                       AS blocked
+            FROM new JOIN arrived USING (event_id)
+            LEFT JOIN inbox_version v ON v.consumer = $1 AND v.aggregate = arrived.aggregate
+            """,
+            self.consumer,
+            [event.header.id for event in events],
+            [event.header.subject for event in events],
+            [event.record.topic for event in events],
+            [event.record.partition for event in events],
+            [event.record.offset for event in events],
+            dead_letters,
+        )
+        return {event_id: InboxState(version, blocked) for event_id, version, blocked in rows}
+
+    def not_duplicate(self, events: Iterable[ReceivedEvent], states: Mapping[UUID, InboxState]) -> list[ReceivedEvent]:
+        """Each event once: not handled in an earlier batch, and not twice in this one."""
+        first: dict[UUID, ReceivedEvent] = {}
+        for event in events:
+            if event.header.id in states:
+                first.setdefault(event.header.id, event)
+        return list(first.values())
+
+    def not_stale(self, events: Iterable[ReceivedEvent], states: Mapping[UUID, InboxState]) -> list[ReceivedEvent]:
+        """The events whose version is above the last one of their aggregate."""
+        last: dict[UUID, int] = {}
+        newer: list[ReceivedEvent] = []
+        for event in events:
+            subject = event.header.subject
+            if event.header.sequence > last.get(subject, states[event.header.id].version):
+                last[subject] = event.header.sequence
+                newer.append(event)
+        return newer
+
+    async def save(self, handled: Sequence[ReceivedEvent], records: Sequence[RawRecord], uow: UnitOfWork) -> None:
+        """Stores the versions of the handled events and the watermarks behind the records, as the last write of the
+        transaction."""
+        last = {event.header.subject: event.header.sequence for event in handled}
+        subjects = sorted(last)
+        await uow.execute_with_outbox(
+            """
+            INSERT INTO inbox_version (consumer, aggregate, version)
+            SELECT $1, * FROM unnest($2::uuid[], $3::int[])
+            ON CONFLICT (consumer, aggregate)
+            DO UPDATE SET version = greatest(inbox_version.version, excluded.version), seen_at = now()
+            """,
+            self.consumer,
+            subjects,
+            [last[subject] for subject in subjects],
+            also=[(_ADVANCE, self._watermarks(end_offsets(records)))],
+        )
+
+    async def advance_watermarks(self, ends: Mapping[PartitionKey, int], uow: UnitOfWork) -> None:
+        """Moves the watermarks where nothing was handled."""
+        await uow.db.execute(_ADVANCE, *self._watermarks(ends))
+
+    def _watermarks(self, ends: Mapping[PartitionKey, int]) -> list[Any]:
+        keys = sorted(ends)  # always locked in one order
+        return [self.consumer, [key[0] for key in keys], [key[1] for key in keys], [ends[key] for key in keys]]
+
+
+def end_offsets(records: Iterable[RawRecord]) -> dict[PartitionKey, int]:
+    """(topic, partition) → the offset after its last record."""
+    ends: dict[PartitionKey, int] = {}
+    for record in records:
+        key = (record.topic, record.partition)
+        ends[key] = max(ends.get(key, 0), record.offset + 1)
+    return ends
+
+
+_ADVANCE = """
+    INSERT INTO inbox_watermark (consumer, topic, partition, next_offset)
+    SELECT $1, * FROM unnest($2::text[], $3::int[], $4::bigint[])
+    ON CONFLICT (consumer, topic, partition)
+    DO UPDATE SET next_offset = greatest(inbox_watermark.next_offset, excluded.next_offset)
+"""

@@ -1,0 +1,258 @@
+"""Retries dead letters through their handlers, in order per aggregate; failed jobs are among them and become due again.
+
+Invariants: one transaction takes one aggregate: its lock, the effects of its handlers and the removal of its rows
+commit together. A crash at any moment leaves each row either stored or replayed, and two replays at once share the
+work without doing any of it twice. The first row that fails again keeps its aggregate blocked. Each operator's action
+is recorded.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from wanderamt.backbone.jobs.failed import discard_failed, is_job_topic, retry_failed
+from wanderamt.backbone.messaging.dead_letter import (
+    LOCK_AGGREGATE,
+    DeadLetterState,
+    RawRecord,
+    cause_of,
+    decode_headers,
+)
+from wanderamt.backbone.messaging.inbox import HandlerFailedError, Inbox
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
+
+BATCH_ROWS = 500  # of one aggregate in one transaction
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterFilter:
+    """Selects dead letters. Without fingerprint and aggregate: all of a consumer's that were stored before `cutoff`."""
+
+    cutoff: datetime
+    fingerprint: str | None = None
+    aggregate: UUID | None = None
+
+    def as_details(self) -> dict[str, Any]:
+        return {name: str(value) for name, value in asdict(self).items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class FailureGroup:
+    """Rows that failed at the same place for the same reason."""
+
+    fingerprint: str
+    state: str
+    type: str
+    reason: str
+    rows: int
+    aggregates: int
+    since: datetime
+
+
+@dataclass
+class ReplaySummary:
+    """In rows. `stale`: a later event of the same aggregate was handled before, so these have no effect any more."""
+
+    replayed: int = 0
+    stale: int = 0
+    failed: int = 0
+    aggregates: int = 0
+    reasons: set[str] = field(default_factory=set)
+
+    @property
+    def rows(self) -> int:
+        return self.replayed + self.stale + self.failed
+
+
+async def list_groups(uow: UnitOfWork, consumer: str) -> list[FailureGroup]:
+    rows = await uow.db.fetch(
+        """
+        SELECT fingerprint, state, type, min(reason) AS reason, count(*) AS rows,
+               count(DISTINCT aggregate) AS aggregates, min(stored_at) AS since
+        FROM dead_letter WHERE consumer = $1 GROUP BY fingerprint, state, type ORDER BY rows DESC, fingerprint
+        """,
+        consumer,
+    )
+    return [FailureGroup(**dict(row)) for row in rows]
+
+
+async def list_rows(uow: UnitOfWork, consumer: str, *, fingerprint: str, limit: int) -> list[dict[str, Any]]:
+    """Rows of one group, oldest first: where they came from and their length, never their content."""
+    rows = await uow.db.fetch(
+        """
+        SELECT id, topic, partition, "offset", aggregate, type, state, reason, attempts, stored_at,
+               length(value) AS bytes
+        FROM dead_letter WHERE consumer = $1 AND fingerprint = $2 ORDER BY id LIMIT $3
+        """,
+        consumer,
+        fingerprint,
+        limit,
+    )
+    return [dict(row) for row in rows]
+
+
+async def count_selected(uow: UnitOfWork, consumer: str, selected: DeadLetterFilter) -> tuple[int, int]:
+    """(rows, aggregates) that a replay would take. It takes aggregates whole: later rows wait behind the first one."""
+    row = await uow.db.fetchrow(
+        f"""
+        SELECT count(*) AS rows, count(DISTINCT coalesce(aggregate::text, 'row ' || id)) AS aggregates
+        FROM dead_letter WHERE consumer = $1 AND stored_at < $2 AND (aggregate IN ({_SELECTED_AGGREGATES}) OR (
+            aggregate IS NULL AND ($3::text IS NULL OR fingerprint = $3) AND $4::uuid IS NULL))
+        """,  # noqa: S608 -- a fixed text
+        consumer,
+        selected.cutoff,
+        selected.fingerprint,
+        selected.aggregate,
+    )
+    return row["rows"], row["aggregates"]
+
+
+async def replay(
+    inbox: Inbox, selected: DeadLetterFilter, *, who: str, rate: float | None
+) -> AsyncIterator[ReplaySummary]:
+    """Replays the selected rows, oldest aggregate first; yields after each. `rate`: rows per second at most.
+
+    After an interruption, start it again: it continues with the remaining rows.
+    """
+    summary = ReplaySummary()
+    database = inbox.database
+    async with database.unit_of_work() as uow:
+        await record_operator_action(uow, who, "retry started", inbox.consumer, selected.as_details())
+    last_id = 0
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    while True:
+        async with database.unit_of_work() as uow:
+            first = await _next_first(uow, inbox.consumer, selected, after=last_id)
+        if not first:
+            break
+        last_id = first["id"]
+        await _replay_aggregate(inbox, first, summary)
+        yield summary
+        if rate:
+            await asyncio.sleep(max(0.0, begun + summary.rows / rate - loop.time()))
+    async with database.unit_of_work() as uow:
+        outcome = {"replayed": summary.replayed, "stale": summary.stale, "failed": summary.failed}
+        await record_operator_action(uow, who, "retry finished", inbox.consumer, selected.as_details() | outcome)
+
+
+async def discard(uow: UnitOfWork, consumer: str, selected: DeadLetterFilter, *, who: str, why: str) -> int:
+    """Deletes the selected rows and returns their number. Rows behind them stay, and a later replay takes them."""
+    rows = await uow.db.fetch(
+        """
+        DELETE FROM dead_letter WHERE consumer = $1 AND stored_at < $2 AND ($3::text IS NULL OR fingerprint = $3)
+          AND ($4::uuid IS NULL OR aggregate = $4)
+        RETURNING topic, partition, "offset", aggregate
+        """,
+        consumer,
+        selected.cutoff,
+        selected.fingerprint,
+        selected.aggregate,
+    )
+    for row in rows:
+        if is_job_topic(row["topic"]):
+            await discard_failed(uow, row["aggregate"])
+    discarded = [f"{row['topic']}/{row['partition']}@{row['offset']}" for row in rows]
+    details = selected.as_details() | {"why": why, "rows": discarded}
+    await record_operator_action(uow, who, "discard", consumer, details)
+    return len(rows)
+
+
+async def record_operator_action(
+    uow: UnitOfWork, who: str, action: str, consumer: str, details: dict[str, Any]
+) -> None:
+    await uow.db.execute(
+        "INSERT INTO operator_action (who, action, details) VALUES ($1, $2, $3)",
+        who,
+        action,
+        {"consumer": consumer, **details},
+    )
+
+
+_SELECTED_AGGREGATES = """
+    SELECT aggregate FROM dead_letter WHERE consumer = $1 AND stored_at < $2 AND aggregate IS NOT NULL
+      AND ($3::text IS NULL OR fingerprint = $3) AND ($4::uuid IS NULL OR aggregate = $4)
+"""
+
+
+async def _next_first(uow: UnitOfWork, consumer: str, selected: DeadLetterFilter, *, after: int) -> Any:
+    """The oldest selected row above `after` that is the first of its aggregate, or belongs to none."""
+    return await uow.db.fetchrow(
+        """
+        SELECT id, aggregate FROM dead_letter p WHERE consumer = $1 AND stored_at < $2 AND id > $5
+          AND ($3::text IS NULL OR fingerprint = $3) AND ($4::uuid IS NULL OR aggregate = $4)
+          AND (aggregate IS NULL OR NOT EXISTS (
+              SELECT 1 FROM dead_letter e WHERE e.consumer = $1 AND e.aggregate = p.aggregate AND e.id < p.id))
+        ORDER BY id LIMIT 1
+        """,
+        consumer,
+        selected.cutoff,
+        selected.fingerprint,
+        selected.aggregate,
+        after,
+    )
+
+
+async def _replay_aggregate(inbox: Inbox, first: Any, summary: ReplaySummary) -> None:
+    """Takes later rows of the aggregate too, also those stored after the cutoff: nothing else would replay them."""
+    aggregate = first["aggregate"]
+    more = True
+    while more:
+        more = False
+        async with inbox.database.unit_of_work() as uow:
+            rows = await _lock_rows(uow, inbox.consumer, first["id"], aggregate)
+            for row in rows:
+                if not await _replay_row(inbox, row, uow, summary):
+                    break
+            else:
+                more = len(rows) == BATCH_ROWS
+    summary.aggregates += 1
+
+
+async def _lock_rows(uow: UnitOfWork, consumer: str, row_id: int, aggregate: UUID | None) -> list[Any]:
+    if aggregate is None:
+        return list(await uow.db.fetch("SELECT * FROM dead_letter WHERE id = $1 FOR UPDATE SKIP LOCKED", row_id))
+    await uow.db.execute(LOCK_AGGREGATE, consumer, str(aggregate))
+    return list(
+        await uow.db.fetch(
+            "SELECT * FROM dead_letter WHERE consumer = $1 AND aggregate = $2 ORDER BY id LIMIT $3",
+            consumer,
+            aggregate,
+            BATCH_ROWS,
+        )
+    )
+
+
+async def _replay_row(inbox: Inbox, row: Any, uow: UnitOfWork, summary: ReplaySummary) -> bool:
+    """Whether the row is done, so that the next row of its aggregate may follow."""
+    if is_job_topic(row["topic"]):
+        summary.replayed += await retry_failed(uow, row["aggregate"])
+        await uow.db.execute("DELETE FROM dead_letter WHERE id = $1", row["id"])
+        return True
+    record = RawRecord(
+        row["topic"], row["partition"], row["offset"], row["key"], row["value"], decode_headers(row["headers"])
+    )
+    try:
+        async with uow.db.transaction():
+            handled = await inbox.reprocess(record, uow)
+            await uow.flush()
+            await uow.db.execute("DELETE FROM dead_letter WHERE id = $1", row["id"])
+    except HandlerFailedError as failure:
+        uow.discard_pending()
+        reason = cause_of(failure.error, row["type"]).reason
+        state = DeadLetterState.FAILED if row["aggregate"] else DeadLetterState.UNREADABLE
+        await uow.db.execute(
+            "UPDATE dead_letter SET attempts = attempts + 1, reason = $2, state = $3 WHERE id = $1",
+            row["id"],
+            reason,
+            state,
+        )
+        summary.failed += 1
+        summary.reasons.add(reason)
+        return False
+    summary.replayed += handled
+    summary.stale += not handled
+    return True

@@ -1,0 +1,1 @@
+"""PostgreSQL: connections, units of work, the outbox, the schema, migrations and housekeeping."""

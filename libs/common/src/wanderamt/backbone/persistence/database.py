@@ -1,0 +1,171 @@
+"""The service's own PostgreSQL database: connection pool, transactions, notifications.
+
+Invariants: one `unit_of_work()` block is one transaction; it commits as a whole or not at all. It notifies relay and
+job runner only after the commit, because a NOTIFY inside the transaction would serialise all commits of the server.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from secrets import token_hex
+from typing import Any
+
+import asyncpg
+import structlog
+
+from wanderamt.backbone.environment import Environment
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
+
+COMMAND_TIMEOUT_S = 30
+CONNECT_TIMEOUT_S = 10
+NOTIFY_DELAY_S = 0.005  # listeners of this process are signalled at once and go first
+NOTIFY_INTERVAL_S = 0.05  # at most one NOTIFY statement in this time
+SESSION_SETTINGS = {
+    # a process that stalls inside a transaction must not keep its rows locked
+    "idle_in_transaction_session_timeout": "15000",
+    # a process whose machine is gone must not keep its advisory locks
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+}
+
+# Errors of a database that restarts, is overloaded or ended our transaction in a deadlock: wait and repeat.
+TRANSIENT_ERRORS: tuple[type[Exception], ...] = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection that broke in the middle of a response
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.CannotConnectNowError,
+    TimeoutError,
+    OSError,
+)
+
+# Characters that no text column can store: NUL, and those the server's encoding lacks.
+UNSTORABLE_TEXT_ERRORS: tuple[type[Exception], ...] = (
+    asyncpg.CharacterNotInRepertoireError,
+    asyncpg.UntranslatableCharacterError,
+)
+
+log = structlog.get_logger()
+
+
+async def set_jsonb_codec(connection: Any) -> None:
+    await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
+
+
+async def _no_reset(_: Any) -> None:
+    """Saves a round trip: nothing set on a pooled connection outlives its transaction, so nothing needs a reset."""
+
+
+@dataclass
+class Database:
+    """`service_name` is the source of the service's events and the owner of its topics."""
+
+    url: str
+    service_name: str
+    environment: Environment = field(default_factory=Environment)
+    max_connections: int = 10
+    pool: Any = None
+    _process_id: str = field(default_factory=partial(token_hex, 8))
+    _local_listeners: list[tuple[str, asyncio.Event]] = field(default_factory=list)
+    _pending_channels: set[str] = field(default_factory=set)
+    _pending: asyncio.Event = field(default_factory=asyncio.Event)
+    _notifier: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self.pool = await asyncpg.create_pool(
+            self.url,
+            min_size=1,
+            max_size=self.max_connections,
+            init=set_jsonb_codec,
+            reset=_no_reset,
+            command_timeout=COMMAND_TIMEOUT_S,
+            timeout=CONNECT_TIMEOUT_S,
+            server_settings=SESSION_SETTINGS | {"application_name": self.service_name},
+        )
+        self._notifier = asyncio.create_task(self._notify_others(), name="database-notifier")
+
+    async def stop(self) -> None:
+        if self._notifier:
+            self._notifier.cancel()
+            await asyncio.gather(self._notifier, return_exceptions=True)
+        if self.pool:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.pool.close(), CONNECT_TIMEOUT_S)
+
+    @asynccontextmanager
+    async def unit_of_work(self, *, suppress_outbox: bool = False) -> AsyncIterator[UnitOfWork]:
+        """One transaction. `suppress_outbox`: its events and jobs are discarded, see UnitOfWork."""
+        async with self.pool.acquire(timeout=CONNECT_TIMEOUT_S) as connection:
+            async with connection.transaction():
+                uow = UnitOfWork(
+                    connection,
+                    service_name=self.service_name,
+                    environment=self.environment,
+                    suppress_outbox=suppress_outbox,
+                )
+                yield uow
+                await uow.flush()
+            self.notify(*uow.channels_to_notify)
+
+    async def is_alive(self) -> bool:
+        try:
+            async with self.pool.acquire(timeout=2) as connection:
+                return bool(await connection.fetchval("SELECT true", timeout=2))
+        except TRANSIENT_ERRORS:
+            return False
+
+    def notify(self, *channels: str) -> None:
+        """Signals listeners of these channels: in this process at once, in others after 5 ms, under load 50 ms."""
+        if channels:
+            for channel, signal in self._local_listeners:
+                if channel in channels:
+                    signal.set()
+            self._pending_channels.update(channels)
+            self._pending.set()
+
+    @asynccontextmanager
+    async def listen(self, channel: str) -> AsyncIterator[tuple[Any, asyncio.Event]]:
+        """A separate connection, and an event that is set by each notification on `channel`."""
+        signal = asyncio.Event()
+        connection = await asyncpg.connect(
+            self.url, timeout=CONNECT_TIMEOUT_S, command_timeout=COMMAND_TIMEOUT_S, server_settings=SESSION_SETTINGS
+        )
+        listener = (channel, signal)
+        self._local_listeners.append(listener)
+        try:
+            await set_jsonb_codec(connection)
+            await connection.add_listener(channel, partial(self._on_notify, signal))
+            yield connection, signal
+        finally:
+            self._local_listeners.remove(listener)
+            with suppress(*TRANSIENT_ERRORS):
+                await connection.close(timeout=2)
+
+    def _on_notify(self, signal: asyncio.Event, _connection: Any, _pid: int, _channel: str, sender: str) -> None:
+        """Ignores this process's own notifications: `notify` has signalled its listeners already."""
+        if sender != self._process_id:
+            signal.set()
+
+    async def _notify_others(self) -> None:
+        loop = asyncio.get_running_loop()
+        notified_at = 0.0
+        while True:
+            await self._pending.wait()
+            await asyncio.sleep(max(NOTIFY_DELAY_S, notified_at + NOTIFY_INTERVAL_S - loop.time()))
+            notified_at = loop.time()
+            self._pending.clear()
+            channels, self._pending_channels = sorted(self._pending_channels), set()
+            try:
+                async with self.pool.acquire(timeout=CONNECT_TIMEOUT_S) as connection:
+                    await connection.execute(
+                        "SELECT pg_notify(c, $2) FROM unnest($1::text[]) c", channels, self._process_id
+                    )
+            except Exception as error:  # a lost notification costs one poll interval, no more
+                log.warning("database.notify_failed", error=type(error).__name__)

@@ -1,0 +1,80 @@
+"""Routes that each service has: health, AsyncAPI document, metrics."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from pydantic import BaseModel
+
+from wanderamt.security.roles import Role
+from wanderamt.security.tokens import Principal
+from wanderamt.shell.http import Component, ReportsPauses, require_roles
+
+router = APIRouter()
+
+
+class Health(BaseModel):
+    status: str
+    components: dict[str, str] = {}
+
+
+def add_standard_routes(
+    app: FastAPI,
+    components: dict[str, Component],
+    is_database_alive: Callable[[], Awaitable[bool]],
+    describe: Callable[[], dict[str, Any]],
+) -> None:
+    """`describe` creates the AsyncAPI document; it is called per request, not at the start."""
+    app.state.components = components
+    app.state.is_database_alive = is_database_alive
+    app.state.describe = describe
+    app.include_router(router)
+
+
+@router.get("/health/live", tags=["health"])
+async def live() -> Health:
+    """The process responds."""
+    return Health(status="live")
+
+
+@router.get("/health/ready", tags=["health"])
+async def ready(request: Request, response: Response) -> Health:
+    """Database, relay, inbox and jobs all make progress.
+
+    A register that is down or in maintenance does not make a service unready: its other work must stay reachable.
+    """
+    components: dict[str, Component] = request.app.state.components
+    problems = {name: component.health_problem for name, component in components.items()}
+    problems["database"] = (
+        ""
+        if await request.app.state.is_database_alive()
+        else "does not respond: start PostgreSQL or check WANDERAMT_DATABASE_URL"
+    )
+    healthy = not any(problems.values())
+    response.status_code = 200 if healthy else 503
+    return Health(
+        status="ready" if healthy else "not ready",
+        components={name: problem or _paused(components.get(name)) or "ok" for name, problem in problems.items()},
+    )
+
+
+def _paused(component: Component | None) -> str:
+    if not isinstance(component, ReportsPauses):
+        return ""
+    return "; ".join(f"{name} is paused: {reason}" for name, reason in sorted(component.paused.items()))
+
+
+@router.get("/asyncapi", tags=["contracts"])
+async def asyncapi(request: Request, _: Principal = require_roles(*Role)) -> dict[str, Any]:
+    """The events this service consumes and publishes (AsyncAPI 3)."""
+    document: dict[str, Any] = request.app.state.describe()
+    return document
+
+
+@router.get("/metrics", tags=["health"], response_class=Response)
+async def metrics(_: Principal = require_roles(Role.OPERATOR)) -> Response:
+    """The metrics of this process in the Prometheus text format. A scraper needs an operator's token."""
+    # loaded with the telemetry of a running service, not by each command that builds one
+    from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,1 @@
+"""The manifest of a bridge (bridge.toml) as typed data."""

@@ -1,0 +1,1 @@
+"""Simulated registers and providers, in-memory drivers, and the recording of real answers."""

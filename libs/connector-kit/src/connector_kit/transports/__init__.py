@@ -1,0 +1,1 @@
+"""How bridges speak to registers and providers: HTTP, REST, SOAP, SFTP, SMTP, SMPP."""

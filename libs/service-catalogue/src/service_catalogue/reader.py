@@ -1,0 +1,184 @@
+"""The reader of catalogue files: from the text of a YAML file to a model, or to its mistakes with their lines.
+
+YAML has two traps: a repeated key silently wins, and `no` means false. This module rejects repeated keys; the models
+reject a truth value where they expect a word.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from service_catalogue.models import Booking, ServiceEntry
+
+MAX_BYTES = 256 * 1024
+MAX_DEPTH = 30
+SHIPPED = "at_linz"
+
+Entry = TypeVar("Entry", bound=ServiceEntry)
+
+_BOOKINGS: TypeAdapter[dict[str, Booking]] = TypeAdapter(dict[str, Booking])
+
+
+class CatalogueError(ValueError):
+    """A catalogue cannot be read as a whole. A service that started with half of it would turn citizens away."""
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueFault:
+    """A mistake in a file. `line` counts from 1; `place`: keys to it, joined by dots."""
+
+    line: int
+    place: str
+    text: str
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (str(self.line), self.place, self.text) if part)
+
+
+@dataclass(slots=True)
+class CatalogueFiles(Generic[Entry]):
+    """`faults`: by file name."""
+
+    services: list[Entry] = field(default_factory=list)
+    faults: dict[str, list[CatalogueFault]] = field(default_factory=dict)
+
+    def messages(self) -> list[str]:
+        """Each fault in the form that editors and terminals know: `file:line: place: text`."""
+        return [f"{name}:{fault}" for name, faults in self.faults.items() for fault in faults]
+
+
+def read_catalogue_folder(
+    folder: Path | None, model: type[Entry], *, check: Callable[[Entry], Iterable[CatalogueFault]] | None = None
+) -> CatalogueFiles[Entry]:
+    """Reads all *.yaml of `folder`, or of the shipped catalogue. `check`: further faults of an entry.
+
+    Raises OSError when the folder cannot be read.
+    """
+    place = folder or shipped_folder()
+    if not place.is_dir():
+        raise NotADirectoryError(f"no folder {place}")
+    catalogue: CatalogueFiles[Entry] = CatalogueFiles()
+    for file in sorted(place.glob("*.yaml")):
+        entry = parse_service_file(file.read_text("utf-8"), model)
+        if isinstance(entry, ServiceEntry):
+            faults = [*_misplaced(entry, file, catalogue), *(check(entry) if check else ())]
+            if not faults:
+                catalogue.services.append(entry)
+                continue
+        else:
+            faults = entry
+        catalogue.faults[file.name] = faults
+    return catalogue
+
+
+def shipped_folder() -> Path:
+    return Path(str(files("service_catalogue").joinpath(SHIPPED)))
+
+
+def read_bookings(folder: Path | None = None) -> dict[str, Booking]:
+    """How each service of a catalogue is booked, by its code. Raises OSError and CatalogueError."""
+    catalogue = read_catalogue_folder(folder, ServiceEntry)
+    if catalogue.faults:
+        raise CatalogueError("; ".join(catalogue.messages()))
+    return {entry.service: entry.booking for entry in catalogue.services if entry.booking}
+
+
+def read_bookings_file(path: Path) -> dict[str, Booking]:
+    """The same from one YAML file that maps codes to bookings. Raises OSError and CatalogueError."""
+    try:
+        return _BOOKINGS.validate_python(yaml.safe_load(path.read_text("utf-8")))
+    except (yaml.YAMLError, ValidationError) as error:
+        raise CatalogueError(f"{path.name}: {error}") from error
+
+
+def parse_service_file(text: str, model: type[Entry]) -> Entry | list[CatalogueFault]:
+    """Never raises for the content of a file."""
+    if len(text.encode()) > MAX_BYTES:
+        return [CatalogueFault(1, "", f"the file has more than {MAX_BYTES // 1024} KiB")]
+    try:
+        if faults := list(_aliases(text)):
+            return faults
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        if not isinstance(node, yaml.MappingNode):
+            return [CatalogueFault(1, "", "the file must hold one service: service, authority, editions")]
+        if faults := list(_repeated_keys(node, depth=0)):
+            return faults
+        value = yaml.SafeLoader(text).construct_document(node)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        return [CatalogueFault(mark.line + 1 if mark else 1, "", f"not YAML: {error.problem}")]
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        return [CatalogueFault(1, "", f"not YAML: {type(error).__name__}")]
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        return list(dict.fromkeys(_model_faults(error, node)))
+
+
+def json_schema(model: type[ServiceEntry]) -> Mapping[str, Any]:
+    """JSON Schema of a service file. Editors complete names and mark mistakes with it."""
+    return model.model_json_schema(by_alias=True) | {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+
+
+def _misplaced(entry: ServiceEntry, file: Path, catalogue: CatalogueFiles[Entry]) -> Iterator[CatalogueFault]:
+    if entry.service != file.stem:
+        yield CatalogueFault(1, "service", f"the file must be called {entry.service}.yaml")
+    for other in {service.authority for service in catalogue.services} - {entry.authority}:
+        yield CatalogueFault(1, "authority", f"another file belongs to {other}")
+
+
+def _aliases(text: str) -> Iterator[CatalogueFault]:
+    """Aliases of aliases let one line stand for a million; a catalogue needs none."""
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            line = event.start_mark.line + 1 if event.start_mark else 1
+            yield CatalogueFault(line, "", "aliases (*name) are not allowed: write the value out")
+
+
+def _repeated_keys(node: Any, *, depth: int) -> Iterator[CatalogueFault]:
+    if depth > MAX_DEPTH:
+        yield CatalogueFault(node.start_mark.line + 1, "", f"nested deeper than {MAX_DEPTH}")
+        return
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, inner in node.value:
+            if key.value in seen:
+                yield CatalogueFault(key.start_mark.line + 1, str(key.value), "this key appears twice")
+            seen.add(key.value)
+            yield from _repeated_keys(inner, depth=depth + 1)
+    elif isinstance(node, yaml.SequenceNode):
+        for inner in node.value:
+            yield from _repeated_keys(inner, depth=depth + 1)
+
+
+def _model_faults(error: ValidationError, node: Any) -> Iterator[CatalogueFault]:
+    for problem in error.errors(include_url=False, include_input=False):
+        place, line = _locate(node, problem["loc"])
+        missing = f"'{problem['loc'][-1]}' is missing" if problem["type"] == "missing" else ""
+        yield CatalogueFault(line, place, missing or problem["msg"].removeprefix("Value error, "))
+
+
+def _locate(node: Any, loc: tuple[int | str, ...]) -> tuple[str, int]:
+    """The place in the file's own keys, and its line. Parts of `loc` that are no keys of the file are left out."""
+    place: list[str] = []
+    line = node.start_mark.line + 1
+    for part in loc:
+        if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        elif isinstance(node, yaml.MappingNode):
+            for key, inner in node.value:
+                if key.value == str(part):
+                    node, line = inner, key.start_mark.line + 1
+                    break
+            else:
+                continue
+        else:
+            continue
+        place.append(str(part))
+    return ".".join(place), line

@@ -1,0 +1,54 @@
+"""The operators' list of field devices: enrol, show, revoke."""
+
+from datetime import datetime
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+from wanderamt.kernel.ids import DeviceId
+from wanderamt.shell.http import Transaction
+from wanderamt.shell.problems import or_refuse
+
+from intake.api.dependencies import Operator
+from intake.handlers import enrolment
+from intake.store.devices import all_devices
+
+router = APIRouter(tags=["devices"])
+
+
+class DeviceIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    device_id: UUID
+    label: str = Field(min_length=1, max_length=100, examples=["Tablet 3"])
+
+
+class DeviceOut(BaseModel):
+    """`clock_off_s`: seconds that its clock was ahead at the last sync; null when it never sent its time."""
+
+    device_id: UUID
+    label: str
+    enrolled_at: datetime
+    revoked_at: datetime | None
+    durable_through: int
+    clock_off_s: int | None
+    heard_at: datetime | None
+
+
+@router.post("/devices", status_code=201)
+async def enrol_device(device: DeviceIn, caller: Operator, uow: Transaction) -> DeviceIn:
+    """Enrols a device, or enrols it again after a revocation."""
+    await enrolment.enrol_device(DeviceId(device.device_id), uow, label=device.label, officer=caller.subject)
+    return device
+
+
+@router.get("/devices")
+async def list_devices(_: Operator, uow: Transaction) -> list[DeviceOut]:
+    """All devices: up to which entry each is synchronised, and how far its clock is off."""
+    return [DeviceOut(**device._asdict() | {"device_id": device.id}) for device in await all_devices(uow)]
+
+
+@router.post("/devices/{device_id}/revoke", status_code=204)
+async def revoke_device(device_id: UUID, _: Operator, uow: Transaction) -> None:
+    """Refuses everything from this device from now on, for example when it is lost."""
+    or_refuse(await enrolment.revoke_device(DeviceId(device_id), uow))

@@ -1,0 +1,1 @@
+"""Renders and verifies documents in worker processes, because both are CPU-bound. Knows no cases."""

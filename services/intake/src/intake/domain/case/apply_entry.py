@@ -1,0 +1,188 @@
+"""Applies an entry of a device to a case: all of its actions in order, or none."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import NamedTuple, assert_never
+
+from wanderamt.kernel.ids import CaseId, DocumentId, RequestId, StandId
+from wanderamt.kernel.refusal import Refusal
+
+from intake.domain.actor import Actor
+from intake.domain.case import back_office_actions, crew_actions
+from intake.domain.case.case_events import CaseHistoryEvent, Form, Paid, ProvisionalDocumentGiven, RequiredDocumentSeen
+from intake.domain.case.crew_actions import NewCase, NewEvents
+from intake.domain.case.state import Case, apply, apply_all
+from intake.domain.catalogue.catalogue import Catalogue
+from intake.domain.catalogue.service_definition import Edition
+from intake.domain.entry import (
+    AnyEntry,
+    FillCase,
+    GiveProvisional,
+    HandOver,
+    IdentifyApplicant,
+    OpenBody,
+    OpenCase,
+    PaymentBody,
+    ProvisionalBody,
+    SeenDocumentBody,
+    SeeRequiredDocument,
+    TakeFee,
+    Withdraw,
+    form_of,
+)
+from intake.domain.merge import FieldConflict, merge
+from intake.domain.refusals import NO_CASE
+
+CaseAction = Callable[[Case, Edition], NewEvents | Refusal]
+
+
+class AppliedEntry(NamedTuple):
+    """`conflicts`: fields that two devices changed; the rest of the entry is applied."""
+
+    case: Case
+    new_events: NewEvents
+    conflicts: tuple[FieldConflict, ...] = ()
+
+
+def apply_entry(
+    case: Case | None,
+    entry: AnyEntry,
+    *,
+    catalogue: Catalogue,
+    actor: Actor,
+    now: datetime,
+    request_id: RequestId,
+    seen: Form | None = None,
+) -> AppliedEntry | Refusal:
+    """`seen`: the form as the author of a case.fill saw it; None: the current form."""
+    if isinstance(entry, OpenCase):
+        return _open(case, entry, catalogue, actor, now, request_id)
+    if not case:
+        return NO_CASE
+    pinned = catalogue.pinned_edition(case.edition)
+    if isinstance(pinned, Refusal):
+        return pinned
+    if isinstance(entry, FillCase):
+        return _fill(case, pinned.edition, entry, now, request_id, seen)
+    return run_actions(case, pinned.edition, [_action_of(entry)], request_id=request_id, now=now)
+
+
+def run_actions(
+    case: Case,
+    edition: Edition,
+    actions: list[CaseAction],
+    *,
+    request_id: RequestId,
+    now: datetime,
+    new_events: NewEvents = (),
+) -> AppliedEntry | Refusal:
+    """Runs the actions in order, then `crew_actions.advance`. `new_events`: events before these actions."""
+    events: list[CaseHistoryEvent] = list(new_events)
+    for action in actions:
+        outcome = action(case, edition)
+        if isinstance(outcome, Refusal):
+            return outcome
+        case = apply_all(case, outcome)
+        events += outcome
+    following = crew_actions.advance(case, edition, request_id=request_id, now=now)
+    return AppliedEntry(apply_all(case, following), (*events, *following))
+
+
+def _open(
+    case: Case | None, entry: OpenCase, catalogue: Catalogue, actor: Actor, now: datetime, request_id: RequestId
+) -> AppliedEntry | Refusal:
+    assert actor.device_id  # noqa: S101 -- only a device sends entries
+    body = entry.body
+    form = {name: value for name, value in form_of(body).items() if value is not None}
+    new = NewCase(
+        service=body.service,
+        language=body.language,
+        stand_id=StandId(entry.stand_id),
+        device_id=actor.device_id,
+        officer=actor.officer,
+        captured_at=entry.captured_at,
+        number=body.number,
+        form=form,
+        appointment_id=body.appointment_id,
+    )
+    opened = crew_actions.open_case(case, new, catalogue, now=now)
+    if isinstance(opened, Refusal):
+        return opened
+    new_case = apply_all(apply(None, opened[0], CaseId(entry.case_id)), opened[1:])
+    pinned = catalogue.pinned_edition(new_case.edition)
+    if isinstance(pinned, Refusal):
+        return pinned
+    applied = run_actions(
+        new_case,
+        pinned.edition,
+        list(_actions_of(body)),
+        request_id=request_id,
+        now=now,
+        new_events=opened,
+    )
+    if isinstance(applied, Refusal) or not body.provisional:
+        return applied
+    give = _give(body.provisional)  # last: `advance` has queried the register before
+    return run_actions(
+        applied.case, pinned.edition, [give], request_id=request_id, now=now, new_events=applied.new_events
+    )
+
+
+def _fill(
+    case: Case, edition: Edition, entry: FillCase, now: datetime, request_id: RequestId, seen: Form | None
+) -> AppliedEntry | Refusal:
+    sent = crew_actions.parse_facts(form_of(entry.body), edition)
+    merged = merge(case.form if seen is None else seen, case.form, sent)
+
+    def fill(case: Case, edition: Edition) -> NewEvents | Refusal:
+        return crew_actions.fill(case, edition, merged.fields)
+
+    applied = run_actions(case, edition, [fill], request_id=request_id, now=now)
+    return applied if isinstance(applied, Refusal) else AppliedEntry(applied.case, applied.new_events, merged.conflicts)
+
+
+def _actions_of(body: OpenBody) -> Iterator[CaseAction]:
+    if body.identified:
+        level = body.identified
+        yield lambda case, edition: crew_actions.identify(case, edition, level)
+    yield from (_see(document) for document in body.papers)
+    if body.paid:
+        yield _take_fee(body.paid)
+
+
+def _action_of(entry: AnyEntry) -> CaseAction:
+    match entry:
+        case IdentifyApplicant():
+            return lambda case, edition: crew_actions.identify(case, edition, entry.body.level)
+        case SeeRequiredDocument():
+            return _see(entry.body)
+        case TakeFee():
+            return _take_fee(entry.body)
+        case GiveProvisional():
+            return _give(entry.body)
+        case HandOver():
+            body = entry.body
+            return lambda case, _: back_office_actions.hand_over(
+                case, to=body.to, reason=body.reason, deadline=body.deadline
+            )
+        case Withdraw():
+            return lambda case, _: back_office_actions.withdraw(case)
+        case OpenCase() | FillCase():
+            raise ValueError(f"{entry.type} is not a single action")
+    assert_never(entry)
+
+
+def _see(body: SeenDocumentBody) -> CaseAction:
+    seen = RequiredDocumentSeen(body.code, body.handling, body.attachment_id)
+    return lambda case, edition: crew_actions.record_document_seen(case, edition, seen)
+
+
+def _take_fee(body: PaymentBody) -> CaseAction:
+    paid = Paid(body.cents, body.payment, body.receipt, body.till_id)
+    return lambda case, edition: crew_actions.pay(case, edition, paid)
+
+
+def _give(body: ProvisionalBody) -> CaseAction:
+    return lambda case, _: crew_actions.give_provisional_document(
+        case, ProvisionalDocumentGiven(DocumentId(body.document_id), body.number)
+    )

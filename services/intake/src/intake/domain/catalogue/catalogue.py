@@ -1,0 +1,41 @@
+"""All services of an authority. A case keeps the edition of its application day for its whole life."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from wanderamt.kernel.refusal import Refusal
+
+from intake.domain.catalogue.service_definition import Edition, ServiceDefinition
+from intake.domain.refusals import UNKNOWN_EDITION, UNKNOWN_SERVICE
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedEdition:
+    """An edition with the version that a case stores, such as dog_registration@2025-07-01."""
+
+    service: str
+    edition: Edition
+    version: str
+
+
+class Catalogue:
+    def __init__(self, services: Iterable[ServiceDefinition]) -> None:
+        self.services = {service.service: service for service in services}
+        all_editions = [_pin(service, edition) for service in self.services.values() for edition in service.editions]
+        self._by_version = {pinned.version: pinned for pinned in all_editions}
+        self._in_force = {(pinned.service, pinned.edition.valid_from): pinned for pinned in all_editions}
+
+    def edition_on(self, service: str, day: date) -> PinnedEdition | Refusal:
+        """The edition in force for an application on that day."""
+        definition = self.services.get(service)
+        edition = definition.edition_on(day) if definition else None
+        return self._in_force[service, edition.valid_from] if edition else UNKNOWN_SERVICE
+
+    def pinned_edition(self, version: str) -> PinnedEdition | Refusal:
+        """The edition of a case, by the version that the case stores."""
+        return self._by_version.get(version, UNKNOWN_EDITION)
+
+
+def _pin(service: ServiceDefinition, edition: Edition) -> PinnedEdition:
+    return PinnedEdition(service.service, edition, version=f"{service.service}@{edition.valid_from}")

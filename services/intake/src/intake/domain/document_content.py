@@ -1,0 +1,31 @@
+"""The content of a document before it is rendered, and the rendered document."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from wanderamt.contracts import Language
+from wanderamt.kernel.sealed import Sealed
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentContent:
+    """`issued_on`: day in Linz. `valid_until`: last valid day. `status_index`: see intake.domain.document_status."""
+
+    template: str
+    title: str
+    language: Language
+    number: str
+    place: str
+    issued_at: datetime
+    issued_on: date
+    valid_until: date | None
+    status_index: int
+    applicant: Sealed | None
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedDocument:
+    """`sha256`: hex digest of `pdf`."""
+
+    pdf: bytes
+    sha256: str

@@ -1,0 +1,144 @@
+"""Maps events of a case history to the public events of the contract. Most stay internal."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from wanderamt.contracts import (
+    CaseClosed,
+    CaseCompensated,
+    CaseCompleted,
+    CaseEvent,
+    CaseHandedOver,
+    CaseNeedsVisit,
+    CaseOpened,
+    CaseReopened,
+    CaseWithdrawn,
+    RegisterQueryRequested,
+)
+from wanderamt.kernel.sealed import Sealed
+
+from intake.domain.case.case_events import (
+    CaseHistoryEvent,
+    Closed,
+    Compensated,
+    Filled,
+    Finished,
+    HandedOver,
+    Identified,
+    Opened,
+    Overdue,
+    Paid,
+    ProvisionalDocumentGiven,
+    RegisterAsked,
+    RegisterConfirmed,
+    Reopened,
+    RequiredDocumentSeen,
+    SentToVisit,
+    Withdrawn,
+)
+from intake.domain.case.state import Case
+
+INTERNAL_EVENTS = frozenset(
+    {Filled, Identified, RequiredDocumentSeen, RegisterConfirmed, ProvisionalDocumentGiven, Paid}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EncryptedForm:
+    """The form as stored and sent: encrypted in the parts that consumers need separately. None: an empty part."""
+
+    applicant: Sealed | None = None
+    contact: Sealed | None = None
+    facts: Sealed | None = None
+
+
+def to_public_events(
+    new_events: Iterable[CaseHistoryEvent], case: Case, form: EncryptedForm, *, officer: str, now: datetime
+) -> list[CaseEvent]:
+    """`case` and `form` after all events. `officer`: on whose behalf a register is queried."""
+    public = (
+        _to_public_event(event, case, form, officer, now) for event in new_events if type(event) not in INTERNAL_EVENTS
+    )
+    return [event for event in public if event]
+
+
+def _to_public_event(
+    event: CaseHistoryEvent, case: Case, form: EncryptedForm, officer: str, now: datetime
+) -> CaseEvent | None:
+    match event:
+        case Opened():
+            return CaseOpened(
+                **_case_fields(case),
+                language=case.language,
+                captured_at=case.captured_at,
+                contact=form.contact,
+                appointment_id=event.appointment_id,
+            )
+        case RegisterAsked() if form.applicant:
+            return RegisterQueryRequested(
+                case_id=case.id,
+                request_id=event.request_id,
+                register_name=event.register_name,
+                operation=event.operation,
+                question=form.applicant,
+                purpose=event.purpose,
+                officer=officer,
+                deadline=event.deadline,
+            )
+        case Finished():
+            return CaseCompleted(**_case_fields(case), completed_at=now)
+        case Closed():
+            return CaseClosed(**_case_fields(case), closed_at=now)
+        case SentToVisit() | Compensated():
+            return _to_visit_or_compensation(event, case, form, now)
+    return _to_ownership_event(event, case, now)
+
+
+def _to_visit_or_compensation(
+    event: SentToVisit | Compensated, case: Case, form: EncryptedForm, now: datetime
+) -> CaseEvent:
+    if isinstance(event, SentToVisit):
+        return CaseNeedsVisit(
+            **_case_fields(case),
+            language=case.language,
+            reason=event.reason,
+            contact=form.contact,
+            decided_at=now,
+        )
+    return CaseCompensated(
+        case_id=case.id,
+        service=case.service,
+        stand_id=case.stand_id,
+        language=case.language,
+        reason=event.reason,
+        refund_cents=event.refund_cents,
+        contact=form.contact,
+        decided_at=now,
+    )
+
+
+def _to_ownership_event(event: CaseHistoryEvent, case: Case, now: datetime) -> CaseEvent | None:
+    match event:
+        case Withdrawn(refund_cents):
+            return CaseWithdrawn(
+                **_case_fields(case),
+                refund_cents=refund_cents,
+                withdrawn_at=now,
+            )
+        case HandedOver(owner, _, deadline) | Overdue(owner, deadline):
+            return CaseHandedOver(
+                **_case_fields(case),
+                owner=owner,
+                deadline=deadline,
+                overdue=isinstance(event, Overdue),
+            )
+        case Reopened(owner, _, deadline):
+            return CaseReopened(**_case_fields(case), owner=owner, deadline=deadline)
+    return None
+
+
+def _case_fields(case: Case) -> dict[str, Any]:
+    """Fields of every case event except the register query."""
+    return {"case_id": case.id, "service": case.service, "stand_id": case.stand_id}

@@ -1,0 +1,198 @@
+"""Collects what happened to cases in one transaction and writes it: case files, history, events, refunds, documents.
+
+Invariants: everything is written in one transaction; every case is locked before it is changed.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from wanderamt.backbone.observability.tracing import span_from_traceparent
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
+from wanderamt.contracts import RegisterQueryRequested
+from wanderamt.kernel.ids import CaseId, DocumentId
+from wanderamt.security.assertions import Assertion
+from wanderamt.security.keys import FieldCipher
+
+from intake.domain.actor import Actor
+from intake.domain.case.case_events import (
+    Compensated,
+    Filled,
+    Finished,
+    Paid,
+    ProvisionalDocumentGiven,
+    Reopened,
+    Withdrawn,
+)
+from intake.domain.case.crew_actions import NewEvents
+from intake.domain.case.state import VOID_STATES, Case, CaseState
+from intake.domain.documents import Document, IssueDocument, document_number, provisional_document, revoke
+from intake.domain.event_mapping import EncryptedForm, to_public_events
+from intake.domain.till import Payment, Refund
+from intake.store import cases, documents, history, payments
+from intake.store.cases import CaseRecord
+from intake.store.forms import encrypt_changed, encrypt_form
+from intake.store.history import HistoryRow
+
+FINAL_STATES = frozenset({CaseState.FINAL, CaseState.CLOSED})  # the back office has issued a document of its own
+REVOKING_EVENTS = (Compensated, Withdrawn, Reopened)  # an earlier document of the case is no longer valid
+
+
+@dataclass
+class CaseWriter:
+    """Call `add` for each change in its order, then `flush` once: it writes all changes in a few statements.
+
+    `records`: the locked cases. `status_list_indexes`: of the numbers that devices gave to documents.
+    """
+
+    uow: UnitOfWork
+    cipher: FieldCipher
+    records: dict[CaseId, CaseRecord] = field(default_factory=dict)
+    status_list_indexes: dict[str, int] = field(default_factory=dict)
+    _history_rows: list[HistoryRow] = field(default_factory=list)
+    _payments: list[Payment] = field(default_factory=list)
+    _refunds: list[Refund] = field(default_factory=list)
+    _provisional: list[Document] = field(default_factory=list)
+    _finished: list[tuple[CaseId, str | None]] = field(default_factory=list)
+    _void: set[CaseId] = field(default_factory=set)
+    _changed: set[CaseId] = field(default_factory=set)
+
+    def add(self, case: Case, new_events: NewEvents, actor: Actor) -> None:
+        """`case`: its state after `new_events`. Emits the public events, under the current trace."""
+        if not new_events:
+            return
+        uow, before = self.uow, self.records.get(case.id)
+        changed = [name for event in new_events if isinstance(event, Filled) for name in event.fields]
+        form = encrypt_changed(
+            before.form if before else EncryptedForm(), case.form, changed, case_id=case.id, cipher=self.cipher
+        )
+        public = to_public_events(new_events, case, form, officer=actor.officer, now=uow.now)
+        public = [
+            with_assertion(event, self.cipher) if type(event) is RegisterQueryRequested else event for event in public
+        ]
+        event_version = (before.event_version if before else 0) + len(public)
+        uow.emit(*public, version=event_version)
+        finished_now = uow.now if case.state is CaseState.FINAL else None
+        self.records[case.id] = CaseRecord(
+            case,
+            form,
+            event_version,
+            opened_at=before.opened_at if before else uow.now,
+            finished_at=(before.finished_at if before else None) or finished_now,
+        )
+        self._changed.add(case.id)
+        fields = form if not before else self._encrypted_fields(new_events, case.id)
+        self._history_rows.append(
+            HistoryRow(case.id, case.version, new_events, fields, actor.officer, actor.device_id, actor.entry_id)
+        )
+        self._note_money(case, new_events, actor)
+        self._note_documents(case, new_events, actor)
+
+    async def flush(self) -> None:
+        if not self._changed:
+            return
+        also = [history.insert_history(self._history_rows, now=self.uow.now)]
+        if self._payments:
+            also.append(payments.insert_payments(self._payments))
+        if self._refunds:
+            also.append(payments.insert_refunds(self._refunds))
+        await cases.save_cases(self.uow, [self.records[case_id] for case_id in self._changed], also=also)
+        await self._save_documents()
+
+    def _encrypted_fields(self, new_events: NewEvents, case_id: CaseId) -> EncryptedForm:
+        filled = next((event for event in new_events if isinstance(event, Filled)), None)
+        return encrypt_form(filled.fields, case_id, self.cipher) if filled else EncryptedForm()
+
+    def _note_money(self, case: Case, new_events: NewEvents, actor: Actor) -> None:
+        for event in new_events:
+            if isinstance(event, Paid):
+                self._payments.append(
+                    Payment(
+                        event.receipt,
+                        case.id,
+                        actor.stand_id or case.stand_id,
+                        actor.device_id or case.device_id,
+                        event.till_id,
+                        actor.officer,
+                        event.payment,
+                        event.cents,
+                        self.uow.now,
+                    )
+                )
+            elif isinstance(event, Compensated | Withdrawn) and event.refund_cents:
+                reason = event.reason if isinstance(event, Compensated) else "withdrawn"
+                refund = Refund(self.uow.new_id(), case.id, case.stand_id, event.refund_cents, reason, self.uow.now)
+                self._refunds.append(refund)
+
+    def _note_documents(self, case: Case, new_events: NewEvents, actor: Actor) -> None:
+        for event in new_events:
+            if isinstance(event, REVOKING_EVENTS):
+                self._void.add(case.id)
+            if isinstance(event, ProvisionalDocumentGiven):
+                self._note_provisional(case, event)
+            if isinstance(event, Finished):
+                self._finished.append((case.id, actor.traceparent))
+
+    def _note_provisional(self, case: Case, event: ProvisionalDocumentGiven) -> None:
+        """When the case has ended without success in the meantime, the document is revoked as it is recorded."""
+        if case.state in VOID_STATES:
+            self._void.add(case.id)
+        finished_now = any(case_id == case.id for case_id, _ in self._finished)
+        document = provisional_document(
+            case.id,
+            event,
+            status_index=self.status_list_indexes.get(event.number),
+            second_copy=case.state in FINAL_STATES and not finished_now,
+            now=self.uow.now,
+        )
+        self._provisional.append(document)
+
+    async def _save_documents(self) -> None:
+        """Revokes first, since a case has at most one valid document; a revoked one may be new in this transaction."""
+        existing = await documents.lock_documents_of_cases(self.uow, self._void) if self._void else []
+        changed = []
+        for document in [*existing, *(new for new in self._provisional if new.case_id in self._void)]:
+            decision = revoke(document, now=self.uow.now)
+            self.uow.emit(*decision.events, version=decision.state.version)
+            changed.append(decision.state)
+        changed += [document for document in self._provisional if document.case_id not in self._void]
+        changed += await self._order_documents()
+        if changed:
+            await documents.save_documents(self.uow, changed)
+
+    async def _order_documents(self) -> list[Document]:
+        """Orders the documents of finished cases, under the trace of the entry that finished each case."""
+        uow = self.uow
+        finished = [(self.records[case_id].case, traceparent) for case_id, traceparent in self._finished]
+        unnumbered = sum(not case.provisional_document for case, _ in finished)
+        serials = iter(await documents.next_serials(uow, unnumbered) if unnumbered else [])
+        ordered = []
+        for case, traceparent in finished:
+            provisional = case.provisional_document
+            with span_from_traceparent("order document", traceparent):
+                document_id = provisional.document_id if provisional else DocumentId(uow.new_id())
+                uow.enqueue(IssueDocument(case_id=case.id, document_id=document_id))
+            if not provisional:
+                serial = next(serials)
+                number = document_number(uow.now.year, serial)
+                ordered.append(Document(document_id, case.id, number, uow.now, status_index=serial))
+        return ordered
+
+
+def with_assertion(event: RegisterQueryRequested, cipher: FieldCipher) -> RegisterQueryRequested:
+    """The request with a signed assertion: for which officer, case and purpose it queries the register."""
+    if not cipher.assertion_signer:
+        return event
+    assertion = Assertion(
+        officer=event.officer,
+        case_id=event.case_id,
+        request_id=event.request_id,
+        register=event.register_name,
+        operation=event.operation,
+        purpose=event.purpose,
+    )
+    return event.model_copy(update={"assertion": cipher.assertion_signer.sign(assertion, until=event.deadline)})
+
+
+async def load_for_update(case_ids: Iterable[CaseId], uow: UnitOfWork, *, cipher: FieldCipher) -> CaseWriter:
+    """Locks the cases that exist; they are in `records`."""
+    return CaseWriter(uow, cipher, await cases.lock_cases(uow, case_ids, cipher))

@@ -1,0 +1,266 @@
+"""Applies entries in their order: the entries that one device made for one case have a sequence without gaps.
+
+Invariants: an entry is applied once and in its turn; an entry that is not applied unchanged is stored completely, encrypted;
+fields that two devices changed become conflicts.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+from uuid import UUID
+
+from wanderamt.backbone.observability.tracing import span_from_traceparent
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
+from wanderamt.kernel.ids import CaseId, DeviceId, EntryId, RequestId, StandId
+from wanderamt.kernel.refusal import Refusal
+from wanderamt.kernel.sealed import Sealed
+from wanderamt.security.keys import FieldCipher
+
+from intake.domain.actor import Actor
+from intake.domain.case.apply_entry import apply_entry
+from intake.domain.case.case_events import CaseHistoryEvent, Form
+from intake.domain.catalogue.catalogue import Catalogue
+from intake.domain.entry import AnyEntry, FillCase, OpenCase, UnreadableEntry, numbers_of, parse_line
+from intake.domain.merge import FieldConflict, SequencePosition, form_as_seen_by, sequence_position
+from intake.domain.numbers import NumberBlock, parse_number, parse_numbers, spend
+from intake.domain.refusals import (
+    ENTRY_ABANDONED,
+    ENTRY_HELD,
+    FIELDS_CONFLICT,
+    NUMBER_NOT_IN_BLOCK,
+    SEQUENCE_TAKEN,
+)
+from intake.handlers.case_writer import CaseWriter, load_for_update
+from intake.store import conflicts, entries, history, numbers
+from intake.store.conflicts import StoredConflict
+from intake.store.entries import EntryResult, EntryStatus, StoredEntry
+from intake.store.numbers import SpentNumber
+
+
+class PendingEntry(NamedTuple):
+    entry: AnyEntry
+    officer: str
+
+    @property
+    def id(self) -> EntryId:
+        return EntryId(self.entry.entry_id)
+
+
+@dataclass(slots=True)
+class DeviceQueue:
+    """The entries of one device for one case, by case sequence. `last`: the sequence that was applied last."""
+
+    case_id: CaseId
+    device_id: DeviceId
+    last: int = 0
+    pending: dict[int, PendingEntry] = field(default_factory=dict)
+
+
+@dataclass
+class EntryScheduler:
+    """The pending entries of some cases, and those cases, locked. `load`, then `enqueue`, then `apply_ready` once."""
+
+    uow: UnitOfWork
+    cipher: FieldCipher
+    catalogue: Catalogue
+    writer: CaseWriter
+    queues: dict[tuple[CaseId, DeviceId], DeviceQueue] = field(default_factory=dict)
+    held: set[UUID] = field(default_factory=set)
+    results: dict[UUID, EntryResult] = field(default_factory=dict)
+    conflicts: list[StoredConflict] = field(default_factory=list)
+    blocks: dict[UUID, NumberBlock] = field(default_factory=dict)
+    spent: list[SpentNumber] = field(default_factory=list)
+    histories: dict[CaseId, list[tuple[CaseHistoryEvent, DeviceId | None]]] = field(default_factory=dict)
+
+    @classmethod
+    async def load(
+        cls,
+        uow: UnitOfWork,
+        cipher: FieldCipher,
+        catalogue: Catalogue,
+        *,
+        case_ids: Iterable[CaseId],
+        new: Sequence[UUID],
+    ) -> "EntryScheduler":
+        """`new`: entries of this request; they are stored already, and are not loaded."""
+        ids = set(case_ids)
+        scheduler = cls(uow, cipher, catalogue, await load_for_update(ids, uow, cipher=cipher))
+        for stored in await entries.entries_of_cases(uow, ids, except_ids=new):
+            scheduler._restore(stored)
+        return scheduler
+
+    def enqueue(self, pending: PendingEntry, device_id: DeviceId) -> None:
+        """Refuses an entry whose place in the sequence is taken."""
+        entry = pending.entry
+        queue = self._queue(CaseId(entry.case_id), device_id)
+        position = sequence_position(entry.case_seq, last=queue.last)
+        if position is SequencePosition.DUPLICATE or entry.case_seq in queue.pending:
+            self.results[entry.entry_id] = EntryResult(pending.id, EntryStatus.REFUSED, SEQUENCE_TAKEN)
+        else:
+            queue.pending[entry.case_seq] = pending
+
+    def abandon(self, held: StoredEntry) -> None:
+        """Refuses a held entry; those after it may follow."""
+        queue = self._queue(held.case_id, held.device_id)
+        refused = EntryResult(held.entry_id, EntryStatus.REFUSED, ENTRY_ABANDONED)
+        self._set_result(queue.pending.pop(held.case_seq), refused)
+        queue.last = max(queue.last, held.case_seq)
+
+    async def apply_ready(self) -> dict[UUID, EntryResult]:
+        """Applies all entries whose turn has come and holds back the others. Returns the results by entry id."""
+        await self._load_histories()
+        await self._load_blocks()
+        progressed, waiting = True, list(self.queues.values())
+        while progressed and waiting:  # an entry of one device may be what those of another device wait for
+            progressed = False
+            for queue in waiting:
+                while self._apply_next(queue):
+                    progressed = True
+            waiting = [queue for queue in waiting if queue.pending]
+        for queue in waiting:
+            for pending in queue.pending.values():
+                if pending.id not in self.held:
+                    self._set_result(pending, EntryResult(pending.id, EntryStatus.HELD, ENTRY_HELD))
+        to_save = [
+            result
+            for result in self.results.values()
+            if result.status is not EntryStatus.APPLIED or result.entry_id in self.held
+        ]
+        if to_save:
+            await entries.save_results(self.uow, to_save)
+        await self.writer.flush()
+        if self.conflicts:
+            await conflicts.insert_conflicts(self.uow, self.conflicts)
+        if self.spent:
+            await numbers.insert_spent(self.uow, self.spent)
+        return self.results
+
+    def _queue(self, case_id: CaseId, device_id: DeviceId) -> DeviceQueue:
+        key = case_id, device_id
+        queue = self.queues.get(key)
+        if not queue:
+            queue = self.queues[key] = DeviceQueue(case_id, device_id)
+        return queue
+
+    def _restore(self, stored: StoredEntry) -> None:
+        queue = self._queue(stored.case_id, stored.device_id)
+        if stored.status is not EntryStatus.HELD or not stored.raw:
+            queue.last = max(queue.last, stored.case_seq)
+            return
+        kept = json.loads(self.cipher.open(stored.raw))
+        entry = parse_line(kept["entry"].encode())
+        self.held.add(stored.entry_id)
+        if isinstance(entry, UnreadableEntry):  # an earlier, more capable version of the server had accepted it
+            queue.last = max(queue.last, stored.case_seq)
+            self.results[stored.entry_id] = EntryResult(stored.entry_id, EntryStatus.REFUSED, entry.refusal, stored.raw)
+        else:
+            queue.pending[stored.case_seq] = PendingEntry(entry, kept["officer"])
+
+    async def _load_histories(self) -> None:
+        """Of the cases with a `case.fill`: the merge needs the form as the author saw it."""
+        filled = {
+            queue.case_id
+            for queue in self.queues.values()
+            if any(isinstance(pending.entry, FillCase) for pending in queue.pending.values())
+        }
+        known = filled & self.writer.records.keys()
+        self.histories = await history.find_histories(self.uow, known, self.cipher) if known else {}
+        for case_id in filled - known:
+            self.histories[case_id] = []
+
+    async def _load_blocks(self) -> None:
+        """Locks the blocks of all numbers in the entries; an unreadable number is refused later, with its entry."""
+        pending = [pending.entry for queue in self.queues.values() for pending in queue.pending.values()]
+        parsed = [parse_number(text) for entry in pending for text, _ in numbers_of(entry)]
+        readable = [number for number in parsed if not isinstance(number, Refusal)]
+        self.blocks = await numbers.lock_blocks_of(self.uow, readable) if readable else {}
+
+    def _spend_numbers(self, entry: AnyEntry, device_id: DeviceId) -> Refusal | None:
+        """Spends all numbers of the entry, or none."""
+        parsed = parse_numbers(numbers_of(entry))
+        if isinstance(parsed, Refusal):
+            return parsed
+        blocks, spent = dict(self.blocks), []
+        for number in parsed:
+            block_id = next((id_ for id_, block in blocks.items() if block.contains(number)), None)
+            if not block_id:
+                return NUMBER_NOT_IN_BLOCK
+            block = spend(blocks[block_id], number.serial, device_id=device_id)
+            if isinstance(block, Refusal):
+                return block
+            blocks[block_id] = block
+            index = block.status_list_index(number.serial)
+            if index is not None:
+                self.writer.status_list_indexes[str(number)] = index
+            spent.append(SpentNumber(block_id, number, entry_id=EntryId(entry.entry_id)))
+        self.blocks = blocks
+        self.spent += spent
+        return None
+
+    def _apply_next(self, queue: DeviceQueue) -> bool:
+        """Whether an entry of this queue had its turn. Another device may still have to open the case."""
+        pending = queue.pending.get(queue.last + 1)
+        if not pending:
+            return False
+        opens_or_follows = queue.last > 0 or isinstance(pending.entry, OpenCase)
+        if not opens_or_follows and queue.case_id not in self.writer.records:
+            return False
+        queue.last += 1
+        del queue.pending[queue.last]
+        with span_from_traceparent(f"apply {pending.entry.type}", pending.entry.traceparent):
+            self._apply(pending, queue.case_id, queue.device_id)
+        return True
+
+    def _apply(self, pending: PendingEntry, case_id: CaseId, device_id: DeviceId) -> None:
+        entry, record = pending.entry, self.writer.records.get(case_id)
+        actor = Actor(pending.officer, device_id, StandId(entry.stand_id), pending.id, entry.traceparent)
+        applied = apply_entry(
+            record.case if record else None,
+            entry,
+            catalogue=self.catalogue,
+            actor=actor,
+            now=self.uow.now,
+            request_id=RequestId(self.uow.new_id()),
+            seen=self._form_as_author_saw(entry, case_id, device_id),
+        )
+        refusal = applied if isinstance(applied, Refusal) else self._spend_numbers(entry, device_id)
+        if isinstance(applied, Refusal) or refusal:
+            self._set_result(pending, EntryResult(pending.id, EntryStatus.REFUSED, refusal))
+            return
+        self.writer.add(applied.case, applied.new_events, actor)
+        if case_id in self.histories:
+            self.histories[case_id].extend((event, device_id) for event in applied.new_events)
+        if applied.conflicts:
+            self.conflicts += [self._conflict(conflict, entry, device_id) for conflict in applied.conflicts]
+            self._set_result(pending, EntryResult(pending.id, EntryStatus.CONFLICT, FIELDS_CONFLICT))
+        else:
+            self._set_result(pending, EntryResult(pending.id, EntryStatus.APPLIED))
+
+    def _form_as_author_saw(self, entry: AnyEntry, case_id: CaseId, device_id: DeviceId) -> Form | None:
+        if not isinstance(entry, FillCase) or case_id not in self.histories:
+            return None
+        return form_as_seen_by(self.histories[case_id], base_version=entry.base_version, device_id=device_id)
+
+    def _set_result(self, pending: PendingEntry, result: EntryResult) -> None:
+        """Stores the complete entry, because it was not applied unchanged."""
+        if result.status is not EntryStatus.APPLIED:
+            result = result._replace(raw=self._encrypted(pending))
+        self.results[result.entry_id] = result
+
+    def _encrypted(self, pending: PendingEntry) -> Sealed:
+        kept = {"entry": pending.entry.model_dump_json(exclude_unset=True), "officer": pending.officer}
+        return self.cipher.seal(pending.entry.case_id, json.dumps(kept).encode())
+
+    def _conflict(self, conflict: FieldConflict, entry: AnyEntry, device_id: DeviceId) -> StoredConflict:
+        values = {"base": conflict.base, "current": conflict.current, "incoming": conflict.incoming}
+        return StoredConflict(
+            id=self.uow.new_id(),
+            case_id=CaseId(entry.case_id),
+            stand_id=StandId(entry.stand_id),
+            entry_id=EntryId(entry.entry_id),
+            device_id=device_id,
+            name=conflict.name,
+            field_values=self.cipher.seal(entry.case_id, json.dumps(values, default=str).encode()),
+            noted_at=self.uow.now,
+        )

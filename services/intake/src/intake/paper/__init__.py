@@ -1,1 +1,0 @@
-"""The printing room and the reading room: burn CPU in processes of their own, know no case."""

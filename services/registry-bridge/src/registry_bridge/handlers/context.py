@@ -1,0 +1,36 @@
+"""What routes and commands need beside the transaction: made by app.py, kept in `app.state.context`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from connector_kit.bridge import Bridge
+from wanderamt.backbone.persistence.database import Database
+from wanderamt.security.keys import FieldCipher
+
+from registry_bridge.domain.lookup import Lookup
+from registry_bridge.domain.request import CallResult
+from registry_bridge.handlers.availability import Manifests
+
+
+class LookupCalls(Protocol):
+    """Calls registers for interactive lookups (registry_bridge.jobs.interactive_lookups)."""
+
+    def question_hash(self, lookup: Lookup) -> bytes: ...
+
+    async def call(
+        self, lookup: Lookup, question_hash: bytes, call_id: UUID, *, wait_s: float, within_s: float
+    ) -> CallResult | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryContext:
+    """`manifests`: of all connected registers. `bridges`: of those that can be called."""
+
+    database: Database
+    manifests: Manifests
+    bridges: Mapping[str, Bridge]
+    cipher: FieldCipher
+    lookups: LookupCalls
+    lookups_per_hour: int

@@ -1,1 +1,0 @@
-"""Coverage: which places on which days."""

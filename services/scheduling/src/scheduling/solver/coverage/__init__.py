@@ -1,0 +1,1 @@
+"""Solves the coverage model: which sites to visit on which days."""

@@ -1,0 +1,117 @@
+"""Each route of each service is a module-level function, importable by name, that requires a role or is public."""
+
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
+from wanderamt.security.roles import Role
+from wanderamt.security.tokens import Principal
+from wanderamt.shell.http import RequireRole, require_roles
+from wanderamt.shell.service_loader import build_service
+from wanderamt_local.contracts import _UNUSED_SETTINGS, _environment, _keys
+from wanderamt_local.state import StateFolder
+from wanderamt_local.system import SERVICES
+
+ROOT = Path(__file__).parents[2]
+HEALTH = {("GET", "/health/live"), ("GET", "/health/ready")}
+
+
+def public_routes() -> set[tuple[str, str, str]]:
+    """(service, method, path), from the test that checks them against running services: one list for both."""
+    spec = importlib.util.spec_from_file_location("roles_of_routes", ROOT / "tests" / "security" / "test_roles.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    routes: set[tuple[str, str, str]] = module.PUBLIC
+    return routes
+
+
+@pytest.fixture(scope="module", params=SERVICES)
+def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, FastAPI]]:
+    """The name and the application of a service that is built, not started."""
+    plain = {f"WANDERAMT_{name.upper()}": value for name, value in _UNUSED_SETTINGS.items()}
+    with _environment(plain | _keys(StateFolder(tmp_path_factory.mktemp("state")).secrets)):
+        yield request.param, build_service(request.param).context.http
+
+
+def api_routes(app: FastAPI) -> list[RouteContext]:
+    """All routes but static files and FastAPI's own documentation pages, with prefixes and dependencies applied."""
+    return [route for route in iter_route_contexts(app.routes) if isinstance(route.original_route, APIRoute)]
+
+
+def is_importable(endpoint: Any) -> bool:
+    """Whether `from <module> import <name>` returns this very function."""
+    return getattr(sys.modules.get(endpoint.__module__), endpoint.__qualname__, None) is endpoint
+
+
+def required_roles(dependant: Dependant) -> frozenset[Role]:
+    """Roles of the RequireRole dependencies of a route, nested ones too. Empty: no role is required."""
+    roles: frozenset[Role] = dependant.call.roles if isinstance(dependant.call, RequireRole) else frozenset()
+    for dependency in dependant.dependencies:
+        roles |= required_roles(dependency)
+    return roles
+
+
+def without_role(app: FastAPI, public: set[tuple[str, str]]) -> list[str]:
+    return [
+        f"{method} {route.path}"
+        for route in api_routes(app)
+        for method in sorted(route.methods)
+        if (method, route.path) not in public | HEALTH and not required_roles(route.dependant)
+    ]
+
+
+def not_importable(app: FastAPI) -> list[str]:
+    return [route.path for route in api_routes(app) if not is_importable(route.endpoint)]
+
+
+def test_each_route_function_is_importable_by_name(service: tuple[str, FastAPI]) -> None:
+    _, app = service
+    assert api_routes(app)
+    assert not_importable(app) == []
+
+
+def test_each_route_requires_a_role_or_is_listed_as_public(service: tuple[str, FastAPI]) -> None:
+    name, app = service
+    public = {(method, path) for owner, method, path in public_routes() if owner == name}
+    assert without_role(app, public) == []
+    assert public <= {(method, route.path) for route in api_routes(app) for method in route.methods}
+
+
+router = APIRouter()
+
+
+@router.get("/open")
+async def open_route() -> None: ...
+
+
+@router.get("/guarded")
+async def guarded_route(_: Principal = require_roles(Role.CLERK)) -> None: ...
+
+
+def test_a_route_that_is_a_closure_is_reported() -> None:
+    app = FastAPI()
+    app.include_router(router)
+    module = sys.modules.setdefault(__name__, sys.modules[guarded_route.__module__])
+    assert module.guarded_route is guarded_route
+    assert not_importable(app) == []
+
+    @app.get("/closure")
+    async def closure(_: Principal = require_roles(Role.CLERK)) -> None: ...
+
+    assert not_importable(app) == ["/closure"]
+
+
+def test_a_route_without_a_role_is_reported() -> None:
+    app = FastAPI()
+    app.include_router(router)
+    app.include_router(router, prefix="/group", dependencies=[Depends(RequireRole(frozenset({Role.OPERATOR})))])
+    assert without_role(app, set()) == ["GET /open"]
+    assert without_role(app, {("GET", "/open")}) == []
