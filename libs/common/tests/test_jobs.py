@@ -213,7 +213,7 @@ async def test_a_discarded_failed_job_unblocks_the_jobs_behind_it(probe: JobProb
 async def test_a_failed_job_that_does_not_block_its_key_lets_the_next_job_run(probe: JobProbe) -> None:
     async def complete(job: KeyedCall, outcome: object, uow: UnitOfWork) -> NeedsOperator | RetryLater | None:
         return (
-            NeedsOperator("a human", blocks_key=False) if job.number == 0 else await probe.complete(job, outcome, uow)
+            NeedsOperator("a person", blocks_key=False) if job.number == 0 else await probe.complete(job, outcome, uow)
         )
 
     async with probe.database.unit_of_work() as uow:
@@ -221,7 +221,7 @@ async def test_a_failed_job_that_does_not_block_its_key_lets_the_next_job_run(pr
     await probe.run(lambda: len(probe.done) == 2, replace(probe.handler, complete=complete))
     assert probe.done == [("key", 1), ("key", 2)]
     [row] = await probe.sql("SELECT failed, last_error FROM job")
-    assert (row["failed"], row["last_error"]) == (True, "a human")
+    assert (row["failed"], row["last_error"]) == (True, "a person")
 
 
 async def test_a_job_that_cannot_be_prepared_is_postponed_alone(probe: JobProbe) -> None:

@@ -186,7 +186,7 @@ async def test_after_a_restore_a_device_recovers_its_own_leases_only(
     ).status_code == 422
     for count in (1, 0):
         reply = await intake_client.http.post("/numbers/blocks/restore", json=leases, headers=intake_client.clerk())
-        assert reply.json() == {"put_back": count}
+        assert reply.json() == {"restored": count}
     fresh = (
         await intake_client.http.post(
             "/numbers/blocks", json={"block_id": str(uuid7()), "series": "UK"}, headers=intake_client.clerk()

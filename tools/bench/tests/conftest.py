@@ -52,12 +52,12 @@ FIGURES: dict[str, dict[str, set[str]]] = {
                 *("tap to SMS under half load p50", "tap to SMS under half load p99"),
             )
         },
+    },
+    "system": {
         "neighbours": {
             f"{name} beside a register at 30 s and one that is down / beside healthy ones"
             for name in ("third register's p99", "/sync p99")
         },
-    },
-    "messages": {
         "tap": {f"tap to SMS {share} {load}" for share in ("p50", "p99") for load in ("idle", "under half load")},
         "burst": {
             f"burst: {name}"

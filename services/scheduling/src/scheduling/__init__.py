@@ -1,1 +1,1 @@
-"""Scheduling: where and when the administration comes to the citizens, and who comes when."""
+"""Scheduling: places and times at which the administration comes to the citizens, and their appointments."""

@@ -90,7 +90,7 @@ class Paused:
 
 @dataclass(frozen=True, slots=True)
 class NeedsOperator:
-    """Only a human can decide how to continue: the job stays as failed. `blocks_key`: later jobs of its key wait."""
+    """Only a person can decide how to continue: the job stays as failed. `blocks_key`: later jobs of its key wait."""
 
     reason: str
     blocks_key: bool = True

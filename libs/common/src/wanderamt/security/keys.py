@@ -18,7 +18,7 @@ from wanderamt.security.assertions import AssertionSigner
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
-_NOBODY = UUID(int=0)
+_NO_SUBJECT = UUID(int=0)
 
 
 class UnreadableCiphertextError(Exception):
@@ -35,7 +35,7 @@ class FieldCipher:
             raise ValueError("the encryption key must be 32 bytes in base64: set WANDERAMT_ENCRYPTION_KEY")
         # the extract step of HKDF, the same for all persons
         self._extracted = hmac.digest(bytes(KEY_BYTES), master, "sha256")
-        self._last = _NOBODY, AESGCM(self._key(_NOBODY))
+        self._last = _NO_SUBJECT, AESGCM(self._key(_NO_SUBJECT))
         self.assertion_signer = assertion_signer
 
     def seal(self, subject: UUID, plain: bytes) -> Sealed:

@@ -10,7 +10,7 @@ KEEP_ALIVE_S = 65  # longer than clients and proxies use, so that none sends on 
 
 
 class HttpServer(uvicorn.Server):
-    """Leaves signals to the service, which has more to stop than HTTP."""
+    """The service handles signals, because it stops other components, too."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

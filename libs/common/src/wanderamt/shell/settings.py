@@ -12,7 +12,7 @@ class ServiceSettings(BaseSettings):
     kafka_bootstrap_servers: str = Field(description="host:port, comma separated")
     kafka_replicas: int = Field(1, ge=1, description="replication factor of created topics; 3 in production")
     topic_prefix: str = Field("", description="prefix of topics and consumer groups; empty in production")
-    host: str = "127.0.0.1"
+    host: str = Field("127.0.0.1", description="address on which the HTTP server listens")
     port: int = Field(0, ge=0, description="HTTP port; 0 lets the system choose")
     token_public_key: str = Field(description="PEM of the key that signs access tokens (ES256)")
     encryption_key: SecretStr = Field(description="32 bytes in base64: master key of encrypted personal data")
@@ -28,4 +28,4 @@ class ServiceSettings(BaseSettings):
         "", description="folder for spans as JSON lines, for development; empty: no spans are written"
     )
     trace_sample_ratio: float = Field(1.0, ge=0, le=1, description="fraction of traces started here that is recorded")
-    log_level: str = "info"
+    log_level: str = Field("info", description="debug, info, warning or error")

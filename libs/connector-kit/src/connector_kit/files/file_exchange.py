@@ -1,6 +1,6 @@
 """The state of the files between us and one register: one value in one row. Pure.
 
-Invariants: an order file gets its name previous its upload, so the upload can be repeated; an answer file counts once,
+Invariants: an order file gets its name before its upload, so the upload can be repeated; an answer file counts once,
 by its content; reading continues after the checkpoint; no folder is listed while no order waits for an answer.
 """
 

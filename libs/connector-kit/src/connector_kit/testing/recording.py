@@ -1,7 +1,7 @@
 """Calls a register once and stores its answer as a scenario, redacted.
 
 Invariants: of the answer's texts and numbers only those remain that the caller names, or that decide the outcome and
-are a bare code; the redacted answer gives the gives_same_outcome outcome as the real one, or nothing is stored.
+are a bare code; the redacted answer gives the same outcome as the real one, or nothing is stored.
 """
 
 import json

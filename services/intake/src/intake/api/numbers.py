@@ -53,9 +53,9 @@ class RestoreBlocksIn(BaseModel):
 
 
 class RestoredBlocksOut(BaseModel):
-    """`put_back`: how many blocks the server had lost."""
+    """`restored`: the number of blocks that the server had lost."""
 
-    put_back: int
+    restored: int
 
 
 class ReturnBlockIn(BaseModel):
@@ -132,7 +132,7 @@ async def restore_blocks(
 ) -> RestoredBlocksOut:
     """After the server was restored: brings back blocks that were leased after the backup was made."""
     restored = or_refuse(await number_handlers.restore_blocks(blocks, uow, device_id=caller.device_id))
-    return RestoredBlocksOut(put_back=restored)
+    return RestoredBlocksOut(restored=restored)
 
 
 @router.post("/numbers/void", status_code=204)

@@ -215,7 +215,7 @@ FILE_UNREADABLE = Refusal("document.unreadable", "This is neither a PDF nor a pi
 
 
 def fee_fact_missing(fact: str) -> Refusal:
-    """An amount depends on a fact that nobody has asked for yet."""
+    """An amount depends on a fact that is still unknown."""
     return Refusal("fee.fact_missing", f"The fee depends on '{fact}'. Ask for it, then price the case again.")
 
 

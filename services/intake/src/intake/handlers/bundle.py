@@ -1,7 +1,7 @@
-"""What a device takes along to a stand, to work there without a network.
+"""The data that a device needs to work at a stand without a network.
 
-Invariants: a bundle is for one stand and one device, carries its creation time and expiry, and holds nobody's name or
-address.
+Invariants: a bundle is for one stand and one device, carries its creation time and expiry, and holds no citizen's name
+or address.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """Applies entries in their order: the entries that one device made for one case have a sequence without gaps.
 
-Invariants: an entry is applied once and in its turn; an entry that is not applied unchanged is stored completely, encrypted;
-fields that two devices changed become conflicts.
+Invariants: an entry is applied once and in its turn; an entry that is not applied unchanged is stored completely,
+encrypted; fields that two devices changed become conflicts.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Imports the export of a field device as if the device had sent it: each entry once, each file whole."""
+"""Imports the export of a field device as if the device had sent it: each entry once, each file complete."""
 
 from collections import Counter
 from collections.abc import Iterator

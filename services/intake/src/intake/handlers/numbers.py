@@ -98,7 +98,7 @@ async def return_block(block_id: UUID, uow: UnitOfWork, *, reason: str, device_i
 
 
 async def void_number(text: str, uow: UnitOfWork, *, reason: str, device_id: DeviceId) -> Refusal | None:
-    """Voids a spoilt number. A second request for the same number is refused as taken, and harmless."""
+    """Voids an unusable number. A second request for the same number is refused as taken, and harmless."""
     number = parse_number(text)
     if isinstance(number, Refusal):
         return number

@@ -1,4 +1,4 @@
-"""The report on stands: what became of their cases, as the cases are now."""
+"""The report on stands: the current results of their cases."""
 
 from datetime import datetime
 

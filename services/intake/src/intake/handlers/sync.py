@@ -81,7 +81,7 @@ async def apply_held_entries(uow: UnitOfWork, *, cipher: FieldCipher, catalogue:
 async def abandon_held_entry(
     entry_id: EntryId, uow: UnitOfWork, *, cipher: FieldCipher, catalogue: Catalogue
 ) -> Refusal | None:
-    """Refuses a held entry whose turn never comes, so that later entries can follow. The entry stays stored, whole."""
+    """Refuses a held entry whose turn never comes, so that later entries can follow. The entry stays stored."""
     stored = (await entries.find_entries(uow, [entry_id])).get(entry_id)
     if not stored:
         return NOT_HELD

@@ -1,6 +1,6 @@
 """The stored form of a case: encrypted in three parts, each under the key of the case.
 
-Invariants: the database holds no value of a form in clear, except the bPK, which finds the cases of a person.
+Invariants: the database holds no value of a form in plain text, except the bPK, which finds the cases of a person.
 Decrypting returns equal values of the same types.
 """
 
@@ -41,7 +41,7 @@ def encrypt_changed(
 
 
 def decrypt_form(encrypted: EncryptedForm, cipher: FieldCipher) -> dict[str, FieldValue]:
-    """Raises Unreadable."""
+    """Raises UnreadableCiphertextError."""
     form: dict[str, FieldValue] = {}
     for part in FORM_PARTS:
         sealed: Sealed | None = getattr(encrypted, part)

@@ -43,7 +43,7 @@ router = APIRouter(tags=["public"])
 
 @dataclass(frozen=True, slots=True)
 class CitizenForm:
-    """What a citizen types to book."""
+    """The input of a citizen who books."""
 
     phone: str
     email: str

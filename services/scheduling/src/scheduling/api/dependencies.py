@@ -1,4 +1,4 @@
-"""What the routes of scheduling declare as parameters: the context, and callers by role.
+"""Parameters of the routes of scheduling: the context, and callers by role.
 
 A route names its caller first and its transaction last: FastAPI resolves dependencies in this order, so a refused
 caller never holds a database connection.

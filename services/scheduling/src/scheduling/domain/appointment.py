@@ -197,7 +197,7 @@ def move(
 
 
 def cancel(appointment: Appointment, *, by_citizen: bool, now: datetime) -> Decision[Appointment] | Refusal:
-    """A cancelled hold emits no event: nobody heard of it."""
+    """A cancelled hold emits no event, because it was never published."""
     if appointment.state not in {*OPEN_STATES, AppointmentState.NEEDS_REBOOKING}:
         return APPOINTMENT_ENDED
     cancelled = replace(appointment, state=AppointmentState.CANCELLED, version=appointment.version + 1)

@@ -25,7 +25,7 @@ class MakePlan(Job):
 class PlanRequest(BaseModel):
     """`min_visit_share`: the visits that each district must get, as a share of one visit per fortnight.
 
-    Planned and confirmed stands stay unchanged. `replaces`: a stand that was cancelled; its place rests.
+    Planned and confirmed stands stay unchanged. `replaces`: a cancelled stand; its place is not visited for a week.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,4 +1,4 @@
-"""From a plan that only counts crews to stands with assigned crews, and the explanation of each stand."""
+"""Turns a plan that only counts crews into stands with assigned crews, and explains each stand."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

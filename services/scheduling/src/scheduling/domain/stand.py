@@ -45,7 +45,7 @@ PUBLIC_STATES = frozenset({StandState.CONFIRMED, StandState.RUNNING})
 
 @dataclass(frozen=True, slots=True)
 class StandDetails:
-    """What a planner decides. Times are aware; the window is half open: [starts_at, ends_at).
+    """A planner's decisions about a stand. Times are aware; the window is half open: [starts_at, ends_at).
 
     `walk_in_share`: share of the desks' time for people without an appointment. `overbook`: appointments that a slot
     takes beyond its capacity.

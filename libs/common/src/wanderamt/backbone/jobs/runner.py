@@ -54,7 +54,7 @@ class JobHandler:
                effect. OutcomeUnknown, an exception or a timeout: nobody knows, and the next attempt has
                `previous_outcome_unknown`.
     complete:  (job, outcome, uow) → None when done; RetryLater or OutcomeUnknown, as if `execute` had returned it;
-               NeedsOperator when only a human can continue. The outcome is DeadlineExceeded after the deadline.
+               NeedsOperator when only a person can continue. The outcome is DeadlineExceeded after the deadline.
     """
 
     job: type[Job]

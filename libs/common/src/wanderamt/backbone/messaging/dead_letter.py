@@ -1,6 +1,6 @@
 """Records that could not be handled, kept in the table `dead_letter`: one aggregate waits, all others go on.
 
-Invariants: a record that fails for good is stored with its reason and its raw bytes; every later record of the same
+Invariants: a record that fails permanently is stored with its reason and its raw bytes; every later record of the same
 aggregate is stored behind it, in order; a record that nobody can read is stored with topic, partition, offset and
 bytes. Storing behind a record and replaying it both take the aggregate's lock, so no record waits behind one that a
 replay has already removed.
@@ -21,7 +21,7 @@ LOCK_AGGREGATE = "SELECT pg_advisory_xact_lock(hashtextextended($1 || $2, 4711))
 class DeadLetterState(StrEnum):
     """The values of the column `dead_letter.state`."""
 
-    FAILED = "failed"  # its handler failed for good; the first of its aggregate
+    FAILED = "failed"  # its handler failed permanently; the first of its aggregate
     BLOCKED = "blocked"  # waits for an earlier record of its aggregate
     UNREADABLE = "unreadable"  # no event of this system, or not a valid one
 

@@ -1,4 +1,4 @@
-"""A consumer that starts once somebody needs its work; until then it costs nothing.
+"""A consumer that starts when its work is needed for the first time; until then it costs nothing.
 
 Invariants: after its first start it keeps its offsets in the consumer group, so it misses no event that arrives while
 the service is stopped.

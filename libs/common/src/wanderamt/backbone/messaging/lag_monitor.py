@@ -21,7 +21,7 @@ class LagMonitor:
     async def check(self, consumer: Any, handled: int) -> str:
         """An empty text, or a problem once nothing moved for `stuck_after_s` seconds although records wait.
 
-        Raises the client's own error when the client is broken for good.
+        Raises the client's own error when the client is permanently broken.
         """
         now = asyncio.get_running_loop().time()
         self._since = self._since or now

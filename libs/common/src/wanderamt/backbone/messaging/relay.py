@@ -172,9 +172,9 @@ class Relay:
         """Ends the database session of a holder without heartbeat: its process is stalled or its network is cut."""
         stalled = await connection.fetch(
             """
-            SELECT beat.backend, pg_terminate_backend(beat.backend) FROM relay_heartbeat beat
+            SELECT heartbeat.backend, pg_terminate_backend(heartbeat.backend) FROM relay_heartbeat heartbeat
             WHERE heartbeat_at < clock_timestamp() - make_interval(secs => $2) AND backend <> pg_backend_pid()
-              AND EXISTS (SELECT 1 FROM pg_locks held WHERE held.pid = beat.backend AND held.locktype = 'advisory'
+              AND EXISTS (SELECT 1 FROM pg_locks held WHERE held.pid = heartbeat.backend AND held.locktype = 'advisory'
                           AND held.classid = $1::bigint::oid AND held.granted
                           AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database()))
             """,

@@ -32,7 +32,7 @@ MAX_TEST_STANDS = 30  # stands on which the error is measured, at most
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """Visits at one stand in one block for one service. `people`: near the place. `visits`: also those in vain."""
+    """Visits at one stand in one block for one service. `people`: near the place. `visits`: also unsuccessful ones."""
 
     stand_id: UUID
     place: str
