@@ -22,6 +22,7 @@ from intake.store.entries import EntryStatus, StoredEntry
 
 MAX_KEPT_RAW_BYTES = 64 * 1024  # of a larger unreadable entry only the hash is kept; the device keeps the original
 HELD_CASES_BATCH_SIZE = 50
+MAX_CLOCK_OFF_S = 2**31 - 1  # the column holds no more; a clock that is wrong by 68 years is simply wrong
 
 
 class EntryAnswer(NamedTuple):
@@ -51,7 +52,8 @@ async def process_sync(
     if not await devices.device_enrolled(uow, request.device_id):
         return NOT_ENROLLED
     if request.clock:
-        await devices.record_clock(uow, request.device_id, round((request.clock - uow.now).total_seconds()))
+        off_s = round((request.clock - uow.now).total_seconds())
+        await devices.record_clock(uow, request.device_id, max(-MAX_CLOCK_OFF_S, min(off_s, MAX_CLOCK_OFF_S)))
     unreadable = [entry for entry in request.entries if isinstance(entry, UnreadableEntry)]
     if unreadable:
         kept = [(entry, _encrypted_raw(entry, request.device_id, cipher)) for entry in unreadable]
