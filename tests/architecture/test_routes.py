@@ -1,6 +1,10 @@
-"""Each route of each service is a module-level function, importable by name, that requires a role or is public."""
+"""Each route of each service is a module-level function, importable by name, that requires a role or is public.
+
+Routes and dependencies are coroutines: FastAPI runs a plain function in a thread, which costs a quarter of the requests.
+"""
 
 import importlib.util
+import inspect
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,6 +72,17 @@ def without_role(app: FastAPI, public: set[tuple[str, str]]) -> list[str]:
     ]
 
 
+def is_async(call: Any) -> bool:
+    functions = (call, getattr(call, "__call__", None))  # noqa: B004 -- an object whose __call__ is a coroutine
+    return any(inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function) for function in functions)
+
+
+def run_in_a_thread(dependant: Dependant) -> list[str]:
+    """Names of the route function and the dependencies, nested ones too, that are plain functions."""
+    names = [] if is_async(dependant.call) else [str(dependant.call)]
+    return names + [name for dependency in dependant.dependencies for name in run_in_a_thread(dependency)]
+
+
 def not_importable(app: FastAPI) -> list[str]:
     return [route.path for route in api_routes(app) if not is_importable(route.endpoint)]
 
@@ -83,6 +98,11 @@ def test_each_route_requires_a_role_or_is_listed_as_public(service: tuple[str, F
     public = {(method, path) for owner, method, path in public_routes() if owner == name}
     assert without_role(app, public) == []
     assert public <= {(method, route.path) for route in api_routes(app) for method in route.methods}
+
+
+def test_no_route_and_no_dependency_runs_in_a_thread(service: tuple[str, FastAPI]) -> None:
+    _, app = service
+    assert {route.path: names for route in api_routes(app) if (names := run_in_a_thread(route.dependant))} == {}
 
 
 router = APIRouter()
@@ -115,3 +135,11 @@ def test_a_route_without_a_role_is_reported() -> None:
     app.include_router(router, prefix="/group", dependencies=[Depends(RequireRole(frozenset({Role.OPERATOR})))])
     assert without_role(app, set()) == ["GET /open"]
     assert without_role(app, {("GET", "/open")}) == []
+
+
+def test_a_dependency_that_runs_in_a_thread_is_reported() -> None:
+    def plain() -> None: ...
+
+    app = FastAPI()
+    app.include_router(router, dependencies=[Depends(plain)])
+    assert [len(run_in_a_thread(route.dependant)) for route in api_routes(app)] == [1, 1]

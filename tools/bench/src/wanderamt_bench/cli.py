@@ -1,8 +1,10 @@
 """The command line of the benchmarks."""
 
+import fcntl
 import json
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 from typing import Annotated
@@ -70,12 +72,10 @@ def run(
     unknown = set(scenes or ()) - SCENES.keys()
     if unknown:
         raise typer.BadParameter(f"unknown scenes: {', '.join(sorted(unknown))}; known: {', '.join(SCENES)}")
-    folder = state_root() / "bench"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
     start_logs("critical")  # as in a service, without the formatted tracebacks of a terminal
     tune_garbage_collector()  # as in a service: both sides of each pair run in this process
-    measurements = uvloop.run(_run_scenes(folder, scenes or list(SCENES), quick=quick))
+    with _exclusive_folder() as folder:
+        measurements = uvloop.run(_run_scenes(folder, scenes or list(SCENES), quick=quick))
     out.mkdir(parents=True, exist_ok=True)
     (out / "bench.json").write_text(
         json.dumps([measurement.as_dict() for measurement in measurements], indent=2) + "\n"
@@ -91,6 +91,22 @@ def run(
         )
     console.print(table)
     console.print(f"Figures: {out / 'bench.json'}")
+
+
+@contextmanager
+def _exclusive_folder() -> Iterator[Path]:
+    """An empty folder for the servers. A second benchmark in the same state folder would delete it, so it is refused."""
+    folder = state_root() / "bench"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            console.print(f"Another benchmark uses {folder}. Wait until it ends, or set WANDERAMT_STATE.")
+            raise typer.Exit(1) from None
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        yield folder
 
 
 async def _run_scenes(folder: Path, scenes: list[str], *, quick: bool) -> list[Measurement]:

@@ -53,7 +53,7 @@ class Announcement(NamedTuple):
     sha256: bytes
 
 
-def _read_announcement(_: AtStand, length: Length, metadata: Metadata) -> Announcement:
+async def _read_announcement(_: AtStand, length: Length, metadata: Metadata) -> Announcement:
     """Raises RefusalError for a file that is too large, and for metadata that is incomplete or malformed."""
     if length > MAX_BYTES:
         raise RefusalError(ATTACHMENT_TOO_LARGE)

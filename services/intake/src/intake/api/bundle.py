@@ -82,7 +82,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
-def _clerk_at_this_stand(stand_id: UUID, caller: AtStand) -> ClerkAtStand:
+async def _clerk_at_this_stand(stand_id: UUID, caller: AtStand) -> ClerkAtStand:
     """Raises RefusalError for a clerk at another stand."""
     if caller.stand_id != stand_id:
         raise RefusalError(NOT_YOUR_STAND)

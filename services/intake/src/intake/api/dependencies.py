@@ -13,7 +13,7 @@ from intake.domain.refusals import NOT_ENROLLED
 from intake.handlers.context import IntakeContext
 
 
-def _context(request: Request) -> IntakeContext:
+async def _context(request: Request) -> IntakeContext:
     context: IntakeContext = request.app.state.context
     return context
 
@@ -33,7 +33,7 @@ class ClerkAtStand(NamedTuple):
     stand_id: StandId
 
 
-def _clerk_at_stand(caller: Clerk) -> ClerkAtStand:
+async def _clerk_at_stand(caller: Clerk) -> ClerkAtStand:
     """Raises RefusalError for a token without a device or a stand."""
     if not caller.device_id or not caller.stand_id:
         raise RefusalError(NOT_ENROLLED)

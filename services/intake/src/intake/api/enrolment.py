@@ -161,7 +161,7 @@ async def enrol_with_code(order: EnrolDeviceIn, uow: Transaction, context: Conte
     return EnrolledDeviceOut(device_id=order.device_id, label=label)
 
 
-def _shown_key(request: Request, sent: BearerCredentials, caller: Clerk) -> str:
+async def _shown_key(request: Request, sent: BearerCredentials, caller: Clerk) -> str:
     """Thumbprint of the device key that the request proves (DPoP). Raises RefusalError.
 
     Only a token of the city's sign-in counts: a session cannot prolong itself.

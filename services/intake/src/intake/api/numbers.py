@@ -117,7 +117,7 @@ async def return_block(
     return number_block_out(block, context.authority)
 
 
-def _leases_of_caller(caller: AtStand, order: RestoreBlocksIn, context: Context) -> list[LeasedBlock]:
+async def _leases_of_caller(caller: AtStand, order: RestoreBlocksIn, context: Context) -> list[LeasedBlock]:
     """Raises RefusalError when one of the leases is not ours, or belongs to another device."""
     leases = [verify_lease(lease, context.trusted) for lease in order.leases]
     own = [LeasedBlock(*lease) for lease in leases if lease and lease[1].device_id == caller.device_id]

@@ -1,7 +1,6 @@
 """What stands achieved: as JSON for other systems, as CSV for a spreadsheet, as a page with charts for people."""
 
 import csv
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from io import StringIO
 from typing import Annotated, NamedTuple
@@ -69,15 +68,6 @@ class ReportOut(BaseModel):
     by_target_group: dict[str, StatisticsOut]
 
 
-@dataclass(frozen=True, slots=True)
-class ReportQuery:
-    """Stands that begin in [since, until), by default in the last 30 days. Or a single stand."""
-
-    since: Annotated[AwareDatetime | None, Query()] = None
-    until: Annotated[AwareDatetime | None, Query()] = None
-    stand_id: Annotated[UUID | None, Query()] = None
-
-
 class ReportOfPeriod(NamedTuple):
     report: Report
     since: datetime
@@ -85,12 +75,17 @@ class ReportOfPeriod(NamedTuple):
 
 
 async def _queried_report(
-    _: AnyStaff, query: Annotated[ReportQuery, Depends(ReportQuery)], uow: Transaction
+    _: AnyStaff,
+    uow: Transaction,
+    since: Annotated[AwareDatetime | None, Query()] = None,
+    until: Annotated[AwareDatetime | None, Query()] = None,
+    stand_id: Annotated[UUID | None, Query()] = None,
 ) -> ReportOfPeriod:
-    until = query.until or uow.now
-    since = query.since or until - DEFAULT_PERIOD
-    stand_id = StandId(query.stand_id) if query.stand_id else None
-    return ReportOfPeriod(await stand_report(uow, since=since, until=until, stand_id=stand_id), since, until)
+    """Stands that begin in [since, until), by default in the last 30 days. Or a single stand."""
+    end = until or uow.now
+    begin = since or end - DEFAULT_PERIOD
+    report = await stand_report(uow, since=begin, until=end, stand_id=StandId(stand_id) if stand_id else None)
+    return ReportOfPeriod(report, begin, end)
 
 
 QueriedReport = Annotated[ReportOfPeriod, Depends(_queried_report)]

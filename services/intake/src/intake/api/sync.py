@@ -114,14 +114,14 @@ SYNC_BODY: dict[str, Any] = {
 }
 
 
-def _sending_device(caller: Clerk) -> DeviceId:
+async def _sending_device(caller: Clerk) -> DeviceId:
     """Raises RefusalError for a token without a device, before the body is read."""
     if not caller.device_id:
         raise RefusalError(NOT_ENROLLED)
     return DeviceId(caller.device_id)
 
 
-def _read_sync(
+async def _read_sync(
     caller: Clerk,
     device_id: Annotated[DeviceId, Depends(_sending_device)],
     body: Body,

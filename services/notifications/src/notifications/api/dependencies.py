@@ -14,7 +14,7 @@ Operator = Annotated[Principal, require_roles(Role.OPERATOR)]
 ClerkOrOperator = Annotated[Principal, require_roles(Role.CLERK, Role.OPERATOR)]
 
 
-def _context(request: Request) -> NotificationContext:
+async def _context(request: Request) -> NotificationContext:
     context: NotificationContext = request.app.state.context
     return context
 

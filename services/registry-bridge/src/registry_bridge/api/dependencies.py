@@ -14,7 +14,7 @@ Operator = Annotated[Principal, require_roles(Role.OPERATOR)]
 ClerkOrOperator = Annotated[Principal, require_roles(Role.CLERK, Role.OPERATOR)]
 
 
-def _context(request: Request) -> RegistryContext:
+async def _context(request: Request) -> RegistryContext:
     context: RegistryContext = request.app.state.context
     return context
 

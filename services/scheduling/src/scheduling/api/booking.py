@@ -216,7 +216,7 @@ async def hold_slot(request: Request, stand_id: UUID, body: HoldIn, context: Con
     return HoldOut(hold_id=held.id, starts_at=held.starts_at, ends_at=held.ends_at, hold_until=held.hold_until)
 
 
-def _citizen(hold_id: UUID, body: ConfirmHoldIn, context: Context) -> Citizen:
+async def _citizen(hold_id: UUID, body: ConfirmHoldIn, context: Context) -> Citizen:
     """The checked and encrypted body; refused before a transaction begins."""
     form = CitizenForm(body.phone, body.email, body.born.isoformat(), body.consent, body.language)
     return or_refuse(read_citizen(hold_id, form, context))

@@ -15,12 +15,12 @@ from wanderamt.shell.http import require_roles
 from scheduling.handlers.context import SchedulingContext
 
 
-def _context(request: Request) -> SchedulingContext:
+async def _context(request: Request) -> SchedulingContext:
     context: SchedulingContext = request.app.state.context
     return context
 
 
-def _database(request: Request) -> Database:
+async def _database(request: Request) -> Database:
     database: Database = request.app.state.database
     return database
 

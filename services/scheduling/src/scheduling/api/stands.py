@@ -101,7 +101,7 @@ async def list_resources(_: AnyRole, uow: Transaction) -> list[ResourceOut]:
     return [ResourceOut(kind=kind, name=name, facts=facts) for kind, name, facts in rows]
 
 
-def _facts_of_kind(kind: ResourceKind, facts: Pitch | Crew | Vehicle | Kit) -> ResourceFacts:
+async def _facts_of_kind(kind: ResourceKind, facts: Pitch | Crew | Vehicle | Kit) -> ResourceFacts:
     """The body as facts of the kind in the path; refused before a transaction begins."""
     try:
         return FACTS_BY_KIND[kind].model_validate(facts.model_dump(exclude_unset=True))

@@ -48,7 +48,7 @@ Change = Callable[[UUID], Awaitable[Appointment | Refusal]]
 router = APIRouter(tags=["public pages"], responses=PAGE_RESPONSES)
 
 
-def _citizen_form(
+async def _citizen_form(
     context: Context,
     born: FormText,
     phone: FormText = "",
