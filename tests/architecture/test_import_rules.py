@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SOURCES = {
     "wanderamt": "libs/common/src",
+    "connector_kit": "libs/connector-kit/src",
     "intake": "services/intake/src",
     "registry_bridge": "services/registry-bridge/src",
     "scheduling": "services/scheduling/src",
@@ -28,6 +29,11 @@ MUTANTS = {
     ),
     "The service loads no solver": ("scheduling/jobs/plans.py", "import scheduling.solver.highs"),
     "Only app reads the settings: intake": ("intake/api/cases.py", "import intake.settings"),
+    "Only app reads the settings: registry bridge": ("registry_bridge/cli.py", "import registry_bridge.settings"),
+    "Only app reads the settings: scheduling": ("scheduling/api/stands.py", "import scheduling.settings"),
+    "Only app reads the settings: notifications": ("notifications/cli.py", "import notifications.settings"),
+    "The connector kit depends only on the kernel": ("connector_kit/bridge.py", "import wanderamt.backbone"),
+    "The layers of the connector kit": ("connector_kit/call_outcome.py", "import connector_kit.bridge"),
     "The layers of the common library": ("wanderamt/kernel/ids.py", "import wanderamt.contracts"),
     "The library knows no service": ("wanderamt/shell/http.py", "import intake"),
     "Shipped packages need no test server": ("intake/app.py", "import wanderamt_local"),

@@ -36,7 +36,7 @@ def homonyms(sources: Mapping[Path, str]) -> dict[str, list[str]]:
 
 
 def forbidden_variables(path: Path, text: str) -> list[str]:
-    """`path:line: name` of each variable, parameter, loop variable or `as` name that is a pronoun or a participle."""
+    """`path:line: name` of each variable, attribute, parameter, `as` name or function that is a pronoun or participle."""
     return [f"{path}:{line}: {name}" for line, name in _variables(ast.parse(text)) if name in FORBIDDEN]
 
 
@@ -47,7 +47,11 @@ def _variables(tree: ast.AST) -> Iterator[tuple[int, str]]:
                 yield node.lineno, name
             case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
                 yield node.lineno, name
-            case ast.alias(asname=str(name)):
+            case ast.alias(asname=str(name)) | ast.MatchMapping(rest=str(name)):
+                yield getattr(node, "lineno", 0), name
+            case ast.Attribute(attr=name, ctx=ast.Store()):
+                yield node.lineno, name
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
                 yield node.lineno, name
 
 
@@ -84,6 +88,9 @@ def test_a_second_class_of_the_same_name_is_reported() -> None:
         "match 1:\n    case [*those]: ...",
         "(found := 1)",
         "import json as said",
+        "match {}:\n    case {**given}: ...",
+        "self.found = 1",
+        "async def told(): ...",
     ],
 )
 def test_a_pronoun_as_a_variable_name_is_reported(text: str) -> None:

@@ -23,6 +23,7 @@ from wanderamt_local.state import StateFolder
 from wanderamt_local.system import SERVICES
 
 ROOT = Path(__file__).parents[2]
+MOUNTS = {"/field"}  # the built field app: files that everybody may read
 HEALTH = {("GET", "/health/live"), ("GET", "/health/ready")}
 
 
@@ -50,6 +51,16 @@ def api_routes(app: FastAPI) -> list[RouteContext]:
     return [route for route in iter_route_contexts(app.routes) if isinstance(route.original_route, APIRoute)]
 
 
+def unknown_routes(app: FastAPI) -> list[str]:
+    """Routes that are neither FastAPI routes with dependencies, nor FastAPI's documentation, nor a known mount."""
+    known = {"/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc", *MOUNTS}
+    return [
+        str(route.path)
+        for route in iter_route_contexts(app.routes)
+        if not isinstance(route.original_route, APIRoute) and route.path not in known
+    ]
+
+
 def is_importable(endpoint: Any) -> bool:
     """Whether `from <module> import <name>` returns this very function."""
     return getattr(sys.modules.get(endpoint.__module__), endpoint.__qualname__, None) is endpoint
@@ -57,7 +68,7 @@ def is_importable(endpoint: Any) -> bool:
 
 def required_roles(dependant: Dependant) -> frozenset[Role]:
     """Roles of the RequireRole dependencies of a route, nested ones too. Empty: no role is required."""
-    roles: frozenset[Role] = dependant.call.roles if isinstance(dependant.call, RequireRole) else frozenset()
+    roles: frozenset[Role] = dependant.call.roles if type(dependant.call) is RequireRole else frozenset()
     for dependency in dependant.dependencies:
         roles |= required_roles(dependency)
     return roles
@@ -91,6 +102,12 @@ def test_each_route_function_is_importable_by_name(service: tuple[str, FastAPI])
     _, app = service
     assert api_routes(app)
     assert not_importable(app) == []
+
+
+def test_no_route_goes_around_the_dependencies(service: tuple[str, FastAPI]) -> None:
+    _, app = service
+    assert unknown_routes(app) == []
+    assert app.dependency_overrides == {}
 
 
 def test_each_route_requires_a_role_or_is_listed_as_public(service: tuple[str, FastAPI]) -> None:
@@ -143,3 +160,9 @@ def test_a_dependency_that_runs_in_a_thread_is_reported() -> None:
     app = FastAPI()
     app.include_router(router, dependencies=[Depends(plain)])
     assert [len(run_in_a_thread(route.dependant)) for route in api_routes(app)] == [1, 1]
+
+
+def test_a_mounted_application_is_reported() -> None:
+    app = FastAPI()
+    app.mount("/back-door", FastAPI())
+    assert unknown_routes(app) == ["/back-door"]
