@@ -22,7 +22,7 @@ from intake.store.entries import EntryStatus, StoredEntry
 
 MAX_KEPT_RAW_BYTES = 64 * 1024  # of a larger unreadable entry only the hash is kept; the device keeps the original
 HELD_CASES_BATCH_SIZE = 50
-MAX_CLOCK_OFF_S = 2**31 - 1  # the column holds no more; a clock that is wrong by 68 years is simply wrong
+MAX_CLOCK_OFF_S = 10 * 365 * 24 * 3600  # ten years; the database subtracts two of these
 
 
 class EntryAnswer(NamedTuple):
