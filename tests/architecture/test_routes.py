@@ -17,9 +17,7 @@ from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from wanderamt.security.roles import Role
 from wanderamt.security.tokens import Principal
 from wanderamt.shell.http import RequireRole, require_roles
-from wanderamt.shell.service_loader import build_service
-from wanderamt_local.contracts import _UNUSED_SETTINGS, _environment, _keys
-from wanderamt_local.state import StateFolder
+from wanderamt_local.contracts import unstarted_application
 from wanderamt_local.system import SERVICES
 
 ROOT = Path(__file__).parents[2]
@@ -39,11 +37,10 @@ def public_routes() -> set[tuple[str, str, str]]:
 
 
 @pytest.fixture(scope="module", params=SERVICES)
-def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, FastAPI]]:
+def service(request: pytest.FixtureRequest) -> Iterator[tuple[str, FastAPI]]:
     """The name and the application of a service that is built, not started."""
-    plain = {f"WANDERAMT_{name.upper()}": value for name, value in _UNUSED_SETTINGS.items()}
-    with _environment(plain | _keys(StateFolder(tmp_path_factory.mktemp("state")).secrets)):
-        yield request.param, build_service(request.param).context.http
+    with unstarted_application(request.param) as application:
+        yield request.param, application
 
 
 def api_routes(app: FastAPI) -> list[RouteContext]:

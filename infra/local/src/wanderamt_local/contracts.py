@@ -15,6 +15,7 @@ import intake.handlers
 import notifications.handlers
 import registry_bridge.handlers
 import scheduling.handlers
+from fastapi import FastAPI
 from wanderamt.backbone.messaging.asyncapi import describe_service
 from wanderamt.backbone.messaging.topics import TOPIC_OWNERS, Topics
 from wanderamt.contracts import EVENTS, Event
@@ -66,11 +67,17 @@ def generated_files() -> dict[Path, str]:
     return files
 
 
-def _openapi(service: str) -> dict[str, Any]:
-    """Builds the service without connecting to anything."""
+@contextmanager
+def unstarted_application(service: str) -> Iterator[FastAPI]:
+    """The HTTP application of a service that is built and connected to nothing."""
     environment = {f"WANDERAMT_{name.upper()}": value for name, value in _UNUSED_SETTINGS.items()}
     with TemporaryDirectory() as folder, _environment(environment | _keys(StateFolder(Path(folder)).secrets)):
-        return build_service(service).context.http.openapi()
+        yield build_service(service).context.http
+
+
+def _openapi(service: str) -> dict[str, Any]:
+    with unstarted_application(service) as application:
+        return application.openapi()
 
 
 def _keys(secrets: Secrets) -> dict[str, str]:
