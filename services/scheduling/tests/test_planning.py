@@ -6,6 +6,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 import pytest_asyncio
 from scheduling.domain.comparison import compare
 from scheduling.domain.plan_job import MakePlan, PlanRequest
@@ -186,7 +187,11 @@ async def test_visits_and_unmet_demand_change_the_forecast(planning_env: Any) ->
     assert crowded > 1.5 * empty
     async with planning_env.database.unit_of_work() as uow:
         await add_wish(uow, day=now.date(), district="Urfahr", service="active_pass", source="due", times=60)
-    assert await expected() > 1.3 * crowded
+    wished = await expected()
+    assert wished > 1.3 * crowded
+    async with planning_env.database.unit_of_work() as uow:
+        await add_wish(uow, day=now.date(), district="Ebelsberg", service="active_pass", source="due", times=60)
+    assert await expected() - wished == pytest.approx(wished - crowded), "wishes of districts add up"
 
 
 async def test_the_same_order_twice_is_one_plan(planning_env: Any) -> None:

@@ -231,7 +231,7 @@ async def test_two_plans_are_compared_on_a_map_and_in_tables(running_system: Any
                     break
                 await asyncio.sleep(0.1)
             assert plan["state"] == "ready", plan
-            assert plan["stands"]
+            assert plan["stands"], plan
             assert plan["stands"][0]["explanation"]["served"]
     await checker.page.set_extra_http_headers(planner)
     for language in ("de", "en"):

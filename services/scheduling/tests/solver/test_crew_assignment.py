@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import date
 
+import pytest
 from scheduling.domain.coverage_model import (
     PATTERNS,
     CoverageProblem,
@@ -63,6 +64,35 @@ def test_working_days_and_kits_are_respected() -> None:
     assert max(per_crew.values()) <= 4
     assert len({row.crew_day.day for row in assigned}) == len(assigned), "there is one kit"
     assert all("worked enough" in row.reason for row in unassigned)
+
+
+def _large_roster() -> tuple[list[CrewDay], Roster]:
+    """As many crews, vehicles and kits as a large city has, and stands for half of them on each day."""
+    driver = CrewMember(role="driver 1", skills=("driver",))
+    crews = {f"Team {n}": Crew(members=(driver,) if n % 2 else (), rest_h=11, days_a_week=5) for n in range(25)}
+    vehicles = {f"Bus {n}": Vehicle(needs=("driver",) if n % 3 else ()) for n in range(25)}
+    kits = {f"Koffer {n}": Kit() for n in range(25)}
+    days = [
+        CrewDay(day, (PlannedVisit(site, day, 4 if site % 2 else 3, kit=True),), late=site % 2 == 1)
+        for day in range(5)
+        for site in range(12)
+    ]
+    return days, Roster(MONDAY, crews, vehicles, kits)
+
+
+def test_many_interchangeable_resources_are_assigned() -> None:
+    days, roster = _large_roster()
+    assigned, unassigned = assign_crews(days, roster)
+    assert (len(assigned), len(unassigned)) == (60, 0)
+    for kind in ("crew", "vehicle", "kit"):
+        assert len({(getattr(row, kind), row.crew_day.day) for row in assigned}) == 60
+
+
+def test_a_solver_without_time_still_assigns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scheduling.solver.crew_assignment.MAX_SOLVE_S", 0.0)
+    days, roster = _large_roster()
+    assigned, _ = assign_crews(days, roster)
+    assert len(assigned) > 50
 
 
 def test_a_missing_resource_is_named_with_the_day() -> None:

@@ -104,9 +104,13 @@ class Roster:
         worked = sum((f"crew {crew}", first + number) in self.busy for number in range(7))
         return max(0, self.crews[crew].days_a_week - worked)
 
-    def assignment_cost(self, crew: str, vehicle: str) -> float:
+    def crew_cost(self, crew: str) -> float:
         """Among equals the resources listed first are assigned first, so that the same plan gives the same result."""
-        return list(self.crews).index(crew) * 0.01 + list(self.vehicles).index(vehicle) * 0.001
+        return list(self.crews).index(crew) * 0.01
+
+    def vehicle_cost(self, vehicle: str) -> float:
+        """As `crew_cost`, but less: the crew decides."""
+        return list(self.vehicles).index(vehicle) * 0.001
 
     def explain_unassigned(self, crew_day: CrewDay) -> str:
         day = self.day(crew_day.day)

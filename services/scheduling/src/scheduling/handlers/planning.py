@@ -245,11 +245,13 @@ def _with_wishes(
     served: dict[str, float] = {}
     for observation in observations:
         served[observation.service] = served.get(observation.service, 0.0) + observation.visits
-    rate = dict(model.rate)
+    wished: dict[str, float] = {}  # of all districts and sources together: their shares add up, they do not multiply
     for wish in wishes:
-        service = str(wish["service"])
-        known = served.get(service, 0.0) + WISHES_BASE
-        rate[service] = rate.get(service, 0.0) * (1 + float(wish["times"]) / known)
+        wished[str(wish["service"])] = wished.get(str(wish["service"]), 0.0) + float(wish["times"])
+    rate = {
+        service: visits * (1 + wished.get(service, 0.0) / (served.get(service, 0.0) + WISHES_BASE))
+        for service, visits in model.rate.items()
+    }
     return DemandModel(rate, model.place, model.weekday, model.block, model.evidence)
 
 

@@ -6,8 +6,10 @@ respects duty, skills, rest between late and early shifts and the working days p
 possible. A crew-day that cannot be assigned is returned with the reason.
 """
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
 from itertools import permutations
 from math import hypot
 from typing import Any
@@ -24,8 +26,22 @@ MAX_SOLVE_S = 20.0
 KIT_CHANGE_M = 1e6  # penalty for a pair of which only one visit needs the kit
 VISIT_WEIGHT = 1_000.0
 
-Option = tuple[int, str, str, str]
-"""(index of the crew-day, crew, vehicle, kit)"""
+Column = tuple[int, str, str]
+"""(index of the crew-day, "crew", "vehicle" or "kit", name)"""
+
+Row = tuple[Any, ...]
+
+Assignment = tuple[str, str, str]
+"""(crew, vehicle, kit); the kit is empty if none is needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class CrewDayOptions:
+    """What a crew-day could have. `vehicles`, `kits`: with the crews that have the skills for it."""
+
+    crews: Sequence[str]
+    vehicles: Mapping[str, Sequence[str]]
+    kits: Mapping[str, Sequence[str]]
 
 
 def crew_days(problem: CoverageProblem, visits: Sequence[PlannedVisit]) -> list[CrewDay]:
@@ -72,53 +88,154 @@ def _pair(
 
 
 def assign_crews(days: Sequence[CrewDay], roster: Roster) -> tuple[list[AssignedCrewDay], list[UnassignedCrewDay]]:
-    options = [
-        (number, crew, vehicle, kit)
-        for number, day in enumerate(days)
-        for crew in roster.crews_for(day)
-        for vehicle in roster.vehicles_for(day, crew)
-        for kit in (roster.kits_for(day, crew) if day.kit else ("",))
-    ]
-    chosen = _solve(days, options, roster) if options else []
-    assigned = [AssignedCrewDay(days[number], crew, vehicle, kit) for number, crew, vehicle, kit in chosen]
-    done = {number for number, *_ in chosen}
+    """Assigns as many visits as possible; those of the crew-days that are left come with the reason."""
+    options = [_options(day, roster) for day in days]
+    chosen = _solve(days, options, roster)
+    assigned = [AssignedCrewDay(days[number], *names) for number, names in sorted(chosen.items())]
     unassigned = [
-        UnassignedCrewDay(day, roster.explain_unassigned(day)) for number, day in enumerate(days) if number not in done
+        UnassignedCrewDay(day, roster.explain_unassigned(day))
+        for number, day in enumerate(days)
+        if number not in chosen
     ]
     return assigned, unassigned
 
 
-def _solve(days: Sequence[CrewDay], options: Sequence[Option], roster: Roster) -> list[Option]:
-    """Maximises the assigned visits. One binary column per option, one row per limited resource."""
-    rows: dict[tuple[Any, ...], list[int]] = defaultdict(list)
-    for column, (number, crew, vehicle, kit) in enumerate(options):
-        day = days[number]
-        rows["crew-day", number].append(column)
-        rows["crew", crew, day.day].append(column)
-        rows["week", crew, roster.week(day.day)].append(column)
-        for block in day.blocks:
-            rows["vehicle", vehicle, day.day, block].append(column)
-            if kit:
-                rows["kit", kit, day.day, block].append(column)
-        if roster.needs_rest(crew):  # a late shift and the early one on the next day
-            rows["rest", crew, day.day if day.late else day.day - 1].append(column)
-    model = new_model()
-    upper = [float(roster.days_left(*key[1:])) if key[0] == "week" else 1.0 for key in rows]
-    columns, none = len(options), np.zeros(0, np.int32)
-    weights = np.array(
-        [
-            len(days[number].visits) * VISIT_WEIGHT - roster.assignment_cost(crew, vehicle)
-            for number, crew, vehicle, _ in options
-        ]
-    )
-    zeros = np.zeros(columns, np.int32)
-    model.addCols(columns, weights, np.zeros(columns), np.ones(columns), 0, zeros, none, np.zeros(0))
-    starts = np.cumsum([0, *map(len, rows.values())])[:-1].astype(np.int32)
-    index = np.array([column for row in rows.values() for column in row], np.int32)
-    lower = np.full(len(upper), -highspy.kHighsInf)
-    model.addRows(len(upper), lower, np.array(upper), len(index), starts, index, np.ones(len(index)))
-    require_integers(model, columns)
-    model.setOptionValue("time_limit", MAX_SOLVE_S)
+def _options(day: CrewDay, roster: Roster) -> CrewDayOptions:
+    crews = roster.crews_for(day)
+    vehicles: dict[str, list[str]] = defaultdict(list)
+    kits: dict[str, list[str]] = defaultdict(list)
+    for crew in crews:
+        for vehicle in roster.vehicles_for(day, crew):
+            vehicles[vehicle].append(crew)
+        for kit in roster.kits_for(day, crew) if day.kit else ():
+            kits[kit].append(crew)
+    return CrewDayOptions(crews, vehicles, kits)
+
+
+def _solve(days: Sequence[CrewDay], options: Sequence[CrewDayOptions], roster: Roster) -> dict[int, Assignment]:
+    """The assignment of each crew-day that gets one, by its index."""
+    columns: list[Column] = []
+    for number, option in enumerate(options):
+        columns += [(number, "crew", name) for name in option.crews]
+        columns += [(number, "vehicle", name) for name in option.vehicles]
+        columns += [(number, "kit", name) for name in option.kits]
+    if not columns:
+        return {}
+    index = {column: at for at, column in enumerate(columns)}
+    model = _model(days, options, roster, index)
+    start = highspy.HighsSolution()
+    start.col_value = _values(_greedy(days, options, roster), index)
+    model.setSolution(start)  # so that there is a solution however little time the solver gets
     model.run()
     values = model.getSolution().col_value
-    return [option for option, value in zip(options, values, strict=True) if value > 0.5] if len(values) else []
+    names: dict[int, dict[str, str]] = defaultdict(dict)
+    for column, value in zip(columns, values, strict=True):
+        if value > 0.5:
+            number, kind, name = column
+            names[number][kind] = name
+    return {
+        number: (name["crew"], name["vehicle"], name.get("kit", "")) for number, name in names.items() if "crew" in name
+    }
+
+
+def _model(
+    days: Sequence[CrewDay], options: Sequence[CrewDayOptions], roster: Roster, index: Mapping[Column, int]
+) -> highspy.Highs:
+    """Maximises the assigned visits.
+
+    One binary column per crew-day and resource that it could have, not per combination of a crew, a vehicle and a kit:
+    their number would grow with the product. A vehicle or kit that needs skills is tied to the crews that have them.
+    """
+    at_most_one: dict[Row, list[int]] = defaultdict(list)
+    a_week: dict[tuple[str, date], list[int]] = defaultdict(list)
+    ties: list[tuple[list[int], list[int], bool]] = []  # sum of the first = sum of the second, or at most it
+    weights = [0.0] * len(index)
+    for number, (day, option) in enumerate(zip(days, options, strict=True)):
+        own = {
+            kind: [index[number, kind, name] for name in getattr(option, f"{kind}s")]
+            for kind in ("crew", "vehicle", "kit")
+        }
+        at_most_one["crew-day", number] = own["crew"]
+        ties.append((own["vehicle"], own["crew"], True))
+        if day.kit:
+            ties.append((own["kit"], own["crew"], True))
+        for crew in option.crews:
+            column = index[number, "crew", crew]
+            weights[column] = len(day.visits) * VISIT_WEIGHT - roster.crew_cost(crew)
+            at_most_one["crew", crew, day.day].append(column)
+            a_week[crew, roster.week(day.day)].append(column)
+            if roster.needs_rest(crew):  # a late shift and the early one on the next day
+                at_most_one["rest", crew, day.day if day.late else day.day - 1].append(column)
+        for kind, able in (("vehicle", option.vehicles), ("kit", option.kits)):
+            for name, crews in able.items():
+                column = index[number, kind, name]
+                weights[column] = -roster.vehicle_cost(name) if kind == "vehicle" else 0.0
+                for block in day.blocks:
+                    at_most_one[kind, name, day.day, block].append(column)
+                if len(crews) < len(option.crews):
+                    ties.append(([column], [index[number, "crew", crew] for crew in crews], False))
+    model = new_model()
+    model.addCols(
+        *(len(index), np.array(weights), np.zeros(len(index)), np.ones(len(index))),
+        *(0, np.zeros(len(index), np.int32), np.zeros(0, np.int32), np.zeros(0)),
+    )
+    rows = [(columns, [1.0] * len(columns), -highspy.kHighsInf, 1.0) for columns in at_most_one.values()]
+    rows += [
+        (columns, [1.0] * len(columns), -highspy.kHighsInf, float(roster.days_left(*key)))
+        for key, columns in a_week.items()
+    ]
+    rows += [
+        ([*first, *second], [1.0] * len(first) + [-1.0] * len(second), 0.0 if equal else -highspy.kHighsInf, 0.0)
+        for first, second, equal in ties
+    ]
+    for columns, factors, lower, upper in rows:
+        model.addRow(lower, upper, len(columns), np.array(columns, np.int32), np.array(factors))
+    require_integers(model, len(index))
+    model.setOptionValue("time_limit", MAX_SOLVE_S)
+    return model
+
+
+def _greedy(days: Sequence[CrewDay], options: Sequence[CrewDayOptions], roster: Roster) -> dict[int, Assignment]:
+    """Gives each crew-day in turn the first resources that are free, those with most visits first."""
+    chosen: dict[int, Assignment] = {}
+    taken: set[tuple[Any, ...]] = set()
+    worked: Counter[tuple[str, date]] = Counter()
+
+    def fits(day: CrewDay, crew: str) -> bool:
+        week = roster.week(day.day)
+        rest = ("rest", crew, day.day if day.late else day.day - 1)
+        return (crew, day.day) not in taken and rest not in taken and worked[crew, week] < roster.days_left(crew, week)
+
+    def free(able: Mapping[str, Sequence[str]], day: CrewDay, crew: str, kind: str) -> str | None:
+        names = (name for name, crews in able.items() if crew in crews)
+        return next(
+            (name for name in names if not any((kind, name, day.day, block) in taken for block in day.blocks)), None
+        )
+
+    for number in sorted(range(len(days)), key=lambda number: -len(days[number].visits)):
+        day, option = days[number], options[number]
+        for crew in option.crews:
+            if not fits(day, crew):
+                continue
+            vehicle = free(option.vehicles, day, crew, "vehicle")
+            kit = free(option.kits, day, crew, "kit") if day.kit else ""
+            if vehicle is None or kit is None:
+                continue
+            chosen[number] = (crew, vehicle, kit)
+            taken.add((crew, day.day))
+            taken.update(("vehicle", vehicle, day.day, block) for block in day.blocks)
+            taken.update(("kit", kit, day.day, block) for block in day.blocks if kit)
+            worked[crew, roster.week(day.day)] += 1
+            if roster.needs_rest(crew):
+                taken.add(("rest", crew, day.day if day.late else day.day - 1))
+            break
+    return chosen
+
+
+def _values(chosen: Mapping[int, Assignment], index: Mapping[Column, int]) -> list[float]:
+    values = [0.0] * len(index)
+    for number, names in chosen.items():
+        for kind, name in zip(("crew", "vehicle", "kit"), names, strict=True):
+            if name:
+                values[index[number, kind, name]] = 1.0
+    return values
