@@ -81,13 +81,17 @@ def test_a_good_probe_closes_it_and_a_failed_one_doubles_the_pause(now: datetime
     assert pauses == [60, 100, 100, 100]
 
 
-def test_a_probe_whose_process_died_is_given_up(now: datetime) -> None:
-    breaker, _ = allowed(called(BreakerState(), *[True] * 10, now=now), now + seconds(30))
-    breaker, waits = allowed(breaker, now + seconds(30 + PROBE_S - 1))
-    assert isinstance(waits, Paused)
-    breaker, lost = allowed(breaker, now + seconds(30 + PROBE_S))
-    assert isinstance(lost, Paused)
-    assert breaker.phase is BreakerPhase.OPEN
+def test_a_probe_whose_process_died_opens_it_from_then_on(now: datetime) -> None:
+    """Who asks without storing the answer comes to the next probe too."""
+    half_open, _ = allowed(called(BreakerState(), *[True] * 10, now=now), now + seconds(30))
+    probe_ended_s = 30 + PROBE_S
+    for after_s, pause_s in ((probe_ended_s - 1, 1), (probe_ended_s, 60), (probe_ended_s + 59, 1)):
+        _, pause = allowed(half_open, now + seconds(after_s))
+        assert isinstance(pause, Paused)
+        assert pause.retry_after_s == pause_s
+    later = now + seconds(probe_ended_s + 60)
+    breaker, admitted = allowed(half_open, later)
+    assert (breaker.phase, breaker.until, admitted) == (BreakerPhase.HALF_OPEN, later + seconds(PROBE_S), 1)
 
 
 def test_calls_in_flight_when_it_opened_do_not_count(now: datetime) -> None:

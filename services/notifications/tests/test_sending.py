@@ -127,6 +127,21 @@ async def test_messages_of_a_failing_provider_go_to_the_other_at_once(open_notif
         assert (providers["smsc"]["status"], providers["smsc"]["current_weight"]) == ("up", 50.0)
 
 
+async def test_a_channel_goes_on_after_a_probe_whose_process_was_killed(open_notifications_env: Any) -> None:
+    async with open_notifications_env("gate") as env:
+        await env.deliver_events(env.document_issued())
+        await env.wait_until_idle()
+        breaker = {"phase": "half_open", "until": env.clock().isoformat(), "times_opened": 1}
+        await env.rows(
+            "UPDATE provider SET state = jsonb_set(state::jsonb, '{breaker}', $1::jsonb) RETURNING name",
+            breaker,
+        )
+        await env.deliver_events(env.document_issued())
+        await env.advance_clock(timedelta(minutes=10))
+        await env.wait_until_idle()
+        assert await env.states() == {"sent": 2}
+
+
 async def test_a_recovered_provider_regains_its_weight_step_by_step(open_notifications_env: Any) -> None:
     async with open_notifications_env("gate", "smsc") as env:
         env.gate.faults = env.gate.faults.model_copy(update={"error_share": 1.0})

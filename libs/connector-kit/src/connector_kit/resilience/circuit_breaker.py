@@ -65,8 +65,9 @@ def admit_calls(
             return breaker, _pause(breaker.until, now, "circuit breaker open: the register fails")
         case BreakerPhase.HALF_OPEN if breaker.until and now < breaker.until:
             return breaker, _pause(breaker.until, now, "circuit breaker half-open: a probe is under way")
-        case BreakerPhase.HALF_OPEN:
-            return _open(breaker, rules, now=now), _pause(None, now, "circuit breaker: the probe never ended")
+        case BreakerPhase.HALF_OPEN if breaker.until:  # its process died: the breaker has been open since then
+            reopened = _open(breaker, rules, now=breaker.until)
+            return admit_calls(reopened, requested, rules, now=now, probe_s=probe_s)
     if requested < 1:
         return breaker, 0
     return replace(breaker, phase=BreakerPhase.HALF_OPEN, until=now + timedelta(seconds=probe_s)), 1
@@ -152,5 +153,5 @@ def _open(breaker: BreakerState, rules: BreakerRules, *, now: datetime) -> Break
     )
 
 
-def _pause(until: datetime | None, now: datetime, reason: str) -> Paused:
-    return Paused(reason, retry_after_s=max(0.1, (until - now).total_seconds()) if until else 0.1)
+def _pause(until: datetime, now: datetime, reason: str) -> Paused:
+    return Paused(reason, retry_after_s=max(0.1, (until - now).total_seconds()))

@@ -73,15 +73,12 @@ def callable_now(state: RegisterState, requested: int, manifest: Manifest, *, no
 def acquire(
     state: RegisterState, requested: int, manifest: Manifest, *, now: datetime
 ) -> tuple[RegisterState, Sequence[datetime] | Paused]:
-    """Reserves a start time for each of up to `requested` calls; or says why none may go, and reserves nothing.
-
-    The state can change even when no call may go: a probe that never ended is given up, and that must be stored.
-    """
+    """Reserves a start time for each of up to `requested` calls; or says why none may go, and changes nothing."""
     if state.suspended_reason:
         return state, Paused(state.suspended_reason, retry_after_s=5.0)
     breaker, admitted = admit_calls(state.breaker, requested, manifest.breaker, now=now, probe_s=_probe_s(manifest))
     if isinstance(admitted, Paused):
-        return replace(state, breaker=breaker), admitted
+        return state, admitted
     rate_limit, slots = next_slots(
         state.rate_limit, admitted, manifest.limits, manifest.maintenance, zone=manifest.zone, now=now
     )

@@ -71,11 +71,11 @@ async def admit_calls(free: int, uow: UnitOfWork, *, manifest: Manifest) -> int 
     free = min(free, free_slots(state, manifest, interactive=False, now=uow.now))
     if free <= 0:
         return 0
-    reserved, slots = acquire(state, free, manifest, now=uow.now)
+    _, slots = acquire(state, free, manifest, now=uow.now)
     if not isinstance(slots, Paused):
         return len(slots)
-    if reserved != state or status_now(manifest, reserved, now=uow.now).status != state.published_status:
-        await save_and_publish(uow, manifest, reserved)
+    if status_now(manifest, state, now=uow.now).status != state.published_status:
+        await save_and_publish(uow, manifest, state)
     return slots
 
 
