@@ -8,7 +8,6 @@ possible. A crew-day that cannot be assigned is returned with the reason.
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from itertools import permutations
 from math import hypot
@@ -30,18 +29,13 @@ Column = tuple[int, str, str]
 """(index of the crew-day, "crew", "vehicle" or "kit", name)"""
 
 Row = tuple[Any, ...]
+"""What two crew-days may not both use, such as a vehicle on one day in one block."""
 
-Assignment = tuple[str, str, str]
-"""(crew, vehicle, kit); the kit is empty if none is needed."""
+Options = Mapping[str, Mapping[str, Sequence[str]]]
+"""What a crew-day could have: of each kind each name, with the crews that could have it."""
 
-
-@dataclass(frozen=True, slots=True)
-class CrewDayOptions:
-    """What a crew-day could have. `vehicles`, `kits`: with the crews that have the skills for it."""
-
-    crews: Sequence[str]
-    vehicles: Mapping[str, Sequence[str]]
-    kits: Mapping[str, Sequence[str]]
+Assignment = dict[str, str]
+"""The name of each kind; no kit if none is needed."""
 
 
 def crew_days(problem: CoverageProblem, visits: Sequence[PlannedVisit]) -> list[CrewDay]:
@@ -91,7 +85,10 @@ def assign_crews(days: Sequence[CrewDay], roster: Roster) -> tuple[list[Assigned
     """Assigns as many visits as possible; those of the crew-days that are left come with the reason."""
     options = [_options(day, roster) for day in days]
     chosen = _solve(days, options, roster)
-    assigned = [AssignedCrewDay(days[number], *names) for number, names in sorted(chosen.items())]
+    assigned = [
+        AssignedCrewDay(days[number], names["crew"], names["vehicle"], names.get("kit", ""))
+        for number, names in sorted(chosen.items())
+    ]
     unassigned = [
         UnassignedCrewDay(day, roster.explain_unassigned(day))
         for number, day in enumerate(days)
@@ -100,7 +97,7 @@ def assign_crews(days: Sequence[CrewDay], roster: Roster) -> tuple[list[Assigned
     return assigned, unassigned
 
 
-def _options(day: CrewDay, roster: Roster) -> CrewDayOptions:
+def _options(day: CrewDay, roster: Roster) -> Options:
     crews = roster.crews_for(day)
     vehicles: dict[str, list[str]] = defaultdict(list)
     kits: dict[str, list[str]] = defaultdict(list)
@@ -109,16 +106,27 @@ def _options(day: CrewDay, roster: Roster) -> CrewDayOptions:
             vehicles[vehicle].append(crew)
         for kit in roster.kits_for(day, crew) if day.kit else ():
             kits[kit].append(crew)
-    return CrewDayOptions(crews, vehicles, kits)
+    options: dict[str, Mapping[str, Sequence[str]]] = {
+        "crew": {crew: [crew] for crew in crews},
+        "vehicle": vehicles,
+    }
+    return options | {"kit": kits} if day.kit else options
 
 
-def _solve(days: Sequence[CrewDay], options: Sequence[CrewDayOptions], roster: Roster) -> dict[int, Assignment]:
+def _uses(day: CrewDay, kind: str, name: str, roster: Roster) -> list[Row]:
+    """What a crew, vehicle or kit has used up when it works on this crew-day."""
+    if kind != "crew":
+        return [(kind, name, day.day, block) for block in day.blocks]
+    if not roster.needs_rest(name):
+        return [(kind, name, day.day)]
+    return [(kind, name, day.day), ("rest", name, day.day if day.late else day.day - 1)]  # late, then early
+
+
+def _solve(days: Sequence[CrewDay], options: Sequence[Options], roster: Roster) -> dict[int, Assignment]:
     """The assignment of each crew-day that gets one, by its index."""
-    columns: list[Column] = []
-    for number, option in enumerate(options):
-        columns += [(number, "crew", name) for name in option.crews]
-        columns += [(number, "vehicle", name) for name in option.vehicles]
-        columns += [(number, "kit", name) for name in option.kits]
+    columns = [
+        (number, kind, name) for number, option in enumerate(options) for kind, able in option.items() for name in able
+    ]
     if not columns:
         return {}
     index = {column: at for at, column in enumerate(columns)}
@@ -128,18 +136,15 @@ def _solve(days: Sequence[CrewDay], options: Sequence[CrewDayOptions], roster: R
     model.setSolution(start)  # so that there is a solution however little time the solver gets
     model.run()
     values = model.getSolution().col_value
-    names: dict[int, dict[str, str]] = defaultdict(dict)
-    for column, value in zip(columns, values, strict=True):
+    chosen: dict[int, Assignment] = defaultdict(dict)
+    for (number, kind, name), value in zip(columns, values, strict=True):
         if value > 0.5:
-            number, kind, name = column
-            names[number][kind] = name
-    return {
-        number: (name["crew"], name["vehicle"], name.get("kit", "")) for number, name in names.items() if "crew" in name
-    }
+            chosen[number][kind] = name
+    return chosen
 
 
 def _model(
-    days: Sequence[CrewDay], options: Sequence[CrewDayOptions], roster: Roster, index: Mapping[Column, int]
+    days: Sequence[CrewDay], options: Sequence[Options], roster: Roster, index: Mapping[Column, int]
 ) -> highspy.Highs:
     """Maximises the assigned visits.
 
@@ -151,28 +156,18 @@ def _model(
     ties: list[tuple[list[int], list[int], bool]] = []  # sum of the first = sum of the second, or at most it
     weights = [0.0] * len(index)
     for number, (day, option) in enumerate(zip(days, options, strict=True)):
-        own = {
-            kind: [index[number, kind, name] for name in getattr(option, f"{kind}s")]
-            for kind in ("crew", "vehicle", "kit")
-        }
+        own = {kind: [index[number, kind, name] for name in able] for kind, able in option.items()}
         at_most_one["crew-day", number] = own["crew"]
-        ties.append((own["vehicle"], own["crew"], True))
-        if day.kit:
-            ties.append((own["kit"], own["crew"], True))
-        for crew in option.crews:
-            column = index[number, "crew", crew]
-            weights[column] = len(day.visits) * VISIT_WEIGHT - roster.crew_cost(crew)
-            at_most_one["crew", crew, day.day].append(column)
-            a_week[crew, roster.week(day.day)].append(column)
-            if roster.needs_rest(crew):  # a late shift and the early one on the next day
-                at_most_one["rest", crew, day.day if day.late else day.day - 1].append(column)
-        for kind, able in (("vehicle", option.vehicles), ("kit", option.kits)):
+        ties += [(columns, own["crew"], True) for kind, columns in own.items() if kind != "crew"]
+        for kind, able in option.items():
             for name, crews in able.items():
                 column = index[number, kind, name]
-                weights[column] = -roster.vehicle_cost(name) if kind == "vehicle" else 0.0
-                for block in day.blocks:
-                    at_most_one[kind, name, day.day, block].append(column)
-                if len(crews) < len(option.crews):
+                weights[column] = _weight(day, kind, name, roster)
+                for row in _uses(day, kind, name, roster):
+                    at_most_one[row].append(column)
+                if kind == "crew":
+                    a_week[name, roster.week(day.day)].append(column)
+                elif len(crews) < len(own["crew"]):
                     ties.append(([column], [index[number, "crew", crew] for crew in crews], False))
     model = new_model()
     model.addCols(
@@ -195,39 +190,39 @@ def _model(
     return model
 
 
-def _greedy(days: Sequence[CrewDay], options: Sequence[CrewDayOptions], roster: Roster) -> dict[int, Assignment]:
+def _weight(day: CrewDay, kind: str, name: str, roster: Roster) -> float:
+    match kind:
+        case "crew":
+            return len(day.visits) * VISIT_WEIGHT - roster.crew_cost(name)
+        case "vehicle":
+            return -roster.vehicle_cost(name)
+        case _:
+            return 0.0
+
+
+def _greedy(days: Sequence[CrewDay], options: Sequence[Options], roster: Roster) -> dict[int, Assignment]:
     """Gives each crew-day in turn the first resources that are free, those with most visits first."""
     chosen: dict[int, Assignment] = {}
-    taken: set[tuple[Any, ...]] = set()
+    taken: set[Row] = set()
     worked: Counter[tuple[str, date]] = Counter()
 
-    def fits(day: CrewDay, crew: str) -> bool:
-        week = roster.week(day.day)
-        rest = ("rest", crew, day.day if day.late else day.day - 1)
-        return (crew, day.day) not in taken and rest not in taken and worked[crew, week] < roster.days_left(crew, week)
-
-    def free(able: Mapping[str, Sequence[str]], day: CrewDay, crew: str, kind: str) -> str | None:
+    def first_free(day: CrewDay, kind: str, able: Mapping[str, Sequence[str]], crew: str) -> str | None:
         names = (name for name, crews in able.items() if crew in crews)
-        return next(
-            (name for name in names if not any((kind, name, day.day, block) in taken for block in day.blocks)), None
-        )
+        return next((name for name in names if taken.isdisjoint(_uses(day, kind, name, roster))), None)
 
     for number in sorted(range(len(days)), key=lambda number: -len(days[number].visits)):
-        day, option = days[number], options[number]
-        for crew in option.crews:
-            if not fits(day, crew):
+        day = days[number]
+        week = roster.week(day.day)
+        for crew in options[number]["crew"]:
+            if worked[crew, week] >= roster.days_left(crew, week):
                 continue
-            vehicle = free(option.vehicles, day, crew, "vehicle")
-            kit = free(option.kits, day, crew, "kit") if day.kit else ""
-            if vehicle is None or kit is None:
+            names = {kind: first_free(day, kind, able, crew) for kind, able in options[number].items()}
+            free = {kind: name for kind, name in names.items() if name is not None}
+            if len(free) < len(names):
                 continue
-            chosen[number] = (crew, vehicle, kit)
-            taken.add((crew, day.day))
-            taken.update(("vehicle", vehicle, day.day, block) for block in day.blocks)
-            taken.update(("kit", kit, day.day, block) for block in day.blocks if kit)
-            worked[crew, roster.week(day.day)] += 1
-            if roster.needs_rest(crew):
-                taken.add(("rest", crew, day.day if day.late else day.day - 1))
+            chosen[number] = free
+            worked[crew, week] += 1
+            taken.update(row for kind, name in free.items() for row in _uses(day, kind, name, roster))
             break
     return chosen
 
@@ -235,7 +230,6 @@ def _greedy(days: Sequence[CrewDay], options: Sequence[CrewDayOptions], roster: 
 def _values(chosen: Mapping[int, Assignment], index: Mapping[Column, int]) -> list[float]:
     values = [0.0] * len(index)
     for number, names in chosen.items():
-        for kind, name in zip(("crew", "vehicle", "kit"), names, strict=True):
-            if name:
-                values[index[number, kind, name]] = 1.0
+        for kind, name in names.items():
+            values[index[number, kind, name]] = 1.0
     return values
