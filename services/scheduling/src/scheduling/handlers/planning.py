@@ -5,6 +5,7 @@ planned stands under the same checks as any other stand: a stand that is no long
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -238,18 +239,13 @@ def _people_nearby(pitch: Pitch, resources: Resources) -> float:
     return pitch.people + residents
 
 
-def _with_wishes(
-    model: DemandModel, observations: Sequence[Observation], wishes: Sequence[Mapping[str, float]]
-) -> DemandModel:
+def _with_wishes(model: DemandModel, observations: Sequence[Observation], wishes: Mapping[str, float]) -> DemandModel:
     """Unmet demand and expiring obligations raise the rate of their service, in proportion to all known visits."""
-    served: dict[str, float] = {}
+    served: dict[str, float] = defaultdict(float)
     for observation in observations:
-        served[observation.service] = served.get(observation.service, 0.0) + observation.visits
-    wished: dict[str, float] = {}  # of all districts and sources together: their shares add up, they do not multiply
-    for wish in wishes:
-        wished[str(wish["service"])] = wished.get(str(wish["service"]), 0.0) + float(wish["times"])
+        served[observation.service] += observation.visits
     rate = {
-        service: visits * (1 + wished.get(service, 0.0) / (served.get(service, 0.0) + WISHES_BASE))
+        service: visits * (1 + wishes.get(service, 0.0) / (served[service] + WISHES_BASE))
         for service, visits in model.rate.items()
     }
     return DemandModel(rate, model.place, model.weekday, model.block, model.evidence)

@@ -102,13 +102,9 @@ async def visits_at_stands(uow: UnitOfWork, *, since: datetime, zone: str) -> li
     )
 
 
-async def wishes(uow: UnitOfWork, *, since: date, until: date) -> list[Any]:
-    """Rows (district, service, source, times) of unmet demand and of obligations that fall due in this period."""
-    return list(
-        await uow.db.fetch(
-            "SELECT district, service, source, sum(times) AS times FROM wish WHERE day >= $1 AND day < $2"
-            " GROUP BY district, service, source ORDER BY times DESC",
-            since,
-            until,
-        )
+async def wishes(uow: UnitOfWork, *, since: date, until: date) -> dict[str, float]:
+    """By service, how often it was wished for in this period: unmet demand and obligations that fall due."""
+    rows = await uow.db.fetch(
+        "SELECT service, sum(times) AS times FROM wish WHERE day >= $1 AND day < $2 GROUP BY service", since, until
     )
+    return {row["service"]: float(row["times"]) for row in rows}
