@@ -54,9 +54,10 @@ async def _exchange(
 ) -> SolverResult | None:
     """Sends the input, then reads progress lines until the result. None: the process ended without a result."""
     assert process.stdin and process.stdout  # noqa: S101, PT018 -- both are pipes
-    process.stdin.write(SOLVER_INPUT.dump_json(solver_input))
-    await process.stdin.drain()
-    process.stdin.close()
+    with suppress(ConnectionError):  # it died at once: its output says so by its end
+        process.stdin.write(SOLVER_INPUT.dump_json(solver_input))
+        await process.stdin.drain()
+        process.stdin.close()
     while line := await process.stdout.readline():
         word, _, rest = line.decode().strip().partition(" ")
         if word == "result":
