@@ -19,7 +19,7 @@ from wanderamt_faults.fault_injector import FaultInjector
 from wanderamt_faults.system_under_test import SystemUnderTest
 
 DEVICES = 4
-DRAIN_TIMEOUT_S = 900
+DRAIN_TIMEOUT_S = 3600
 STUCK_AFTER_S = 90
 ProgressReport = Callable[[str], None]
 
