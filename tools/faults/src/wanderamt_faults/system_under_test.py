@@ -92,8 +92,11 @@ class SystemUnderTest(System):
     def sync_url(self) -> str:
         return f"http://127.0.0.1:{self.routes['devices to intake'].port}"
 
-    async def rewind(self, service: str) -> None:
-        """Sets the consumer group of a stopped service to offset 0 on every topic that it consumes."""
+    async def rewind(self, service: str) -> int:
+        """Sets the consumer group of a stopped service to offset 0 on every topic that it consumes.
+
+        Returns the number of partitions.
+        """
         assert self.kafka
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self.kafka.bootstrap_servers, group_id=service, enable_auto_commit=False
@@ -107,6 +110,7 @@ class SystemUnderTest(System):
             ]
             consumer.assign(tps)
             await consumer.commit(dict.fromkeys(tps, 0))
+            return len(tps)
         finally:
             await consumer.stop()
 
