@@ -8,7 +8,7 @@ UV := $(shell command -v uv 2>/dev/null || echo $(STATE)/uv/bin/uv)
 RUN := $(UV) run --frozen --all-packages --all-extras
 PROJECTS := pyproject.toml uv.lock $(wildcard libs/*/pyproject.toml services/*/pyproject.toml infra/*/pyproject.toml tools/*/pyproject.toml)
 
-.PHONY: help setup check demo up down test faults bench docs lint format clean
+.PHONY: help setup check demo up samples down test faults bench docs lint format clean
 
 help: ## Show this help
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -57,6 +57,9 @@ demo: $(STATE)/fetched ## Play a recorded morning through all services (KILL=reg
 
 up: $(STATE)/fetched $(STATE)/field-app ## Start the whole system, print its URLs, keep it running
 	@exec .venv/bin/wanderamt local up
+
+samples: $(STATE)/fetched ## Run Kafka and PostgreSQL with a sample case every two seconds, for the services in examples/
+	@exec .venv/bin/wanderamt local samples case-counter letter-printer
 
 down: $(STATE)/synced ## Stop what 'make up' started
 	@$(RUN) wanderamt local down

@@ -16,12 +16,13 @@ SOURCES = {
     "scheduling": "services/scheduling/src",
     "notifications": "services/notifications/src",
     "wanderamt_local": "infra/local/src",
+    "wanderamt_testing": "libs/testing/src",
 }
 MUTANTS = {
-    "Services communicate only over Kafka": ("intake/handlers/schedule_copies.py", "import scheduling.handlers"),
+    "Services communicate only over Kafka": ("intake/events.py", "import scheduling.handlers"),
     "Every service has the same modules": ("intake/store/stands.py", "import intake.handlers"),
     "The domain is pure": ("scheduling/domain/stand.py", "import random"),
-    "Only store and tables use SQL": ("notifications/handlers/events.py", "import asyncpg"),
+    "Only store and tables use SQL": ("notifications/events.py", "import asyncpg"),
     "Code with a transaction makes no outside call": ("registry_bridge/store/requests.py", "import httpx"),
     "Code that makes outside calls has no transaction": (
         "intake/jobs.py",
@@ -37,6 +38,8 @@ MUTANTS = {
     "The layers of the common library": ("wanderamt/kernel/ids.py", "import wanderamt.contracts"),
     "The library knows no service": ("wanderamt/shell/http.py", "import intake"),
     "Shipped packages need no test server": ("intake/app.py", "import wanderamt_local"),
+    "Test support imports no service": ("wanderamt_testing/service_env.py", "import scheduling.handlers"),
+    "A developer's system needs no test support": ("wanderamt_local/system.py", "import wanderamt_testing"),
 }
 
 

@@ -10,7 +10,6 @@ SERVICES = ("intake", "registry_bridge", "scheduling", "notifications")
 # loaded when a consumer starts, topics are created, traces are sent, a schema is migrated, or never
 NOT_FOR_A_SERVICE = {
     "alembic",
-    "sqlalchemy",
     "faststream",
     "aiokafka.admin",
     "opentelemetry.exporter.otlp",

@@ -8,7 +8,6 @@ import inspect
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from fastapi import APIRouter, Depends, FastAPI
@@ -58,14 +57,14 @@ def unknown_routes(app: FastAPI) -> list[str]:
     ]
 
 
-def is_importable(endpoint: Any) -> bool:
+def is_importable(endpoint: object) -> bool:
     """Whether `from <module> import <name>` returns this very function."""
-    return getattr(sys.modules.get(endpoint.__module__), endpoint.__qualname__, None) is endpoint
+    return getattr(sys.modules.get(endpoint.__module__), getattr(endpoint, "__qualname__", ""), None) is endpoint
 
 
 def required_roles(dependant: Dependant) -> frozenset[Role]:
     """Roles of the RequireRole dependencies of a route, nested ones too. Empty: no role is required."""
-    roles: frozenset[Role] = dependant.call.roles if type(dependant.call) is RequireRole else frozenset()
+    roles: frozenset[Role] = dependant.call.roles if isinstance(dependant.call, RequireRole) else frozenset()
     for dependency in dependant.dependencies:
         roles |= required_roles(dependency)
     return roles
@@ -75,12 +74,12 @@ def without_role(app: FastAPI, public: set[tuple[str, str]]) -> list[str]:
     return [
         f"{method} {route.path}"
         for route in api_routes(app)
-        for method in sorted(route.methods)
+        for method in sorted(route.methods or ())
         if (method, route.path) not in public | HEALTH and not required_roles(route.dependant)
     ]
 
 
-def is_async(call: Any) -> bool:
+def is_async(call: object) -> bool:
     functions = (call, getattr(call, "__call__", None))  # noqa: B004 -- an object whose __call__ is a coroutine
     return any(inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function) for function in functions)
 
@@ -92,7 +91,7 @@ def run_in_a_thread(dependant: Dependant) -> list[str]:
 
 
 def not_importable(app: FastAPI) -> list[str]:
-    return [route.path for route in api_routes(app) if not is_importable(route.endpoint)]
+    return [str(route.path) for route in api_routes(app) if not is_importable(route.endpoint)]
 
 
 def test_each_route_function_is_importable_by_name(service: tuple[str, FastAPI]) -> None:
@@ -111,7 +110,7 @@ def test_each_route_requires_a_role_or_is_listed_as_public(service: tuple[str, F
     name, app = service
     public = {(method, path) for owner, method, path in public_routes() if owner == name}
     assert without_role(app, public) == []
-    assert public <= {(method, route.path) for route in api_routes(app) for method in route.methods}
+    assert public <= {(method, route.path) for route in api_routes(app) for method in route.methods or ()}
 
 
 def test_no_route_and_no_dependency_runs_in_a_thread(service: tuple[str, FastAPI]) -> None:

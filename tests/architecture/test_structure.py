@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-MODULES = ("app", "settings", "api", "cli", "handlers", "store", "tables", "domain/refusals")
+MODULES = ("app", "settings", "api", "cli", "events", "handlers", "store", "tables", "domain/refusals")
 SERVICES = sorted(path for path in (ROOT / "services").glob("*/src/*") if path.is_dir())
 
 

@@ -1,6 +1,9 @@
 """Contracts with other teams: compatible schemas, one owner per topic, documents that match the code."""
 
 import json
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ from wanderamt.contracts import EVENTS, CaseOpened
 from wanderamt.contracts.compatibility import breaking_changes, published_schema, schema_of
 from wanderamt.security.roles import Role
 from wanderamt_local.contracts import CONSUMED_EVENTS, generated_files, incompatible_changes
-from wanderamt_local.system import SERVICES
+from wanderamt_local.system import SERVICES, System
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,8 +34,17 @@ def test_files_generated_from_the_contracts_are_up_to_date() -> None:
     assert stale == [], "run 'make docs' and check the difference"
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_faststreams_own_command_writes_the_asyncapi_of_a_service(service: str, tmp_path: Path) -> None:
+    command = [str(Path(sys.executable).with_name("faststream")), "docs", "gen"]
+    application = f"{service.replace('-', '_')}.events:consumer.application"
+    subprocess.run([*command, application, "--out", tmp_path / "asyncapi.json"], cwd=tmp_path, timeout=60, check=True)
+    expected = (ROOT / "docs/asyncapi" / f"{service}.json").read_text()
+    assert json.loads((tmp_path / "asyncapi.json").read_text()) == json.loads(expected)
+
+
 def test_an_optional_field_may_be_added_under_the_same_version() -> None:
-    extended: Any = create_model("CaseOpened", __base__=CaseOpened, note=(str | None, None))
+    extended = create_model("CaseOpened", __base__=CaseOpened, note=(str | None, None))
     assert breaking_changes(schema_of(CaseOpened), schema_of(extended)) == []
 
 
@@ -49,7 +61,7 @@ def test_an_optional_field_may_be_added_under_the_same_version() -> None:
         (lambda s: s["properties"]["stand_id"].pop("format"), "field stand_id changed"),
     ],
 )
-def test_any_other_change_needs_a_new_version(edit: Any, complaint: str) -> None:
+def test_any_other_change_needs_a_new_version(edit: Callable[[dict[str, Any]], object], complaint: str) -> None:
     published = json.loads(json.dumps(schema_of(CaseOpened)))
     current = json.loads(json.dumps(published))
     edit(current)
@@ -66,16 +78,19 @@ def test_every_topic_has_one_owner_and_types_and_topics_agree() -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_a_service_serves_its_asyncapi_with_headers_keys_and_messages(running_system: Any, service: str) -> None:
+async def test_a_service_serves_its_asyncapi_with_headers_keys_and_messages(
+    running_system: System, service: str
+) -> None:
     token = running_system.token("operator@linz", Role.OPERATOR, audience=service)
     async with httpx.AsyncClient(base_url=running_system.url(service), timeout=10) as http:
         document = (await http.get("/asyncapi", headers={"Authorization": f"Bearer {token}"})).json()
     assert document["asyncapi"].startswith("3.")
     published = {event.TYPE for event in EVENTS if TOPIC_OWNERS[event.TOPIC] == service}
     consumed = {event.TYPE for event in CONSUMED_EVENTS[service]}
-    assert document["components"]["messages"].keys() == published | consumed
-    for type_, message in document["components"]["messages"].items():
-        assert message["headers"]["properties"]["ce_type"] == {"const": type_}
+    messages = document["components"]["messages"].values()
+    assert {message["name"] for message in messages} == published | consumed
+    for message in messages:
+        assert message["headers"]["properties"]["ce_type"] == {"const": message["name"]}
         assert message["bindings"]["kafka"]["key"]["format"] == "uuid"
         schema = document["components"]["schemas"][message["payload"]["$ref"].rsplit("/", 1)[1]]
         assert schema["type"] == "object"

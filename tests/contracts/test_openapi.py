@@ -4,7 +4,6 @@ import asyncio
 import json
 import sys
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import httpx
@@ -14,7 +13,7 @@ from uuid_utils.compat import uuid7
 from wanderamt.backbone.environment import utc_now
 from wanderamt.security.roles import Role
 from wanderamt_local.field_entries import open_case_entry
-from wanderamt_local.system import SERVICES
+from wanderamt_local.system import SERVICES, System
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = 15
@@ -29,7 +28,7 @@ CHECKS = (
 
 @pytest.mark.parametrize("service", SERVICES)
 async def test_any_input_gets_a_response_that_the_openapi_document_describes(
-    running_system: Any, tmp_path: Path, service: str
+    running_system: System, tmp_path: Path, service: str
 ) -> None:
     device_id, stand_id = uuid7(), uuid7()
     clerk = await running_system.enrol(device_id, stand_id)

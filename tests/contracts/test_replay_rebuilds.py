@@ -3,7 +3,6 @@
 import asyncio
 import os
 import sys
-from typing import Any
 
 import asyncpg
 import httpx
@@ -11,11 +10,12 @@ from uuid_utils.compat import uuid7
 from wanderamt.backbone.environment import utc_now
 from wanderamt.security.roles import Role
 from wanderamt_local.field_entries import LeasedNumbers, open_case_entry, whole_case
+from wanderamt_local.system import System
 
 CASES = 60
 
 
-async def rebuild(system: Any, url: str) -> tuple[int, str]:
+async def rebuild(system: System, url: str) -> tuple[int, str]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "wanderamt.shell", "rebuild", "scheduling", "--into", url),
         env={**os.environ, **system.env("scheduling"), "COLUMNS": "200"},
@@ -26,7 +26,7 @@ async def rebuild(system: Any, url: str) -> tuple[int, str]:
     return process.returncode or 0, output.decode(errors="replace")
 
 
-async def test_a_projection_rebuilt_from_offset_0_equals_the_live_one_row_by_row(running_system: Any) -> None:
+async def test_a_projection_rebuilt_from_offset_0_equals_the_live_one_row_by_row(running_system: System) -> None:
     system = running_system
     device_id, stand_id = uuid7(), uuid7()
     clerk = await system.enrol(device_id, stand_id)
@@ -52,6 +52,7 @@ async def test_a_projection_rebuilt_from_offset_0_equals_the_live_one_row_by_row
             await asyncio.sleep(0.2)
     await asyncio.sleep(1)  # the last cases of other tests
 
+    assert system.postgres
     url = await system.postgres.create_database(f"rebuilt_{uuid7().hex[-12:]}")
     code, output = await rebuild(system, url)
     assert code == 0, output
@@ -69,7 +70,7 @@ async def test_a_projection_rebuilt_from_offset_0_equals_the_live_one_row_by_row
     assert "name an empty one" in " ".join(output.split())
 
 
-async def rows(url: str) -> list[tuple[Any, ...]]:
+async def rows(url: str) -> list[tuple[object, ...]]:
     connection = await asyncpg.connect(url)
     try:
         return [tuple(row.values()) for row in await connection.fetch("SELECT * FROM visit ORDER BY case_id")]

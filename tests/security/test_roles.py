@@ -2,7 +2,6 @@
 
 import re
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 import httpx
@@ -10,7 +9,7 @@ import pytest
 from wanderamt.backbone.environment import utc_now
 from wanderamt.security.roles import Role
 from wanderamt.security.tokens import Principal, TokenSigner
-from wanderamt_local.system import SERVICES
+from wanderamt_local.system import SERVICES, System
 
 ANY_ID = UUID("01900000-0000-7000-8000-000000000000")
 ALLOWED_ROLES = {
@@ -96,7 +95,18 @@ ALLOWED_ROLES = {
     ("notifications", "DELETE", "/subscribers/{subscriber_id}"): {Role.OPERATOR},
     ("notifications", "GET", "/subscribers/{subscriber_id}/deliveries"): {Role.OPERATOR},
     **{(service, "GET", "/asyncapi"): set(Role) for service in SERVICES},
+    # also open to the scraper's secret: libs/common/tests/test_telemetry.py
     **{(service, "GET", "/metrics"): {Role.OPERATOR} for service in SERVICES},
+    **{
+        (service, method, f"/dead-letters{path}"): {Role.OPERATOR}
+        for service in SERVICES
+        for method, path in (
+            ("GET", ""),
+            ("GET", "/{dead_letter_id}"),
+            ("POST", "/{dead_letter_id}/retry"),
+            ("POST", "/{dead_letter_id}/discard"),
+        )
+    },
 }
 
 
@@ -132,7 +142,7 @@ PUBLIC = {
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_every_route_is_open_to_its_roles_and_to_no_other(running_system: Any, service: str) -> None:
+async def test_every_route_is_open_to_its_roles_and_to_no_other(running_system: System, service: str) -> None:
     signer = TokenSigner(running_system.state.secrets.token_private_key)
     async with httpx.AsyncClient(base_url=running_system.url(service), timeout=10) as http:
         paths = (await http.get("/openapi.json")).json()["paths"]

@@ -1,20 +1,26 @@
 """Outbox, relay, inbox and jobs together, on a real broker and a real database."""
 
 import asyncio
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import UUID
 
 import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaProducer
 from uuid_utils.compat import uuid7
-from wanderamt.backbone.jobs.runner import JobHandler, JobRunner
+from wanderamt.backbone.jobs.handler import JobHandler, complete_each, prepare_each
+from wanderamt.backbone.jobs.runner import JobRunner
+from wanderamt.backbone.messaging.consumer import EventConsumer
 from wanderamt.backbone.messaging.inbox import Inbox
 from wanderamt.backbone.messaging.relay import Relay
+from wanderamt.backbone.messaging.topics import Topics
 from wanderamt.backbone.persistence.database import Database
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.contracts import StandCancelled
 from wanderamt.kernel.decision import Attempt, DeadlineExceeded, Job, RetryLater
+from wanderamt_testing.databases import OpenDatabase
+from wanderamt_testing.servers import Servers
+from wanderamt_testing.waiting import wait_until
 
 NOW = "2026-05-04T09:30:00+02:00"
 
@@ -32,14 +38,8 @@ def cancelled(stand_id: UUID, reason: str = "rain") -> StandCancelled:
     return StandCancelled.model_validate({"stand_id": stand_id, "reason": reason, "cancelled_at": NOW})
 
 
-async def until(holds: Any) -> None:
-    async with asyncio.timeout(30):
-        while not await holds():
-            await asyncio.sleep(0.05)
-
-
 @pytest_asyncio.fixture
-async def database(open_database: Any) -> Database:
+async def database(open_database: OpenDatabase) -> Database:
     opened: Database = await open_database("scheduling")
     return opened
 
@@ -49,9 +49,14 @@ async def count(database: Database, table: str) -> int:
         return int(await uow.db.fetchval(f"SELECT count(*) FROM {table}"))
 
 
-async def test_events_arrive_once_and_in_order_per_aggregate(database: Database, servers: Any, topics: Any) -> None:
+async def test_events_arrive_once_and_in_order_per_aggregate(
+    database: Database, servers: Servers, topics: Topics
+) -> None:
     received: list[tuple[UUID, str]] = []
 
+    consumer = EventConsumer("scheduling", name="listener")
+
+    @consumer.on(StandCancelled)
     async def on_cancelled(event: StandCancelled, _: UnitOfWork) -> None:
         received.append((event.stand_id, event.reason))
 
@@ -62,10 +67,10 @@ async def test_events_arrive_once_and_in_order_per_aggregate(database: Database,
             for stand_id in stands:
                 uow.emit(cancelled(stand_id, str(version)), version=version)
     relay = Relay(database, servers.kafka.bootstrap_servers, topics)
-    inbox = Inbox("listener", {StandCancelled: on_cancelled}, database, servers.kafka.bootstrap_servers, topics)
+    inbox = Inbox(consumer, database, servers.kafka.bootstrap_servers, topics)
     await relay.start()
     await inbox.start()
-    await until(lambda: _has(received, 200))
+    await wait_until(lambda: len(received) >= 200)
     await inbox.stop()
     await relay.stop()
     assert await count(database, "outbox") == 0
@@ -75,50 +80,49 @@ async def test_events_arrive_once_and_in_order_per_aggregate(database: Database,
 
 @pytest.mark.parametrize("where", ["position", "getmany"])
 async def test_a_client_that_is_broken_for_good_is_replaced_and_no_event_is_missed(
-    database: Database, servers: Any, topics: Any, monkeypatch: pytest.MonkeyPatch, where: str
+    database: Database, servers: Servers, topics: Topics, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     """The state of aiokafka after its coordinator wrote to a connection that had been closed."""
     monkeypatch.setattr("wanderamt.backbone.messaging.inbox.CHECK_INTERVAL_S", 0.2)
     received: list[str] = []
 
+    consumer = EventConsumer("scheduling", name="listener")
+
+    @consumer.on(StandCancelled)
     async def on_cancelled(event: StandCancelled, _: UnitOfWork) -> None:
         received.append(event.reason)
 
-    async def broken(*_: Any, **__: Any) -> None:
+    async def broken(*_: object, **__: object) -> None:
         raise RuntimeError("unable to perform operation on <TCPTransport closed=True>")
 
     await topics.create(servers.kafka.bootstrap_servers, partitions=3)
     relay = Relay(database, servers.kafka.bootstrap_servers, topics)
-    inbox = Inbox("listener", {StandCancelled: on_cancelled}, database, servers.kafka.bootstrap_servers, topics)
+    inbox = Inbox(consumer, database, servers.kafka.bootstrap_servers, topics)
     await relay.start()
     await inbox.start()
     stand_id = uuid7()
     async with database.unit_of_work() as uow:
         uow.emit(cancelled(stand_id, "before"), version=1)
-    await until(lambda: _has(received, 1))
-    consumer, stop = inbox._subscriber.consumer, inbox._broker.stop
+    await wait_until(lambda: len(received) >= 1)
+    client, stop = inbox._subscriber.consumer, inbox._application.stop
 
     async def stop_and_fail() -> None:
         await stop()
         await broken()
 
-    monkeypatch.setattr(consumer, where, broken)
-    monkeypatch.setattr(inbox._broker, "stop", stop_and_fail)
+    monkeypatch.setattr(client, where, broken)
+    monkeypatch.setattr(inbox._application, "stop", stop_and_fail)
     async with database.unit_of_work() as uow:
         uow.emit(cancelled(stand_id, "after"), version=2)
 
     async def renewed() -> bool:
-        return inbox._subscriber.consumer not in (None, consumer)
+        return inbox._subscriber.consumer not in (None, client)
 
-    await until(renewed)
-    await until(lambda: _has(received, 2))
+    await wait_until(renewed)
+    await wait_until(lambda: len(received) >= 2)
     assert received == ["before", "after"]
     await inbox.stop()
     await relay.stop()
-
-
-async def _has(received: list[Any], number: int) -> bool:
-    return len(received) >= number
 
 
 async def test_nothing_is_emitted_when_the_transaction_fails(database: Database) -> None:
@@ -162,11 +166,14 @@ async def test_a_service_cannot_emit_to_a_topic_of_another(database: Database) -
 
 
 async def test_a_poisoned_aggregate_and_its_successors_become_dead_letters_and_all_others_flow(
-    database: Database, servers: Any, topics: Any
+    database: Database, servers: Servers, topics: Topics
 ) -> None:
     done: list[UUID] = []
     poisoned, healthy = uuid7(), uuid7()
 
+    consumer = EventConsumer("scheduling", name="listener")
+
+    @consumer.on(StandCancelled)
     async def on_cancelled(event: StandCancelled, _: UnitOfWork) -> None:
         if event.stand_id == poisoned:
             raise ValueError
@@ -182,14 +189,14 @@ async def test_a_poisoned_aggregate_and_its_successors_become_dead_letters_and_a
             uow.emit(cancelled(poisoned), version=version)
             uow.emit(cancelled(healthy), version=version)
     relay = Relay(database, servers.kafka.bootstrap_servers, topics)
-    inbox = Inbox("listener", {StandCancelled: on_cancelled}, database, servers.kafka.bootstrap_servers, topics)
+    inbox = Inbox(consumer, database, servers.kafka.bootstrap_servers, topics)
     await relay.start()
     await inbox.start()
 
     async def is_done() -> bool:
         return await count(database, "dead_letter") == 3 and await count(database, "inbox") == 4
 
-    await until(is_done)
+    await wait_until(is_done)
     await inbox.stop()
     await relay.stop()
     async with database.unit_of_work() as uow:
@@ -215,24 +222,28 @@ async def test_jobs_of_one_key_run_one_after_the_other_and_other_keys_do_not_wai
         running.discard(job.who)
         return job
 
-    async def complete(job: BackboneCall, outcome: Any, _: UnitOfWork) -> RetryLater | None:
+    async def complete(job: BackboneCall, outcome: object, _: UnitOfWork) -> RetryLater | None:
         assert outcome == job
         done.append((job.who, job.number))
         return None
 
     async with database.unit_of_work() as uow:
         uow.enqueue(*(BackboneCall(who=who, number=number) for number in range(5) for who in ("slow", "a", "b")))
-    jobs = JobRunner(database, [JobHandler(BackboneCall, prepare, execute, complete, concurrency=4)])
+    jobs = JobRunner(
+        database, [JobHandler(BackboneCall, prepare_each(prepare), execute, complete_each(complete), concurrency=4)]
+    )
     await jobs.start()
-    await until(lambda: _has(done, 15))
+    await wait_until(lambda: len(done) >= 15)
     await jobs.stop()
     for who in ("slow", "a", "b"):
         assert [number for name, number in done if name == who] == list(range(5))
-    assert await count(database, "job") == 0
+    async with database.unit_of_work() as uow:
+        rows = await uow.db.fetch("SELECT status, body, count(*) AS jobs FROM job GROUP BY status, body")
+    assert [(row["status"], row["body"], row["jobs"]) for row in rows] == [("succeeded", {}, 15)]
 
 
 async def test_a_job_is_retried_until_its_deadline_and_then_completed_as_expired(database: Database) -> None:
-    ends: list[Any] = []
+    ends: list[object] = []
 
     async def prepare(job: BackboneCall, _: Attempt, __: UnitOfWork) -> BackboneCall:
         return job
@@ -240,7 +251,7 @@ async def test_a_job_is_retried_until_its_deadline_and_then_completed_as_expired
     async def execute(_: BackboneCall) -> RetryLater:
         return RetryLater(0.05, "busy")
 
-    async def complete(_: BackboneCall, outcome: Any, __: UnitOfWork) -> RetryLater | None:
+    async def complete(_: BackboneCall, outcome: object, __: UnitOfWork) -> RetryLater | None:
         ends.append(outcome)
         return None
 
@@ -248,9 +259,9 @@ async def test_a_job_is_retried_until_its_deadline_and_then_completed_as_expired
         uow.enqueue(BackboneCall(who="a", number=1))
         await uow.flush()
         await uow.db.execute("UPDATE job SET deadline = now() + interval '1 second'")
-    jobs = JobRunner(database, [JobHandler(BackboneCall, prepare, execute, complete)])
+    jobs = JobRunner(database, [JobHandler(BackboneCall, prepare_each(prepare), execute, complete_each(complete))])
     await jobs.start()
-    await until(lambda: _has(ends, 1))
+    await wait_until(lambda: len(ends) >= 1)
     await jobs.stop()
     assert ends == [DeadlineExceeded("busy")]
 
@@ -266,13 +277,13 @@ async def test_an_outcome_without_its_lease_changes_nothing(database: Database) 
         await asyncio.sleep(0.5)
         return job
 
-    async def complete(job: BackboneCall, _: Any, uow: UnitOfWork) -> RetryLater | None:
+    async def complete(job: BackboneCall, _: object, uow: UnitOfWork) -> RetryLater | None:
         uow.enqueue(BackboneCall(who="b", number=job.number))
         return None
 
     async with database.unit_of_work() as uow:
         uow.enqueue(BackboneCall(who="a", number=1))
-    jobs = JobRunner(database, [JobHandler(BackboneCall, prepare, execute, complete)])
+    jobs = JobRunner(database, [JobHandler(BackboneCall, prepare_each(prepare), execute, complete_each(complete))])
     await jobs.start()
     await called.wait()
     async with database.unit_of_work() as uow:

@@ -1,16 +1,24 @@
 """Costs that are counted, not timed: SQL statements, and records on the topics."""
 
-from typing import Any, ClassVar
+import asyncio
+import random
+from typing import ClassVar
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
+from wanderamt.backbone.jobs.queue import claim, record_results
+from wanderamt.backbone.messaging.consumer import EventConsumer
 from wanderamt.backbone.messaging.dead_letter import RawRecord
-from wanderamt.backbone.messaging.inbox import BatchHandler, Inbox
+from wanderamt.backbone.messaging.inbox import Inbox
 from wanderamt.backbone.messaging.relay import BATCH, Relay
+from wanderamt.backbone.messaging.topics import Topics
 from wanderamt.backbone.persistence.database import Database
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.contracts import EventHeader, StandCancelled, StandScheduled, encode
 from wanderamt.kernel.decision import Job
+from wanderamt_testing.databases import OpenDatabase
+from wanderamt_testing.servers import Servers
+from wanderamt_testing.statements import StatementLog, shortened
 
 NOW = "2026-05-04T09:30:00+02:00"
 
@@ -27,39 +35,30 @@ def cancelled(stand_id: UUID) -> StandCancelled:
     return StandCancelled.model_validate({"stand_id": stand_id, "reason": "rain", "cancelled_at": NOW})
 
 
-def raw_record(stand_id: UUID, topics: Any, offset: int) -> RawRecord:
+def raw_record(stand_id: UUID, topics: Topics, offset: int) -> RawRecord:
     event = cancelled(stand_id)
     header = EventHeader(uuid7(), event.TYPE, "/wanderamt/scheduling", event.stand_id, event.cancelled_at, 1, {})
     key, value, headers = encode(event, header)
     return RawRecord(topics.name("stand.v1"), 0, offset, key, value, headers)
 
 
-async def _nothing(_: Any, __: UnitOfWork) -> None:
+async def _nothing(_: object, __: UnitOfWork) -> None:
     return
 
 
-def log_statements(database: Database) -> list[str]:
-    """A list that receives each statement from now on."""
-    statements: list[str] = []
-    for holder in database.pool._holders:
-        if holder._con:
-            holder._con.add_query_logger(lambda query: statements.append(" ".join(query.query.split())[:60]))
-    return statements
-
-
-async def test_an_event_costs_no_statement_of_its_own_when_it_goes_with_its_state(open_database: Any) -> None:
+async def test_an_event_costs_no_statement_of_its_own_when_it_goes_with_its_state(open_database: OpenDatabase) -> None:
     database: Database = await open_database("scheduling")
     async with database.unit_of_work() as uow:
         await uow.db.execute("CREATE TABLE stored (id uuid PRIMARY KEY)")
-    statements = log_statements(database)
+    log = await StatementLog.of(database)
     async with database.unit_of_work() as uow:
         stand_id = uow.new_id()
         uow.emit(cancelled(stand_id), version=1)
         await uow.execute_with_outbox("INSERT INTO stored (id) VALUES ($1)", stand_id)
-    assert len([sql for sql in statements if "pg_notify" not in sql]) == 3  # begin, state and event, commit
+    assert len(log.statements) == 3  # begin, state and event, commit
 
 
-async def test_a_job_costs_no_statement_of_its_own_either(open_database: Any) -> None:
+async def test_a_job_costs_no_statement_of_its_own_either(open_database: OpenDatabase) -> None:
     database: Database = await open_database("scheduling")
     async with database.unit_of_work() as uow:
         await uow.db.execute("CREATE TABLE stored (id uuid PRIMARY KEY)")
@@ -72,49 +71,120 @@ async def test_a_job_costs_no_statement_of_its_own_either(open_database: Any) ->
             await uow.execute_with_outbox("INSERT INTO stored (id) VALUES ($1)", stand_id)
 
     await store("one")  # the driver looks types up once per connection
-    statements = log_statements(database)
+    log = await StatementLog.of(database)
     await store("two", "three")
-    assert len([sql for sql in statements if "pg_notify" not in sql]) == 3  # begin; state, event and jobs; commit
+    assert len(log.statements) == 3  # begin; state, event and jobs; commit
     async with database.unit_of_work() as uow:
         assert await uow.db.fetchval("SELECT count(*) FROM outbox") == 2
         keys = await uow.db.fetch("SELECT key FROM job ORDER BY seq")
     assert [row["key"] for row in keys] == ["one", "two", "three"]
 
 
-async def test_ignored_records_cost_no_transaction_and_the_watermark_passes_them_soon(
-    open_database: Any, topics: Any
+async def test_a_write_for_later_costs_no_statement_and_of_several_for_one_row_the_last_counts(
+    open_database: OpenDatabase,
 ) -> None:
     database: Database = await open_database("scheduling")
-    inbox = Inbox("listener", {StandScheduled: _nothing}, database, "127.0.0.1:1", topics)
+    async with database.unit_of_work() as uow:
+        await uow.db.execute("CREATE TABLE stored (id uuid PRIMARY KEY, name text)")
+        uow.enqueue(Note(name="one"))
+        await uow.flush()
+        [claimed] = await claim(uow, Note, 1)
+    log = await StatementLog.of(database)
+    async with database.unit_of_work() as uow:
+        first, second = uow.new_id(), uow.new_id()
+        for name in ("one", "two"):
+            uow.write_later(("INSERT INTO stored VALUES ($1, $2)", (first, name)), row=("stored", first))
+        uow.write_later(("INSERT INTO stored VALUES ($1, $2)", (second, "three")))
+        uow.emit(cancelled(second), version=1)
+        assert await record_results(uow, [(claimed, None)], random.Random(1)) == {claimed.id}  # noqa: S311
+    assert len(log.statements) == 3, shortened(log.statements)  # begin; results with all that waited; commit
+    async with database.unit_of_work() as uow:
+        assert dict(await uow.db.fetch("SELECT id, name FROM stored")) == {first: "two", second: "three"}
+        assert await uow.db.fetchval("SELECT count(*) FROM outbox") == 1
+
+
+async def test_a_write_for_later_goes_with_its_savepoint_and_stays_when_a_projection_is_rebuilt(
+    open_database: OpenDatabase,
+) -> None:
+    database: Database = await open_database("scheduling")
+    async with database.unit_of_work(suppress_outbox=True) as uow:
+        await uow.db.execute("CREATE TABLE stored (id uuid PRIMARY KEY)")
+        lost, kept = uow.new_id(), uow.new_id()
+        uow.write_later(("INSERT INTO stored VALUES ($1)", (lost,)))
+        uow.locked["stored", "row"] = lost
+        uow.discard_pending()
+        uow.write_later(("INSERT INTO stored VALUES ($1)", (kept,)))
+        uow.emit(cancelled(kept), version=1)
+    assert not uow.locked
+    async with database.unit_of_work() as uow:
+        assert [row["id"] for row in await uow.db.fetch("SELECT id FROM stored")] == [kept]
+        assert await uow.db.fetchval("SELECT count(*) FROM outbox") == 0
+
+
+async def test_results_and_what_waits_are_written_when_another_transaction_has_just_extended_the_lease(
+    open_database: OpenDatabase,
+) -> None:
+    database: Database = await open_database("scheduling")
+    async with database.unit_of_work() as uow:
+        await uow.db.execute("CREATE TABLE stored (id uuid PRIMARY KEY)")
+        uow.enqueue(Note(name="one"))
+        await uow.flush()
+        [claimed] = await claim(uow, Note, 1)
+
+    async def complete() -> set[UUID]:
+        async with database.unit_of_work() as uow:
+            uow.write_later(("INSERT INTO stored VALUES ($1)", (claimed.id,)))
+            return await record_results(uow, [(claimed, None)], random.Random(1))  # noqa: S311
+
+    async with database.unit_of_work() as uow:
+        await uow.db.execute("UPDATE job SET lease_expires_at = lease_expires_at + interval '1 s'")
+        completing = asyncio.create_task(complete())
+        await asyncio.sleep(0.2)
+    assert await completing == {claimed.id}
+    async with database.unit_of_work() as uow:
+        assert await uow.db.fetchval("SELECT id FROM stored") == claimed.id
+        assert await uow.db.fetchval("SELECT status FROM job") == "succeeded"
+
+
+async def test_ignored_records_cost_no_transaction_and_the_watermark_passes_them_soon(
+    open_database: OpenDatabase, topics: Topics
+) -> None:
+    database: Database = await open_database("scheduling")
+    consumer = EventConsumer("scheduling", name="listener")
+    consumer.on(StandScheduled)(_nothing)
+    inbox = Inbox(consumer, database, "127.0.0.1:1", topics)
     await inbox.process_batch([raw_record(uuid7(), topics, 0)])
     await inbox.flush_watermarks()  # the driver looks types up once per connection
-    statements = log_statements(database)
+    log = await StatementLog.of(database)
     await inbox.process_batch([raw_record(uuid7(), topics, offset) for offset in range(1, 100)])
-    assert [sql for sql in statements if "pg_notify" not in sql] == []
+    assert log.statements == []
     await inbox.flush_watermarks()
     await inbox.flush_watermarks()  # once is enough
-    assert len(statements) == 3  # begin, watermarks, commit
+    assert len(log.statements) == 1
     async with database.unit_of_work() as uow:
         assert await uow.db.fetchval("SELECT next_offset FROM inbox_watermark") == 100
 
 
-async def test_a_batch_of_500_events_is_handled_in_five_statements(open_database: Any, topics: Any) -> None:
+async def test_a_batch_of_500_events_is_handled_in_five_statements(open_database: OpenDatabase, topics: Topics) -> None:
     database: Database = await open_database("scheduling")
 
+    consumer = EventConsumer("scheduling", name="listener")
+
+    @consumer.on_batch(StandCancelled)
     async def on_cancelled(events: list[StandCancelled], uow: UnitOfWork) -> None:
         await uow.db.execute("SELECT 1")
 
-    inbox = Inbox("listener", {StandCancelled: BatchHandler(on_cancelled)}, database, "127.0.0.1:1", topics)
+    inbox = Inbox(consumer, database, "127.0.0.1:1", topics)
     records = [raw_record(uuid7(), topics, offset) for offset in range(500)]
     await inbox.process_batch(records[:1])  # the driver looks types up once per connection
-    statements = log_statements(database)
+    log = await StatementLog.of(database)
     await inbox.process_batch(records[1:])
     assert inbox.handled == 500
-    assert len(statements) <= 5, statements
+    assert len(log.statements) <= 5, shortened(log.statements)
 
 
 async def test_a_full_batch_of_the_relay_is_two_statements_and_one_record_per_event(
-    open_database: Any, servers: Any, topics: Any
+    open_database: OpenDatabase, servers: Servers, topics: Topics
 ) -> None:
     database: Database = await open_database("scheduling")
     await topics.create(servers.kafka.bootstrap_servers, partitions=1)

@@ -1,7 +1,6 @@
 """The backbone's tables keep their size under steady load."""
 
 import asyncio
-from typing import Any
 
 from uuid_utils.compat import uuid7
 from wanderamt.backbone.environment import utc_now
@@ -11,6 +10,7 @@ from wanderamt.backbone.messaging.records import ReceivedEvent
 from wanderamt.backbone.persistence.database import Database
 from wanderamt.backbone.persistence.housekeeping import BackboneRetention, Housekeeping
 from wanderamt.contracts import EventHeader, StandCancelled
+from wanderamt_testing.databases import OpenDatabase
 
 CYCLES = 12
 EVENTS = 2000
@@ -51,7 +51,7 @@ async def sizes(database: Database) -> dict[str, int]:
         return {name: await uow.db.fetchval(f"SELECT pg_total_relation_size('{name}')") for name in QUEUES}
 
 
-async def test_tables_stay_flat_under_steady_load(open_database: Any) -> None:
+async def test_tables_stay_flat_under_steady_load(open_database: OpenDatabase) -> None:
     database: Database = await open_database("scheduling")
     day = 1 / 86_400
     housekeeping = Housekeeping(
@@ -71,7 +71,7 @@ async def test_tables_stay_flat_under_steady_load(open_database: Any) -> None:
         assert late[name] <= early[name] * 1.25, (name, [sizes_[name] for sizes_ in seen])
 
 
-async def test_only_rows_older_than_their_retention_are_deleted(open_database: Any) -> None:
+async def test_only_rows_older_than_their_retention_are_deleted(open_database: OpenDatabase) -> None:
     database: Database = await open_database("scheduling")
     async with database.unit_of_work() as uow:
         await uow.db.execute(
@@ -88,7 +88,7 @@ async def test_only_rows_older_than_their_retention_are_deleted(open_database: A
         assert await uow.db.fetchval("SELECT next_offset FROM inbox_watermark") == 5
 
 
-async def test_every_queue_table_has_its_own_autovacuum(open_database: Any) -> None:
+async def test_every_queue_table_has_its_own_autovacuum(open_database: OpenDatabase) -> None:
     database: Database = await open_database("scheduling")
     async with database.unit_of_work() as uow:
         rows = await uow.db.fetch("SELECT relname FROM pg_class WHERE reloptions::text LIKE '%autovacuum%'")

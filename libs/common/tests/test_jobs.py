@@ -3,23 +3,30 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
+import asyncpg
 import httpx
+import pytest
 import pytest_asyncio
 from fastapi import FastAPI
+from structlog.testing import capture_logs
 from wanderamt.backbone.environment import utc_now
+from wanderamt.backbone.jobs.handler import JobHandler, complete_each, prepare_each
 from wanderamt.backbone.jobs.queue import LEASE_S
-from wanderamt.backbone.jobs.runner import JobHandler, JobRunner
+from wanderamt.backbone.jobs.runner import DuplicateHandlerError, JobRunner
 from wanderamt.backbone.messaging import replay
+from wanderamt.backbone.messaging.consumer import EventConsumer
+from wanderamt.backbone.messaging.dead_letter_queries import DeadLetterFilter, count_selected, list_groups
 from wanderamt.backbone.messaging.inbox import Inbox
-from wanderamt.backbone.messaging.replay import DeadLetterFilter
 from wanderamt.backbone.messaging.topics import Topics
 from wanderamt.backbone.persistence.database import Database
-from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
+from wanderamt.backbone.persistence.housekeeping import BackboneRetention, Housekeeping
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork, job_channel
 from wanderamt.contracts import StandCancelled
 from wanderamt.kernel.decision import Attempt, Job, NeedsOperator, OutcomeUnknown, Paused, RetryLater
 from wanderamt.shell.standard_routes import add_standard_routes
+from wanderamt_testing.databases import OpenDatabase
 
 
 class KeyedCall(Job):
@@ -31,6 +38,10 @@ class KeyedCall(Job):
     number: int = 0
 
 
+class OrphanedCall(KeyedCall):
+    QUEUE: ClassVar[str] = "orphaned"
+
+
 class JobProbe:
     """A job handler whose results a test can set, and a record of what it did."""
 
@@ -38,10 +49,17 @@ class JobProbe:
         self.database = database
         self.attempts: list[Attempt] = []
         self.done: list[tuple[str, int]] = []
-        self.answers: list[Any] = []
+        self.answers: list[object] = []
         self.poison: set[str] = set()
         self.failed_keys: list[str] = []
-        self.handler = JobHandler(KeyedCall, self.prepare, self.execute, self.complete, concurrency=4, timeout_s=0.3)
+        self.handler = JobHandler(
+            KeyedCall,
+            prepare_each(self.prepare),
+            self.execute,
+            complete_each(self.complete),
+            concurrency=4,
+            timeout_s=0.3,
+        )
 
     async def prepare(self, job: KeyedCall, attempt: Attempt, _: UnitOfWork) -> KeyedCall:
         self.attempts.append(attempt)
@@ -69,13 +87,13 @@ class JobProbe:
         await jobs.stop()
         return jobs
 
-    async def sql(self, statement: str) -> list[Any]:
+    async def sql(self, statement: str) -> list[asyncpg.Record]:
         async with self.database.unit_of_work() as uow:
             return list(await uow.db.fetch(statement))
 
 
 @pytest_asyncio.fixture
-async def probe(open_database: Any) -> JobProbe:
+async def probe(open_database: OpenDatabase) -> JobProbe:
     return JobProbe(await open_database("scheduling"))
 
 
@@ -112,7 +130,7 @@ async def test_a_pause_leases_nothing_uses_up_no_attempt_and_shows_its_reason(pr
     async def admission(free: int, _: UnitOfWork) -> int | Paused:
         return Paused("the breaker is open") if paused else free
 
-    handler = JobHandler(KeyedCall, probe.prepare, probe.execute, probe.complete, admission=admission)
+    handler = replace(probe.handler, admission=admission)
     async with probe.database.unit_of_work() as uow:
         uow.enqueue(KeyedCall(who="a"))
     jobs = JobRunner(probe.database, [handler])
@@ -141,9 +159,39 @@ async def _ready(jobs: JobRunner) -> httpx.Response:
     async def alive() -> bool:
         return True
 
-    add_standard_routes(app, {"jobs": jobs}, alive, dict)
+    async def refresh() -> None:
+        return
+
+    add_standard_routes(app, {"jobs": jobs}, alive, dict, refresh_metrics=refresh)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:
         return await http.get("/health/ready")
+
+
+async def test_other_processes_are_notified_of_a_job_only_if_this_one_leaves_jobs_due(probe: JobProbe) -> None:
+    other = Database(probe.database.url, service_name=probe.database.service_name)
+    await other.start()
+    jobs = JobRunner(probe.database, [replace(probe.handler, timeout_s=5)])
+    async with other.listen(job_channel("call")) as (_, notified):
+        await jobs.start()
+        await asyncio.sleep(0.3)  # the first claim found nothing
+        notified.clear()
+        async with probe.database.unit_of_work() as uow:
+            uow.enqueue(KeyedCall(who="a"))
+            uow.enqueue(KeyedCall(who="later"), after_s=60)
+        async with asyncio.timeout(20):
+            while not probe.done:
+                await asyncio.sleep(0.02)
+        await asyncio.sleep(0.3)
+        assert not notified.is_set()
+        probe.answers = ["hang"] * 4
+        async with probe.database.unit_of_work() as uow:
+            uow.enqueue(*(KeyedCall(who=f"b{number}") for number in range(6)))
+        async with asyncio.timeout(20):
+            await notified.wait()
+    for task in list(jobs._running.values()):
+        task.cancel()
+    await jobs.stop()
+    await other.stop()
 
 
 async def test_a_failed_job_blocks_its_key_and_nothing_else(probe: JobProbe) -> None:
@@ -154,13 +202,8 @@ async def test_a_failed_job_blocks_its_key_and_nothing_else(probe: JobProbe) -> 
     await asyncio.sleep(0.2)
     async with probe.database.unit_of_work() as uow:
         uow.enqueue(KeyedCall(who="dead", number=3))
-    rows = await probe.sql("SELECT failed, blocked, last_error FROM job ORDER BY seq")
-    assert [(row["failed"], row["blocked"]) for row in rows] == [
-        (True, False),
-        (False, True),
-        (False, True),
-        (False, True),
-    ]
+    rows = await probe.sql("SELECT status, last_error FROM job WHERE key = 'dead' ORDER BY seq")
+    assert [row["status"] for row in rows] == ["failed", "blocked", "blocked", "blocked"]
     assert rows[0]["last_error"] == "ValueError in complete"
     assert [who for who, _ in probe.done] == ["well"] * 3
     await probe.run(lambda: True)
@@ -174,10 +217,12 @@ async def failed_job(probe: JobProbe) -> Inbox:
         uow.enqueue(*(KeyedCall(who="dead", number=number) for number in range(3)))
     await probe.run(lambda: bool(probe.failed_keys))
     async with asyncio.timeout(5):
-        while not await probe.sql("SELECT 1 FROM job WHERE failed"):
+        while not await probe.sql("SELECT 1 FROM job WHERE status = 'failed'"):
             await asyncio.sleep(0.02)
     probe.poison, probe.attempts = set(), []
-    return Inbox("scheduling", {StandCancelled: _nothing}, probe.database, "nowhere:9092", Topics())
+    consumer = EventConsumer("scheduling")
+    consumer.on(StandCancelled)(_nothing)
+    return Inbox(consumer, probe.database, "nowhere:9092", Topics())
 
 
 async def _nothing(_: StandCancelled, __: UnitOfWork) -> None:
@@ -187,9 +232,9 @@ async def _nothing(_: StandCancelled, __: UnitOfWork) -> None:
 async def test_a_failed_job_has_a_dead_letter_and_a_replay_makes_it_due_again(probe: JobProbe) -> None:
     inbox = await failed_job(probe)
     async with probe.database.unit_of_work() as uow:
-        [group] = await replay.list_groups(uow, "scheduling")
+        [group] = await list_groups(uow)
         assert (group.type, group.reason, group.rows) == ("call", "ValueError in complete", 1)
-        assert await replay.count_selected(uow, "scheduling", DeadLetterFilter(uow.now)) == (1, 1)
+        assert await count_selected(uow, "scheduling", DeadLetterFilter(uow.now)) == (1, 1)
     summaries = [
         summary async for summary in replay.replay(inbox, DeadLetterFilter(utc_now()), who="operator", rate=None)
     ]
@@ -203,7 +248,7 @@ async def test_a_failed_job_has_a_dead_letter_and_a_replay_makes_it_due_again(pr
 async def test_a_discarded_failed_job_unblocks_the_jobs_behind_it(probe: JobProbe) -> None:
     inbox = await failed_job(probe)
     async with probe.database.unit_of_work() as uow:
-        [group] = await replay.list_groups(uow, inbox.consumer)
+        [group] = await list_groups(uow)
         chosen = DeadLetterFilter(uow.now, fingerprint=group.fingerprint)
         assert await replay.discard(uow, inbox.consumer, chosen, who="operator", why="asked at the register") == 1
     await probe.run(lambda: len(probe.done) == 2)
@@ -218,10 +263,14 @@ async def test_a_failed_job_that_does_not_block_its_key_lets_the_next_job_run(pr
 
     async with probe.database.unit_of_work() as uow:
         uow.enqueue(*(KeyedCall(who="key", number=number) for number in range(3)))
-    await probe.run(lambda: len(probe.done) == 2, replace(probe.handler, complete=complete))
+    await probe.run(lambda: len(probe.done) == 2, replace(probe.handler, complete=complete_each(complete)))
     assert probe.done == [("key", 1), ("key", 2)]
-    [row] = await probe.sql("SELECT failed, last_error FROM job")
-    assert (row["failed"], row["last_error"]) == (True, "a person")
+    rows = await probe.sql("SELECT status, last_error FROM job ORDER BY seq")
+    assert [(row["status"], row["last_error"]) for row in rows] == [
+        ("failed", "a person"),
+        ("succeeded", ""),
+        ("succeeded", ""),
+    ]
 
 
 async def test_a_job_that_cannot_be_prepared_is_postponed_alone(probe: JobProbe) -> None:
@@ -232,8 +281,64 @@ async def test_a_job_that_cannot_be_prepared_is_postponed_alone(probe: JobProbe)
 
     async with probe.database.unit_of_work() as uow:
         uow.enqueue(KeyedCall(who="odd"), KeyedCall(who="well"))
-    await probe.run(lambda: len(probe.done) == 2, JobHandler(KeyedCall, prepare, probe.execute, probe.complete))
+    await probe.run(lambda: len(probe.done) == 2, replace(probe.handler, prepare=prepare_each(prepare)))
     assert [who for who, _ in probe.done] == ["well", "odd"]
+
+
+async def test_a_postponed_job_still_has_the_unknown_outcome_of_its_last_execution(probe: JobProbe) -> None:
+    probe.answers = [OutcomeUnknown(0.01, "the line went dead after sending")]
+
+    async def prepare(job: KeyedCall, attempt: Attempt, uow: UnitOfWork) -> object:
+        await probe.prepare(job, attempt, uow)
+        return RetryLater(0.01, "no free slot") if attempt.number == 2 else job
+
+    async with probe.database.unit_of_work() as uow:
+        uow.enqueue(KeyedCall(who="a"))
+    await probe.run(lambda: bool(probe.done), replace(probe.handler, prepare=prepare_each(prepare)))
+    assert [attempt.previous_outcome_unknown for attempt in probe.attempts] == [False, True, True]
+
+
+async def test_operators_can_group_the_jobs_by_status_and_a_succeeded_job_keeps_no_body(probe: JobProbe) -> None:
+    await failed_job(probe)
+    async with probe.database.unit_of_work() as uow:
+        uow.enqueue(KeyedCall(who="well"))
+    await probe.run(lambda: probe.done == [("well", 0)])
+    rows = await probe.sql("SELECT status, count(*) AS jobs FROM job GROUP BY status ORDER BY status")
+    assert {row["status"]: row["jobs"] for row in rows} == {"failed": 1, "blocked": 2, "succeeded": 1}
+    [row] = await probe.sql("SELECT body, trace_context FROM job WHERE status = 'succeeded'")
+    assert row["body"] == {}
+
+
+async def test_a_succeeded_job_is_deleted_after_its_retention(probe: JobProbe) -> None:
+    async with probe.database.unit_of_work() as uow:
+        uow.enqueue(KeyedCall(who="a"), KeyedCall(who="b"))
+    await probe.run(lambda: len(probe.done) == 2)
+    await probe.sql("UPDATE job SET finished_at = now() - interval '25 hours' WHERE key = 'a'")
+    assert (await Housekeeping(probe.database, BackboneRetention()).sweep())["job"] == 1
+    assert [row["key"] for row in await probe.sql("SELECT key FROM job")] == ["b"]
+
+
+async def test_jobs_without_a_handler_are_reported_with_their_queue_and_number(probe: JobProbe) -> None:
+    async with probe.database.unit_of_work() as uow:
+        uow.enqueue(OrphanedCall(who="a"), OrphanedCall(who="b"), KeyedCall(who="c"))
+    jobs = JobRunner(probe.database, [probe.handler])
+    with capture_logs() as logs:
+        await jobs.start()
+        async with asyncio.timeout(10):
+            while not jobs.unhandled or not probe.done:
+                await asyncio.sleep(0.02)
+    response = await _ready(jobs)
+    await jobs.stop()
+    assert [entry for entry in logs if entry["event"] == "jobs.no_handler"] == [
+        {"event": "jobs.no_handler", "log_level": "error", "queue": "orphaned", "jobs": 2}
+    ]
+    assert response.status_code == 200
+    assert "queue orphaned has 2 jobs and no handler" in response.json()["components"]["jobs"]
+
+
+async def test_two_handlers_of_one_queue_are_refused(probe: JobProbe) -> None:
+    with pytest.raises(DuplicateHandlerError, match="two handlers of queue call"):
+        JobRunner(probe.database, [probe.handler, probe.handler])
 
 
 async def test_a_job_for_later_waits(probe: JobProbe) -> None:
@@ -252,13 +357,13 @@ async def test_a_graceful_stop_lets_the_running_job_end_and_leases_nothing_more(
         await asyncio.sleep(0.25)
         return job
 
-    handler = JobHandler(KeyedCall, probe.prepare, execute, probe.complete, concurrency=1, timeout_s=5)
+    handler = replace(probe.handler, execute=execute, concurrency=1, timeout_s=5)
     async with probe.database.unit_of_work() as uow:
         uow.enqueue(KeyedCall(who="a"), KeyedCall(who="b"))
     await probe.run(lambda: bool(calling), handler)
     assert len(probe.done) == 1
     assert len(probe.attempts) == 1
-    assert [row["lease_token"] for row in await probe.sql("SELECT lease_token FROM job")] == [None]
+    assert [row["status"] for row in await probe.sql("SELECT status FROM job ORDER BY seq")] == ["succeeded", "todo"]
 
 
 async def test_an_execution_longer_than_its_lease_runs_once(probe: JobProbe) -> None:

@@ -1,6 +1,5 @@
 """The partition of a key, and the order within a partition."""
 
-from typing import Any
 from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer
@@ -10,6 +9,8 @@ from hypothesis import strategies as st
 from uuid_utils.compat import uuid7
 from wanderamt.backbone.messaging.partition_batcher import PartitionBatcher, partition_of
 from wanderamt.backbone.messaging.relay import new_producer
+from wanderamt.backbone.messaging.topics import Topics
+from wanderamt_testing.servers import Servers
 
 
 @given(st.uuids(), st.integers(1, 64))
@@ -18,7 +19,7 @@ def test_a_key_goes_where_the_default_partitioner_sends_it(key: UUID, partitions
     assert partition_of(text, partitions) == (murmur2(text) & 0x7FFFFFFF) % partitions
 
 
-async def test_more_than_one_batch_of_a_partition_keeps_its_order(servers: Any, topics: Any) -> None:
+async def test_more_than_one_batch_of_a_partition_keeps_its_order(servers: Servers, topics: Topics) -> None:
     await topics.create(servers.kafka.bootstrap_servers, partitions=2)
     name = topics.name("stand.v1")
     producer = new_producer(servers.kafka.bootstrap_servers)

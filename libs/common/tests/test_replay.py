@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from typing import Any
+from typing import Protocol
 from uuid import UUID
 
 import pytest
@@ -12,6 +12,8 @@ from uuid_utils.compat import uuid7
 from wanderamt.backbone.messaging.dead_letter import encode_headers
 from wanderamt.backbone.persistence.database import Database
 from wanderamt.contracts import CaseOpened, EventHeader, encode
+from wanderamt_testing.databases import OpenDatabase
+from wanderamt_testing.run_keys import RunKeys
 
 CASES = int(os.environ.get("CASES", "500"))  # 2000: ten thousand rows
 VERSIONS = 5
@@ -24,7 +26,12 @@ RECORD_HANDLED = """
 """
 
 
-def opened(case_id: UUID, version: int) -> tuple[bytes, bytes, Any]:
+class RunCommand(Protocol):
+    async def __call__(self, database: Database, *words: str) -> asyncio.subprocess.Process:
+        """Starts the command line with a database of scheduling."""
+
+
+def opened(case_id: UUID, version: int) -> tuple[bytes, bytes, tuple[tuple[str, bytes], ...]]:
     event = CaseOpened.model_validate(
         {
             "case_id": case_id,
@@ -60,7 +67,7 @@ async def fill(database: Database, *, cases: int, versions: int) -> list[UUID]:
 
 
 @pytest.fixture
-def wanderamt(run_keys: Any) -> Any:
+def wanderamt(run_keys: RunKeys) -> RunCommand:
     """Starts the command line with a database of scheduling."""
 
     async def start(database: Database, *words: str) -> asyncio.subprocess.Process:
@@ -92,7 +99,7 @@ async def count(database: Database, sql: str) -> int:
 
 
 async def test_rows_are_replayed_once_and_in_order_although_the_replay_is_killed_three_times(
-    open_database: Any, wanderamt: Any
+    open_database: OpenDatabase, wanderamt: RunCommand
 ) -> None:
     database: Database = await open_database("scheduling")
     ids = await fill(database, cases=CASES, versions=VERSIONS)
@@ -123,7 +130,9 @@ async def test_rows_are_replayed_once_and_in_order_although_the_replay_is_killed
     assert [row["action"] for row in actions] == ["retry started"] * (KILLS + 1) + ["retry finished"]
 
 
-async def test_dead_letters_are_listed_shown_counted_and_discarded(open_database: Any, wanderamt: Any) -> None:
+async def test_dead_letters_are_listed_shown_counted_and_discarded(
+    open_database: OpenDatabase, wanderamt: RunCommand
+) -> None:
     database: Database = await open_database("scheduling")
     output = await output_of(await wanderamt(database, "dead-letters", "list", "scheduling"))
     assert "no dead letters" in output
@@ -148,7 +157,9 @@ async def test_dead_letters_are_listed_shown_counted_and_discarded(open_database
     assert "replayed 3, stale 0, failed again 0" in output
 
 
-async def test_two_replays_at_once_share_the_work_and_do_none_of_it_twice(open_database: Any, wanderamt: Any) -> None:
+async def test_two_replays_at_once_share_the_work_and_do_none_of_it_twice(
+    open_database: OpenDatabase, wanderamt: RunCommand
+) -> None:
     database: Database = await open_database("scheduling")
     await fill(database, cases=100, versions=3)
     async with database.unit_of_work() as uow:

@@ -136,7 +136,7 @@ def manifest_of(text: str, idempotency: str) -> Manifest:
 def driver_of(
     manifest: Manifest, register: UnreliableRegister, store: MemoryStore, clock: VirtualClock
 ) -> MemoryDriver:
-    models = {"Order": DrivenOrder, "Permit": DrivenPermit, "Plate": DrivenOrder}
+    models: dict[str, type[BaseModel]] = {"Order": DrivenOrder, "Permit": DrivenPermit, "Plate": DrivenOrder}
     return MemoryDriver(Bridge(manifest, WordAdapter(), register, models), store, clock, clock.sleep)
 
 

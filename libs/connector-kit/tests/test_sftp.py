@@ -34,7 +34,7 @@ async def target(tmp_path: Path) -> AsyncIterator[SftpTarget]:
         0,
         server_host_keys=[host],
         authorized_client_keys=str(allowed),
-        sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=str(root)),
+        sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=bytes(root)),
     )
     known = host.export_public_key().decode().strip()
     yield SftpTarget("127.0.0.1", server.get_port(), "linz", SecretStr(ours.export_private_key().decode()), known)

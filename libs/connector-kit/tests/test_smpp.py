@@ -30,6 +30,7 @@ from connector_kit.transports.smpp.pdu import (
     FrameDecoder,
     InvalidPduError,
     MessageState,
+    Pdu,
     SubmitMessage,
     coding_of,
     frame,
@@ -41,6 +42,7 @@ from connector_kit.transports.smpp.pdu import (
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
+from wanderamt_testing.waiting import wait_until
 
 CONTEXT = CallContext(UUID(int=1), "clerk", "notice")
 
@@ -90,7 +92,8 @@ MANIFEST = Manifest.model_validate(
 
 class SmppClient:
     def __init__(self, operator: SmppSimulator, port: int) -> None:
-        self.operator, self.port, self.stored, self.storage_fails = operator, port, [], False
+        self.operator, self.port, self.storage_fails = operator, port, False
+        self.stored: list[bytes] = []
         self.bridge = self.bridge_with("secret")
 
     def bridge_with(self, password: str) -> SmppBridge:
@@ -115,16 +118,10 @@ async def client() -> AsyncIterator[SmppClient]:
         await client.bridge.close()
 
 
-async def until(holds: Any) -> None:
-    async with asyncio.timeout(5):
-        while not holds():
-            await asyncio.sleep(0.01)
-
-
 async def test_a_message_is_accepted_and_its_receipt_is_stored(client: SmppClient) -> None:
     assert await client.send() == Succeeded(SmppAccepted(message_id="0000000001"))
     assert client.operator.messages == [SubmitMessage("Linz", "436605550001", "Hallo", 7)]
-    await until(lambda: client.stored)
+    await wait_until(lambda: bool(client.stored), timeout_s=5)
     receipt = read_receipt(read_deliver(client.stored[0]))
     assert (receipt.message_id, receipt.state, receipt.reference) == ("0000000001", MessageState.DELIVERED, 7)
 
@@ -186,7 +183,7 @@ async def test_a_receipt_that_cannot_be_stored_is_not_acknowledged(client: SmppC
 async def test_a_citizen_s_message_is_no_receipt(client: SmppClient) -> None:
     await client.bridge.connect()
     client.operator.write("+436605550001", "STOP")
-    await until(lambda: client.stored)
+    await wait_until(lambda: bool(client.stored), timeout_s=5)
     deliver = read_deliver(client.stored[0])
     assert (deliver.is_receipt, deliver.text, deliver.source) == (False, "STOP", "436605550001")
 
@@ -219,7 +216,8 @@ def test_any_bytes_end_in_a_value_or_an_error(noise: bytes) -> None:
 
 def test_frames_do_not_depend_on_chunks() -> None:
     stream = b"".join(frame(0x15, number, b"x" * number) for number in range(1, 20))
-    decoder, frames = FrameDecoder(), []
+    decoder = FrameDecoder()
+    frames: list[Pdu] = []
     for byte in stream:
         frames += decoder.feed(bytes((byte,)))
     assert [(pdu.sequence, len(pdu.body)) for pdu in frames] == [(number, number) for number in range(1, 20)]
@@ -227,16 +225,13 @@ def test_frames_do_not_depend_on_chunks() -> None:
 
 async def test_an_independent_client_works_with_our_simulator(client: SmppClient) -> None:
     """smpplib knows nothing of our code: it speaks standard SMPP."""
-    receipts: list[Any] = []
-
-    def on_receipt(pdu: Any) -> None:
-        receipts.append(pdu)
+    receipts: list[bytes] = []
 
     def talk() -> str:
         smpp = smpplib.client.Client("127.0.0.1", client.port, timeout=5)
-        message_ids: list[Any] = []
+        message_ids: list[bytes] = []
         smpp.set_message_sent_handler(lambda pdu: message_ids.append(pdu.message_id))
-        smpp.set_message_received_handler(on_receipt)
+        smpp.set_message_received_handler(lambda pdu: receipts.append(pdu.short_message))
         smpp.connect()
         smpp.bind_transceiver(system_id="city", password="secret")
         parts, coding, esm_class = smpplib.gsm.make_parts("Grüß Gott")
@@ -260,4 +255,4 @@ async def test_an_independent_client_works_with_our_simulator(client: SmppClient
     assert [(message.destination, message.text) for message in client.operator.messages] == [
         ("436605550001", "Grüß Gott")
     ]
-    assert b"stat:DELIVRD" in receipts[0].short_message
+    assert b"stat:DELIVRD" in receipts[0]

@@ -76,7 +76,7 @@ OpenSmtp = Callable[..., AbstractAsyncContextManager[tuple[SmtpSimulator, SmtpBr
 def open_smtp(tmp_path: Path) -> OpenSmtp:
     @asynccontextmanager
     async def opened(
-        *, tls: bool = False, password: str = "", **faults: Any
+        *, tls: bool = False, password: str = "", **faults: float | bool
     ) -> AsyncIterator[tuple[SmtpSimulator, SmtpBridge]]:
         authority = trustme.CA()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

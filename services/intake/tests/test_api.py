@@ -4,9 +4,9 @@ import gzip
 import json
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
+from intake_fixtures import IntakeClient
 from pydantic import SecretStr
 from uuid_utils.compat import uuid7
 from wanderamt.backbone.environment import utc_now
@@ -14,9 +14,11 @@ from wanderamt.contracts import RegisterQueryRequested
 from wanderamt.security.assertions import EXPIRED, INVALID, Assertion, AssertionSigner
 from wanderamt.security.roles import Role
 from wanderamt.shell.http import MAX_BODY_BYTES
+from wanderamt_testing.run_keys import RunKeys
+from wanderamt_testing.statements import StatementLog, shortened
 
 
-async def test_an_entry_opens_a_case_and_writes_its_events_in_the_same_transaction(intake_client: Any) -> None:
+async def test_an_entry_opens_a_case_and_writes_its_events_in_the_same_transaction(intake_client: IntakeClient) -> None:
     entry = intake_client.entry()
     answer = (await intake_client.sync(entry)).json()
     assert [result["status"] for result in answer["results"]] == ["accepted"]
@@ -31,7 +33,7 @@ async def test_an_entry_opens_a_case_and_writes_its_events_in_the_same_transacti
 
 
 async def test_a_request_to_a_register_is_signed_for_its_officer_case_and_purpose(
-    intake_client: Any, run_keys: Any
+    intake_client: IntakeClient, run_keys: RunKeys
 ) -> None:
     await intake_client.sync(intake_client.entry())
     [row] = await intake_client.rows(
@@ -48,7 +50,9 @@ async def test_a_request_to_a_register_is_signed_for_its_officer_case_and_purpos
     assert signer.verify(request.assertion, replace(assertion, case_id=uuid7()), now=utc_now()) == INVALID
 
 
-async def test_a_service_without_a_register_is_final_at_once_and_its_document_is_ordered(intake_client: Any) -> None:
+async def test_a_service_without_a_register_is_final_at_once_and_its_document_is_ordered(
+    intake_client: IntakeClient,
+) -> None:
     entry = intake_client.entry(body={"service": "found_property_report"})
     await intake_client.sync(entry)
     assert (await intake_client.http.get(f"/cases/{entry['case_id']}", headers=intake_client.clerk())).json()[
@@ -57,7 +61,7 @@ async def test_a_service_without_a_register_is_final_at_once_and_its_document_is
     assert [row["queue"] for row in await intake_client.rows("SELECT queue FROM job")] == ["issue-document"]
 
 
-async def test_a_request_that_announces_too_much_is_refused_before_it_is_read(intake_client: Any) -> None:
+async def test_a_request_that_announces_too_much_is_refused_before_it_is_read(intake_client: IntakeClient) -> None:
     announced = intake_client.clerk() | {"Content-Length": str(MAX_BODY_BYTES + 1)}
     reply = await intake_client.http.post("/sync", content=b"{}", headers=announced)
     assert reply.status_code == 413
@@ -65,7 +69,7 @@ async def test_a_request_that_announces_too_much_is_refused_before_it_is_read(in
     assert reply.json()["hint"]
 
 
-async def test_entries_come_as_gzip_over_a_slow_link(intake_client: Any) -> None:
+async def test_entries_come_as_gzip_over_a_slow_link(intake_client: IntakeClient) -> None:
     packed = gzip.compress(json.dumps({"entries": [intake_client.entry(), intake_client.entry()]}).encode())
     headers = intake_client.clerk() | {"Content-Type": "application/json", "Content-Encoding": "gzip"}
     reply = await intake_client.http.post("/sync", content=packed, headers=headers)
@@ -78,7 +82,7 @@ async def test_entries_come_as_gzip_over_a_slow_link(intake_client: Any) -> None
     assert (reply.status_code, reply.json()["code"]) == (413, "request.too_large")
 
 
-async def test_the_same_intent_twice_opens_one_case(intake_client: Any) -> None:
+async def test_the_same_intent_twice_opens_one_case(intake_client: IntakeClient) -> None:
     entry = intake_client.entry()
     await intake_client.sync(entry)
     repeated = (await intake_client.sync(entry, entry)).json()["results"]
@@ -87,7 +91,7 @@ async def test_the_same_intent_twice_opens_one_case(intake_client: Any) -> None:
     assert len(await intake_client.rows("SELECT 1 FROM outbox")) == 2
 
 
-async def test_another_content_under_a_used_id_is_refused(intake_client: Any) -> None:
+async def test_another_content_under_a_used_id_is_refused(intake_client: IntakeClient) -> None:
     entry = intake_client.entry()
     await intake_client.sync(entry)
     changed = entry | {"captured_at": "2026-05-04T10:30:00+02:00"}
@@ -95,7 +99,9 @@ async def test_another_content_under_a_used_id_is_refused(intake_client: Any) ->
     assert result["problem"]["code"] == "entry.id_reused"
 
 
-async def test_each_bad_entry_gets_a_code_and_the_good_entries_are_accepted(intake_client: Any, megabytes: str) -> None:
+async def test_each_bad_entry_gets_a_code_and_the_good_entries_are_accepted(
+    intake_client: IntakeClient, megabytes: str
+) -> None:
     huge = intake_client.entry()
     huge["body"]["applicant"]["given_name"] = megabytes
     wrong_body = intake_client.entry(body={"service": "registration_confirmation", "applicant": {"given_name": "Zoë"}})
@@ -124,7 +130,7 @@ async def test_each_bad_entry_gets_a_code_and_the_good_entries_are_accepted(inta
     assert kept[1]["raw"]
 
 
-async def test_values_that_no_column_accepts_are_refused_one_by_one(intake_client: Any) -> None:
+async def test_values_that_no_column_accepts_are_refused_one_by_one(intake_client: IntakeClient) -> None:
     control, serial, sequence, kind, good = (intake_client.entry() for _ in range(5))
     control["body"]["applicant"]["given_name"] = "Z\u0000oë"
     serial["device_seq"], sequence["case_seq"], kind["type"] = 2**63, 2**31, {}
@@ -136,7 +142,7 @@ async def test_values_that_no_column_accepts_are_refused_one_by_one(intake_clien
     assert (refused.status_code, refused.json()["code"]) == (422, "request.character")
 
 
-async def test_a_cut_upload_in_lines_loses_only_the_cut_line(intake_client: Any) -> None:
+async def test_a_cut_upload_in_lines_loses_only_the_cut_line(intake_client: IntakeClient) -> None:
     lines = "\n".join(json.dumps(intake_client.entry()) for _ in range(3))[:-40]
     headers = intake_client.clerk() | {"Content-Type": "application/x-ndjson"}
     results = (await intake_client.http.post("/sync", content=lines, headers=headers)).json()["results"]
@@ -145,14 +151,14 @@ async def test_a_cut_upload_in_lines_loses_only_the_cut_line(intake_client: Any)
 
 
 @pytest.mark.parametrize("body", [b"{", b"\xff\xfe", b"[" * 100_000, b""])
-async def test_a_request_that_is_not_json_is_a_problem_document(intake_client: Any, body: bytes) -> None:
+async def test_a_request_that_is_not_json_is_a_problem_document(intake_client: IntakeClient, body: bytes) -> None:
     reply = await intake_client.http.post("/sync", content=body, headers=intake_client.clerk())
     assert reply.status_code == 422
     assert reply.headers["content-type"] == "application/problem+json"
     assert reply.json()["code"] == "request.malformed_json"
 
 
-async def test_wrong_and_expired_tokens_are_refused(intake_client: Any) -> None:
+async def test_wrong_and_expired_tokens_are_refused(intake_client: IntakeClient) -> None:
     expired = intake_client.bearer(
         Role.CLERK, device=intake_client.device_id, stand=intake_client.stand_id, lifetime=timedelta(hours=-1)
     )
@@ -168,7 +174,7 @@ async def test_wrong_and_expired_tokens_are_refused(intake_client: Any) -> None:
     assert await intake_client.rows("SELECT 1 FROM entry") == []
 
 
-async def test_a_revoked_device_is_refused_until_it_is_enrolled_again(intake_client: Any) -> None:
+async def test_a_revoked_device_is_refused_until_it_is_enrolled_again(intake_client: IntakeClient) -> None:
     await intake_client.http.post(
         f"/devices/{intake_client.device_id}/revoke", headers=intake_client.bearer(Role.OPERATOR)
     )
@@ -176,7 +182,7 @@ async def test_a_revoked_device_is_refused_until_it_is_enrolled_again(intake_cli
     assert (reply.status_code, reply.json()["code"]) == (403, "device.not_enrolled")
 
 
-async def test_the_wrong_role_is_refused(intake_client: Any) -> None:
+async def test_the_wrong_role_is_refused(intake_client: IntakeClient) -> None:
     operator, clerk = (
         intake_client.bearer(Role.OPERATOR, device=intake_client.device_id, stand=intake_client.stand_id),
         intake_client.clerk(),
@@ -191,29 +197,26 @@ async def test_the_wrong_role_is_refused(intake_client: Any) -> None:
     ).status_code == 403
 
 
-async def test_no_personal_data_is_in_the_database_in_clear(intake_client: Any) -> None:
+async def test_no_personal_data_is_in_the_database_in_clear(intake_client: IntakeClient) -> None:
     await intake_client.sync(intake_client.entry(), intake_client.entry(type="case.fly"))
     for table in ("case_file", "case_history", "outbox", "entry", "refused_entry", "job"):
         text = str([dict(row) for row in await intake_client.rows(f"SELECT * FROM {table}")])
         assert not [word for word in ("Hadžić", "Hadzic", "+43660555001", "zoe@mail") if word in text], table
 
 
-async def test_a_sync_of_fifty_entries_is_a_few_statements_in_one_transaction(intake_client: Any) -> None:
-    statements: list[str] = []
+async def test_a_sync_of_fifty_entries_is_a_few_statements_in_one_transaction(intake_client: IntakeClient) -> None:
     final = {"body": {"service": "found_property_report", "applicant": intake_client.entry()["body"]["applicant"]}}
     await intake_client.sync(
         intake_client.entry(), intake_client.entry(**final)
     )  # the driver looks types up once per connection
-    for holder in intake_client.service.context.database.pool._holders:
-        if holder._con:
-            holder._con.add_query_logger(lambda query: statements.append(query.query))
+    log = await StatementLog.of(intake_client.service.context.database)
     reply = await intake_client.sync(*(intake_client.entry(**(final if number % 2 else {})) for number in range(50)))
     assert [result["status"] for result in reply.json()["results"]] == ["accepted"] * 50
-    assert len([query for query in statements if "pg_notify" not in query]) <= 14
-    assert len([query for query in statements if query.startswith("BEGIN")]) == 1
+    [transaction] = log.transactions()
+    assert len(transaction) <= 8, shortened(transaction)
 
 
-async def test_the_openapi_document_is_complete_and_its_example_is_accepted(intake_client: Any) -> None:
+async def test_the_openapi_document_is_complete_and_its_example_is_accepted(intake_client: IntakeClient) -> None:
     described = (await intake_client.http.get("/openapi.json")).json()
     assert "$defs" not in json.dumps(described)
     body = described["paths"]["/sync"]["post"]["requestBody"]["content"]["application/json"]

@@ -6,8 +6,10 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
+import httpx
 import pytest
 from intake.handlers.attachments import delete_abandoned_uploads
+from intake_fixtures import IntakeClient
 from uuid_utils.compat import uuid7
 from wanderamt.security.roles import Role
 
@@ -16,7 +18,7 @@ CASE_ID = str(uuid7())
 
 
 class Upload:
-    def __init__(self, intake_client: Any, content: bytes = JPEG, **metadata: str) -> None:
+    def __init__(self, intake_client: IntakeClient, content: bytes = JPEG, /, **metadata: str) -> None:
         self.intake_client, self.content = intake_client, content
         self.metadata = {
             "attachment_id": str(uuid7()),
@@ -26,12 +28,12 @@ class Upload:
         } | metadata
         self.url = f"/attachments/{self.metadata['attachment_id']}"
 
-    async def announce(self, length: int | None = None) -> Any:
+    async def announce(self, length: int | None = None) -> httpx.Response:
         pairs = (f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in self.metadata.items())
         about = {"Upload-Length": str(length or len(self.content)), "Upload-Metadata": ",".join(pairs)}
         return await self.intake_client.http.post("/attachments", headers=self.intake_client.clerk() | about)
 
-    async def send(self, start: int, end: int, *, offset: int | None = None) -> Any:
+    async def send(self, start: int, end: int, *, offset: int | None = None) -> httpx.Response:
         about = {"Upload-Offset": str(start if offset is None else offset)}
         about["Content-Type"] = "application/offset+octet-stream"
         return await self.intake_client.http.patch(
@@ -44,7 +46,7 @@ class Upload:
         )
 
 
-async def test_a_picture_is_sent_in_pieces_and_resumed_after_every_cut(intake_client: Any) -> None:
+async def test_a_picture_is_sent_in_pieces_and_resumed_after_every_cut(intake_client: IntakeClient) -> None:
     upload = Upload(intake_client)
     first = await upload.announce()
     assert (first.status_code, first.headers["location"], first.headers["tus-resumable"]) == (201, upload.url, "1.0.0")
@@ -61,7 +63,7 @@ async def test_a_picture_is_sent_in_pieces_and_resumed_after_every_cut(intake_cl
     assert JPEG[1000:1100] not in sealed
 
 
-async def test_each_piece_counts_once_and_no_piece_is_skipped(intake_client: Any) -> None:
+async def test_each_piece_counts_once_and_no_piece_is_skipped(intake_client: IntakeClient) -> None:
     upload = Upload(intake_client)
     await upload.announce()
     await upload.send(0, 1000)
@@ -74,7 +76,9 @@ async def test_each_piece_counts_once_and_no_piece_is_skipped(intake_client: Any
     assert await upload.received() == 1000
 
 
-async def test_bytes_that_differ_from_the_announced_hash_are_discarded_and_sent_again(intake_client: Any) -> None:
+async def test_bytes_that_differ_from_the_announced_hash_are_discarded_and_sent_again(
+    intake_client: IntakeClient,
+) -> None:
     upload = Upload(intake_client)
     await upload.announce()
     right, upload.content = upload.content, JPEG[:500] + b"X" + JPEG[501:]
@@ -88,7 +92,7 @@ async def test_bytes_that_differ_from_the_announced_hash_are_discarded_and_sent_
 
 
 @pytest.mark.parametrize("content", [b"MZ" + bytes(500), b"<svg onload=alert(1)>" + bytes(80), b"%PDF-1.7" + bytes(9)])
-async def test_a_file_of_another_type_than_announced_is_discarded(intake_client: Any, content: bytes) -> None:
+async def test_a_file_of_another_type_than_announced_is_discarded(intake_client: IntakeClient, content: bytes) -> None:
     upload = Upload(intake_client, content)
     await upload.announce()
     refused = await upload.send(0, len(content))
@@ -102,13 +106,13 @@ async def test_a_file_of_another_type_than_announced_is_discarded(intake_client:
     [{"sha256": "00"}, {"filetype": "image/svg+xml"}, {"case_id": "x"}, {"attachment_id": ""}],
 )
 async def test_an_invalid_announcement_is_refused_with_the_expected_values(
-    intake_client: Any, metadata: dict[str, str]
+    intake_client: IntakeClient, metadata: dict[str, str]
 ) -> None:
     refused = await Upload(intake_client, **metadata).announce()
     assert (refused.status_code, refused.json()["code"]) == (422, "attachment.announcement")
 
 
-async def test_an_id_names_one_file_of_one_device(intake_client: Any) -> None:
+async def test_an_id_names_one_file_of_one_device(intake_client: IntakeClient) -> None:
     upload, other = Upload(intake_client), await intake_client.second_device()
     await upload.announce()
     reused = Upload(intake_client, JPEG + b"!", attachment_id=upload.metadata["attachment_id"])
@@ -120,7 +124,7 @@ async def test_an_id_names_one_file_of_one_device(intake_client: Any) -> None:
     assert (await Upload(intake_client).announce(length=30 * 1024 * 1024)).json()["code"] == "attachment.too_large"
 
 
-async def test_every_view_of_a_case_lists_the_scans_that_are_still_on_a_device(intake_client: Any) -> None:
+async def test_every_view_of_a_case_lists_the_scans_that_are_still_on_a_device(intake_client: IntakeClient) -> None:
     upload = Upload(intake_client)
     body = {"service": "dog_registration", "identified": "photo_id", "facts": {}}
     opened = intake_client.entry(case_id=CASE_ID, body=body)
@@ -160,7 +164,7 @@ async def test_every_view_of_a_case_lists_the_scans_that_are_still_on_a_device(i
 
 
 @pytest.mark.parametrize("role", [Role.PLANNER, Role.OPERATOR])
-async def test_attachments_are_for_clerks_on_an_enrolled_device(intake_client: Any, role: Role) -> None:
+async def test_attachments_are_for_clerks_on_an_enrolled_device(intake_client: IntakeClient, role: Role) -> None:
     upload = Upload(intake_client)
     for method in ("HEAD", "PATCH", "GET"):
         headers = intake_client.bearer(role, device=intake_client.device_id, stand=intake_client.stand_id)
@@ -172,7 +176,7 @@ async def test_attachments_are_for_clerks_on_an_enrolled_device(intake_client: A
     assert (await upload.send(0, 1000)).json()["code"] == "device.not_enrolled"
 
 
-async def test_an_incomplete_upload_is_discarded_after_a_month(intake_client: Any) -> None:
+async def test_an_incomplete_upload_is_discarded_after_a_month(intake_client: IntakeClient) -> None:
     complete, half, young = Upload(intake_client), Upload(intake_client), Upload(intake_client)
     for upload in (complete, half, young):
         await upload.announce()

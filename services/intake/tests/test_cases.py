@@ -2,17 +2,19 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from intake.domain.case.state import rebuild
 from intake.handlers.cases import escalate_overdue_cases
-from intake.store import cases, history
+from intake.store import case_statements, history_statements
+from intake_fixtures import IntakeClient
 from wanderamt.security.roles import Role
 
 PAPER_ID = "0197c1c0-0000-7000-8000-000000000001"
 
 
-async def open_complete_case(intake_client: Any, **body: Any) -> str:
+async def open_complete_case(intake_client: IntakeClient, **body: Any) -> str:
     entry = intake_client.entry()
     entry["body"] |= body
     assert [result["status"] for result in (await intake_client.sync(entry)).json()["results"]] == ["accepted"]
@@ -20,16 +22,16 @@ async def open_complete_case(intake_client: Any, **body: Any) -> str:
     return case_id
 
 
-def provisional_body(intake_client: Any) -> dict[str, str]:
+def provisional_body(intake_client: IntakeClient) -> dict[str, str]:
     return {"document_id": PAPER_ID, "number": intake_client.numbers.take("UK")}
 
 
-async def types(intake_client: Any) -> list[str]:
+async def types(intake_client: IntakeClient) -> list[str]:
     rows = await intake_client.rows("SELECT type, version FROM outbox ORDER BY id")
     return [row["type"].removeprefix("at.wanderamt.").removesuffix(".v1") for row in rows]
 
 
-async def test_the_state_of_every_case_is_the_fold_of_its_history(intake_client: Any) -> None:
+async def test_the_state_of_every_case_is_the_fold_of_its_history(intake_client: IntakeClient) -> None:
     first, second = (
         await open_complete_case(intake_client),
         await open_complete_case(intake_client, provisional=provisional_body(intake_client)),
@@ -41,15 +43,16 @@ async def test_the_state_of_every_case_is_the_fold_of_its_history(intake_client:
         f"/cases/{first}/reopen", json={"reason": "wrong name"}, headers=intake_client.clerk()
     )
     async with intake_client.service.context.database.unit_of_work() as uow:
-        files = await cases.lock_cases(uow, [first, second], intake_client.cipher)
-        histories = await history.find_histories(uow, [first, second], intake_client.cipher)
+        ids = [UUID(first), UUID(second)]
+        files = await case_statements.lock_cases(uow, ids, intake_client.cipher)
+        histories = await history_statements.find_histories(uow, ids, intake_client.cipher)
         assert len(files) == 2
         for case_id, filed in files.items():
             assert rebuild(case_id, [event for event, _ in histories[case_id]]) == filed.case
             assert filed.case.form["applicant.family_name"] == "Hadžić"
 
 
-async def test_published_versions_have_no_gap(intake_client: Any) -> None:
+async def test_published_versions_have_no_gap(intake_client: IntakeClient) -> None:
     case_id = await open_complete_case(intake_client)
     await intake_client.answer_register(case_id, "confirmed")
     await intake_client.http.post(f"/cases/{case_id}/close", headers=intake_client.clerk())
@@ -61,7 +64,9 @@ async def test_published_versions_have_no_gap(intake_client: Any) -> None:
 
 
 @pytest.mark.parametrize("outcome", ["not_found", "refused"])
-async def test_a_provisional_document_is_revoked_when_the_register_refuses(intake_client: Any, outcome: str) -> None:
+async def test_a_provisional_document_is_revoked_when_the_register_refuses(
+    intake_client: IntakeClient, outcome: str
+) -> None:
     case_id = await open_complete_case(intake_client, provisional=provisional_body(intake_client))
     await intake_client.answer_register(case_id, outcome)
     case = await intake_client.case(case_id)
@@ -73,7 +78,7 @@ async def test_a_provisional_document_is_revoked_when_the_register_refuses(intak
     assert (await intake_client.case(case_id))["state"] == "compensated"
 
 
-async def test_without_a_document_the_case_only_needs_another_visit(intake_client: Any) -> None:
+async def test_without_a_document_the_case_only_needs_another_visit(intake_client: IntakeClient) -> None:
     case_id = await open_complete_case(intake_client)
     await intake_client.answer_register(case_id, "not_found")
     case = await intake_client.case(case_id)
@@ -81,7 +86,7 @@ async def test_without_a_document_the_case_only_needs_another_visit(intake_clien
     assert case["deadline"]
 
 
-async def test_the_office_hands_over_withdraws_closes_and_opens_again(intake_client: Any) -> None:
+async def test_the_office_hands_over_withdraws_closes_and_opens_again(intake_client: IntakeClient) -> None:
     case_id = await open_complete_case(intake_client)
     url, clerk = f"/cases/{case_id}", intake_client.clerk()
     order = {"to": "office", "reason": "original missing", "deadline": "2026-12-01T12:00:00+01:00"}
@@ -98,7 +103,7 @@ async def test_the_office_hands_over_withdraws_closes_and_opens_again(intake_cli
     ).status_code == 404
 
 
-async def test_a_reopened_case_gets_a_new_document_and_the_old_one_is_revoked(intake_client: Any) -> None:
+async def test_a_reopened_case_gets_a_new_document_and_the_old_one_is_revoked(intake_client: IntakeClient) -> None:
     case_id = await open_complete_case(intake_client)
     await intake_client.answer_register(case_id, "confirmed")
     await intake_client.http.post(
@@ -110,7 +115,7 @@ async def test_a_reopened_case_gets_a_new_document_and_the_old_one_is_revoked(in
     assert len({row["number"] for row in rows}) == 2
 
 
-async def test_an_overdue_case_is_handed_over_once_and_published(intake_client: Any) -> None:
+async def test_an_overdue_case_is_handed_over_once_and_published(intake_client: IntakeClient) -> None:
     case_id = await open_complete_case(intake_client)
     async with intake_client.service.context.database.unit_of_work() as uow:
         assert await escalate_overdue_cases(uow, to="head", cipher=intake_client.cipher) == 0
@@ -121,7 +126,7 @@ async def test_an_overdue_case_is_handed_over_once_and_published(intake_client: 
     assert (await types(intake_client))[-1] == "case.handed-over"
 
 
-async def test_the_wrong_role_may_not_change_a_case(intake_client: Any) -> None:
+async def test_the_wrong_role_may_not_change_a_case(intake_client: IntakeClient) -> None:
     case_id = await open_complete_case(intake_client)
     for role in (Role.PLANNER, Role.OPERATOR):
         for order in ("hand-over", "withdraw", "close", "reopen"):
@@ -139,14 +144,14 @@ async def test_the_wrong_role_may_not_change_a_case(intake_client: Any) -> None:
         assert decide.status_code == 403
 
 
-async def test_documents_keep_the_ids_from_the_device(intake_client: Any) -> None:
+async def test_documents_keep_the_ids_from_the_device(intake_client: IntakeClient) -> None:
     case_id = await open_complete_case(intake_client, provisional=provisional_body(intake_client))
     await intake_client.answer_register(case_id, "confirmed")
     rows = await intake_client.rows("SELECT document_id FROM document")
     assert [str(row["document_id"]) for row in rows] == [PAPER_ID]
 
 
-async def test_a_document_issued_and_revoked_in_one_sync_is_void(intake_client: Any) -> None:
+async def test_a_document_issued_and_revoked_in_one_sync_is_void(intake_client: IntakeClient) -> None:
     opened = intake_client.entry()
     opened["body"]["provisional"] = provisional_body(intake_client)
     withdrawn = intake_client.follow_up(opened["case_id"], "case.withdraw", {}, case_seq=2)
@@ -156,7 +161,7 @@ async def test_a_document_issued_and_revoked_in_one_sync_is_void(intake_client: 
     assert (await types(intake_client))[-1] == "document.revoked"
 
 
-async def test_a_case_without_a_register_can_be_reopened_and_gets_another_document(intake_client: Any) -> None:
+async def test_a_case_without_a_register_can_be_reopened_and_gets_another_document(intake_client: IntakeClient) -> None:
     entry = intake_client.entry(body={"service": "found_property_report"})
     await intake_client.sync(entry)
     url = f"/cases/{entry['case_id']}/reopen"
@@ -166,7 +171,7 @@ async def test_a_case_without_a_register_can_be_reopened_and_gets_another_docume
     assert [row["valid"] for row in rows] == [False, True]
 
 
-async def test_a_person_is_found_only_by_the_bpk_of_the_sector(intake_client: Any) -> None:
+async def test_a_person_is_found_only_by_the_bpk_of_the_sector(intake_client: IntakeClient) -> None:
     source = "Qq03dPrgcHsx3G0lKSH6SQ=="  # the person's source number, from which both bPKs are derived
     own_sector, other_sector = "PRxp74JK9GWBUpxf5I81fhJaF8o=", "Xcd0Rg71oIx2vonv/3CV8YF/mMg="
     body = intake_client.complete_body()

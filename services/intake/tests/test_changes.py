@@ -4,19 +4,22 @@ import asyncio
 from typing import Any
 
 import pytest
-from intake.store import cases
-from intake.store.changes import server_epoch
+from intake.store import case_statements
+from intake.store.change_statements import server_epoch
+from intake_fixtures import IntakeClient
 from wanderamt.security.roles import Role
 
 
-async def changes(intake_client: Any, cursor: str = "", **params: Any) -> dict[str, Any]:
+async def changes(intake_client: IntakeClient, cursor: str = "", **params: Any) -> dict[str, Any]:
     reply = await intake_client.http.get("/changes", params={"cursor": cursor} | params, headers=intake_client.clerk())
     assert reply.status_code == 200, reply.text
     page: dict[str, Any] = reply.json()
     return page
 
 
-async def test_another_device_of_the_stand_sees_a_case_with_its_form_and_every_change_of_it(intake_client: Any) -> None:
+async def test_another_device_of_the_stand_sees_a_case_with_its_form_and_every_change_of_it(
+    intake_client: IntakeClient,
+) -> None:
     other = await intake_client.second_device()
     entry = intake_client.entry()
     await intake_client.sync(entry)
@@ -30,7 +33,9 @@ async def test_another_device_of_the_stand_sees_a_case_with_its_form_and_every_c
     assert (again["state"], again["version"] > case["version"]) == ("final", True)
 
 
-async def test_pages_skip_no_case_and_another_stand_sees_no_case(intake_client: Any, monkeypatch: Any) -> None:
+async def test_pages_skip_no_case_and_another_stand_sees_no_case(
+    intake_client: IntakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("intake.handlers.changes.PAGE_SIZE", 3)
     entries = [intake_client.entry(body={"service": "found_property_report"}) for _ in range(10)]
     await intake_client.sync(*entries[:7])
@@ -45,23 +50,23 @@ async def test_pages_skip_no_case_and_another_stand_sees_no_case(intake_client: 
     assert (await changes(intake_client))["cases"] == []
 
 
-async def test_a_change_that_commits_late_is_not_behind_the_cursor(intake_client: Any) -> None:
+async def test_a_change_that_commits_late_is_not_behind_the_cursor(intake_client: IntakeClient) -> None:
     """A transaction begins before another transaction and ends after it."""
     slow, quick = intake_client.entry(), intake_client.entry()
     await intake_client.sync(slow, quick)
     cursor = (await changes(intake_client))["cursor"]
     database = intake_client.service.context.database
     async with database.unit_of_work() as late:
-        filed = (await cases.lock_cases(late, [slow["case_id"]], intake_client.cipher)).popitem()[1]
+        filed = (await case_statements.lock_cases(late, [slow["case_id"]], intake_client.cipher)).popitem()[1]
         await late.db.execute("SELECT pg_current_xact_id()")
         await intake_client.answer_register(quick["case_id"], "confirmed")
         assert (await changes(intake_client, cursor))["cases"] == []  # not yet: an older change may still be committed
-        await cases.save_cases(late, [filed], also=[])
+        await case_statements.save_cases(late, [filed], also=[])
     page = await changes(intake_client, cursor)
     assert {case["case_id"] for case in page["cases"]} == {slow["case_id"], quick["case_id"]}
 
 
-async def test_a_waiting_device_gets_the_next_change(intake_client: Any) -> None:
+async def test_a_waiting_device_gets_the_next_change(intake_client: IntakeClient) -> None:
     cursor = (await changes(intake_client))["cursor"]
     waiting = asyncio.create_task(changes(intake_client, cursor, wait_s=20))
     await asyncio.sleep(0.2)
@@ -69,7 +74,7 @@ async def test_a_waiting_device_gets_the_next_change(intake_client: Any) -> None
     assert len((await waiting)["cases"]) == 1
 
 
-async def test_a_device_learns_up_to_which_entry_the_office_has_stored_everything(intake_client: Any) -> None:
+async def test_a_device_learns_up_to_which_entry_the_office_has_stored_everything(intake_client: IntakeClient) -> None:
     entries = [intake_client.entry(body={"service": "found_property_report"}) for _ in range(5)]
     assert (await changes(intake_client))["durable_through"] == 0
     for sent, through in ((entries[0], 1), (entries[2], 1), (entries[4], 1), (entries[1], 3), (entries[3], 5)):
@@ -77,7 +82,7 @@ async def test_a_device_learns_up_to_which_entry_the_office_has_stored_everythin
         assert (await changes(intake_client))["durable_through"] == through
 
 
-async def test_after_a_restore_a_device_gets_a_reset(intake_client: Any) -> None:
+async def test_after_a_restore_a_device_gets_a_reset(intake_client: IntakeClient) -> None:
     await intake_client.sync(intake_client.entry())
     cursor = (await changes(intake_client))["cursor"]
     restored = "1-1" + cursor[cursor.index(".") :]
@@ -89,7 +94,7 @@ async def test_after_a_restore_a_device_gets_a_reset(intake_client: Any) -> None
 
 
 @pytest.mark.parametrize("cursor", ["x", "1-1.2", "1-1.x.0", "1-1.2.zz"])
-async def test_an_invalid_cursor_is_refused(intake_client: Any, cursor: str) -> None:
+async def test_an_invalid_cursor_is_refused(intake_client: IntakeClient, cursor: str) -> None:
     reply = await intake_client.http.get("/changes", params={"cursor": cursor}, headers=intake_client.clerk())
     assert (reply.status_code, reply.json()["code"]) == (422, "changes.cursor")
     operator = intake_client.bearer(Role.OPERATOR, device=intake_client.device_id, stand=intake_client.stand_id)

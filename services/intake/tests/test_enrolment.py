@@ -6,10 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import httpx
 import pytest
-from intake.handlers.schedule_copies import on_stand_scheduled
+from intake.events import on_stand_scheduled
 from intake.signing.authority import Authority, TrustedCertificate
 from intake.signing.number_lease import sign_lease, verify_lease
+from intake_fixtures import IntakeClient
 from joserfc import jws
 from joserfc.jwk import ECKey
 from uuid_utils.compat import uuid7
@@ -42,7 +44,7 @@ class BrowserKey:
 
 
 @pytest.fixture
-async def stand(intake_client: Any) -> UUID:
+async def stand(intake_client: IntakeClient) -> UUID:
     begin = utc_now()
     event = StandScheduled(
         stand_id=uuid7(), place="Markt", district="Mitte", starts_at=begin, ends_at=begin + timedelta(hours=4),
@@ -53,27 +55,29 @@ async def stand(intake_client: Any) -> UUID:
     return event.stand_id
 
 
-async def code(intake_client: Any) -> str:
+async def code(intake_client: IntakeClient) -> str:
     reply = await intake_client.http.post(
         "/devices/codes", json={"label": "Tablet 9"}, headers=intake_client.bearer(Role.OPERATOR)
     )
     return str(reply.json()["code"])
 
 
-async def enrol(intake_client: Any, key: BrowserKey, device_id: UUID, text: str) -> Any:
+async def enrol(intake_client: IntakeClient, key: BrowserKey, device_id: UUID, text: str) -> httpx.Response:
     return await intake_client.http.post(
         "/field/enrol", json={"code": text, "device_id": str(device_id), "public_key": key.jwk}
     )
 
 
-async def session(intake_client: Any, key: BrowserKey, device_id: UUID, stand_id: UUID, **changes: Any) -> Any:
+async def session(
+    intake_client: IntakeClient, key: BrowserKey, device_id: UUID, stand_id: UUID, **changes: Any
+) -> httpx.Response:
     token = intake_client.run_keys.token(Role.CLERK, audience="intake")
     headers = {"Authorization": f"Bearer {token}", "DPoP": key.proof("POST", "/field/sessions", token, **changes)}
     order = {"device_id": str(device_id), "stand_id": str(stand_id)}
     return await intake_client.http.post("/field/sessions", json=order, headers=headers)
 
 
-async def test_a_code_enrols_one_device_once_and_a_lost_answer_costs_no_code(intake_client: Any) -> None:
+async def test_a_code_enrols_one_device_once_and_a_lost_answer_costs_no_code(intake_client: IntakeClient) -> None:
     text, key, device_id = await code(intake_client), BrowserKey(), uuid7()
     typed = text.lower().replace("-", " ").replace("0", "o").replace("1", "l")  # as a person reads it aloud
     for _ in range(2):
@@ -89,13 +93,13 @@ async def test_a_code_enrols_one_device_once_and_a_lost_answer_costs_no_code(int
     assert text.encode() not in b"".join(row["code"] for row in kept), "the code itself is not kept"
 
 
-async def test_a_code_expires(intake_client: Any) -> None:
+async def test_a_code_expires(intake_client: IntakeClient) -> None:
     text = await code(intake_client)
     await intake_client.rows("UPDATE enrolment_code SET expires_at = now() - interval '1 second' RETURNING 1")
     assert (await enrol(intake_client, BrowserKey(), uuid7(), text)).json()["code"] == "enrolment.code"
 
 
-async def test_a_session_is_for_the_holder_of_the_key_alone(intake_client: Any, stand: UUID) -> None:
+async def test_a_session_is_for_the_holder_of_the_key_alone(intake_client: IntakeClient, stand: UUID) -> None:
     key, device_id = BrowserKey(), uuid7()
     await enrol(intake_client, key, device_id, await code(intake_client))
     begun = (await session(intake_client, key, device_id, stand)).json()
@@ -130,7 +134,9 @@ async def test_a_session_is_for_the_holder_of_the_key_alone(intake_client: Any, 
         ({"at": utc_now() + timedelta(days=2)}, "proof.clock"),
     ],
 )
-async def test_a_proof_for_another_request_is_refused(intake_client: Any, stand: UUID, changes: Any, why: str) -> None:
+async def test_a_proof_for_another_request_is_refused(
+    intake_client: IntakeClient, stand: UUID, changes: dict[str, Any], why: str
+) -> None:
     key, device_id = BrowserKey(), uuid7()
     await enrol(intake_client, key, device_id, await code(intake_client))
     reply = await session(intake_client, key, device_id, stand, **changes)
@@ -138,13 +144,15 @@ async def test_a_proof_for_another_request_is_refused(intake_client: Any, stand:
 
 
 @pytest.mark.parametrize("junk", ["", "a.b.c", "x" * 5000, "e30.e30.e30"])
-async def test_an_invalid_proof_is_refused(intake_client: Any, stand: UUID, junk: str) -> None:
+async def test_an_invalid_proof_is_refused(intake_client: IntakeClient, stand: UUID, junk: str) -> None:
     headers = {"Authorization": f"Bearer {intake_client.run_keys.token(Role.CLERK, audience='intake')}", "DPoP": junk}
     order = {"device_id": str(uuid7()), "stand_id": str(stand)}
     assert (await intake_client.http.post("/field/sessions", json=order, headers=headers)).status_code == 401
 
 
-async def test_a_revoked_device_gets_no_key_until_it_is_enrolled_again(intake_client: Any, stand: UUID) -> None:
+async def test_a_revoked_device_gets_no_key_until_it_is_enrolled_again(
+    intake_client: IntakeClient, stand: UUID
+) -> None:
     key, device_id = BrowserKey(), uuid7()
     await enrol(intake_client, key, device_id, await code(intake_client))
     begun = (await session(intake_client, key, device_id, stand)).json()
@@ -158,7 +166,7 @@ async def test_a_revoked_device_gets_no_key_until_it_is_enrolled_again(intake_cl
     assert (await session(intake_client, key, device_id, stand)).json()["outbox_key"] == begun["outbox_key"]
 
 
-async def test_reports_of_the_app_hold_no_free_text(intake_client: Any) -> None:
+async def test_reports_of_the_app_hold_no_free_text(intake_client: IntakeClient) -> None:
     row = {"kind": "error", "code": "RangeError", "at": utc_now().isoformat(), "where": "assets/index.js:1:2"}
     good = {"app_version": "0.2.0", "reports": [row]}
     assert (
@@ -172,7 +180,7 @@ async def test_reports_of_the_app_hold_no_free_text(intake_client: Any) -> None:
 
 
 async def test_after_a_restore_a_device_recovers_its_own_leases_only(
-    intake_client: Any, previous_authority: Authority
+    intake_client: IntakeClient, previous_authority: Authority
 ) -> None:
     order = {"block_id": str(uuid7()), "series": "UK"}
     leased = (await intake_client.http.post("/numbers/blocks", json=order, headers=intake_client.clerk())).json()
@@ -209,7 +217,7 @@ async def test_after_a_restore_a_device_recovers_its_own_leases_only(
     assert (reply.status_code, reply.json()["code"]) == (422, "number.lease_forged")
 
 
-async def test_the_app_is_served_with_a_policy_that_allows_no_other_script(intake_client: Any) -> None:
+async def test_the_app_is_served_with_a_policy_that_allows_no_other_script(intake_client: IntakeClient) -> None:
     reply = await intake_client.http.get("/field/", headers={"Accept-Encoding": "gzip"})
     assert reply.status_code == 200, "make builds the app before the tests"
     policy = reply.headers["content-security-policy"]

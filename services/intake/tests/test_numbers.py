@@ -4,14 +4,16 @@ import asyncio
 import random
 from typing import Any
 
+import httpx
 import pytest
+from intake_fixtures import IntakeClient
 from uuid_utils.compat import uuid7
 from wanderamt.security.roles import Role
 
 DEVICES, CASES_EACH = 16, 313  # 5,008 cases
 
 
-async def account(intake_client: Any, series: str = "BE") -> dict[str, Any]:
+async def account(intake_client: IntakeClient, series: str = "BE") -> dict[str, Any]:
     audit: dict[str, Any] = (
         await intake_client.http.get(
             f"/numbers/{series}/{intake_client.year}", headers=intake_client.bearer(Role.OPERATOR)
@@ -20,11 +22,11 @@ async def account(intake_client: Any, series: str = "BE") -> dict[str, Any]:
     return audit
 
 
-def codes(reply: Any) -> list[str | None]:
+def codes(reply: httpx.Response) -> list[str | None]:
     return [result["problem"] and result["problem"]["code"] for result in reply.json()["results"]]
 
 
-async def test_a_lost_answer_costs_no_numbers(intake_client: Any) -> None:
+async def test_a_lost_answer_costs_no_numbers(intake_client: IntakeClient) -> None:
     order = {"block_id": str(uuid7()), "series": "UK"}
     first = await intake_client.http.post("/numbers/blocks", json=order, headers=intake_client.clerk())
     repeated = await intake_client.http.post("/numbers/blocks", json=order, headers=intake_client.clerk())
@@ -40,7 +42,7 @@ async def test_a_lost_answer_costs_no_numbers(intake_client: Any) -> None:
     assert (stolen.status_code, stolen.json()["code"]) == (409, "number.block_of_others")
 
 
-async def test_a_number_is_used_once_and_only_by_the_device_that_leased_it(intake_client: Any) -> None:
+async def test_a_number_is_used_once_and_only_by_the_device_that_leased_it(intake_client: IntakeClient) -> None:
     other = await intake_client.second_device()
     first, second, foreign = intake_client.entry(), intake_client.entry(), other.entry()
     receipt = first["body"]["paid"]["receipt"]
@@ -56,7 +58,7 @@ async def test_a_number_is_used_once_and_only_by_the_device_that_leased_it(intak
     assert len(await intake_client.rows("SELECT 1 FROM case_file")) == 1
 
 
-async def test_a_refused_entry_uses_up_no_number(intake_client: Any) -> None:
+async def test_a_refused_entry_uses_up_no_number(intake_client: IntakeClient) -> None:
     underpaid = intake_client.entry()
     underpaid["body"]["paid"]["cents"] = 1
     assert codes(await intake_client.sync(underpaid)) == ["fee.wrong_amount"]
@@ -64,7 +66,7 @@ async def test_a_refused_entry_uses_up_no_number(intake_client: Any) -> None:
     assert codes(await intake_client.sync(correct)) == [None]
 
 
-async def test_a_returned_or_voided_number_is_a_gap_with_a_reason(intake_client: Any) -> None:
+async def test_a_returned_or_voided_number_is_a_gap_with_a_reason(intake_client: IntakeClient) -> None:
     held = (await intake_client.http.get("/numbers/blocks", headers=intake_client.clerk())).json()
     block = next(result for result in held if result["series"] == "BE")
     spoilt = {"number": block["numbers"][3], "reason": "misprinted"}
@@ -84,22 +86,20 @@ async def test_a_returned_or_voided_number_is_a_gap_with_a_reason(intake_client:
 
 
 @pytest.mark.parametrize("role", [Role.PLANNER, Role.OPERATOR])
-async def test_numbers_are_for_clerks_on_a_device(intake_client: Any, role: Role) -> None:
-    about = {"device": intake_client.device_id, "stand": intake_client.stand_id}
+async def test_numbers_are_for_clerks_on_a_device(intake_client: IntakeClient, role: Role) -> None:
+    headers = intake_client.bearer(role, device=intake_client.device_id, stand=intake_client.stand_id)
     for method, url in (
         ("POST", "/numbers/blocks"),
         ("GET", "/numbers/blocks"),
         ("POST", f"/numbers/blocks/{uuid7()}/return"),
         ("POST", "/numbers/void"),
     ):
-        assert (
-            await intake_client.http.request(method, url, json={}, headers=intake_client.bearer(role, **about))
-        ).status_code == 403
+        assert (await intake_client.http.request(method, url, json={}, headers=headers)).status_code == 403
     reply = await intake_client.http.get("/numbers/blocks", headers=intake_client.bearer(Role.CLERK))
     assert reply.json()["code"] == "device.not_enrolled"
 
 
-async def sync_until_answered(device: Any, entries: list[Any]) -> list[Any]:
+async def sync_until_answered(device: IntakeClient, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Repeats a request that a busy database refuses with 503, as every device does."""
     while (reply := await device.sync(*entries)).status_code == 503:
         await asyncio.sleep(float(reply.headers["retry-after"]))
@@ -107,12 +107,12 @@ async def sync_until_answered(device: Any, entries: list[Any]) -> list[Any]:
 
 
 async def test_sixteen_devices_number_five_thousand_cases_without_duplicate_or_gap(
-    intake_client: Any,
+    intake_client: IntakeClient,
 ) -> None:
     """Each device leases blocks as needed, sends its entries in random order and twice, and returns unused blocks."""
     devices = [intake_client] + [await intake_client.second_device() for _ in range(DEVICES - 1)]
 
-    async def work_through(device: Any, chance: random.Random) -> None:
+    async def work_through(device: IntakeClient, chance: random.Random) -> None:
         entries = []
         for _ in range(CASES_EACH):
             if not device.numbers.left("BE"):

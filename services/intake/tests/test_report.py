@@ -4,16 +4,19 @@ import csv
 from datetime import timedelta
 from io import StringIO
 from typing import Any
+from uuid import UUID
 
+import httpx
 import pytest
-from intake.handlers.schedule_copies import on_stand_cancelled, on_stand_scheduled
+from intake.events import on_stand_cancelled, on_stand_scheduled
+from intake_fixtures import IntakeClient
 from uuid_utils.compat import uuid7
 from wanderamt.backbone.environment import utc_now
 from wanderamt.contracts import StandCancelled, StandScheduled
 from wanderamt.security.roles import Role
 
 
-async def scheduled(intake_client: Any, stand_id: Any, **about: Any) -> None:
+async def scheduled(intake_client: IntakeClient, stand_id: UUID, **about: Any) -> None:
     start = utc_now() - timedelta(hours=2)
     stand = {
         "stand_id": stand_id,
@@ -32,13 +35,13 @@ async def scheduled(intake_client: Any, stand_id: Any, **about: Any) -> None:
         await on_stand_scheduled(StandScheduled(**stand | about), uow)
 
 
-async def report(intake_client: Any, form: str = "", **params: Any) -> Any:
+async def report(intake_client: IntakeClient, form: str = "", **params: str) -> httpx.Response:
     reply = await intake_client.http.get(f"/report{form}", params=params, headers=intake_client.bearer(Role.PLANNER))
     assert reply.status_code == 200, reply.text
-    return reply if form else reply.json()
+    return reply
 
 
-async def a_day_at_the_market(intake_client: Any) -> None:
+async def a_day_at_the_market(intake_client: IntakeClient) -> None:
     """Five cases: finished; provisional; document revoked; withdrawn; six minutes of steps and still open."""
     await scheduled(intake_client, intake_client.stand_id)
     documents = [{"document_id": str(uuid7()), "number": intake_client.numbers.take("UK")} for _ in range(2)]
@@ -56,9 +59,9 @@ async def a_day_at_the_market(intake_client: Any) -> None:
     await intake_client.http.post(f"/cases/{revoked['case_id']}/close", headers=intake_client.clerk())
 
 
-async def test_every_case_of_a_stand_is_counted_under_its_result(intake_client: Any) -> None:
+async def test_every_case_of_a_stand_is_counted_under_its_result(intake_client: IntakeClient) -> None:
     await a_day_at_the_market(intake_client)
-    answer = await report(intake_client)
+    answer = (await report(intake_client)).json()
     assert answer["total"] == {
         "cases": 5,
         "finished_on_the_spot": 1,
@@ -77,7 +80,7 @@ async def test_every_case_of_a_stand_is_counted_under_its_result(intake_client: 
     assert answer["by_occasion"]["Wochenmarkt"] == answer["by_target_group"]["Studierende"] == answer["total"]
 
 
-async def test_the_report_lists_a_stand_without_visitors_but_no_cancelled_stand(intake_client: Any) -> None:
+async def test_the_report_lists_a_stand_without_visitors_but_no_cancelled_stand(intake_client: IntakeClient) -> None:
     await a_day_at_the_market(intake_client)
     quiet, cancelled, past = uuid7(), uuid7(), uuid7()
     await scheduled(intake_client, quiet, place="Auhof", occasion=None)
@@ -85,15 +88,15 @@ async def test_the_report_lists_a_stand_without_visitors_but_no_cancelled_stand(
     await scheduled(intake_client, past, starts_at=utc_now() - timedelta(days=40))
     async with intake_client.service.context.database.unit_of_work() as uow:
         await on_stand_cancelled(StandCancelled(stand_id=cancelled, reason="storm", cancelled_at=uow.now), uow)
-    answer = await report(intake_client)
+    answer = (await report(intake_client)).json()
     assert {(row["place"], row["cases"]) for row in answer["stands"]} == {("Südbahnhofmarkt <Nord>", 5), ("Auhof", 0)}
-    wide = await report(intake_client, since=(utc_now() - timedelta(days=50)).isoformat())
+    wide = (await report(intake_client, since=(utc_now() - timedelta(days=50)).isoformat())).json()
     assert str(past) in {row["stand_id"] for row in wide["stands"]}
-    alone = await report(intake_client, stand_id=str(intake_client.stand_id))
+    alone = (await report(intake_client, stand_id=str(intake_client.stand_id))).json()
     assert [row["cases"] for row in alone["stands"]] == [5]
 
 
-async def test_the_sheet_has_a_line_for_each_service_and_no_formula(intake_client: Any) -> None:
+async def test_the_sheet_has_a_line_for_each_service_and_no_formula(intake_client: IntakeClient) -> None:
     await a_day_at_the_market(intake_client)
     await scheduled(intake_client, intake_client.stand_id, place="=HYPERLINK(1)")
     reply = await report(intake_client, ".csv")
@@ -105,7 +108,7 @@ async def test_the_sheet_has_a_line_for_each_service_and_no_formula(intake_clien
     ("lang", "words"), [("de", ("Abschließend", "Studierende", "13,20 €")), ("en", ("Finished", "13.20 €"))]
 )
 async def test_the_page_is_in_the_reader_s_language_and_escapes_values(
-    intake_client: Any, lang: str, words: tuple[str, ...]
+    intake_client: IntakeClient, lang: str, words: tuple[str, ...]
 ) -> None:
     empty = await report(intake_client, ".html", lang=lang)
     assert "<table>" not in empty.text
@@ -117,7 +120,7 @@ async def test_the_page_is_in_the_reader_s_language_and_escapes_values(
     assert "default-src 'none'" in page.headers["content-security-policy"]
 
 
-async def test_a_report_over_an_empty_range_is_refused(intake_client: Any) -> None:
+async def test_a_report_over_an_empty_range_is_refused(intake_client: IntakeClient) -> None:
     reply = await intake_client.http.get(
         "/report", params={"since": "yesterday"}, headers=intake_client.bearer(Role.PLANNER)
     )

@@ -1,9 +1,8 @@
 """Tables and migrations describe the same schema."""
 
-from typing import Any
-
 from intake.tables import metadata
+from wanderamt_testing.databases import MakeDatabase, TableDrift
 
 
-async def test_the_migrated_schema_equals_the_tables(make_database: Any, table_drift: Any) -> None:
+async def test_the_migrated_schema_equals_the_tables(make_database: MakeDatabase, table_drift: TableDrift) -> None:
     assert await table_drift(await make_database("intake"), metadata) == []

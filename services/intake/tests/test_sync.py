@@ -3,9 +3,11 @@
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 from intake.catalogue_files.loader import load_catalogue
 from intake.handlers.sync import apply_held_entries
+from intake_fixtures import IntakeClient
 from uuid_utils.compat import uuid7
 from wanderamt.security.roles import Role
 
@@ -14,19 +16,19 @@ NOTHING: dict[str, Any] = {"service": "registration_confirmation"}
 PERSON = {"given_name": "Zoë", "family_name": "Hadžić", "birth_date": "1990-04-01"}
 
 
-def statuses(reply: Any) -> list[str]:
+def statuses(reply: httpx.Response) -> list[str]:
     return [result["status"] for result in reply.json()["results"]]
 
 
-def codes(reply: Any) -> list[str | None]:
+def codes(reply: httpx.Response) -> list[str | None]:
     return [result["problem"] and result["problem"]["code"] for result in reply.json()["results"]]
 
 
-async def test_a_case_in_several_entries_ends_like_a_case_in_one_entry(intake_client: Any) -> None:
+async def test_a_case_in_several_entries_ends_like_a_case_in_one_entry(intake_client: IntakeClient) -> None:
     file_number, paper_number, receipt = (intake_client.numbers.take(series) for series in ("GZ", "UK", "BE"))
     opened = intake_client.entry(body=NOTHING | {"number": file_number})
     case_id = opened["case_id"]
-    steps = [
+    steps: list[tuple[str, dict[str, Any]]] = [
         ("case.fill", {"applicant": PERSON, "contact": {"phone": "+43660555001"}}),
         ("case.identify", {"level": "photo_id"}),
         ("case.fill", {"facts": {"channel": "spoken", "register_asked": "local", "recipient_named": True}}),
@@ -47,7 +49,9 @@ async def test_a_case_in_several_entries_ends_like_a_case_in_one_entry(intake_cl
     assert len(await intake_client.rows("SELECT 1 FROM job WHERE queue = 'issue-document'")) == 1
 
 
-async def test_entries_that_arrive_in_the_wrong_order_are_applied_in_the_right_order(intake_client: Any) -> None:
+async def test_entries_that_arrive_in_the_wrong_order_are_applied_in_the_right_order(
+    intake_client: IntakeClient,
+) -> None:
     opened = intake_client.entry(body=NOTHING)
     case_id = opened["case_id"]
     second = intake_client.follow_up(case_id, "case.fill", {"applicant": PERSON}, case_seq=2)
@@ -63,7 +67,7 @@ async def test_entries_that_arrive_in_the_wrong_order_are_applied_in_the_right_o
     assert await intake_client.rows("SELECT 1 FROM entry WHERE status = 'held' OR raw IS NOT NULL") == []
 
 
-async def test_in_one_request_the_order_of_lines_does_not_matter(intake_client: Any) -> None:
+async def test_in_one_request_the_order_of_lines_does_not_matter(intake_client: IntakeClient) -> None:
     opened = intake_client.entry(body=NOTHING)
     entries = [
         intake_client.follow_up(opened["case_id"], "case.fill", {"facts": {"channel": channel}}, case_seq=place)
@@ -72,7 +76,7 @@ async def test_in_one_request_the_order_of_lines_does_not_matter(intake_client: 
     assert statuses(await intake_client.sync(*reversed(entries), opened)) == ["accepted"] * 4
 
 
-async def test_a_sequence_number_is_accepted_once(intake_client: Any) -> None:
+async def test_a_sequence_number_is_accepted_once(intake_client: IntakeClient) -> None:
     opened = intake_client.entry(body=NOTHING)
     twice = [
         intake_client.follow_up(opened["case_id"], "case.identify", {"level": "photo_id"}, case_seq=2) for _ in range(2)
@@ -81,7 +85,7 @@ async def test_a_sequence_number_is_accepted_once(intake_client: Any) -> None:
     assert codes(reply) == [None, None, "entry.turn_taken"]
 
 
-async def test_entries_after_a_refused_opening_are_refused_and_delay_no_other(intake_client: Any) -> None:
+async def test_entries_after_a_refused_opening_are_refused_and_delay_no_other(intake_client: IntakeClient) -> None:
     opened = intake_client.entry(body={"service": "passport"})
     case_id = opened["case_id"]
     fill = intake_client.follow_up(case_id, "case.fill", {"applicant": PERSON}, case_seq=2)
@@ -90,7 +94,7 @@ async def test_entries_after_a_refused_opening_are_refused_and_delay_no_other(in
     assert codes(await intake_client.sync(opened)) == ["case.unknown_service"]  # the same answer again
 
 
-async def test_entries_of_another_device_may_arrive_before_the_opening(intake_client: Any) -> None:
+async def test_entries_of_another_device_may_arrive_before_the_opening(intake_client: IntakeClient) -> None:
     other = await intake_client.second_device()
     opened = intake_client.entry(body=NOTHING)
     early = other.follow_up(opened["case_id"], "case.fill", {"applicant": PERSON}, case_seq=1)
@@ -102,7 +106,9 @@ async def test_entries_of_another_device_may_arrive_before_the_opening(intake_cl
     assert (await intake_client.case(opened["case_id"]))["state"] == "provisional"
 
 
-async def test_entries_that_two_parallel_requests_missed_are_applied_by_the_periodic_task(intake_client: Any) -> None:
+async def test_entries_that_two_parallel_requests_missed_are_applied_by_the_periodic_task(
+    intake_client: IntakeClient,
+) -> None:
     opened = intake_client.entry(body=NOTHING)
     second = intake_client.follow_up(opened["case_id"], "case.identify", {"level": "photo_id"}, case_seq=2)
     await intake_client.sync(second)
@@ -118,7 +124,9 @@ async def test_entries_that_two_parallel_requests_missed_are_applied_by_the_peri
     assert (await intake_client.case(opened["case_id"]))["identified"] == "photo_id"
 
 
-async def test_a_held_entry_whose_predecessor_never_arrives_is_listed_and_can_be_abandoned(intake_client: Any) -> None:
+async def test_a_held_entry_whose_predecessor_never_arrives_is_listed_and_can_be_abandoned(
+    intake_client: IntakeClient,
+) -> None:
     opened = intake_client.entry(body=NOTHING)
     third = intake_client.follow_up(opened["case_id"], "case.identify", {"level": "photo_id"}, case_seq=3)
     fourth = intake_client.follow_up(opened["case_id"], "case.fill", {"facts": {"channel": "spoken"}}, case_seq=4)
@@ -131,7 +139,7 @@ async def test_a_held_entry_whose_predecessor_never_arrives_is_listed_and_can_be
         lost["entry_id"]: "the opening of the case",
     }
 
-    async def abandon(entry: dict[str, Any], role: Role = Role.OPERATOR) -> Any:
+    async def abandon(entry: dict[str, Any], role: Role = Role.OPERATOR) -> httpx.Response:
         return await intake_client.http.post(
             f"/entries/{entry['entry_id']}/abandon", headers=intake_client.bearer(role)
         )
@@ -146,7 +154,9 @@ async def test_a_held_entry_whose_predecessor_never_arrives_is_listed_and_can_be
     assert len(await intake_client.rows("SELECT 1 FROM entry WHERE status = 'refused' AND raw IS NOT NULL")) == 2
 
 
-async def test_fields_that_two_devices_changed_become_conflicts_and_the_rest_is_applied(intake_client: Any) -> None:
+async def test_fields_that_two_devices_changed_become_conflicts_and_the_rest_is_applied(
+    intake_client: IntakeClient,
+) -> None:
     other = await intake_client.second_device()
     opened = intake_client.entry(body=NOTHING | {"contact": {"phone": "+43660555001"}})
     case_id = opened["case_id"]
@@ -179,7 +189,7 @@ async def test_fields_that_two_devices_changed_become_conflicts_and_the_rest_is_
     assert await intake_client.form(case_id) == {"contact.phone": "+43660555003", "contact.email": "zoe@mail.example"}
 
 
-async def test_a_device_that_was_away_does_not_conflict_with_itself(intake_client: Any) -> None:
+async def test_a_device_that_was_away_does_not_conflict_with_itself(intake_client: IntakeClient) -> None:
     opened = intake_client.entry(body=NOTHING)
     fills = [
         intake_client.follow_up(
@@ -203,7 +213,7 @@ async def test_a_device_that_was_away_does_not_conflict_with_itself(intake_clien
     ],
 )
 async def test_an_impossible_step_is_refused_and_changes_nothing(
-    intake_client: Any, type_: str, body: dict[str, Any], code: str | None
+    intake_client: IntakeClient, type_: str, body: dict[str, Any], code: str | None
 ) -> None:
     opened = intake_client.entry(body=NOTHING | {"applicant": PERSON})
     await intake_client.sync(opened)
@@ -216,7 +226,7 @@ async def test_an_impossible_step_is_refused_and_changes_nothing(
     assert kept[0]["raw"]
 
 
-async def test_an_opening_with_an_impossible_step_saves_nothing(intake_client: Any) -> None:
+async def test_an_opening_with_an_impossible_step_saves_nothing(intake_client: IntakeClient) -> None:
     underpaid = intake_client.entry()
     underpaid["body"]["paid"] = {"cents": 1, "payment": "cash", "receipt": "BE-2026-0000099-4"}
     reply = await intake_client.sync(underpaid)
@@ -226,7 +236,7 @@ async def test_an_opening_with_an_impossible_step_saves_nothing(intake_client: A
         assert await intake_client.rows(f"SELECT 1 FROM {table}") == [], table
 
 
-async def test_the_offset_of_a_device_clock_is_recorded_and_orders_nothing(intake_client: Any) -> None:
+async def test_the_offset_of_a_device_clock_is_recorded_and_orders_nothing(intake_client: IntakeClient) -> None:
     fast = (intake_client.service.context.database.environment.clock() + timedelta(hours=3)).isoformat()
     entry = intake_client.entry()
     reply = await intake_client.sync(entry, headers=intake_client.clerk() | {"Device-Time": fast})

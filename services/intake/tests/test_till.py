@@ -2,25 +2,29 @@
 
 from typing import Any
 
+import httpx
 import pytest
+from intake_fixtures import IntakeClient
 from uuid_utils.compat import uuid7
 from wanderamt.security.roles import Role
 
 FLOAT = 10_000
 
 
-async def opened(intake_client: Any, till_id: str) -> Any:
+async def opened(intake_client: IntakeClient, till_id: str) -> httpx.Response:
     return await intake_client.http.post(
         "/tills", json={"till_id": till_id, "float_cents": FLOAT}, headers=intake_client.clerk()
     )
 
 
-async def closed(intake_client: Any, till_id: str, *, counted: int, receipts: int, note: str = "") -> Any:
+async def closed(
+    intake_client: IntakeClient, till_id: str, *, counted: int, receipts: int, note: str = ""
+) -> httpx.Response:
     order = {"counted_cents": counted, "receipts": receipts, "note": note}
     return await intake_client.http.post(f"/tills/{till_id}/close", json=order, headers=intake_client.clerk())
 
 
-async def pay(intake_client: Any, till_id: str, payment: str = "cash", **body: Any) -> str:
+async def pay(intake_client: IntakeClient, till_id: str, payment: str = "cash", **body: Any) -> str:
     entry = intake_client.entry()
     cents = 0 if payment == "waived" else entry["body"]["paid"]["cents"]
     entry["body"]["paid"] |= {"till_id": till_id, "payment": payment, "cents": cents}
@@ -30,14 +34,14 @@ async def pay(intake_client: Any, till_id: str, payment: str = "cash", **body: A
     return case_id
 
 
-async def owed(intake_client: Any) -> list[dict[str, Any]]:
+async def owed(intake_client: IntakeClient) -> list[dict[str, Any]]:
     refunds: list[dict[str, Any]] = (
         await intake_client.http.get(f"/stands/{intake_client.stand_id}/refunds", headers=intake_client.clerk())
     ).json()
     return refunds
 
 
-async def test_a_till_adds_up_over_all_payment_methods(intake_client: Any) -> None:
+async def test_a_till_adds_up_over_all_payment_methods(intake_client: IntakeClient) -> None:
     till_id = str(uuid7())
     await pay(intake_client, till_id)  # before the server knows the till
     first = await opened(intake_client, till_id)
@@ -53,7 +57,7 @@ async def test_a_till_adds_up_over_all_payment_methods(intake_client: Any) -> No
     assert report["closed_at"]
 
 
-async def test_a_till_with_a_difference_closes_only_with_a_reason(intake_client: Any) -> None:
+async def test_a_till_with_a_difference_closes_only_with_a_reason(intake_client: IntakeClient) -> None:
     till_id = str(uuid7())
     await opened(intake_client, till_id)
     await pay(intake_client, till_id)
@@ -67,7 +71,7 @@ async def test_a_till_with_a_difference_closes_only_with_a_reason(intake_client:
     assert (await closed(intake_client, till_id, counted=1, receipts=1, note="x")).json()["code"] == "till.closed"
 
 
-async def test_payments_on_the_device_are_sent_before_the_till_is_closed(intake_client: Any) -> None:
+async def test_payments_on_the_device_are_sent_before_the_till_is_closed(intake_client: IntakeClient) -> None:
     till_id = str(uuid7())
     await opened(intake_client, till_id)
     await pay(intake_client, till_id)
@@ -83,7 +87,7 @@ async def test_payments_on_the_device_are_sent_before_the_till_is_closed(intake_
     assert (report["difference_cents"], report["late_receipts"]) == (0, 1)
 
 
-async def test_a_device_has_one_open_till_and_no_other_closes_it(intake_client: Any) -> None:
+async def test_a_device_has_one_open_till_and_no_other_closes_it(intake_client: IntakeClient) -> None:
     till_id, other = str(uuid7()), await intake_client.second_device()
     await opened(intake_client, till_id)
     assert (await opened(intake_client, str(uuid7()))).json()["code"] == "till.other_open"
@@ -91,7 +95,7 @@ async def test_a_device_has_one_open_till_and_no_other_closes_it(intake_client: 
     assert (await closed(other, till_id, counted=FLOAT, receipts=0)).json()["code"] == "till.not_found"
 
 
-async def test_a_fee_without_a_service_is_refunded_once(intake_client: Any) -> None:
+async def test_a_fee_without_a_service_is_refunded_once(intake_client: IntakeClient) -> None:
     till_id = str(uuid7())
     await opened(intake_client, till_id)
     document = {"document_id": str(uuid7()), "number": intake_client.numbers.take("UK")}
@@ -125,12 +129,10 @@ async def test_a_fee_without_a_service_is_refunded_once(intake_client: Any) -> N
 
 
 @pytest.mark.parametrize("role", [Role.PLANNER, Role.OPERATOR])
-async def test_money_is_for_clerks_on_a_device(intake_client: Any, role: Role) -> None:
-    about = {"device": intake_client.device_id, "stand": intake_client.stand_id}
+async def test_money_is_for_clerks_on_a_device(intake_client: IntakeClient, role: Role) -> None:
+    headers = intake_client.bearer(role, device=intake_client.device_id, stand=intake_client.stand_id)
     for url in ("/tills", f"/tills/{uuid7()}/close", f"/refunds/{uuid7()}/pay-out"):
-        assert (
-            await intake_client.http.post(url, json={}, headers=intake_client.bearer(role, **about))
-        ).status_code == 403
+        assert (await intake_client.http.post(url, json={}, headers=headers)).status_code == 403
     order = {"till_id": str(uuid7()), "float_cents": 0}
     reply = await intake_client.http.post("/tills", json=order, headers=intake_client.bearer(Role.CLERK))
     assert reply.json()["code"] == "device.not_enrolled"

@@ -16,10 +16,12 @@ from intake.domain.document_status import Claims
 from intake.signing.authority import Authority
 from intake.signing.document_verification import SEAL_FILE
 from intake.signing.qr_seal import create_seal as make_stamp
+from intake_fixtures import IntakeClient
 from pypdf import PdfReader
 from typer import Typer
 from typer.testing import CliRunner, Result
 from wanderamt.backbone.environment import utc_now
+from wanderamt_testing.run_keys import RunKeys
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +29,7 @@ def no_status_list_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("intake.handlers.status_list.MAX_AGE", timedelta(0))
 
 
-async def issued(intake_client: Any) -> tuple[str, bytes]:
+async def issued(intake_client: IntakeClient) -> tuple[str, bytes]:
     """A finished case and its document."""
     entry = intake_client.entry(body=intake_client.complete_body())
     assert (await intake_client.sync(entry)).json()["results"][0]["status"] == "accepted"
@@ -41,12 +43,12 @@ def stamp_of(pdf: bytes) -> str:
     return bytes(text).decode()
 
 
-async def ask(intake_client: Any, stamp: str) -> dict[str, Any]:
+async def ask(intake_client: IntakeClient, stamp: str) -> dict[str, Any]:
     answer: dict[str, Any] = (await intake_client.http.post("/verify", json={"stamp": stamp})).json()
     return answer
 
 
-async def test_a_document_is_valid_until_it_is_revoked(intake_client: Any) -> None:
+async def test_a_document_is_valid_until_it_is_revoked(intake_client: IntakeClient) -> None:
     case_id, pdf = await issued(intake_client)
     case = await intake_client.case(case_id)
     answer = await ask(intake_client, stamp_of(pdf))
@@ -59,7 +61,7 @@ async def test_a_document_is_valid_until_it_is_revoked(intake_client: Any) -> No
 
 
 async def test_documents_of_the_previous_key_stay_valid(
-    intake_client: Any, run_keys: Any, previous_authority: Authority
+    intake_client: IntakeClient, run_keys: RunKeys, previous_authority: Authority
 ) -> None:
     await issued(intake_client)
     [known] = await intake_client.rows("SELECT status_index FROM document")
@@ -69,7 +71,7 @@ async def test_documents_of_the_previous_key_stay_valid(
     assert certificates == run_keys.secrets.document_certificate + previous_authority.certificate.pem
 
 
-async def test_a_file_or_code_that_is_not_ours_is_refused_with_a_code(intake_client: Any) -> None:
+async def test_a_file_or_code_that_is_not_ours_is_refused_with_a_code(intake_client: IntakeClient) -> None:
     _, pdf = await issued(intake_client)
     stamp = stamp_of(pdf)
     changed = stamp[:99] + ("A" if stamp[99] != "A" else "B") + stamp[100:]
@@ -78,7 +80,7 @@ async def test_a_file_or_code_that_is_not_ours_is_refused_with_a_code(intake_cli
     assert (await ask(intake_client, "x" * 5000))["code"] == "request.invalid"
 
 
-async def test_every_answer_takes_the_same_time(intake_client: Any) -> None:
+async def test_every_answer_takes_the_same_time(intake_client: IntakeClient) -> None:
     _, pdf = await issued(intake_client)
     for stamp in (stamp_of(pdf), stamp_of(pdf)[:-1] + "A", "WA1:NONSENSE"):
         begun = perf_counter()
@@ -86,7 +88,7 @@ async def test_every_answer_takes_the_same_time(intake_client: Any) -> None:
         assert perf_counter() - begun >= ANSWER_S
 
 
-async def test_the_page_answers_to_a_file_and_to_the_text_of_a_code(intake_client: Any) -> None:
+async def test_the_page_answers_to_a_file_and_to_the_text_of_a_code(intake_client: IntakeClient) -> None:
     _, pdf = await issued(intake_client)
     empty = await intake_client.http.get("/verify")
     assert "Ist dieses Papier echt?" in empty.text
@@ -105,7 +107,7 @@ async def test_the_page_answers_to_a_file_and_to_the_text_of_a_code(intake_clien
 
 
 async def test_a_request_beyond_the_capacity_is_refused_with_a_retry_time(
-    intake_client: Any, monkeypatch: pytest.MonkeyPatch
+    intake_client: IntakeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(intake_client.service.components["verification_workers"], "_pending", MAX_PENDING)
     reply = await intake_client.http.post("/verify", json={"stamp": "WA1:X"})
@@ -118,7 +120,7 @@ def call(*words: str) -> Result:
     return CliRunner(env={"COLUMNS": "200"}).invoke(root, words)
 
 
-async def test_the_command_verifies_without_a_network(intake_client: Any, tmp_path: Path) -> None:
+async def test_the_command_verifies_without_a_network(intake_client: IntakeClient, tmp_path: Path) -> None:
     case_id, pdf = await issued(intake_client)
     file, certificate, status_list = tmp_path / "paper.pdf", tmp_path / "authority.pem", tmp_path / "list"
     file.write_bytes(pdf)

@@ -17,13 +17,14 @@ from typing import Any
 
 import notifications.app
 from notifications.app import build
+from notifications.message_templates import MessageTemplates
 from notifications.settings import NotificationSettings
 from wanderamt.backbone.environment import Environment, utc_now
-from wanderamt.backbone.jobs.batch_handler import BatchJobHandler, ClaimedJob, CompletedJob
-from wanderamt.backbone.jobs.queue import LeasedJob
-from wanderamt.backbone.jobs.runner import JobHandler, JobRunner
+from wanderamt.backbone.jobs.handler import CompletedJob, JobHandler, JobResult
+from wanderamt.backbone.jobs.queue import ClaimedJob
+from wanderamt.backbone.jobs.runner import HandlerState, JobRunner
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
-from wanderamt.shell.telemetry import start_logs
+from wanderamt.shell.logs import start_logs
 
 POINTS = (
     "prepare.open",  # the provider was chosen, and the transaction is not committed
@@ -63,25 +64,25 @@ def _die() -> None:
 class CrashingJobRunner(JobRunner):
     crash_point: CrashPoint
 
-    async def _run_job(self, handler: JobHandler | BatchJobHandler, leased: LeasedJob, task: object) -> None:
+    async def _run_job(self, state: HandlerState, claimed: ClaimedJob, task: object) -> None:
         self.crash_point.passes("prepare.committed")
-        await super()._run_job(handler, leased, task)
+        await super()._run_job(state, claimed, task)
         self.crash_point.passes("complete.committed")
 
 
-def crashing(handler: BatchJobHandler, crash_point: CrashPoint) -> BatchJobHandler:
+def crashing(handler: JobHandler, crash_point: CrashPoint) -> JobHandler:
     async def prepare(jobs: Sequence[ClaimedJob], uow: UnitOfWork) -> Sequence[object]:
         tasks = await handler.prepare(jobs, uow)
         crash_point.passes("prepare.open")
         return tasks
 
-    async def execute(task: Any) -> object:
+    async def execute(task: object) -> object:
         crash_point.passes("execute.running")
         outcome = await handler.execute(task)
         crash_point.passes("execute.ended")
         return outcome
 
-    async def complete(jobs: Sequence[CompletedJob], uow: UnitOfWork) -> Any:
+    async def complete(jobs: Sequence[CompletedJob], uow: UnitOfWork) -> Sequence[JobResult]:
         decisions = await handler.complete(jobs, uow)
         crash_point.passes("complete.open")
         return decisions
@@ -95,9 +96,7 @@ async def process_due_jobs(settings: dict[str, Any], crash_point: CrashPoint, ah
     database = service.context.database
     database.environment = Environment(clock=lambda: utc_now() + timedelta(seconds=ahead_s))
     jobs: Any = service.components["jobs"]
-    jobs.handlers = [
-        crashing(handler, crash_point) if isinstance(handler, BatchJobHandler) else handler for handler in jobs.handlers
-    ]
+    jobs.handlers = [crashing(handler, crash_point) for handler in jobs.handlers]
     jobs.__class__, jobs.crash_point = CrashingJobRunner, crash_point
     components = [service.components[name] for name in ("providers", "jobs", "receipts")]
     await database.start()
@@ -109,7 +108,7 @@ async def process_due_jobs(settings: dict[str, Any], crash_point: CrashPoint, ah
         async with database.unit_of_work() as uow:
             if await uow.db.fetchval(
                 """
-                SELECT EXISTS (SELECT 1 FROM job WHERE run_at <= $1)
+                SELECT EXISTS (SELECT 1 FROM job WHERE run_at <= $1 AND status <> 'succeeded')
                     OR EXISTS (SELECT 1 FROM receipt WHERE next_attempt_at <= $1)
                 """,
                 uow.now,
@@ -128,8 +127,8 @@ def child(run: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    templates = notifications.app.MessageTemplates()  # loaded once, not in every run
-    notifications.app.MessageTemplates = lambda *_: templates  # type: ignore[assignment, misc]
+    templates = MessageTemplates()  # loaded once, not in every run
+    notifications.app.MessageTemplates = lambda *_: templates  # type: ignore[attr-defined, assignment]
     for line in sys.stdin:
         run = json.loads(line)
         process = os.fork()

@@ -6,8 +6,8 @@ NOTICES=5000 pytest …: the number of notices that wait.
 import os
 from collections import Counter
 from datetime import timedelta
-from typing import Any
 
+from notifications_fixtures import OpenNotificationsEnv
 from wanderamt.contracts import CitizenUnreached, NoticeDropped
 
 NOTICES = int(os.environ.get("NOTICES", "400"))
@@ -16,7 +16,7 @@ DOWN = {"down": True}
 UP = {"down": False}
 
 
-async def test_an_hour_without_providers(open_notifications_env: Any) -> None:
+async def test_an_hour_without_providers(open_notifications_env: OpenNotificationsEnv) -> None:
     limits = {
         "gate": {"rate_per_s": GATE_PER_S, "max_concurrent_calls": 20},
         "smsc": {"rate_per_s": SMSC_PER_S, "max_concurrent_calls": 20},
@@ -63,4 +63,21 @@ async def test_an_hour_without_providers(open_notifications_env: Any) -> None:
         assert env.gate.call_log.max_per_second() <= GATE_PER_S + 1
         assert env.smsc.call_log.max_per_second() <= SMSC_PER_S + 1
         assert env.gate.call_log.max_concurrent <= 20
-        assert not await env.rows("SELECT 1 FROM job")
+        assert not await env.rows("SELECT 1 FROM job WHERE status <> 'succeeded'")
+
+
+async def test_a_channel_goes_on_after_a_probe_whose_process_was_killed(
+    open_notifications_env: OpenNotificationsEnv,
+) -> None:
+    async with open_notifications_env("gate") as env:
+        await env.deliver_events(env.document_issued())
+        await env.wait_until_idle()
+        breaker = {"phase": "half_open", "until": env.clock().isoformat(), "times_opened": 1}
+        await env.rows(
+            "UPDATE provider SET state = jsonb_set(state::jsonb, '{breaker}', $1::jsonb) RETURNING name",
+            breaker,
+        )
+        await env.deliver_events(env.document_issued())
+        await env.advance_clock(timedelta(minutes=10))
+        await env.wait_until_idle()
+        assert await env.states() == {"sent": 2}

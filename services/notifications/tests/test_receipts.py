@@ -6,14 +6,19 @@ import random
 from datetime import timedelta
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 import pytest
 from connector_kit.transports.smpp.pdu import STATES, MessageState, deliver_body, receipt_text
 from notifications.handlers.receipts import store_receipts
+from notifications_fixtures import NotificationsEnv, OpenNotificationsEnv
 from pydantic_core import to_json
 from uuid_utils.compat import uuid7
+from wanderamt.backbone.scheduler import PeriodicTask
 from wanderamt.contracts import CitizenUnreached, NoticeDelivered, NoticeFailed, NoticeSent, NoticeUnknown
 from wanderamt.security.roles import Role
+from wanderamt_testing.service_env import component
+from wanderamt_testing.waiting import wait_until
 
 KEY = "receipt-key"
 
@@ -23,14 +28,13 @@ def receipt(notice: dict[str, Any], status: str, **other: Any) -> dict[str, Any]
     return fields | other
 
 
-async def store(env: Any, *bodies: Any, provider: str = "gate") -> None:
+async def store(env: NotificationsEnv, *bodies: object, provider: str = "gate") -> None:
     raw = [body if isinstance(body, bytes) else to_json(body) for body in bodies]
-    async with env.database.unit_of_work() as uow:
-        await store_receipts(provider, raw, uow, context=env.context)
+    await store_receipts(provider, raw, context=env.context)
 
 
 async def test_a_posted_receipt_is_stored_before_the_response_and_applied_later(
-    open_notifications_env: Any,
+    open_notifications_env: OpenNotificationsEnv,
 ) -> None:
     async with open_notifications_env("gate", components=("providers", "jobs")) as env:
         await env.deliver_events(env.document_issued())
@@ -47,12 +51,14 @@ async def test_a_posted_receipt_is_stored_before_the_response_and_applied_later(
         [row] = await env.rows("SELECT state, raw FROM receipt")
         assert row["state"] == "stored"
         assert b"delivered" not in row["raw"]
-        await env.service.components["receipts"].run_once()
+        await component(env.service.components, "receipts", PeriodicTask).run_once()
         assert await env.states() == {"delivered": 1}
         assert len(await env.published(NoticeDelivered)) == 1
 
 
-async def test_a_receipt_that_comes_before_its_message_is_recorded_waits(open_notifications_env: Any) -> None:
+async def test_a_receipt_that_comes_before_its_message_is_recorded_waits(
+    open_notifications_env: OpenNotificationsEnv,
+) -> None:
     async with open_notifications_env("smsc", components=("providers", "receipts")) as env:
         await env.deliver_events(env.document_issued(phone="+436605550001"))
         [notice] = await env.notices()
@@ -60,17 +66,19 @@ async def test_a_receipt_that_comes_before_its_message_is_recorded_waits(open_no
         text = receipt_text("0000000001", MessageState.DELIVERED)
         early = deliver_body("436605550001", "city", text, is_receipt=True, extras=extras)
         await store(env, early, provider="smsc")
-        await env.wait_until(lambda: env.has_receipts({"waiting": 1}))
+        await wait_until(lambda: env.has_receipts({"waiting": 1}))
         await env.service.components["jobs"].start()
-        await env.wait_until(lambda: env.has_states({"sent": 1}))
-        env.ahead += timedelta(seconds=20)
-        await env.wait_until(lambda: env.has_states({"delivered": 1}))
+        await wait_until(lambda: env.has_states({"sent": 1}))
+        env.clock.ahead += timedelta(seconds=20)
+        await wait_until(lambda: env.has_states({"delivered": 1}))
         assert await env.has_receipts({"applied": 1})
         await env.service.components["jobs"].stop()
         assert notice["provider"] == ""
 
 
-async def test_an_unknown_message_is_reconciled_by_number_and_short_reference(open_notifications_env: Any) -> None:
+async def test_an_unknown_message_is_reconciled_by_number_and_short_reference(
+    open_notifications_env: OpenNotificationsEnv,
+) -> None:
     async with open_notifications_env("smsc") as env:
         env.smsc.faults = env.smsc.faults.model_copy(
             update={"receipts": True, "receipt_after_s": 0.2, "cut_share": 1.0}
@@ -79,37 +87,41 @@ async def test_an_unknown_message_is_reconciled_by_number_and_short_reference(op
             1, 6
         ):  # one after the other: a message on a connection that is cut just then reaches nobody
             await env.deliver_events(env.document_issued())
-            await env.wait_until(partial(_has_taken, env, number))
-        await env.wait_until(lambda: env.has_states({"delivered": 5}), timeout_s=40)
+            await wait_until(partial(_has_taken, env, number))
+        await wait_until(lambda: env.has_states({"delivered": 5}), timeout_s=40)
         assert len(await env.published(NoticeUnknown)) == 5
         assert len(await env.published(NoticeDelivered)) == 5
         assert len(env.smsc.messages) == 5
 
 
-def _has_taken(env: Any, number: int) -> bool:
+def _has_taken(env: NotificationsEnv, number: int) -> bool:
     return len(env.smsc.messages) == number
 
 
-async def test_a_final_failure_goes_to_another_channel_and_then_to_staff(open_notifications_env: Any) -> None:
+async def test_a_final_failure_goes_to_another_channel_and_then_to_staff(
+    open_notifications_env: OpenNotificationsEnv,
+) -> None:
     async with open_notifications_env("gate", "post") as env:
         await env.deliver_events(
             env.document_issued(phone="+436605550001"),
             env.document_issued(phone="+436605550002", email="z@mail.example"),
         )
-        await env.wait_until(lambda: env.has_states({"sent": 2}))
+        await wait_until(lambda: env.has_states({"sent": 2}))
         notices = await env.notices()
         await store(env, {"receipts": [receipt(notice, "failed", code="absent") for notice in notices]})
-        await env.wait_until(lambda: env.has_states({"failed": 2, "sent": 1}))
+        await wait_until(lambda: env.has_states({"failed": 2, "sent": 1}))
         assert env.post.call_log.effects.total() == 1
         assert [event["reason"] for event in await env.published(CitizenUnreached)] == ["absent"]
         async with env.http_client(Role.CLERK) as http:
             assert [task["reason"] for task in (await http.get("/tasks")).json()] == ["absent"]
 
 
-async def test_a_late_delivered_beats_failed_and_nothing_beats_delivered(open_notifications_env: Any) -> None:
+async def test_a_late_delivered_beats_failed_and_nothing_beats_delivered(
+    open_notifications_env: OpenNotificationsEnv,
+) -> None:
     async with open_notifications_env("gate") as env:
         await env.deliver_events(env.document_issued())
-        await env.wait_until(lambda: env.has_states({"sent": 1}))
+        await wait_until(lambda: env.has_states({"sent": 1}))
         [notice] = await env.notices()
         for status, state in (
             ("failed", "failed"),
@@ -118,70 +130,76 @@ async def test_a_late_delivered_beats_failed_and_nothing_beats_delivered(open_no
             ("accepted", "delivered"),
         ):
             await store(env, {"receipts": [receipt(notice, status)]})
-            await env.wait_until(lambda: env.has_receipts_only("applied"))
+            await wait_until(lambda: env.has_receipts_only("applied"))
             assert await env.states() == {state: 1}
         assert (len(await env.published(NoticeFailed)), len(await env.published(NoticeDelivered))) == (1, 1)
 
 
-async def test_without_a_receipt_in_time_the_notice_ends_as_no_receipt(open_notifications_env: Any) -> None:
+async def test_without_a_receipt_in_time_the_notice_ends_as_no_receipt(
+    open_notifications_env: OpenNotificationsEnv,
+) -> None:
     async with open_notifications_env("gate", "post") as env:
         await env.deliver_events(
             env.document_issued(phone="+436605550001"), env.document_issued(email="zoe@mail.example")
         )
-        await env.wait_until(lambda: env.has_states({"sent": 2}))
-        receipt_timeouts = env.service.components["receipt_timeouts"]
-        env.ahead = timedelta(hours=71)
+        await wait_until(lambda: env.has_states({"sent": 2}))
+        receipt_timeouts = component(env.service.components, "receipt_timeouts", PeriodicTask)
+        env.clock.ahead = timedelta(hours=71)
         await receipt_timeouts.run_once()
         assert await env.states() == {"sent": 2}
-        env.ahead = timedelta(hours=73)
+        env.clock.ahead = timedelta(hours=73)
         await receipt_timeouts.run_once()
         assert await env.states() == {"sent": 1, "no_receipt": 1}  # the mail server sends no receipts
         [notice] = [candidate for candidate in await env.notices() if candidate["state"] == "no_receipt"]
         await store(env, {"receipts": [receipt(notice, "delivered")]})
-        await env.wait_until(lambda: env.has_states({"sent": 1, "delivered": 1}))
+        await wait_until(lambda: env.has_states({"sent": 1, "delivered": 1}))
 
 
 @pytest.mark.parametrize("raw", [b"", b"{", b"\xff\xfe", b'{"receipts": [{"id": 1}]}', b"<html></html>", b"[]"])
-async def test_an_unreadable_receipt_is_stored_and_counted(open_notifications_env: Any, raw: bytes) -> None:
+async def test_an_unreadable_receipt_is_stored_and_counted(
+    open_notifications_env: OpenNotificationsEnv, raw: bytes
+) -> None:
     async with open_notifications_env("gate", "smsc", "courier") as env:
         for provider in ("gate", "smsc", "courier"):
             await store(env, raw, provider=provider)
-        await env.wait_until(lambda: env.has_receipts({"unreadable": 3}))
+        await wait_until(lambda: env.has_receipts({"unreadable": 3}))
         kept = await env.rows("SELECT raw FROM receipt WHERE raw IS NOT NULL")
         assert len(kept) == 3
 
 
 @pytest.mark.parametrize("raw", [b"status=DELIVRD", b"text=stop"])
-async def test_a_receipt_without_a_message_delays_no_other(open_notifications_env: Any, raw: bytes) -> None:
+async def test_a_receipt_without_a_message_delays_no_other(
+    open_notifications_env: OpenNotificationsEnv, raw: bytes
+) -> None:
     async with open_notifications_env("courier") as env:
         await env.deliver_events(env.document_issued())
-        await env.wait_until(lambda: env.has_states({"sent": 1}))
+        await wait_until(lambda: env.has_states({"sent": 1}))
         [notice] = await env.notices()
         await store(env, raw, provider="courier")
         await store(env, f"status=DELIVRD&ref={notice['notice_id']}".encode(), provider="courier")
-        await env.wait_until(lambda: env.has_receipts({"unreadable": 1, "applied": 1}))
-        await env.wait_until(lambda: env.has_states({"delivered": 1}))
+        await wait_until(lambda: env.has_receipts({"unreadable": 1, "applied": 1}))
+        await wait_until(lambda: env.has_states({"delivered": 1}))
 
 
 async def test_a_receipt_of_an_unknown_message_waits_and_ends_as_unmatched(
-    open_notifications_env: Any,
+    open_notifications_env: OpenNotificationsEnv,
 ) -> None:
     async with open_notifications_env("gate") as env:
         await store(env, {"receipts": [{"id": "T9", "reference": str(uuid7()), "status": "delivered"}]})
-        await env.wait_until(lambda: env.has_receipts({"waiting": 1}))
-        env.ahead = timedelta(hours=80)
-        await env.wait_until(lambda: env.has_receipts({"unmatched": 1}))
+        await wait_until(lambda: env.has_receipts({"waiting": 1}))
+        env.clock.ahead = timedelta(hours=80)
+        await wait_until(lambda: env.has_receipts({"unmatched": 1}))
 
 
 async def test_the_word_stop_ends_messages_to_that_number_and_anything_else_does_not(
-    open_notifications_env: Any,
+    open_notifications_env: OpenNotificationsEnv,
 ) -> None:
     async with open_notifications_env("gate", "smsc") as env:
         await env.deliver_events(env.document_issued(phone="+436605550001"), env.document_issued(phone="+436605550002"))
-        await env.wait_until(lambda: env.has_states({"sent": 2}))
+        await wait_until(lambda: env.has_states({"sent": 2}))
         await store(env, {"inbound": [{"from": "0660 5550001", "text": "Danke!"}]})
         env.smsc.write("436605550002", "Stop.")
-        await env.wait_until(lambda: env.has_receipts({"applied": 2}))
+        await wait_until(lambda: env.has_receipts({"applied": 2}))
         await env.deliver_events(
             env.case_opened(phone="+436605550001"), env.case_opened(phone="+436605550002", consent=None)
         )
@@ -195,7 +213,9 @@ STATUSES = ("accepted", "delivered", "failed")
 
 
 @pytest.mark.parametrize("seed", range(int(os.environ.get("SEEDS", "2"))))
-async def test_receipts_in_any_order_and_number_end_in_the_right_state(open_notifications_env: Any, seed: int) -> None:
+async def test_receipts_in_any_order_and_number_end_in_the_right_state(
+    open_notifications_env: OpenNotificationsEnv, seed: int
+) -> None:
     """Each message gets a few random receipts at random moments; their rank decides its final state."""
     rng = random.Random(seed)  # noqa: S311 -- seeded, not secret
     async with open_notifications_env("gate", components=("providers", "receipts"), day_budget=10_000) as env:
@@ -203,7 +223,7 @@ async def test_receipts_in_any_order_and_number_end_in_the_right_state(open_noti
         await env.deliver_events(*events)
         notices = await env.notices()
         script: list[tuple[float, dict[str, Any]]] = []
-        expected: dict[Any, str] = {}
+        expected: dict[UUID, str] = {}
         for notice in notices:
             statuses = [rng.choice(STATUSES) for _ in range(rng.randrange(0, 5))]
             for status in statuses:
@@ -225,9 +245,9 @@ async def test_receipts_in_any_order_and_number_end_in_the_right_state(open_noti
                 await asyncio.sleep(0.02)
         await env.wait_until_idle()
         for _ in range(3):
-            env.ahead += timedelta(minutes=30)
+            env.clock.ahead += timedelta(minutes=30)
             await asyncio.sleep(1.2)
-        await env.wait_until(lambda: env.has_receipts_only("applied", "waiting"))
+        await wait_until(lambda: env.has_receipts_only("applied", "waiting"))
         states = {
             notice["notice_id"]: notice["state"] for notice in await env.notices() if not notice["tried_channels"]
         }

@@ -4,10 +4,10 @@ import asyncio
 import re
 import time
 from datetime import timedelta
-from typing import Any
 
 import httpx
 from notifications.api.status_page import RESPONSE_S
+from notifications_fixtures import NotificationsEnv, OpenNotificationsEnv
 from uuid_utils.compat import uuid7
 from wanderamt.contracts import StandScheduled, case_code
 
@@ -24,7 +24,7 @@ async def look_up(http: httpx.AsyncClient, code: str, born: str = BORN, lang: st
     return await http.post(f"/status?lang={lang}", data={"code": code, "born": born})
 
 
-def scheduled(env: Any, district: str = "Urfahr") -> StandScheduled:
+def scheduled(env: NotificationsEnv, district: str = "Urfahr") -> StandScheduled:
     starts_at = env.clock() + timedelta(days=4)
     return StandScheduled(
         stand_id=uuid7(),
@@ -39,7 +39,9 @@ def scheduled(env: Any, district: str = "Urfahr") -> StandScheduled:
     )
 
 
-async def test_code_and_date_of_birth_show_the_status_in_both_languages(open_notifications_env: Any) -> None:
+async def test_code_and_date_of_birth_show_the_status_in_both_languages(
+    open_notifications_env: OpenNotificationsEnv,
+) -> None:
     async with open_notifications_env("gate") as env, env.http_client() as http:
         event = env.document_issued(phone="+436605550001")
         await env.deliver_events(event)
@@ -59,7 +61,7 @@ async def test_code_and_date_of_birth_show_the_status_in_both_languages(open_not
         assert 'lang="de"' in (await http.get("/status")).text
 
 
-async def test_a_code_may_be_written_in_several_ways(open_notifications_env: Any) -> None:
+async def test_a_code_may_be_written_in_several_ways(open_notifications_env: OpenNotificationsEnv) -> None:
     async with open_notifications_env("gate") as env, env.http_client() as http:
         event = env.document_issued(phone="+436605550001")
         await env.deliver_events(event)
@@ -70,7 +72,7 @@ async def test_a_code_may_be_written_in_several_ways(open_notifications_env: Any
 
 
 async def test_strangers_learn_nothing_from_wrong_answers_and_soon_get_too_many_attempts(
-    open_notifications_env: Any,
+    open_notifications_env: OpenNotificationsEnv,
 ) -> None:
     async with open_notifications_env("gate") as env, env.http_client() as http:
         event = env.document_issued(phone="+436605550001")
@@ -88,7 +90,7 @@ async def test_strangers_learn_nothing_from_wrong_answers_and_soon_get_too_many_
             await look_up(http, code, "6.6.1980")
         right = await look_up(http, code)  # correct, but after too many attempts: the same answer as for a wrong one
         assert (right.status_code, right.text) == answers[0][:2]
-        env.ahead += timedelta(minutes=16)
+        env.clock.ahead += timedelta(minutes=16)
         assert (await look_up(http, code)).status_code == 200
         closed = await asyncio.gather(*(look_up(http, f"0000{number:06}"[:10]) for number in range(25)))
         assert {page.status_code for page in closed} == {404, 429}
@@ -96,7 +98,9 @@ async def test_strangers_learn_nothing_from_wrong_answers_and_soon_get_too_many_
         assert not [row for row in attempts if b"127.0.0.1" in row["key_hash"] or code.encode() in row["key_hash"]]
 
 
-async def test_behind_our_proxy_a_strangers_attempts_block_only_the_stranger(open_notifications_env: Any) -> None:
+async def test_behind_our_proxy_a_strangers_attempts_block_only_the_stranger(
+    open_notifications_env: OpenNotificationsEnv,
+) -> None:
     async with open_notifications_env("gate", client_header="X-Real-IP") as env, env.http_client() as http:
         event = env.document_issued(phone="+436605550001")
         await env.deliver_events(event)
@@ -110,7 +114,9 @@ async def test_behind_our_proxy_a_strangers_attempts_block_only_the_stranger(ope
         assert (await http.post("/status", data=right, headers=citizen)).status_code == 200
 
 
-async def test_preferences_choose_channel_and_language_of_later_notices(open_notifications_env: Any) -> None:
+async def test_preferences_choose_channel_and_language_of_later_notices(
+    open_notifications_env: OpenNotificationsEnv,
+) -> None:
     async with open_notifications_env("gate", "post") as env, env.http_client() as http:
         contact = {"phone": "+436605550001", "email": "zoe@mail.example"}
         event = env.case_opened(**contact)
@@ -128,7 +134,9 @@ async def test_preferences_choose_channel_and_language_of_later_notices(open_not
         assert len(env.received_sms()) == 1
 
 
-async def test_opting_out_ends_messages_drops_pending_ones_and_the_case_goes_on(open_notifications_env: Any) -> None:
+async def test_opting_out_ends_messages_drops_pending_ones_and_the_case_goes_on(
+    open_notifications_env: OpenNotificationsEnv,
+) -> None:
     async with open_notifications_env("gate", components=()) as env, env.http_client() as http:
         event = env.case_opened(phone="+436605550001")
         await env.deliver_events(event)
@@ -148,7 +156,9 @@ async def test_opting_out_ends_messages_drops_pending_ones_and_the_case_goes_on(
         assert [notice["state"] for notice in await env.notices(other.case_id)] == ["created"]
 
 
-async def test_only_subscribers_of_a_district_get_notices_of_its_stands(open_notifications_env: Any) -> None:
+async def test_only_subscribers_of_a_district_get_notices_of_its_stands(
+    open_notifications_env: OpenNotificationsEnv,
+) -> None:
     async with open_notifications_env("gate") as env, env.http_client() as http:
         await env.deliver_events(scheduled(env))
         event, bystander = env.case_opened(phone="+436605550001"), env.case_opened(phone="+436605550002")
@@ -166,7 +176,7 @@ async def test_only_subscribers_of_a_district_get_notices_of_its_stands(open_not
         assert {row["wording"] for row in wordings} == {"2026-1"}
 
 
-async def test_an_expired_or_forged_token_has_no_effect(open_notifications_env: Any) -> None:
+async def test_an_expired_or_forged_token_has_no_effect(open_notifications_env: OpenNotificationsEnv) -> None:
     async with open_notifications_env("gate", components=()) as env, env.http_client() as http:
         event, other = env.case_opened(phone="+436605550001"), env.case_opened(phone="+436605550002")
         await env.deliver_events(event, other)
@@ -174,12 +184,12 @@ async def test_an_expired_or_forged_token_has_no_effect(open_notifications_env: 
         case, expiry, signature = good.split(".")
         for bad in ("", "x", f"{other.case_id.hex}.{expiry}.{signature}", f"{case}.{int(expiry) + 9}.{signature}"):
             assert (await http.post("/status/opt-out", data={"token": bad})).status_code in {403, 422}
-        env.ahead += timedelta(minutes=21)
+        env.clock.ahead += timedelta(minutes=21)
         assert (await http.post("/status/opt-out", data={"token": good})).status_code == 403
         assert await env.states() == {"created": 2}
 
 
-async def test_values_from_outside_are_escaped(open_notifications_env: Any) -> None:
+async def test_values_from_outside_are_escaped(open_notifications_env: OpenNotificationsEnv) -> None:
     async with open_notifications_env("gate") as env, env.http_client() as http:
         await env.deliver_events(scheduled(env, "<script>alert(1)</script>"))
         event = env.case_opened(phone="+436605550001")

@@ -4,11 +4,12 @@ import asyncio
 import os
 import subprocess
 import sys
-from typing import Any
 
 import pytest
 from connector_kit.testing.simulator import FaultConfig
 from registry_bridge.bridges.parking.simulator import ParkingSimulator
+from registry_bridge_fixtures import OpenBridgeEnv
+from wanderamt_testing.simulator_server import ServeSimulator
 
 IMAGE_USER = "65532"  # USER in infra/images/Dockerfile
 
@@ -27,7 +28,9 @@ async def run_command(environment: dict[str, str], *arguments: str) -> subproces
 
 
 @pytest.mark.parametrize("flag", ["--done", "--not-done"])
-async def test_an_operator_without_a_user_name_resolves_a_request(serve: Any, open_bridge_env: Any, flag: str) -> None:
+async def test_an_operator_without_a_user_name_resolves_a_request(
+    serve: ServeSimulator, open_bridge_env: OpenBridgeEnv, flag: str
+) -> None:
     simulator = ParkingSimulator(faults=FaultConfig(latency_s=0.01, apply_then_timeout_share=1.0))
     async with open_bridge_env({"parking": await serve(simulator)}) as bridge_env:
         fee = await bridge_env.ask("parking", "book_fee", {"plate": "L 123AB", "cents": 6870})
@@ -40,7 +43,9 @@ async def test_an_operator_without_a_user_name_resolves_a_request(serve: Any, op
         assert action == {"who": f"user {IMAGE_USER}", "action": "resolve"}
 
 
-async def test_reparse_explains_that_there_is_no_stored_response(serve: Any, open_bridge_env: Any) -> None:
+async def test_reparse_explains_that_there_is_no_stored_response(
+    serve: ServeSimulator, open_bridge_env: OpenBridgeEnv
+) -> None:
     simulator = ParkingSimulator(faults=FaultConfig(latency_s=0.01))
     async with open_bridge_env({"parking": await serve(simulator)}) as bridge_env:
         request_id = await bridge_env.ask("parking", "find_permit", {"plate": "L 123AB"})
@@ -50,7 +55,7 @@ async def test_reparse_explains_that_there_is_no_stored_response(serve: Any, ope
         assert "No unreadable response is stored" in result.stderr
 
 
-async def test_status_shows_each_register(serve: Any, open_bridge_env: Any) -> None:
+async def test_status_shows_each_register(serve: ServeSimulator, open_bridge_env: OpenBridgeEnv) -> None:
     async with open_bridge_env({"parking": await serve(ParkingSimulator())}) as bridge_env:
         result = await run_command(bridge_env.environment(), "status")
         assert result.returncode == 0, result.stderr

@@ -7,8 +7,8 @@ database, its job runner killed at random moments.
 import asyncio
 import os
 import random
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from connector_kit.conformance.harness import DAY_S, Harness, crash_expected
@@ -20,7 +20,9 @@ from connector_kit.testing.driver import DrivenRequest, DrivenRequestState, Driv
 from connector_kit.testing.simulator import FaultConfig
 from registry_bridge.bridges import BRIDGES_FOLDER
 from registry_bridge.bridges.parking.simulator import ParkingSimulator
+from registry_bridge_fixtures import BridgeEnv, OpenBridgeEnv
 from wanderamt.backbone.jobs.runner import JobRunner
+from wanderamt_testing.simulator_server import ServeSimulator
 
 RUNS = int(os.environ.get("RUNS", "1000"))
 PARKING = BridgeUnderTest.of(read_folder(BRIDGES_FOLDER / "parking"))
@@ -74,7 +76,7 @@ async def run_once(seed: int) -> Harness:
     return harness
 
 
-def crash_at_random(chance: random.Random) -> Any:
+def crash_at_random(chance: random.Random) -> Callable[[DriverStage, DrivenRequest], None]:
     left = chance.randrange(1, 20)
 
     def crash(_: DriverStage, __: DrivenRequest) -> None:
@@ -88,7 +90,7 @@ def crash_at_random(chance: random.Random) -> Any:
 
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_the_service_killed_at_any_moment_loses_nothing_and_does_nothing_twice(
-    serve: Any, open_bridge_env: Any, seed: int
+    serve: ServeSimulator, open_bridge_env: OpenBridgeEnv, seed: int
 ) -> None:
     chance = random.Random(seed)  # noqa: S311 -- as above
     faults = FaultConfig(
@@ -104,7 +106,7 @@ async def test_the_service_killed_at_any_moment_loses_nothing_and_does_nothing_t
             await bridge_env.ask("parking", "book_fee", {"plate": f"L {number:05}A", "cents": 6870})
             for number in range(20)
         ]
-        jobs = bridge_env.service.components["jobs"]
+        jobs = bridge_env.jobs
         for _ in range(8):
             await asyncio.sleep(chance.uniform(0.05, 0.6))
             jobs = await kill_runner(bridge_env, jobs)
@@ -123,20 +125,24 @@ async def test_the_service_killed_at_any_moment_loses_nothing_and_does_nothing_t
             )
 
 
-async def kill_runner(bridge_env: Any, jobs: JobRunner) -> JobRunner:
+async def kill_runner(bridge_env: BridgeEnv, jobs: JobRunner) -> JobRunner:
     """As by kill -9: nothing is drained or written; a new runner starts from the rows as they are."""
     for task in [*jobs._tasks, *jobs._running.values()]:
         task.cancel()
+    for state in jobs._states:
+        await state.completion.stop()
     await asyncio.gather(*jobs._tasks, *jobs._running.values(), return_exceptions=True)
     restarted = JobRunner(bridge_env.database, jobs.handlers)
     await restarted.start()
     return restarted
 
 
-async def wait_until_idle(bridge_env: Any) -> None:
+async def wait_until_idle(bridge_env: BridgeEnv) -> None:
     """Waits until every request is answered or left to an operator; the clock jumps past leases and schedules."""
     async with asyncio.timeout(60):
         while await bridge_env.rows("SELECT 1 FROM request WHERE state = 'waiting' LIMIT 1"):
             await asyncio.sleep(0.3)
-            if not await bridge_env.rows("SELECT 1 FROM job WHERE lease_expires_at > $1", bridge_env.now()):
-                bridge_env.clock_offset += timedelta(seconds=30)
+            if not await bridge_env.rows(
+                "SELECT 1 FROM job WHERE status = 'running' AND lease_expires_at > $1", bridge_env.clock()
+            ):
+                bridge_env.clock.ahead += timedelta(seconds=30)

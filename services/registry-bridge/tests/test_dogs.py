@@ -17,6 +17,7 @@ from registry_bridge.bridges import BRIDGES_FOLDER
 from registry_bridge.bridges.dogs.simulator import open_simulator
 from registry_bridge.handlers.availability import register_availability
 from registry_bridge.settings import RegisterConnectionSettings
+from registry_bridge_fixtures import BridgeEnv, OpenBridgeEnv
 from wanderamt.contracts import RegisterAnswered
 from wanderamt.kernel.sealed import Sealed
 
@@ -37,7 +38,7 @@ def keys() -> tuple[str, str]:
 class DogRegisterEnv:
     """The simulated tax office, the bridge to it, and a clock that jumps."""
 
-    def __init__(self, register: FileSimulator, bridge_env: Any) -> None:
+    def __init__(self, register: FileSimulator, bridge_env: BridgeEnv) -> None:
         self.register, self.bridge_env = register, bridge_env
         self.zone = bridge_env.manifests["dogs"].zone
 
@@ -48,7 +49,7 @@ class DogRegisterEnv:
         ]
 
     def local_now(self) -> datetime:
-        now: datetime = self.bridge_env.now().astimezone(self.zone)
+        now: datetime = self.bridge_env.clock().astimezone(self.zone)
         return now
 
     async def until_hour(self, hour: int, minute: int = 0) -> None:
@@ -60,16 +61,16 @@ class DogRegisterEnv:
 
     async def jump(self, by: timedelta) -> None:
         await self.wait_until_idle()
-        self.bridge_env.clock_offset += by
-        await self.bridge_env.rows("SELECT pg_notify('wanderamt_job', '')")
+        self.bridge_env.clock.ahead += by
+        await self.bridge_env.rows("SELECT pg_notify('job_files-dogs', '')")
         await self.wait_until_idle()
 
     async def wait_until_idle(self) -> None:
         """No step of the file exchange is due or running."""
         async with asyncio.timeout(30):
             while await self.bridge_env.rows(
-                "SELECT 1 FROM job WHERE queue = 'files-dogs' AND (lease_token IS NOT NULL OR run_at <= $1)",
-                self.bridge_env.now(),
+                "SELECT 1 FROM job WHERE queue = 'files-dogs' AND (status = 'running' OR run_at <= $1)",
+                self.bridge_env.clock(),
             ):
                 await asyncio.sleep(0.05)
 
@@ -83,7 +84,7 @@ class DogRegisterEnv:
 
 
 @pytest_asyncio.fixture
-async def dogs_env(open_bridge_env: Any, tmp_path: Path) -> AsyncIterator[DogRegisterEnv]:
+async def dogs_env(open_bridge_env: OpenBridgeEnv, tmp_path: Path) -> AsyncIterator[DogRegisterEnv]:
     register = open_simulator(read_folder(BRIDGES_FOLDER / "dogs"), tmp_path, faults={})
     (host, host_public), (client_key, client_key_public) = keys(), keys()
     async with serve_sftp(register, "127.0.0.1", 0, host_key=host, client_key=client_key_public) as port:

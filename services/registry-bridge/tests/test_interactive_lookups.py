@@ -10,7 +10,9 @@ import pytest
 import pytest_asyncio
 from connector_kit.testing.simulator import FaultConfig
 from registry_bridge.bridges.parking.simulator import ParkingSimulator
+from registry_bridge_fixtures import BridgeEnv, OpenBridgeEnv
 from uuid_utils.compat import uuid7
+from wanderamt_testing.simulator_server import ServeSimulator
 
 QUIET = FaultConfig(latency_s=0.01)
 PERMIT = {"plate": "L 123AB", "zone": "A", "valid_from": "2026-12-01", "months": 24}
@@ -28,14 +30,16 @@ def lookup(**other: Any) -> dict[str, Any]:
 
 
 @pytest_asyncio.fixture
-async def lookups_env(serve: Any, open_bridge_env: Any) -> AsyncIterator[tuple[ParkingSimulator, Any]]:
+async def lookups_env(
+    serve: ServeSimulator, open_bridge_env: OpenBridgeEnv
+) -> AsyncIterator[tuple[ParkingSimulator, BridgeEnv]]:
     simulator = ParkingSimulator(faults=QUIET)
     async with open_bridge_env({"parking": await serve(simulator)}, lookups_per_hour=8) as bridge_env:
         await bridge_env.wait_for_state(await bridge_env.ask("parking", "grant_permit", PERMIT))
         yield simulator, bridge_env
 
 
-async def look_up(bridge_env: Any, **other: Any) -> tuple[dict[str, Any], float]:
+async def look_up(bridge_env: BridgeEnv, **other: Any) -> tuple[dict[str, Any], float]:
     """The answer, and how many seconds it took."""
     started = time.perf_counter()
     async with bridge_env.clerk_client() as client:
@@ -44,7 +48,9 @@ async def look_up(bridge_env: Any, **other: Any) -> tuple[dict[str, Any], float]
     return reply.json(), time.perf_counter() - started
 
 
-async def test_the_answer_of_a_register_is_delivered_and_cached(lookups_env: tuple[ParkingSimulator, Any]) -> None:
+async def test_the_answer_of_a_register_is_delivered_and_cached(
+    lookups_env: tuple[ParkingSimulator, BridgeEnv],
+) -> None:
     simulator, bridge_env = lookups_env
     first, _ = await look_up(bridge_env)
     assert (first["freshness"], first["outcome"]) == ("fresh", "confirmed")
@@ -59,21 +65,21 @@ async def test_the_answer_of_a_register_is_delivered_and_cached(lookups_env: tup
 
 
 async def test_while_the_register_is_down_an_older_answer_is_delivered_with_its_time(
-    lookups_env: tuple[ParkingSimulator, Any],
+    lookups_env: tuple[ParkingSimulator, BridgeEnv],
 ) -> None:
     simulator, bridge_env = lookups_env
     first, _ = await look_up(bridge_env)
     simulator.faults = QUIET.model_copy(update={"down": True})
-    bridge_env.clock_offset += timedelta(minutes=10)
+    bridge_env.clock.ahead += timedelta(minutes=10)
     second, _ = await look_up(bridge_env)
     assert (second["freshness"], second["answer"]) == ("cached", first["answer"])
-    bridge_env.clock_offset += timedelta(days=2)
+    bridge_env.clock.ahead += timedelta(days=2)
     expired, _ = await look_up(bridge_env)
     assert (expired["freshness"], expired["answer"], expired["outcome"]) == ("unavailable", None, None)
 
 
 async def test_a_slow_register_delays_no_one_and_its_answer_is_reused_by_the_next_lookup(
-    lookups_env: tuple[ParkingSimulator, Any],
+    lookups_env: tuple[ParkingSimulator, BridgeEnv],
 ) -> None:
     simulator, bridge_env = lookups_env
     simulator.faults = QUIET.model_copy(update={"latency_s": 3.5})
@@ -88,7 +94,7 @@ async def test_a_slow_register_delays_no_one_and_its_answer_is_reused_by_the_nex
 
 
 async def test_interactive_lookups_have_reserved_slots_that_cases_do_not_take(
-    lookups_env: tuple[ParkingSimulator, Any],
+    lookups_env: tuple[ParkingSimulator, BridgeEnv],
 ) -> None:
     simulator, bridge_env = lookups_env
     simulator.faults = QUIET.model_copy(update={"latency_s": 4.0})
@@ -102,7 +108,7 @@ async def test_interactive_lookups_have_reserved_slots_that_cases_do_not_take(
     assert simulator.call_log.max_concurrent <= 4
 
 
-async def test_each_answer_is_logged_cached_or_fresh(lookups_env: tuple[ParkingSimulator, Any]) -> None:
+async def test_each_answer_is_logged_cached_or_fresh(lookups_env: tuple[ParkingSimulator, BridgeEnv]) -> None:
     _, bridge_env = lookups_env
     case_id = uuid7()
     for _ in range(2):
@@ -112,7 +118,9 @@ async def test_each_answer_is_logged_cached_or_fresh(lookups_env: tuple[ParkingS
     assert {entry["delivered"]["number"] for entry in entries} == {"P-000001"}
 
 
-async def test_an_officer_has_a_limited_number_of_lookups_per_hour(lookups_env: tuple[ParkingSimulator, Any]) -> None:
+async def test_an_officer_has_a_limited_number_of_lookups_per_hour(
+    lookups_env: tuple[ParkingSimulator, BridgeEnv],
+) -> None:
     _, bridge_env = lookups_env
     async with bridge_env.clerk_client("curious@linz") as client:
         replies = [(await client.post("/lookups", json=lookup())).status_code for _ in range(9)]
@@ -131,7 +139,7 @@ async def test_an_officer_has_a_limited_number_of_lookups_per_hour(lookups_env: 
     ],
 )
 async def test_a_wrong_lookup_is_refused_and_calls_no_register(
-    lookups_env: tuple[ParkingSimulator, Any], other: dict[str, Any], status: int, code: str
+    lookups_env: tuple[ParkingSimulator, BridgeEnv], other: dict[str, Any], status: int, code: str
 ) -> None:
     simulator, bridge_env = lookups_env
     calls = simulator.call_log.calls.total()

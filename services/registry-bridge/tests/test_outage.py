@@ -7,13 +7,14 @@ import asyncio
 import os
 from collections import Counter
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from connector_kit.resilience.circuit_breaker import BreakerPhase
 from registry_bridge.bridges.residents.simulator import ResidentsFaults, ResidentsSimulator
 from registry_bridge.store.registers import find_register
+from registry_bridge_fixtures import BridgeEnv, OpenBridgeEnv
 from uuid_utils.compat import uuid7
+from wanderamt_testing.simulator_server import ServeSimulator
 
 REQUESTS = int(os.environ.get("REQUESTS", "400"))
 PER_CASE = 4
@@ -23,7 +24,7 @@ MINUTE = timedelta(minutes=1)
 
 
 async def test_the_backlog_of_an_hour_drains_in_order_within_the_limits_and_wastes_no_attempt(
-    serve: Any, open_bridge_env: Any
+    serve: ServeSimulator, open_bridge_env: OpenBridgeEnv
 ) -> None:
     register = ResidentsSimulator(None, QUIET.model_copy(update={"down": True}))
     async with open_bridge_env({"residents": await serve(register)}) as bridge_env:
@@ -31,7 +32,7 @@ async def test_the_backlog_of_an_hour_drains_in_order_within_the_limits_and_wast
         await until_open(bridge_env)
         for _ in range(60):
             await wait_until_idle(bridge_env)
-            bridge_env.clock_offset += MINUTE
+            bridge_env.clock.ahead += MINUTE
             await asyncio.sleep(0.05)
         await wait_until_idle(bridge_env)
         during = register.call_log.calls.total()
@@ -41,7 +42,7 @@ async def test_the_backlog_of_an_hour_drains_in_order_within_the_limits_and_wast
         register.call_log.at.clear()
         calls_before = Counter(register.call_log.calls)
         register.faults = QUIET
-        bridge_env.clock_offset += MINUTE
+        bridge_env.clock.ahead += MINUTE
         await drained(bridge_env)
         limits = bridge_env.manifests["residents"].limits
         assert register.call_log.max_per_second() <= limits.rate_per_s + 1
@@ -56,7 +57,7 @@ async def test_the_backlog_of_an_hour_drains_in_order_within_the_limits_and_wast
             assert [row["request_id"] for row in answered] == ids
 
 
-async def ask_all(bridge_env: Any) -> dict[UUID, list[UUID]]:
+async def ask_all(bridge_env: BridgeEnv) -> dict[UUID, list[UUID]]:
     """Ids of requests by case, in the order in which they were made."""
     requested: dict[UUID, list[UUID]] = {uuid7(): [] for _ in range(REQUESTS // PER_CASE)}
     for _ in range(PER_CASE):
@@ -69,7 +70,7 @@ async def ask_all(bridge_env: Any) -> dict[UUID, list[UUID]]:
     return requested
 
 
-async def until_open(bridge_env: Any) -> None:
+async def until_open(bridge_env: BridgeEnv) -> None:
     async with asyncio.timeout(30):
         while True:
             async with bridge_env.database.unit_of_work() as uow:
@@ -79,19 +80,19 @@ async def until_open(bridge_env: Any) -> None:
             await asyncio.sleep(0.05)
 
 
-async def wait_until_idle(bridge_env: Any) -> None:
+async def wait_until_idle(bridge_env: BridgeEnv) -> None:
     """Waits until no call is running, so that the clock may jump."""
     async with asyncio.timeout(30):
-        while await bridge_env.rows("SELECT 1 FROM job WHERE lease_token IS NOT NULL"):
+        while await bridge_env.rows("SELECT 1 FROM job WHERE status = 'running'"):
             await asyncio.sleep(0.01)
 
 
-async def attempts(bridge_env: Any) -> int:
-    [row] = await bridge_env.rows("SELECT sum(attempts)::int AS tries FROM job")
+async def attempts(bridge_env: BridgeEnv) -> int:
+    [row] = await bridge_env.rows("SELECT sum(attempts)::int AS tries FROM job WHERE status <> 'succeeded'")
     return int(row["tries"])
 
 
-async def drained(bridge_env: Any) -> None:
+async def drained(bridge_env: BridgeEnv) -> None:
     async with asyncio.timeout(REQUESTS / 10 + 60):
         while await bridge_env.rows("SELECT 1 FROM request WHERE state = 'waiting' LIMIT 1"):
             await asyncio.sleep(0.2)

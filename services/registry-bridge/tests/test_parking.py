@@ -1,6 +1,6 @@
 """The parking bridge against a simulated traffic office: idempotency keys, throttling, and a command without look-up."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +20,9 @@ from connector_kit.call_outcome import (
 )
 from connector_kit.testing.simulator import FaultConfig
 from registry_bridge.bridges.parking.simulator import ParkingSimulator
+from registry_bridge_fixtures import Connect
 from uuid_utils.compat import uuid7
+from wanderamt_testing.simulator_server import ServeSimulator
 
 GRANT = b'{"plate": "L 123AB", "zone": "A", "valid_from": "2026-12-01", "months": 24}'
 FEE = b'{"plate": "L 123AB", "cents": 6870}'
@@ -28,9 +30,7 @@ QUIET = FaultConfig(latency_s=0.01)
 
 
 @pytest_asyncio.fixture
-async def parking_bridge(
-    serve: Any, connect: Callable[[str, str], Bridge]
-) -> AsyncIterator[tuple[ParkingSimulator, Bridge]]:
+async def parking_bridge(serve: ServeSimulator, connect: Connect) -> AsyncIterator[tuple[ParkingSimulator, Bridge]]:
     simulator = ParkingSimulator(faults=QUIET)
     bridge = connect("parking", await serve(simulator))
     yield simulator, bridge

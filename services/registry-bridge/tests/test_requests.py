@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import time, timedelta
-from typing import Any
+from functools import partial
 from uuid import UUID
 
 import pytest
@@ -19,16 +20,26 @@ from pydantic import SecretStr
 from registry_bridge.bridges.parking.models import FeeReceipt
 from registry_bridge.bridges.parking.simulator import ParkingSimulator
 from registry_bridge.handlers.availability import acquire_call_slot
-from registry_bridge.handlers.requests import admit_calls, find_unreadable_response, record_reparsed, resolve_request
+from registry_bridge.handlers.requests import (
+    admit_calls,
+    complete_call,
+    find_unreadable_response,
+    record_reparsed,
+    resolve_request,
+)
 from registry_bridge.settings import RegisterConnectionSettings
+from registry_bridge_fixtures import BridgeEnv, OpenBridgeEnv
 from uuid_utils.compat import uuid7
+from wanderamt.backbone.jobs.handler import complete_each
 from wanderamt.backbone.jobs.runner import JobRunner
 from wanderamt.backbone.messaging import replay
-from wanderamt.backbone.messaging.replay import DeadLetterFilter
+from wanderamt.backbone.messaging.dead_letter_queries import DeadLetterFilter, list_groups
 from wanderamt.contracts import RegisterAnswered, RegisterAvailabilityChanged
 from wanderamt.kernel.decision import Paused
 from wanderamt.kernel.ids import RequestId
 from wanderamt.security.assertions import Assertion
+from wanderamt_testing.simulator_server import ServeSimulator
+from wanderamt_testing.statements import StatementLog, shortened
 
 GRANT = {"plate": "L 123AB", "zone": "A", "valid_from": "2026-12-01", "months": 24}
 FEE = {"plate": "L 123AB", "cents": 6870}
@@ -37,13 +48,15 @@ HANGS = QUIET.model_copy(update={"apply_then_timeout_share": 1.0})
 
 
 @pytest_asyncio.fixture
-async def parking_env(serve: Any, open_bridge_env: Any) -> AsyncIterator[tuple[ParkingSimulator, Any]]:
+async def parking_env(
+    serve: ServeSimulator, open_bridge_env: OpenBridgeEnv
+) -> AsyncIterator[tuple[ParkingSimulator, BridgeEnv]]:
     simulator = ParkingSimulator(faults=QUIET)
     async with open_bridge_env({"parking": await serve(simulator)}) as bridge_env:
         yield simulator, bridge_env
 
 
-async def test_a_command_is_executed_answered_and_published(parking_env: tuple[ParkingSimulator, Any]) -> None:
+async def test_a_command_is_executed_answered_and_published(parking_env: tuple[ParkingSimulator, BridgeEnv]) -> None:
     simulator, bridge_env = parking_env
     request_id = await bridge_env.ask("parking", "grant_permit", GRANT)
     assert (await bridge_env.wait_for_state(request_id))["outcome"] == "confirmed"
@@ -54,18 +67,18 @@ async def test_a_command_is_executed_answered_and_published(parking_env: tuple[P
 
 
 @pytest.mark.parametrize("wrong", ["missing", "forged", "expired", "of another case", "of another operation"])
-async def test_no_call_without_a_valid_assertion(parking_env: tuple[ParkingSimulator, Any], wrong: str) -> None:
+async def test_no_call_without_a_valid_assertion(parking_env: tuple[ParkingSimulator, BridgeEnv], wrong: str) -> None:
     simulator, bridge_env = parking_env
     event = bridge_env.request("parking", "grant_permit", GRANT)
     assertion = Assertion(
         event.officer, event.case_id, event.request_id, event.register_name, event.operation, event.purpose
     )
-    until = bridge_env.now() + timedelta(hours=1)
-    sign = bridge_env.cipher.assertion_signer.sign
+    until = bridge_env.clock() + timedelta(hours=1)
+    sign = bridge_env.signer.sign
     token = {
         "missing": None,
         "forged": sign(assertion, until=until)[:-6] + "AAAAAA",
-        "expired": sign(assertion, until=bridge_env.now() - timedelta(minutes=1)),
+        "expired": sign(assertion, until=bridge_env.clock() - timedelta(minutes=1)),
         "of another case": bridge_env.request("parking", "grant_permit", GRANT).assertion,
         "of another operation": sign(
             Assertion(
@@ -81,29 +94,31 @@ async def test_no_call_without_a_valid_assertion(parking_env: tuple[ParkingSimul
     assert not simulator.call_log.calls
 
 
-async def test_the_assertion_is_verified_at_the_time_of_the_call(parking_env: tuple[ParkingSimulator, Any]) -> None:
+async def test_the_assertion_is_verified_at_the_time_of_the_call(
+    parking_env: tuple[ParkingSimulator, BridgeEnv],
+) -> None:
     """The request arrived with a valid assertion, which expired while it waited for the register."""
     simulator, bridge_env = parking_env
     simulator.faults = QUIET.model_copy(update={"down": True})
     event = bridge_env.request("parking", "grant_permit", GRANT)
-    sign = bridge_env.cipher.assertion_signer.sign
+    sign = bridge_env.signer.sign
     assertion = Assertion(
         event.officer, event.case_id, event.request_id, event.register_name, event.operation, event.purpose
     )
     await bridge_env.deliver_events(
-        event.model_copy(update={"assertion": sign(assertion, until=bridge_env.now() + timedelta(seconds=2))})
+        event.model_copy(update={"assertion": sign(assertion, until=bridge_env.clock() + timedelta(seconds=2))})
     )
     while not simulator.call_log.calls:
         await asyncio.sleep(0.02)
     await asyncio.sleep(2)
     simulator.faults = QUIET
-    bridge_env.clock_offset += timedelta(minutes=2)
+    bridge_env.clock.ahead += timedelta(minutes=2)
     assert (await bridge_env.wait_for_state(event.request_id))["code"] == "assertion_expired"
     assert not simulator.call_log.effects
 
 
 async def test_the_access_log_holds_the_ids_delivered_and_nothing_else(
-    parking_env: tuple[ParkingSimulator, Any],
+    parking_env: tuple[ParkingSimulator, BridgeEnv],
 ) -> None:
     _, bridge_env = parking_env
     case_id = uuid7()
@@ -121,7 +136,7 @@ async def test_the_access_log_holds_the_ids_delivered_and_nothing_else(
 
 
 async def test_a_command_with_uncertain_effect_is_never_repeated_and_is_resolved_by_an_operator(
-    parking_env: tuple[ParkingSimulator, Any],
+    parking_env: tuple[ParkingSimulator, BridgeEnv],
 ) -> None:
     simulator, bridge_env = parking_env
     simulator.faults = HANGS
@@ -135,9 +150,9 @@ async def test_a_command_with_uncertain_effect_is_never_repeated_and_is_resolved
     assert (await bridge_env.row(later))["state"] == "waiting"  # its key is blocked
 
     async with bridge_env.database.unit_of_work() as uow:
-        [group] = await replay.list_groups(uow, "registry-bridge")
+        [group] = await list_groups(uow)
     assert (group.reason, group.rows) == ("no_answer", 1)
-    async for _ in replay.replay(bridge_env.inbox, DeadLetterFilter(bridge_env.now()), who="operator", rate=None):
+    async for _ in replay.replay(bridge_env.inbox, DeadLetterFilter(bridge_env.clock()), who="operator", rate=None):
         pass
     await asyncio.sleep(1.5)
     assert simulator.call_log.effects == {str(fee): 1}  # a retry repeats no command that may have happened
@@ -147,12 +162,12 @@ async def test_a_command_with_uncertain_effect_is_never_repeated_and_is_resolved
     assert (await bridge_env.wait_for_state(fee))["outcome"] == "confirmed"
     assert (await bridge_env.wait_for_state(later))["outcome"] == "not_found"
     async with bridge_env.database.unit_of_work() as uow:
-        assert await replay.list_groups(uow, "registry-bridge") == []
+        assert await list_groups(uow) == []
     assert simulator.call_log.effects == {str(fee): 1}
 
 
 async def test_a_command_resolved_as_not_done_is_sent_again(
-    parking_env: tuple[ParkingSimulator, Any],
+    parking_env: tuple[ParkingSimulator, BridgeEnv],
 ) -> None:
     simulator, bridge_env = parking_env
     simulator.faults = HANGS
@@ -166,17 +181,19 @@ async def test_a_command_resolved_as_not_done_is_sent_again(
 
 
 async def test_with_on_failure_skip_later_requests_of_the_case_continue(
-    parking_env: tuple[ParkingSimulator, Any],
+    parking_env: tuple[ParkingSimulator, BridgeEnv],
 ) -> None:
     simulator, bridge_env = parking_env
     manifest = bridge_env.manifests["parking"]
     skipping = manifest.operations["book_fee"].model_copy(update={"on_failure": OnFailure.SKIP})
-    [handler] = [
-        handler for handler in bridge_env.service.components["jobs"].handlers if handler.job.QUEUE == "call-parking"
+    changed = manifest.model_copy(update={"operations": {**manifest.operations, "book_fee": skipping}})
+    complete = complete_each(partial(complete_call, manifest=changed, cipher=bridge_env.cipher))
+    await bridge_env.jobs.stop()
+    bridge_env.jobs.handlers = [
+        replace(handler, complete=complete) if handler.job.QUEUE == "call-parking" else handler
+        for handler in bridge_env.jobs.handlers
     ]
-    handler.complete.keywords["manifest"] = manifest.model_copy(
-        update={"operations": {**manifest.operations, "book_fee": skipping}}
-    )
+    await bridge_env.jobs.start()
     simulator.faults = HANGS
     case_id = uuid7()
     fee = await bridge_env.ask("parking", "book_fee", FEE, case_id=case_id)
@@ -185,10 +202,10 @@ async def test_with_on_failure_skip_later_requests_of_the_case_continue(
     later = await bridge_env.ask("parking", "find_permit", {"plate": "L 123AB"}, case_id=case_id)
     assert (await bridge_env.wait_for_state(later))["outcome"] == "not_found"
     await resolve(bridge_env, fee, happened=True)
-    assert not await bridge_env.rows("SELECT 1 FROM job")
+    assert not await bridge_env.rows("SELECT 1 FROM job WHERE status <> 'succeeded'")
 
 
-async def test_an_outage_and_its_end_are_published(parking_env: tuple[ParkingSimulator, Any]) -> None:
+async def test_an_outage_and_its_end_are_published(parking_env: tuple[ParkingSimulator, BridgeEnv]) -> None:
     simulator, bridge_env = parking_env
     simulator.faults = QUIET.model_copy(update={"down": True})
     request_ids = [await bridge_env.ask("parking", "find_permit", {"plate": f"L {number:05}A"}) for number in range(15)]
@@ -196,7 +213,7 @@ async def test_an_outage_and_its_end_are_published(parking_env: tuple[ParkingSim
         while not await bridge_env.published(RegisterAvailabilityChanged):
             await asyncio.sleep(0.05)
     simulator.faults = QUIET
-    bridge_env.clock_offset += timedelta(minutes=3)
+    bridge_env.clock.ahead += timedelta(minutes=3)
     for request_id in request_ids:
         await bridge_env.wait_for_state(request_id)
     changes = await bridge_env.published(RegisterAvailabilityChanged)
@@ -207,7 +224,7 @@ async def test_an_outage_and_its_end_are_published(parking_env: tuple[ParkingSim
 
 
 async def test_maintenance_that_begins_without_a_running_call_is_published(
-    parking_env: tuple[ParkingSimulator, Any],
+    parking_env: tuple[ParkingSimulator, BridgeEnv],
 ) -> None:
     _, bridge_env = parking_env
     all_day = [
@@ -221,7 +238,9 @@ async def test_maintenance_that_begins_without_a_running_call_is_published(
 
 
 async def test_an_unreadable_response_is_stored_encrypted_and_parsed_by_a_fixed_adapter(
-    parking_env: tuple[ParkingSimulator, Any], caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+    parking_env: tuple[ParkingSimulator, BridgeEnv],
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     simulator, bridge_env = parking_env
     simulator.faults = QUIET.model_copy(update={"cut_share": 1.0})
@@ -246,11 +265,13 @@ async def test_an_unreadable_response_is_stored_encrypted_and_parsed_by_a_fixed_
         )
     assert result == f"{fee}: answered from the stored response"
     assert (await bridge_env.row(fee))["outcome"] == "confirmed"
-    assert not await bridge_env.rows("SELECT 1 FROM job")
+    assert not await bridge_env.rows("SELECT 1 FROM job WHERE status <> 'succeeded'")
     assert not await bridge_env.rows("SELECT 1 FROM dead_letter")
 
 
-async def test_the_settings_name_the_folder_of_a_citys_own_bridge(serve: Any, open_bridge_env: Any) -> None:
+async def test_the_settings_name_the_folder_of_a_citys_own_bridge(
+    serve: ServeSimulator, open_bridge_env: OpenBridgeEnv
+) -> None:
     own = REFERENCE / "library"
     register = open_library(read_folder(own), faults={"latency_s": 0.01})
     connection = RegisterConnectionSettings(url=await serve(register), secrets={"library_token": SecretStr("x")})
@@ -261,11 +282,11 @@ async def test_the_settings_name_the_folder_of_a_citys_own_bridge(serve: Any, op
 
 
 async def test_two_processes_share_the_limit_of_concurrent_calls(
-    parking_env: tuple[ParkingSimulator, Any],
+    parking_env: tuple[ParkingSimulator, BridgeEnv],
 ) -> None:
     simulator, bridge_env = parking_env
     simulator.faults = QUIET.model_copy(update={"latency_s": 0.4})
-    second = JobRunner(bridge_env.database, bridge_env.service.components["jobs"].handlers)
+    second = JobRunner(bridge_env.database, bridge_env.jobs.handlers)
     await second.start()
     try:
         request_ids = [
@@ -278,7 +299,9 @@ async def test_two_processes_share_the_limit_of_concurrent_calls(
     assert simulator.call_log.max_concurrent == bridge_env.manifests["parking"].limits.background_slots == 3
 
 
-async def test_registers_behind_one_portal_share_its_rate_limit(parking_env: tuple[ParkingSimulator, Any]) -> None:
+async def test_registers_behind_one_portal_share_its_rate_limit(
+    parking_env: tuple[ParkingSimulator, BridgeEnv],
+) -> None:
     _, bridge_env = parking_env
     manifest = bridge_env.manifests["parking"]
     behind = manifest.model_copy(update={"portal": Portal(id="city", rate_per_s=2)})
@@ -291,14 +314,14 @@ async def test_registers_behind_one_portal_share_its_rate_limit(parking_env: tup
     assert isinstance(waits[3], Paused)  # slots are reserved at most one second ahead
 
 
-async def read_raw(bridge_env: Any, request_id: UUID) -> RawResponse:
+async def read_raw(bridge_env: BridgeEnv, request_id: UUID) -> RawResponse:
     async with bridge_env.database.unit_of_work() as uow:
         stored = await find_unreadable_response(RequestId(request_id), uow, cipher=bridge_env.cipher)
     assert isinstance(stored, tuple)
     return stored[1]
 
 
-async def resolve(bridge_env: Any, request_id: UUID, *, happened: bool) -> None:
+async def resolve(bridge_env: BridgeEnv, request_id: UUID, *, happened: bool) -> None:
     async with bridge_env.database.unit_of_work() as uow:
         result = await resolve_request(
             RequestId(request_id),
@@ -309,3 +332,23 @@ async def resolve(bridge_env: Any, request_id: UUID, *, happened: bool) -> None:
             consumer="registry-bridge",
         )
     assert isinstance(result, str)
+
+
+async def test_a_request_costs_few_statements_from_its_event_to_its_answer(
+    parking_env: tuple[ParkingSimulator, BridgeEnv],
+) -> None:
+    _, bridge_env = parking_env
+    await bridge_env.wait_for_state(await bridge_env.ask("parking", "grant_permit", GRANT))  # the register's row exists
+    await bridge_env.jobs.stop()
+    log = await StatementLog.of(bridge_env.database)
+    request_id = await bridge_env.ask("parking", "grant_permit", GRANT)
+    await bridge_env.jobs.start()
+    await bridge_env.wait_for_state(request_id)
+    await bridge_env.jobs.stop()
+    steps = {
+        "asked": ("INSERT INTO request ",),  # the request, its job
+        "prepared": ("AS interrupted", "UPDATE register "),  # register, claim, request, register
+        "answered": ("UPDATE request ",),  # request, register, all with the event, the access log and the job
+    }
+    counts = {step: len(log.transaction_with(*texts)) for step, texts in steps.items()}
+    assert counts == {"asked": 4, "prepared": 6, "answered": 5}, shortened(log.statements)

@@ -1,8 +1,7 @@
 """The residents bridge: SOAP on a real socket, and arbitrary bytes as a reply."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import date
-from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -21,7 +20,9 @@ from connector_kit.call_outcome import (
 )
 from registry_bridge.bridges.residents.models import ResidenceQuery
 from registry_bridge.bridges.residents.simulator import RegisteredPerson, ResidentsFaults, ResidentsSimulator
+from registry_bridge_fixtures import Connect
 from uuid_utils.compat import uuid7
+from wanderamt_testing.simulator_server import ServeSimulator
 
 KNOWN = ResidenceQuery(given_name="Šemsa", family_name="Öztürk", birth_date=date(1971, 12, 31))
 YEAR_ALONE = ResidenceQuery(given_name="Šemsa", family_name="Öztürk", birth_year=1971)
@@ -43,14 +44,12 @@ QUIET = ResidentsFaults(latency_s=0.05, jitter_s=0)
 
 
 @pytest.fixture
-def bridge(connect: Callable[[str, str], Bridge]) -> Bridge:
+def bridge(connect: Connect) -> Bridge:
     return connect("residents", "http://residents.invalid")
 
 
 @pytest_asyncio.fixture
-async def simulator(
-    serve: Any, connect: Callable[[str, str], Bridge]
-) -> AsyncIterator[tuple[ResidentsSimulator, Bridge]]:
+async def simulator(serve: ServeSimulator, connect: Connect) -> AsyncIterator[tuple[ResidentsSimulator, Bridge]]:
     register = ResidentsSimulator(PEOPLE, QUIET)
     bridge = connect("residents", await serve(register))
     yield register, bridge

@@ -1,7 +1,7 @@
 """The migrations create the schema that tables.py describes."""
 
 from registry_bridge.tables import metadata
-from wanderamt_local.pytest_plugin import MakeDatabase, TableDrift
+from wanderamt_testing.databases import MakeDatabase, TableDrift
 
 
 async def test_the_migrated_schema_equals_the_tables(make_database: MakeDatabase, table_drift: TableDrift) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -19,6 +18,7 @@ from scheduling.domain.refusals import (
 )
 from scheduling.domain.stand import Stand, StandDetails
 from scheduling.handlers import appointments, stands
+from scheduling_fixtures import SchedulingEnv
 from uuid_utils.compat import uuid7
 from wanderamt.contracts import Language, case_code
 from wanderamt.kernel.refusal import Refusal
@@ -27,7 +27,7 @@ VIENNA = ZoneInfo("Europe/Vienna")
 BORN = date(1980, 5, 4)
 
 
-async def times(scheduling_env: Any, stand: Stand, service: str = "active_pass") -> list[datetime]:
+async def times(scheduling_env: SchedulingEnv, stand: Stand, service: str = "active_pass") -> list[datetime]:
     async with scheduling_env.database.unit_of_work() as uow:
         available: list[datetime] = await appointments.available_times(
             stand, service, uow, context=scheduling_env.context
@@ -35,11 +35,13 @@ async def times(scheduling_env: Any, stand: Stand, service: str = "active_pass")
     return available
 
 
-async def published(scheduling_env: Any) -> list[str]:
+async def published(scheduling_env: SchedulingEnv) -> list[str]:
     return [row["type"].split(".", 2)[2] for row in await scheduling_env.rows("SELECT type FROM outbox ORDER BY id")]
 
 
-async def test_a_service_takes_as_many_slots_in_a_row_as_it_needs(scheduling_env: Any, details: StandDetails) -> None:
+async def test_a_service_takes_as_many_slots_in_a_row_as_it_needs(
+    scheduling_env: SchedulingEnv, details: StandDetails
+) -> None:
     stand = await scheduling_env.stand(details)
     booked = await scheduling_env.book(stand, details.starts_at, "registration")
     assert booked.ends_at - booked.starts_at == timedelta(minutes=20)
@@ -51,7 +53,9 @@ async def test_a_service_takes_as_many_slots_in_a_row_as_it_needs(scheduling_env
     assert (await times(scheduling_env, stand))[0] == details.starts_at + 2 * SLOT
 
 
-async def test_a_booking_of_several_slots_takes_all_of_them_or_none(scheduling_env: Any, details: StandDetails) -> None:
+async def test_a_booking_of_several_slots_takes_all_of_them_or_none(
+    scheduling_env: SchedulingEnv, details: StandDetails
+) -> None:
     stand = await scheduling_env.stand(details)
     await scheduling_env.book(stand, details.starts_at + 2 * SLOT)
     assert await scheduling_env.hold(stand, details.starts_at + SLOT, "registration") == FULL
@@ -61,7 +65,7 @@ async def test_a_booking_of_several_slots_takes_all_of_them_or_none(scheduling_e
 
 
 async def test_forty_simultaneous_holds_fill_exactly_the_free_places(
-    scheduling_env: Any, details: StandDetails
+    scheduling_env: SchedulingEnv, details: StandDetails
 ) -> None:
     stand = await scheduling_env.stand(replace(details, desks=2))
     outcomes = await asyncio.gather(*(scheduling_env.hold(stand, details.starts_at) for _ in range(40)))
@@ -69,17 +73,19 @@ async def test_forty_simultaneous_holds_fill_exactly_the_free_places(
     assert {outcome for outcome in outcomes if isinstance(outcome, Refusal)} == {FULL}
 
 
-async def test_crossing_bookings_of_several_slots_never_deadlock(scheduling_env: Any, details: StandDetails) -> None:
+async def test_crossing_bookings_of_several_slots_never_deadlock(
+    scheduling_env: SchedulingEnv, details: StandDetails
+) -> None:
     stand = await scheduling_env.stand(replace(details, desks=20))
     many = [scheduling_env.hold(stand, details.starts_at + n % 3 * SLOT, "registration") for n in range(30)]
     outcomes = await asyncio.wait_for(asyncio.gather(*many), 20)
     assert all(isinstance(outcome, Appointment) for outcome in outcomes)
 
 
-async def test_an_expired_hold_releases_its_place_once(scheduling_env: Any, details: StandDetails) -> None:
+async def test_an_expired_hold_releases_its_place_once(scheduling_env: SchedulingEnv, details: StandDetails) -> None:
     scheduling_env.context = replace(scheduling_env.context, hold=timedelta(0))
     stand = await scheduling_env.stand(details)
-    held = await scheduling_env.hold(stand, details.starts_at)
+    held = await scheduling_env.held(stand, details.starts_at)
     assert await scheduling_env.confirm(held.id) == HOLD_EXPIRED
     for _ in range(2):
         async with scheduling_env.database.unit_of_work() as uow:
@@ -89,12 +95,12 @@ async def test_an_expired_hold_releases_its_place_once(scheduling_env: Any, deta
 
 
 async def test_confirming_while_the_hold_expires_keeps_the_place_or_loses_it_never_both(
-    scheduling_env: Any, details: StandDetails
+    scheduling_env: SchedulingEnv, details: StandDetails
 ) -> None:
     stand = await scheduling_env.stand(details)
     for number in range(12):
         scheduling_env.context = replace(scheduling_env.context, hold=timedelta(milliseconds=5))
-        held = await scheduling_env.hold(stand, details.starts_at + number * 2 * SLOT)
+        held = await scheduling_env.held(stand, details.starts_at + number * 2 * SLOT)
 
         async def release() -> None:
             await asyncio.sleep(0.004)
@@ -112,7 +118,7 @@ async def test_confirming_while_the_hold_expires_keeps_the_place_or_loses_it_nev
 
 
 async def test_moving_keeps_the_old_place_until_the_new_place_is_reserved(
-    scheduling_env: Any, details: StandDetails, elsewhere: StandDetails
+    scheduling_env: SchedulingEnv, details: StandDetails, elsewhere: StandDetails
 ) -> None:
     first_stand, second_stand = await scheduling_env.stand(details), await scheduling_env.stand(elsewhere)
     appointment = await scheduling_env.book(first_stand, details.starts_at)
@@ -129,7 +135,9 @@ async def test_moving_keeps_the_old_place_until_the_new_place_is_reserved(
     assert (await published(scheduling_env))[-1] == "appointment.moved.v1"
 
 
-async def test_moving_by_one_slot_over_itself_needs_no_second_place(scheduling_env: Any, details: StandDetails) -> None:
+async def test_moving_by_one_slot_over_itself_needs_no_second_place(
+    scheduling_env: SchedulingEnv, details: StandDetails
+) -> None:
     stand = await scheduling_env.stand(details)
     appointment = await scheduling_env.book(stand, details.starts_at, "registration")
     async with scheduling_env.database.unit_of_work() as uow:
@@ -142,11 +150,11 @@ async def test_moving_by_one_slot_over_itself_needs_no_second_place(scheduling_e
 
 
 async def test_booked_appointments_of_a_cancelled_stand_need_rebooking(
-    scheduling_env: Any, details: StandDetails, elsewhere: StandDetails
+    scheduling_env: SchedulingEnv, details: StandDetails, elsewhere: StandDetails
 ) -> None:
     stand, other = await scheduling_env.stand(details), await scheduling_env.stand(elsewhere)
     booked = await scheduling_env.book(stand, details.starts_at)
-    held = await scheduling_env.hold(stand, details.starts_at + 4 * SLOT)
+    held = await scheduling_env.held(stand, details.starts_at + 4 * SLOT)
     async with scheduling_env.database.unit_of_work() as uow:
         await stands.cancel_stand(stand.id, uow, reason="Sturm")
     rows = await scheduling_env.rows("SELECT appointment_id, state, contact FROM appointment")
@@ -163,7 +171,9 @@ async def test_booked_appointments_of_a_cancelled_stand_need_rebooking(
     assert moved.state is AppointmentState.BOOKED
 
 
-async def test_a_moved_stand_moves_its_appointments_where_they_fit(scheduling_env: Any, details: StandDetails) -> None:
+async def test_a_moved_stand_moves_its_appointments_where_they_fit(
+    scheduling_env: SchedulingEnv, details: StandDetails
+) -> None:
     stand = await scheduling_env.stand(details)
     early = await scheduling_env.book(stand, details.starts_at, phone="+436601111111")
     late = await scheduling_env.book(stand, details.ends_at - 2 * SLOT, phone="+436602222222")
@@ -182,7 +192,7 @@ async def test_a_moved_stand_moves_its_appointments_where_they_fit(scheduling_en
 
 
 async def test_cancelling_frees_the_place_once_and_is_published_once(
-    scheduling_env: Any, details: StandDetails
+    scheduling_env: SchedulingEnv, details: StandDetails
 ) -> None:
     stand = await scheduling_env.stand(details)
     appointment = await scheduling_env.book(stand, details.starts_at)
@@ -195,7 +205,7 @@ async def test_cancelling_frees_the_place_once_and_is_published_once(
 
 
 async def test_the_first_free_place_goes_to_the_oldest_waiting_list_entry(
-    scheduling_env: Any, details: StandDetails
+    scheduling_env: SchedulingEnv, details: StandDetails
 ) -> None:
     stand = await scheduling_env.stand(replace(details, ends_at=details.starts_at + 2 * SLOT))
     appointment = await scheduling_env.book(stand, details.starts_at)
@@ -223,7 +233,9 @@ async def test_the_first_free_place_goes_to_the_oldest_waiting_list_entry(
     assert [tuple(row) for row in wishes] == [("Innere Stadt", "active_pass", 2.0)]
 
 
-async def test_overbooking_happens_only_where_it_is_allowed(scheduling_env: Any, details: StandDetails) -> None:
+async def test_overbooking_happens_only_where_it_is_allowed(
+    scheduling_env: SchedulingEnv, details: StandDetails
+) -> None:
     stand = await scheduling_env.stand(replace(details, overbook=1))
     outcomes = [await scheduling_env.hold(stand, details.starts_at) for _ in range(3)]
     assert [isinstance(outcome, Appointment) for outcome in outcomes] == [True, True, False]
@@ -232,12 +244,12 @@ async def test_overbooking_happens_only_where_it_is_allowed(scheduling_env: Any,
 
 
 async def test_open_appointments_per_address_and_holds_per_client_are_limited(
-    scheduling_env: Any, details: StandDetails
+    scheduling_env: SchedulingEnv, details: StandDetails
 ) -> None:
     scheduling_env.context = replace(scheduling_env.context, max_appointments=1, max_holds=2)
     stand = await scheduling_env.stand(details)
     await scheduling_env.book(stand, details.starts_at)
-    held = await scheduling_env.hold(stand, details.starts_at + 2 * SLOT)
+    held = await scheduling_env.held(stand, details.starts_at + 2 * SLOT)
     assert await scheduling_env.confirm(held.id) == TOO_MANY_APPOINTMENTS
     outcomes = [
         await scheduling_env.hold(stand, details.starts_at + n * 2 * SLOT, client_address="192.0.2.1")
@@ -246,10 +258,12 @@ async def test_open_appointments_per_address_and_holds_per_client_are_limited(
     assert outcomes[2] == TOO_MANY_APPOINTMENTS
 
 
-async def test_only_code_and_date_of_birth_find_an_appointment(scheduling_env: Any, details: StandDetails) -> None:
+async def test_only_code_and_date_of_birth_find_an_appointment(
+    scheduling_env: SchedulingEnv, details: StandDetails
+) -> None:
     stand = await scheduling_env.stand(details)
-    appointment = await scheduling_env.book(stand, details.starts_at)
-    code = case_code(appointment.id)
+    booked = await scheduling_env.book(stand, details.starts_at)
+    code = case_code(booked.id)
 
     async def look(code: str, born: date) -> Appointment | Refusal:
         async with scheduling_env.database.unit_of_work() as uow:
@@ -265,7 +279,7 @@ async def test_only_code_and_date_of_birth_find_an_appointment(scheduling_env: A
 
 
 async def test_a_citizen_who_does_not_come_is_a_no_show_and_may_still_arrive(
-    scheduling_env: Any, details: StandDetails
+    scheduling_env: SchedulingEnv, details: StandDetails
 ) -> None:
     now = scheduling_env.database.environment.clock().replace(second=0, microsecond=0)
     stand = await scheduling_env.stand(replace(details, starts_at=now + SLOT, ends_at=now + 3 * SLOT))
@@ -287,7 +301,7 @@ async def test_a_citizen_who_does_not_come_is_a_no_show_and_may_still_arrive(
 
 
 async def test_contacts_are_deleted_after_a_while_and_the_count_stays(
-    scheduling_env: Any, details: StandDetails
+    scheduling_env: SchedulingEnv, details: StandDetails
 ) -> None:
     stand = await scheduling_env.stand(details)
     await scheduling_env.book(stand, details.starts_at)
@@ -299,7 +313,7 @@ async def test_contacts_are_deleted_after_a_while_and_the_count_stays(
 
 
 async def test_a_service_that_is_not_offered_and_an_ended_appointment_are_refused(
-    scheduling_env: Any, details: StandDetails
+    scheduling_env: SchedulingEnv, details: StandDetails
 ) -> None:
     stand = await scheduling_env.stand(details)
     assert await scheduling_env.hold(stand, details.starts_at, "voting_card") == NOT_OFFERED

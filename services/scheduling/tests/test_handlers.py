@@ -12,6 +12,7 @@ from scheduling.domain.resources import CityBounds, Crew, CrewMember, OpeningHou
 from scheduling.domain.stand import Stand, StandDetails, StandState
 from scheduling.handlers import stands
 from scheduling.store.stands import put_resource
+from scheduling_fixtures import SchedulingEnv
 from uuid_utils.compat import uuid7
 from wanderamt.kernel.ids import StandId
 from wanderamt.kernel.refusal import Refusal
@@ -23,7 +24,7 @@ VIENNA = ZoneInfo("Europe/Vienna")
     ("field", "kind"), [("place", "pitch"), ("crew", "crew"), ("vehicle", "vehicle"), ("kit", "kit")]
 )
 async def test_a_resource_of_one_stand_cannot_be_at_another(
-    scheduling_env: Any, details: StandDetails, elsewhere: StandDetails, field: str, kind: str
+    scheduling_env: SchedulingEnv, details: StandDetails, elsewhere: StandDetails, field: str, kind: str
 ) -> None:
     assert isinstance(await scheduling_env.schedule(details), Stand)
     assert isinstance(await scheduling_env.schedule(elsewhere), Stand)
@@ -34,7 +35,7 @@ async def test_a_resource_of_one_stand_cannot_be_at_another(
     assert kind in refused.hint
 
 
-async def test_set_up_and_tear_down_are_busy_time_too(scheduling_env: Any, details: StandDetails) -> None:
+async def test_set_up_and_tear_down_are_busy_time_too(scheduling_env: SchedulingEnv, details: StandDetails) -> None:
     await scheduling_env.stand(replace(details, teardown_min=30))
     after = replace(details, starts_at=details.ends_at, ends_at=details.ends_at + timedelta(hours=2))
     refused = await scheduling_env.schedule(after)
@@ -45,9 +46,9 @@ async def test_set_up_and_tear_down_are_busy_time_too(scheduling_env: Any, detai
 
 
 async def test_a_draft_occupies_no_resources_and_a_planned_stand_does(
-    scheduling_env: Any, details: StandDetails
+    scheduling_env: SchedulingEnv, details: StandDetails
 ) -> None:
-    draft = await scheduling_env.schedule(details, state=StandState.DRAFT)
+    draft = await scheduling_env.stand(details, state=StandState.DRAFT)
     assert isinstance(await scheduling_env.schedule(details), Stand)
     async with scheduling_env.database.unit_of_work() as uow:
         refused = await stands.advance_stand(draft.id, StandState.PLANNED, uow, context=scheduling_env.context)
@@ -56,11 +57,11 @@ async def test_a_draft_occupies_no_resources_and_a_planned_stand_does(
 
 
 async def test_a_stand_passes_its_states_and_publishes_its_public_events(
-    scheduling_env: Any, details: StandDetails
+    scheduling_env: SchedulingEnv, details: StandDetails
 ) -> None:
     now = scheduling_env.database.environment.clock()
     soon = replace(details, starts_at=now + timedelta(hours=1), ends_at=now + timedelta(hours=3))
-    draft = await scheduling_env.schedule(soon, state=StandState.DRAFT)
+    draft = await scheduling_env.stand(soon, state=StandState.DRAFT)
     for to in (StandState.PLANNED, StandState.CONFIRMED, StandState.RUNNING, StandState.CLOSED):
         async with scheduling_env.database.unit_of_work() as uow:
             stand = await stands.advance_stand(draft.id, to, uow, context=scheduling_env.context)
@@ -72,15 +73,17 @@ async def test_a_stand_passes_its_states_and_publishes_its_public_events(
         assert await stands.cancel_stand(draft.id, uow, reason="late") == STAND_STARTED
 
 
-async def test_a_transition_out_of_order_is_refused_with_a_hint(scheduling_env: Any, details: StandDetails) -> None:
-    draft = await scheduling_env.schedule(details, state=StandState.DRAFT)
+async def test_a_transition_out_of_order_is_refused_with_a_hint(
+    scheduling_env: SchedulingEnv, details: StandDetails
+) -> None:
+    draft = await scheduling_env.stand(details, state=StandState.DRAFT)
     async with scheduling_env.database.unit_of_work() as uow:
         refused = await stands.advance_stand(draft.id, StandState.RUNNING, uow, context=scheduling_env.context)
     assert isinstance(refused, Refusal)
     assert "draft, planned, confirmed" in refused.hint
 
 
-async def test_sixteen_planners_at_once_get_one_stand(scheduling_env: Any, details: StandDetails) -> None:
+async def test_sixteen_planners_at_once_get_one_stand(scheduling_env: SchedulingEnv, details: StandDetails) -> None:
     outcomes = await asyncio.gather(*(scheduling_env.schedule(details) for _ in range(16)))
     assert sum(isinstance(outcome, Stand) for outcome in outcomes) == 1
     assert (await scheduling_env.rows("SELECT count(*) FROM stand"))[0][0] == 1
@@ -88,7 +91,7 @@ async def test_sixteen_planners_at_once_get_one_stand(scheduling_env: Any, detai
 
 
 async def test_a_cancelled_stand_frees_its_resources_and_is_published_once(
-    scheduling_env: Any, details: StandDetails
+    scheduling_env: SchedulingEnv, details: StandDetails
 ) -> None:
     stand = await scheduling_env.stand(details)
     async with scheduling_env.database.unit_of_work() as uow:
@@ -101,7 +104,7 @@ async def test_a_cancelled_stand_frees_its_resources_and_is_published_once(
 
 
 async def test_the_same_plan_under_the_same_id_twice_is_one_stand_and_another_plan_is_refused(
-    scheduling_env: Any, details: StandDetails, elsewhere: StandDetails
+    scheduling_env: SchedulingEnv, details: StandDetails, elsewhere: StandDetails
 ) -> None:
     stand_id = StandId(uuid7())
     first, second = await scheduling_env.schedule(details, stand_id), await scheduling_env.schedule(details, stand_id)
@@ -120,7 +123,7 @@ async def test_the_same_plan_under_the_same_id_twice_is_one_stand_and_another_pl
     ],
 )
 async def test_an_invalid_stand_is_refused_and_not_stored(
-    scheduling_env: Any, details: StandDetails, change: dict[str, Any], code: str
+    scheduling_env: SchedulingEnv, details: StandDetails, change: dict[str, Any], code: str
 ) -> None:
     scheduling_env.context = replace(
         scheduling_env.context, bounds=CityBounds(south=48.2, north=48.4, west=14.2, east=14.45)
@@ -131,7 +134,7 @@ async def test_an_invalid_stand_is_refused_and_not_stored(
     assert await scheduling_env.rows("SELECT 1 FROM stand") == []
 
 
-async def test_a_conflict_names_the_resource_and_the_date(scheduling_env: Any, details: StandDetails) -> None:
+async def test_a_conflict_names_the_resource_and_the_date(scheduling_env: SchedulingEnv, details: StandDetails) -> None:
     driver, clerk = CrewMember(role="driver 1", skills=("driver",), weekdays=(0, 1, 2, 3)), CrewMember(role="clerk 1")
     async with scheduling_env.database.unit_of_work() as uow:
         await put_resource(uow, ResourceKind.CREW, "Team A", Crew(members=(driver, clerk), latest=time(18)))
@@ -153,7 +156,7 @@ async def test_a_conflict_names_the_resource_and_the_date(scheduling_env: Any, d
 
 
 async def test_a_shift_may_pass_midnight_only_if_the_stand_allows_it(
-    scheduling_env: Any, details: StandDetails
+    scheduling_env: SchedulingEnv, details: StandDetails
 ) -> None:
     """A missing limit of a crew forbids nothing."""
     evening = datetime(2027, 5, 4, 19, tzinfo=UTC)
@@ -169,7 +172,7 @@ async def test_a_shift_may_pass_midnight_only_if_the_stand_allows_it(
 
 
 async def test_a_crew_rests_between_days_and_works_no_more_days_than_it_may(
-    scheduling_env: Any, details: StandDetails
+    scheduling_env: SchedulingEnv, details: StandDetails
 ) -> None:
     async with scheduling_env.database.unit_of_work() as uow:
         await put_resource(uow, ResourceKind.CREW, "Team A", Crew(rest_h=11, days_a_week=2))
@@ -187,7 +190,7 @@ async def test_a_crew_rests_between_days_and_works_no_more_days_than_it_may(
 
 
 async def test_a_series_keeps_its_hour_when_the_clocks_change_and_leaves_holidays_out(
-    scheduling_env: Any, details: StandDetails
+    scheduling_env: SchedulingEnv, details: StandDetails
 ) -> None:
     first = datetime(2027, 3, 23, 9, tzinfo=VIENNA)
     repeated = replace(details, starts_at=first, ends_at=first.replace(hour=13))
@@ -223,7 +226,7 @@ async def test_a_series_keeps_its_hour_when_the_clocks_change_and_leaves_holiday
 
 @pytest.mark.parametrize("rule", ["FREQ=WEEKLY", "FREQ=SOMETIMES;COUNT=3", "COUNT=", "", "FREQ=SECONDLY;COUNT=999999"])
 async def test_an_endless_or_invalid_series_rule_is_refused(
-    scheduling_env: Any, details: StandDetails, rule: str
+    scheduling_env: SchedulingEnv, details: StandDetails, rule: str
 ) -> None:
     async with scheduling_env.database.unit_of_work() as uow:
         refused = await stands.schedule_series(

@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import date, datetime, time, timedelta
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
 import pytest_asyncio
 from scheduling.domain.comparison import compare
-from scheduling.domain.plan_job import MakePlan, PlanRequest
+from scheduling.domain.plan_job import MakePlan, PlanRequest, SolverInput
 from scheduling.domain.refusals import NO_PLACES, PLAN_RUNS
 from scheduling.domain.resources import Crew, CrewMember, Kit, ResourceKind, Vehicle
 from scheduling.domain.stand import Stand, StandDetails
@@ -19,9 +20,12 @@ from scheduling.jobs import plans as plan_jobs
 from scheduling.reference_data.city import read_districts, read_places
 from scheduling.store import plans as plan_store
 from scheduling.store.demand import add_wish
+from scheduling.store.plans import StoredPlan
 from scheduling.store.stands import put_resource
+from scheduling_fixtures import SchedulingEnv
 from uuid_utils.compat import uuid7
-from wanderamt.backbone.jobs.runner import JobHandler, JobRunner
+from wanderamt.backbone.jobs.handler import JobHandler, complete_each, prepare_each
+from wanderamt.backbone.jobs.runner import JobRunner
 from wanderamt.kernel.refusal import Refusal
 
 VIENNA = ZoneInfo("Europe/Vienna")
@@ -30,7 +34,7 @@ WAIT_S = 90
 
 
 @pytest_asyncio.fixture
-async def planning_env(scheduling_env: Any) -> AsyncIterator[Any]:
+async def planning_env(scheduling_env: SchedulingEnv) -> AsyncIterator[SchedulingEnv]:
     """Linz with two crews, two vehicles and a kit, and a runner that makes plans."""
     scheduling_env.context = type(scheduling_env.context)(
         scheduling_env.context.cipher, scheduling_env.context.services, districts=tuple(read_districts())
@@ -46,15 +50,20 @@ async def planning_env(scheduling_env: Any) -> AsyncIterator[Any]:
             await put_resource(uow, ResourceKind.VEHICLE, name, Vehicle(needs=("driver",)))
         await put_resource(uow, ResourceKind.KIT, "Koffer 1", Kit())
 
-    async def report(plan_id: Any, progress: float, objective: float, bound: float) -> bool:
+    async def report(plan_id: UUID, progress: float, objective: float, bound: float) -> bool:
         async with scheduling_env.database.unit_of_work() as uow:
             return await plan_store.save_progress(uow, plan_id, progress=progress, objective=objective, bound=bound)
 
-    async def call(prepared: Any) -> object:
+    async def call(prepared: tuple[UUID, SolverInput]) -> object:
         return await plan_jobs.run_solver(prepared, report=report)
 
     handler = JobHandler(
-        job=MakePlan, prepare=prepare_plan, execute=call, complete=complete_plan, concurrency=1, timeout_s=300
+        job=MakePlan,
+        prepare=prepare_each(prepare_plan),
+        execute=call,
+        complete=complete_each(complete_plan),
+        concurrency=1,
+        timeout_s=300,
     )
     runner = JobRunner(scheduling_env.database, [handler])
     await runner.start()
@@ -62,7 +71,7 @@ async def planning_env(scheduling_env: Any) -> AsyncIterator[Any]:
     await runner.stop()
 
 
-async def ask(scheduling_env: Any, **more: Any) -> Any:
+async def ask(scheduling_env: SchedulingEnv, **more: Any) -> UUID:
     plan_id = uuid7()
     request = PlanRequest(first_day=FIRST, **{"days": 7, "seconds": 2} | more)
     async with scheduling_env.database.unit_of_work() as uow:
@@ -71,18 +80,19 @@ async def ask(scheduling_env: Any, **more: Any) -> Any:
     return plan_id
 
 
-async def until(scheduling_env: Any, plan_id: Any, *states: str) -> Any:
+async def until(scheduling_env: SchedulingEnv, plan_id: UUID, *states: str) -> StoredPlan:
     async with asyncio.timeout(WAIT_S):
         while True:
             async with scheduling_env.database.unit_of_work() as uow:
                 plan = await planning.get_plan(plan_id, uow)
+            assert isinstance(plan, StoredPlan)
             if plan.state in states:
                 return plan
             assert plan.state in {"requested", "running"}, (plan.state, plan.reason)
             await asyncio.sleep(0.1)
 
 
-async def test_a_week_is_proposed_explained_and_accepted_without_a_conflict(planning_env: Any) -> None:
+async def test_a_week_is_proposed_explained_and_accepted_without_a_conflict(planning_env: SchedulingEnv) -> None:
     details = StandDetails(
         "Hauptplatz",
         "Innere Stadt",
@@ -96,6 +106,9 @@ async def test_a_week_is_proposed_explained_and_accepted_without_a_conflict(plan
     fixed_stand = await planning_env.stand(details)
     plan = await until(planning_env, await ask(planning_env), "ready", "failed")
     assert plan.state == "ready", plan.reason
+    assert plan.result
+    assert plan.objective is not None
+    assert plan.bound is not None
     assert plan.objective <= plan.bound
     async with planning_env.database.unit_of_work() as uow:
         proposal = await planning.proposal(plan, uow, context=planning_env.context)
@@ -114,7 +127,7 @@ async def test_a_week_is_proposed_explained_and_accepted_without_a_conflict(plan
     assert states == {"planned"}
 
 
-async def test_a_cancelled_stand_is_replaced_and_no_other_changes(planning_env: Any) -> None:
+async def test_a_cancelled_stand_is_replaced_and_no_other_changes(planning_env: SchedulingEnv) -> None:
     first = await until(planning_env, await ask(planning_env), "ready")
     async with planning_env.database.unit_of_work() as uow:
         proposal = await planning.proposal(first, uow, context=planning_env.context)
@@ -132,35 +145,39 @@ async def test_a_cancelled_stand_is_replaced_and_no_other_changes(planning_env: 
     assert cancelled.details.place not in {details.place for details in second_proposal}
     after = {row["stand_id"]: tuple(row) for row in await planning_env.rows("SELECT * FROM stand")}
     assert {id_ for id_ in before if before[id_] != after[id_]} == {cancelled.id}
+    assert first.result
+    assert plan.result
     comparison = compare(proposal, first.result.explanations, second_proposal, plan.result.explanations)
     assert len(comparison.only_first) + len(comparison.in_both) == len(proposal)
 
 
-async def test_a_cancelled_plan_ends_its_process(planning_env: Any) -> None:
+async def test_a_cancelled_plan_ends_its_process(planning_env: SchedulingEnv) -> None:
     plan_id = await ask(planning_env, seconds=60)
     await until(planning_env, plan_id, "running")
     async with planning_env.database.unit_of_work() as uow:
         assert await planning.accept_plan(plan_id, [], uow, context=planning_env.context) == PLAN_RUNS
         await planning.cancel_plan(plan_id, uow)
     async with asyncio.timeout(10):
-        while await planning_env.rows("SELECT 1 FROM job"):
+        while await planning_env.rows("SELECT 1 FROM job WHERE status <> 'succeeded'"):
             await asyncio.sleep(0.1)
     assert (await until(planning_env, plan_id, "cancelled")).result is None
 
 
-async def test_a_solver_that_dies_leaves_a_failed_plan(planning_env: Any, monkeypatch: Any) -> None:
+async def test_a_solver_that_dies_leaves_a_failed_plan(
+    planning_env: SchedulingEnv, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(plan_jobs, "sys", type("Nowhere", (), {"executable": "/bin/false"}))
     plan = await until(planning_env, await ask(planning_env), "failed")
-    assert "ended without a plan" in plan.reason
+    assert "ended without a plan" in str(plan.reason)
 
 
-async def test_without_places_the_refusal_names_the_import_command(scheduling_env: Any) -> None:
+async def test_without_places_the_refusal_names_the_import_command(scheduling_env: SchedulingEnv) -> None:
     async with scheduling_env.database.unit_of_work() as uow:
         request = PlanRequest(first_day=FIRST, days=7, seconds=1)
         assert await planning.request_plan(uuid7(), request, uow, context=scheduling_env.context) == NO_PLACES
 
 
-async def test_visits_and_unmet_demand_change_the_forecast(planning_env: Any) -> None:
+async def test_visits_and_unmet_demand_change_the_forecast(planning_env: SchedulingEnv) -> None:
     now = planning_env.database.environment.clock()
     today = now.astimezone(VIENNA).date()
     tuesday = today - timedelta(days=7 + (today.weekday() - 1) % 7)  # not all places are open at weekends
@@ -194,7 +211,7 @@ async def test_visits_and_unmet_demand_change_the_forecast(planning_env: Any) ->
     assert await expected() - wished == pytest.approx(wished - crowded), "wishes of districts add up"
 
 
-async def test_the_same_order_twice_is_one_plan(planning_env: Any) -> None:
+async def test_the_same_order_twice_is_one_plan(planning_env: SchedulingEnv) -> None:
     plan_id = await ask(planning_env, seconds=1)
     request = PlanRequest(first_day=FIRST, days=7, seconds=1)
     async with planning_env.database.unit_of_work() as uow:

@@ -3,18 +3,19 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from functools import partial
 
 from scheduling.domain.queue import QueueEntry, QueueEntryKind, TicketState
 from scheduling.domain.refusals import QUEUE_EMPTY, TICKET_EXISTS
 from scheduling.domain.stand import StandDetails
 from scheduling.handlers import appointments, queue
+from scheduling_fixtures import SchedulingEnv
 from uuid_utils.compat import uuid7
 from wanderamt.kernel.refusal import Refusal
 
 
 async def test_tickets_and_appointments_are_called_in_one_order_and_each_once(
-    scheduling_env: Any, details: StandDetails
+    scheduling_env: SchedulingEnv, details: StandDetails
 ) -> None:
     now = scheduling_env.database.environment.clock().replace(second=0, microsecond=0)
     stand = await scheduling_env.stand(
@@ -51,12 +52,12 @@ async def test_tickets_and_appointments_are_called_in_one_order_and_each_once(
 
 
 async def test_a_ticket_sent_twice_counts_once_and_a_reused_number_is_refused(
-    scheduling_env: Any, details: StandDetails
+    scheduling_env: SchedulingEnv, details: StandDetails
 ) -> None:
     stand = await scheduling_env.stand(details)
     id_, now = uuid7(), scheduling_env.database.environment.clock()
-    same = {"label": "SA-001", "service": "active_pass", "issued_at": now}
+    record = partial(queue.record_ticket, stand_id=stand.id, label="SA-001", service="active_pass", issued_at=now)
     async with scheduling_env.database.unit_of_work() as uow:
         for _ in range(2):
-            assert await queue.record_ticket(id_, stand.id, uow, **same) is None
-        assert await queue.record_ticket(uuid7(), stand.id, uow, **same) == TICKET_EXISTS
+            assert await record(id_, uow=uow) is None
+        assert await record(uuid7(), uow=uow) == TICKET_EXISTS

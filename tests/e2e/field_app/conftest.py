@@ -3,7 +3,7 @@
 import asyncio
 import io
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,50 +12,21 @@ from uuid import UUID
 import httpx
 import pytest
 import pytest_asyncio
-from axe_playwright_python.async_playwright import Axe
+from browser_fixtures import Gallery, MakeGallery, MakeTablet
 from PIL import Image
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import async_playwright
 from wanderamt.backbone.environment import utc_now
 from wanderamt.security.roles import Role
 from wanderamt_faults.lossy_proxy import LossyProxy
 from wanderamt_faults.tablet import Tablet
 from wanderamt_local.system import System
 
-SCREENSHOTS = Path(__file__).parents[3] / "build" / "field-app"
-FAILING_IMPACTS = {"serious", "critical"}
 SERVICES = ["registration_confirmation", "dog_registration", "found_property_report", "registration"]
 
 
-class Gallery:
-    """Takes a screenshot of each screen and collects its serious and critical axe violations."""
-
-    def __init__(self, tablet: Tablet, language: str) -> None:
-        self.tablet, self.language = tablet, language
-        self.count = 0
-        self.violations: list[str] = []
-
-    async def capture(self, name: str) -> None:
-        page: Page = self.tablet.page
-        await asyncio.sleep(0.3)
-        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        self.count += 1
-        await page.screenshot(path=SCREENSHOTS / f"{self.language}-{self.count:02}-{name}.png", full_page=True)
-        violations: Any = (await Axe().run(page)).response["violations"]
-        self.violations += [
-            f"{name}: {violation['id']} {violation['nodes'][0]['html']}"
-            for violation in violations
-            if violation["impact"] in FAILING_IMPACTS
-        ]
-        too_wide = await page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
-        assert not too_wide, f"{name} scrolls sideways"
-
-
 @pytest.fixture
-def make_gallery() -> Callable[[Tablet, str], Gallery]:
+def make_gallery() -> MakeGallery:
     return Gallery
-
-
-MakeTablet = Callable[..., Awaitable[Tablet]]
 
 
 @pytest_asyncio.fixture

@@ -6,9 +6,9 @@ The long run is CASES=44 KILLS=20: about 200 entries and 50 photos.
 import asyncio
 import os
 import random
-from collections.abc import Awaitable, Callable
 
 import pytest
+from browser_fixtures import MakeTablet
 from playwright.async_api import Error as PlaywrightError
 from wanderamt_faults.tablet import Tablet
 
@@ -88,7 +88,7 @@ async def test_a_network_that_loses_cuts_and_duplicates(tablet: Tablet) -> None:
     print(await assert_everything_arrived_once(tablet, cases=CASES))
 
 
-async def test_a_clock_that_is_two_days_wrong(make_tablet: Callable[..., Awaitable[Tablet]]) -> None:
+async def test_a_clock_that_is_two_days_wrong(make_tablet: MakeTablet) -> None:
     tablet = await make_tablet(seed=2)
     tablet.scripts.append(WRONG_CLOCK_SCRIPT)
     await tablet.prepare()

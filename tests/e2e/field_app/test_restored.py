@@ -1,13 +1,12 @@
 """Intake is restored from an older backup: the next contact sends everything of the last 14 days again, once."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 import asyncpg
-from wanderamt_faults.tablet import Tablet
-from wanderamt_local.pytest_plugin import LoopThread
+from browser_fixtures import MakeTablet
 from wanderamt_local.system import System
+from wanderamt_testing.servers import LoopThread
 
 
 async def execute_on_server(system: System, *statements: str) -> None:
@@ -27,7 +26,7 @@ async def execute_while_intake_is_down(system: System, loop_thread: LoopThread, 
 
 
 async def test_a_restored_office_gets_everything_again_once(
-    make_tablet: Callable[..., Awaitable[Tablet]], running_system: System, loop_thread: LoopThread
+    make_tablet: MakeTablet, running_system: System, loop_thread: LoopThread
 ) -> None:
     old, new = await make_tablet(seed=1), await make_tablet(seed=2)
     await old.prepare()

@@ -3,16 +3,13 @@
 The screenshots are in build/field-app/: the German ones use the light theme, the English ones the dark theme.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import Any
-
 import pytest
-from wanderamt_faults.tablet import Tablet
+from browser_fixtures import MakeGallery, MakeTablet
 
 
 @pytest.mark.parametrize(("language", "scheme", "width"), [("de", "light", 820), ("en", "dark", 412)])
 async def test_every_screen_is_accessible(
-    make_tablet: Callable[..., Awaitable[Tablet]], make_gallery: Any, language: str, scheme: str, width: int
+    make_tablet: MakeTablet, make_gallery: MakeGallery, language: str, scheme: str, width: int
 ) -> None:
     tablet = await make_tablet(
         locale={"de": "de-AT", "en": "en-GB"}[language], color_scheme=scheme, viewport={"width": width, "height": 1000}

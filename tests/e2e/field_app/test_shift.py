@@ -4,10 +4,9 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
+from browser_fixtures import MakeGallery, MakeTablet
 from wanderamt_faults.tablet import Tablet
 
 
@@ -70,7 +69,7 @@ async def test_a_form_that_was_dropped_does_not_come_back(tablet: Tablet) -> Non
 
 
 async def test_an_operator_creates_an_enrolment_code_on_the_command_line(
-    make_tablet: Callable[..., Awaitable[Tablet]],
+    make_tablet: MakeTablet,
 ) -> None:
     tablet = await make_tablet()
     await tablet.switch_on()
@@ -137,7 +136,7 @@ async def test_an_export_replaces_sending_and_is_needed_before_wiping(tablet: Ta
     assert done.returncode != 0
 
 
-async def test_a_conflict_shows_both_values_and_a_clerk_decides(tablet: Tablet, make_gallery: Any) -> None:
+async def test_a_conflict_shows_both_values_and_a_clerk_decides(tablet: Tablet, make_gallery: MakeGallery) -> None:
     """Another device has entered a different phone number meanwhile."""
     page = tablet.page
     await tablet.start_case("registration_confirmation")

@@ -4,11 +4,11 @@ import asyncio
 import gzip
 import json
 import time
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from uuid import UUID
 
 import httpx
+from browser_fixtures import MakeTablet
 from uuid_utils.compat import uuid7
 from wanderamt_faults.tablet import Tablet
 from wanderamt_local.system import System
@@ -45,7 +45,7 @@ async def _book_appointments(system: System, stand_id: UUID) -> None:
 
 
 async def test_the_bundle_of_sixty_appointments_and_the_app_are_small(
-    make_tablet: Callable[..., Awaitable[Tablet]],
+    make_tablet: MakeTablet,
 ) -> None:
     tablet = await make_tablet()
     await _book_appointments(tablet.system, tablet.stand_id)

@@ -1,10 +1,9 @@
 """Failures on a device: the app shows a remedy, and nothing is lost."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any
 
+from browser_fixtures import MakeGallery, MakeTablet
 from wanderamt.backbone.environment import utc_now
 from wanderamt.security.roles import Role
 from wanderamt.security.tokens import Principal, TokenSigner
@@ -13,7 +12,7 @@ from wanderamt_faults.tablet import Tablet
 DISK_BYTES = 2_400_000  # room for the app and one or two photos
 
 
-async def test_a_full_disk(make_tablet: Callable[..., Awaitable[Tablet]]) -> None:
+async def test_a_full_disk(make_tablet: MakeTablet) -> None:
     tablet = await make_tablet()
     tablet.disk_bytes = DISK_BYTES
     await tablet.prepare()
@@ -124,7 +123,9 @@ async def test_a_bundle_with_an_invalid_signature(tablet: Tablet) -> None:
     await tablet.complete_case("registration_confirmation")
 
 
-async def test_a_refused_entry_delays_no_other_case_and_can_be_corrected(tablet: Tablet, make_gallery: Any) -> None:
+async def test_a_refused_entry_delays_no_other_case_and_can_be_corrected(
+    tablet: Tablet, make_gallery: MakeGallery
+) -> None:
     """A name in another script passes an older form: the office refuses it with a reason."""
     tablet.proxy.down = True
     await tablet.page.evaluate("String.prototype.normalize = () => 'Latin'")

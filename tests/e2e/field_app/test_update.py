@@ -1,19 +1,16 @@
 """Updates the app while entries captured with the previous release are unsent."""
 
 import tarfile
-from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from pathlib import Path
 
-from wanderamt_faults.tablet import Tablet
+from browser_fixtures import MakeTablet
 
 RELEASES = Path(__file__).parents[3] / "apps" / "field" / "tests" / "releases"
 UNSENT = 50
 
 
-async def test_an_update_over_fifty_unsent_entries_loses_none(
-    make_tablet: Callable[..., Awaitable[Tablet]], tmp_path: Path
-) -> None:
+async def test_an_update_over_fifty_unsent_entries_loses_none(make_tablet: MakeTablet, tmp_path: Path) -> None:
     previous_app = tmp_path / "previous"
     newest = sorted(RELEASES.glob("*.tar.gz"))[-1]
     with tarfile.open(newest) as release:

@@ -2,15 +2,17 @@
 
 import asyncio
 import re
+from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any
 
 import httpx
 import pytest
+from browser_fixtures import AccessibilityChecker
 from playwright.async_api import Page
 from uuid_utils.compat import uuid7
 from wanderamt.backbone.environment import utc_now
 from wanderamt.security.roles import Role
+from wanderamt_local.system import System
 
 PLACES = {
     "Südbahnhofmarkt": ("Innere Stadt", 48.2985, 14.3003, "Wochenmarkt"),
@@ -19,11 +21,11 @@ PLACES = {
 }
 
 
-def headers(system: Any, role: Role) -> dict[str, str]:
+def headers(system: System, role: Role) -> dict[str, str]:
     return {"Authorization": f"Bearer {system.token('p@linz', role, audience='scheduling')}"}
 
 
-async def make_stands(system: Any) -> dict[str, str]:
+async def make_stands(system: System) -> dict[str, str]:
     """Ids by place."""
     begin = utc_now().replace(hour=8, minute=0, second=0, microsecond=0) + timedelta(days=20)
     ids = {}
@@ -49,7 +51,7 @@ async def make_stands(system: Any) -> dict[str, str]:
     return ids
 
 
-async def cancel_future_stands(system: Any) -> None:
+async def cancel_future_stands(system: System) -> None:
     """Stands of other test files would take the few places in the list of alternatives."""
     async with httpx.AsyncClient(
         base_url=system.url("scheduling"), timeout=10, headers=headers(system, Role.PLANNER)
@@ -59,7 +61,7 @@ async def cancel_future_stands(system: Any) -> None:
 
 
 @pytest.fixture
-async def stands(running_system: Any) -> Any:
+async def stands(running_system: System) -> AsyncIterator[dict[str, str]]:
     await cancel_future_stands(running_system)
     ids = await make_stands(running_system)
     yield ids
@@ -75,7 +77,9 @@ async def code_on(page: Page) -> str:
     return match.group()
 
 
-async def test_a_citizen_books_moves_and_cancels(running_system: Any, stands: dict[str, str], checker: Any) -> None:
+async def test_a_citizen_books_moves_and_cancels(
+    running_system: System, stands: dict[str, str], checker: AccessibilityChecker
+) -> None:
     page, url = checker.page, running_system.url("scheduling")
     await page.goto(f"{url}/visit?lang=de")
     assert await checker.violations("visit-list-de") == []
@@ -120,7 +124,9 @@ async def test_a_citizen_books_moves_and_cancels(running_system: Any, stands: di
     assert await checker.violations("visit-cancelled-de") == []
 
 
-async def test_booking_works_with_the_keyboard_only(running_system: Any, stands: dict[str, str], checker: Any) -> None:
+async def test_booking_works_with_the_keyboard_only(
+    running_system: System, stands: dict[str, str], checker: AccessibilityChecker
+) -> None:
     page, url = checker.page, running_system.url("scheduling")
     await page.goto(f"{url}/visit/{stands['Auwiesen']}?lang=de&service=active_pass")
     keys = page.keyboard
@@ -160,7 +166,7 @@ async def test_booking_works_with_the_keyboard_only(running_system: Any, stands:
 
 
 async def test_a_cancelled_stand_offers_the_next_ones_nearby(
-    running_system: Any, stands: dict[str, str], checker: Any
+    running_system: System, stands: dict[str, str], checker: AccessibilityChecker
 ) -> None:
     page, url = checker.page, running_system.url("scheduling")
     async with httpx.AsyncClient(base_url=url, timeout=10) as http:
@@ -187,7 +193,7 @@ async def test_a_cancelled_stand_offers_the_next_ones_nearby(
 
 
 async def test_the_display_at_the_stand_shows_called_numbers(
-    running_system: Any, stands: dict[str, str], checker: Any
+    running_system: System, stands: dict[str, str], checker: AccessibilityChecker
 ) -> None:
     url, stand_id = running_system.url("scheduling"), stands["Auwiesen"]
     async with httpx.AsyncClient(base_url=url, timeout=10, headers=headers(running_system, Role.CLERK)) as http:
@@ -206,7 +212,9 @@ async def test_the_display_at_the_stand_shows_called_numbers(
         assert await checker.violations(f"visit-display-{language}") == []
 
 
-async def test_two_plans_are_compared_on_a_map_and_in_tables(running_system: Any, checker: Any) -> None:
+async def test_two_plans_are_compared_on_a_map_and_in_tables(
+    running_system: System, checker: AccessibilityChecker
+) -> None:
     """The planner's page, with plans of the running service."""
     planner = headers(running_system, Role.PLANNER)
     ids = [str(uuid7()), str(uuid7())]

@@ -2,11 +2,11 @@
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
+from browser_fixtures import AccessibilityChecker
 from notifications.domain.kinds import NoticeKind
 from notifications.message_templates import LANGUAGES, SAMPLE, MessageTemplates
 from uuid_utils.compat import uuid7
@@ -14,24 +14,25 @@ from wanderamt.backbone.environment import utc_now
 from wanderamt.contracts import Channel, case_code
 from wanderamt.security.roles import Role
 from wanderamt_local.field_entries import RECEIPT_SERIES, LeasedNumbers, open_case_entry, whole_case
+from wanderamt_local.system import System
 
 WAIT_S = 40
 TEMPLATES = MessageTemplates()
 
 
 @pytest.mark.parametrize("kind", list(NoticeKind))
-async def test_a_mail_is_accessible_in_german(checker: Any, kind: NoticeKind) -> None:
+async def test_a_mail_is_accessible_in_german(checker: AccessibilityChecker, kind: NoticeKind) -> None:
     await checker.page.set_content(TEMPLATES.render(kind, Channel.EMAIL, "de", SAMPLE).html)
     assert await checker.violations(f"mail-{kind}-de") == []
 
 
 @pytest.mark.parametrize("language", [language for language in LANGUAGES if language != "de"])
-async def test_a_mail_is_accessible_in_every_language(checker: Any, language: str) -> None:
+async def test_a_mail_is_accessible_in_every_language(checker: AccessibilityChecker, language: str) -> None:
     await checker.page.set_content(TEMPLATES.render(NoticeKind.APPOINTMENT_MOVED, Channel.EMAIL, language, SAMPLE).html)
     assert await checker.violations(f"mail-appointment_moved-{language}") == []
 
 
-async def _open_case(system: Any) -> UUID:
+async def _open_case(system: System) -> UUID:
     """A citizen's case, opened at a stand; its document is ready and its notice exists."""
     stand_id, case_id = uuid7(), uuid7()
     clerk = {"Authorization": f"Bearer {await system.enrol(uuid7(), stand_id)}"}
@@ -56,7 +57,7 @@ async def _open_case(system: Any) -> UUID:
     return case_id
 
 
-async def _schedule_stand(system: Any) -> None:
+async def _schedule_stand(system: System) -> None:
     planner = {"Authorization": f"Bearer {system.token('p@linz', Role.PLANNER, audience='scheduling')}"}
     begin = datetime(2027, 6, 1, 8, tzinfo=UTC)
     stand = {
@@ -74,7 +75,9 @@ async def _schedule_stand(system: Any) -> None:
         (await http.post(f"{system.url('scheduling')}/stands", json=stand, headers=planner)).raise_for_status()
 
 
-async def test_a_citizen_looks_up_a_case_saves_preferences_and_opts_out(running_system: Any, checker: Any) -> None:
+async def test_a_citizen_looks_up_a_case_saves_preferences_and_opts_out(
+    running_system: System, checker: AccessibilityChecker
+) -> None:
     case_id = await _open_case(running_system)
     await _schedule_stand(running_system)
     page, url = checker.page, running_system.url("notifications")
@@ -106,6 +109,8 @@ async def test_a_citizen_looks_up_a_case_saves_preferences_and_opts_out(running_
 
 
 @pytest.mark.parametrize("language", ["de", "en"])
-async def test_the_verification_page_is_accessible(running_system: Any, checker: Any, language: str) -> None:
+async def test_the_verification_page_is_accessible(
+    running_system: System, checker: AccessibilityChecker, language: str
+) -> None:
     await checker.page.goto(f"{running_system.url('intake')}/verify?lang={language}")
     assert await checker.violations(f"verify-{language}") == []

@@ -1,24 +1,24 @@
 """An appointment from the page to the telephone, and at the stand in one queue with walk-ins."""
 
 import asyncio
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
 import httpx
 import pytest
 from uuid_utils.compat import uuid7
 from wanderamt.backbone.environment import utc_now
 from wanderamt.security.roles import Role
+from wanderamt_local.system import System
 
 WAIT_S = 40
 PHONE = "+436605558881"
 
 
-def bearer(system: Any, role: Role) -> dict[str, str]:
+def bearer(system: System, role: Role) -> dict[str, str]:
     return {"Authorization": f"Bearer {system.token('x@linz', role, audience='scheduling')}"}
 
 
-async def schedule_stand(system: Any, http: httpx.AsyncClient, begin: Any) -> str:
+async def schedule_stand(system: System, http: httpx.AsyncClient, begin: datetime) -> str:
     stand_id = str(uuid7())
     stand = {
         "stand_id": stand_id,
@@ -36,20 +36,20 @@ async def schedule_stand(system: Any, http: httpx.AsyncClient, begin: Any) -> st
     return stand_id
 
 
-async def texts(system: Any) -> list[str]:
+async def texts(system: System) -> list[str]:
     """The SMS to our telephone, by both providers."""
     received = await system.received_messages()
     return [str(sms) for provider in ("gate", "smsc") for sms in received[provider]["messages"] if sms["to"] == PHONE]
 
 
-async def wait_for_texts(system: Any, count: int) -> list[str]:
+async def wait_for_texts(system: System, count: int) -> list[str]:
     async with asyncio.timeout(WAIT_S):
         while len(received := await texts(system)) < count:
             await asyncio.sleep(0.2)
     return received
 
 
-async def test_a_booking_and_the_cancellation_of_its_stand_cause_one_sms_each(running_system: Any) -> None:
+async def test_a_booking_and_the_cancellation_of_its_stand_cause_one_sms_each(running_system: System) -> None:
     system = running_system
     begin = utc_now().replace(minute=0, second=0, microsecond=0) + timedelta(days=30)
     async with httpx.AsyncClient(base_url=system.url("scheduling"), timeout=10) as http:
@@ -69,7 +69,7 @@ async def test_a_booking_and_the_cancellation_of_its_stand_cause_one_sms_each(ru
         assert len(await texts(system)) == 2
 
 
-async def test_at_the_stand_an_appointment_and_walk_ins_are_one_queue(running_system: Any) -> None:
+async def test_at_the_stand_an_appointment_and_walk_ins_are_one_queue(running_system: System) -> None:
     system = running_system
     begin = utc_now() + timedelta(minutes=25)
     begin = begin.replace(minute=begin.minute // 10 * 10, second=0, microsecond=0)
@@ -99,7 +99,7 @@ async def test_at_the_stand_an_appointment_and_walk_ins_are_one_queue(running_sy
         (await http.post(f"/stands/{stand_id}/close")).raise_for_status()
 
 
-async def test_a_city_website_may_book_from_the_citizens_browser_but_not_plan(running_system: Any) -> None:
+async def test_a_city_website_may_book_from_the_citizens_browser_but_not_plan(running_system: System) -> None:
     url = running_system.url("scheduling")
     origin = {"Origin": "https://www.linz.example", "Access-Control-Request-Method": "POST"}
     async with httpx.AsyncClient(base_url=url, timeout=10) as http:
@@ -112,7 +112,7 @@ async def test_a_city_website_may_book_from_the_citizens_browser_but_not_plan(ru
 
 
 @pytest.mark.parametrize("feed", ["/calendar.ics", "/calendar/district/Spallerhof.ics", "/calendar/group/Niemand.ics"])
-async def test_every_program_can_read_the_calendars(running_system: Any, feed: str) -> None:
+async def test_every_program_can_read_the_calendars(running_system: System, feed: str) -> None:
     async with httpx.AsyncClient(base_url=running_system.url("scheduling"), timeout=10) as http:
         reply = await http.get(feed)
     assert reply.status_code == 200

@@ -2,13 +2,14 @@
 
 import asyncio
 import json
-from typing import Any
+from collections.abc import AsyncIterator
 
 import asyncpg
 import httpx
 import psutil
 import pytest_asyncio
 from aiokafka import AIOKafkaProducer
+from aiokafka.structs import RecordMetadata
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from uuid_utils.compat import uuid7
@@ -18,11 +19,13 @@ from wanderamt.backbone.messaging.topics import TOPIC_OWNERS
 from wanderamt.contracts import EVENTS
 from wanderamt_local.contracts import CONSUMED_EVENTS
 from wanderamt_local.field_entries import RECEIPT_SERIES, LeasedNumbers, open_case_entry, whole_case
-from wanderamt_local.system import SERVICES, database_of
+from wanderamt_local.system import SERVICES, System, database_of
 
 MEGABYTES = 2 * 1024 * 1024
 MAX_RSS_BYTES = 450 * 1024 * 1024
 CONSUMERS = {topic: {s for s in SERVICES for e in CONSUMED_EVENTS[s] if topic == e.TOPIC} for topic in TOPIC_OWNERS}
+BadRecord = tuple[str, int, bytes | None, list[tuple[str, bytes]]]
+"""Topic, partition, value, headers."""
 
 
 def header(topic: str, type_: str) -> dict[str, bytes]:
@@ -56,7 +59,7 @@ broken_headers = st.one_of(
         ["ce_specversion", "ce_id", "ce_type", "ce_source", "ce_subject", "ce_time", "ce_sequence"]
     ).flatmap(
         lambda name: st.one_of(
-            st.just(("drop", name)),
+            st.just(("drop", str(name))),
             st.sampled_from([b"", b"\xff\xfe", b"\x00", b"x" * 5000, b"-1", b"0", b"9" * 40, b"nan"]).map(
                 lambda raw: ("set", {name: raw})
             ),
@@ -67,31 +70,33 @@ broken_headers = st.one_of(
 
 
 @st.composite
-def bad_records(draw: Any) -> tuple[str, int, bytes | None, list[tuple[str, bytes]]]:
+def bad_records(draw: st.DrawFn) -> BadRecord:
     topic = draw(st.sampled_from(sorted(TOPIC_OWNERS)))
     type_ = draw(st.sampled_from([event.TYPE for event in EVENTS if topic == event.TOPIC]))
     fields = header(topic, type_)
     match draw(st.none() | broken_headers):
-        case ("replace", replacement):
+        case ("replace", dict(replacement)):
             fields = replacement
-        case ("drop", name):
+        case ("drop", str(name)):
             del fields[name]
-        case ("set", change):
+        case ("set", dict(change)):
             fields |= change
-        case ("version", number):
+        case ("version", int(number)):
             fields["ce_type"] = f"{type_.rsplit('.', 1)[0]}.v{number}".encode()
     return topic, draw(st.integers(0, 11)), draw(values), list(fields.items())
 
 
 @pytest_asyncio.fixture
-async def producer(running_system: Any) -> Any:
+async def producer(running_system: System) -> AsyncIterator[AIOKafkaProducer]:
+    assert running_system.kafka
     producer = new_producer(running_system.kafka.bootstrap_servers)
     await producer.start()
     yield producer
     await producer.stop()
 
 
-async def fetch(system: Any, service: str, sql: str) -> list[Any]:
+async def fetch(system: System, service: str, sql: str) -> list[asyncpg.Record]:
+    assert system.postgres
     connection = await asyncpg.connect(system.postgres.database_url(database_of(service)))
     try:
         return list(await connection.fetch(sql))
@@ -107,10 +112,10 @@ async def fetch(system: Any, service: str, sql: str) -> list[Any]:
 )
 @given(records=st.lists(bad_records(), min_size=25, max_size=25))
 async def test_every_bad_record_on_every_topic_becomes_a_dead_letter_with_a_reason(
-    running_system: Any, producer: AIOKafkaProducer, records: Any
+    running_system: System, producer: AIOKafkaProducer, records: list[BadRecord]
 ) -> None:
     system = running_system
-    sent: list[tuple[Any, list[tuple[str, bytes]]]] = []
+    sent: list[tuple[RecordMetadata, list[tuple[str, bytes]]]] = []
     for topic, partition, value, headers in records:
         key = None if value is not None else b"key"
         report = await producer.send_and_wait(topic, value, key=key, partition=partition, headers=headers)
@@ -142,7 +147,7 @@ async def test_every_bad_record_on_every_topic_becomes_a_dead_letter_with_a_reas
         assert readers <= dead_letters.get((report.topic, report.partition, report.offset), set()), headers
 
 
-async def test_afterwards_a_case_still_completes_and_memory_is_bounded(running_system: Any) -> None:
+async def test_afterwards_a_case_still_completes_and_memory_is_bounded(running_system: System) -> None:
     system = running_system
     device_id, stand_id, case_id = uuid7(), uuid7(), uuid7()
     clerk = {"Authorization": f"Bearer {await system.enrol(device_id, stand_id)}"}

@@ -3,7 +3,6 @@
 import base64
 import json
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 import httpx
@@ -14,12 +13,15 @@ from uuid_utils.compat import uuid7
 from wanderamt.backbone.environment import utc_now
 from wanderamt.contracts import case_code
 from wanderamt.security.roles import Role
+from wanderamt_local.system import System
 
 MAX_BYTES = 1_000_000
+BookedStand = tuple[UUID, list[str]]
+"""Its id and the codes of the appointments."""
 
 
 @pytest.fixture
-async def booked(running_system: Any) -> Any:
+async def booked(running_system: System) -> BookedStand:
     """A stand with appointments: its id and the codes of the appointments."""
     system, stand_id = running_system, uuid7()
     begin = utc_now().replace(minute=0, second=0, microsecond=0) + timedelta(hours=3)
@@ -52,7 +54,9 @@ async def booked(running_system: Any) -> Any:
     return stand_id, codes
 
 
-async def test_the_bundle_holds_everything_for_the_day_and_no_address(running_system: Any, booked: Any) -> None:
+async def test_the_bundle_holds_everything_for_the_day_and_no_address(
+    running_system: System, booked: BookedStand
+) -> None:
     stand_id, codes = booked
     token = await running_system.enrol(uuid7(), stand_id)
     async with httpx.AsyncClient(base_url=running_system.url("intake"), timeout=20) as http:
@@ -80,7 +84,7 @@ async def test_the_bundle_holds_everything_for_the_day_and_no_address(running_sy
     assert json.loads(reply.content)["stand"]["place"] == f"Volkshaus {stand_id}"
 
 
-async def test_a_device_gets_only_the_bundle_of_its_own_stand(running_system: Any, booked: Any) -> None:
+async def test_a_device_gets_only_the_bundle_of_its_own_stand(running_system: System, booked: BookedStand) -> None:
     stand_id, _ = booked
     token = await running_system.enrol(uuid7(), uuid7())
     async with httpx.AsyncClient(base_url=running_system.url("intake"), timeout=20) as http:

@@ -1,6 +1,7 @@
 """A case captured without network: numbered, paid and documented on the device; later final, or revoked with a reason."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -10,6 +11,7 @@ from uuid_utils.compat import uuid7
 from wanderamt.backbone.environment import utc_now
 from wanderamt.security.roles import Role
 from wanderamt_local.field_entries import LeasedNumbers, case_entry, split_case, whole_case
+from wanderamt_local.system import System
 
 WAIT_S = 40
 PHONE = "+43660555888"
@@ -18,7 +20,7 @@ PHONE = "+43660555888"
 class OfflineTablet:
     """Without network it only records entries."""
 
-    def __init__(self, system: Any, http: httpx.AsyncClient) -> None:
+    def __init__(self, system: System, http: httpx.AsyncClient) -> None:
         self.system, self.http = system, http
         self.device_id, self.stand_id = uuid7(), uuid7()
         self.numbers = LeasedNumbers()
@@ -73,14 +75,14 @@ class OfflineTablet:
 
 
 @pytest_asyncio.fixture
-async def tablet(running_system: Any) -> Any:
+async def tablet(running_system: System) -> AsyncIterator[OfflineTablet]:
     async with httpx.AsyncClient(base_url=running_system.url("intake"), timeout=20) as http:
         tablet = OfflineTablet(running_system, http)
         await tablet.prepare()
         yield tablet
 
 
-async def test_an_offline_document_is_final_after_the_register_confirms(tablet: Any) -> None:
+async def test_an_offline_document_is_final_after_the_register_confirms(tablet: OfflineTablet) -> None:
     case_id, number = tablet.capture()
     assert set(await tablet.sync()) == {"accepted"}
     case = await tablet.wait_for_state(case_id, "final")
@@ -89,7 +91,9 @@ async def test_an_offline_document_is_final_after_the_register_confirms(tablet: 
     assert set(await tablet.sync()) == {"duplicate"}
 
 
-async def test_an_offline_document_is_void_after_the_register_refuses(running_system: Any, tablet: Any) -> None:
+async def test_an_offline_document_is_void_after_the_register_refuses(
+    running_system: System, tablet: OfflineTablet
+) -> None:
     case_id, _ = tablet.capture(PHONE)
     await running_system.set_faults("residents", {"knows_nobody": True})
     try:
@@ -114,7 +118,7 @@ async def test_an_offline_document_is_void_after_the_register_refuses(running_sy
 
 
 @pytest.mark.parametrize("order", ["one request, reversed", "one request per entry, reversed"])
-async def test_the_order_in_which_entries_arrive_does_not_matter(tablet: Any, order: str) -> None:
+async def test_the_order_in_which_entries_arrive_does_not_matter(tablet: OfflineTablet, order: str) -> None:
     case_id, number = tablet.capture()
     entries = list(reversed(tablet.entries))
     requests = [entries] if order == "one request, reversed" else [[entry] for entry in entries]

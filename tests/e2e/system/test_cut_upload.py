@@ -4,10 +4,10 @@ import asyncio
 import base64
 import random
 from hashlib import sha256
-from typing import Any
 
 import httpx
 from uuid_utils.compat import uuid7
+from wanderamt_local.system import System
 
 PHOTO = b"\xff\xd8\xff\xe0" + random.Random(5).randbytes(600_000)
 CUTS = 6
@@ -27,7 +27,7 @@ async def cut_patch(port: int, path: str, token: str, *, offset: int, arrives: i
     await writer.wait_closed()
 
 
-async def test_bytes_that_arrived_before_each_cut_are_kept(running_system: Any) -> None:
+async def test_bytes_that_arrived_before_each_cut_are_kept(running_system: System) -> None:
     device_id, attachment_id = uuid7(), uuid7()
     token = await running_system.enrol(device_id, uuid7())
     fields = {

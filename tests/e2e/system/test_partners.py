@@ -5,7 +5,7 @@ import json
 import os
 import sys
 from datetime import timedelta
-from typing import Any
+from uuid import UUID
 
 import httpx
 import uvicorn
@@ -19,13 +19,16 @@ from wanderamt.backbone.environment import utc_now
 from wanderamt.security.roles import Role
 from wanderamt_local.field_entries import open_case_entry
 from wanderamt_local.state import free_port
+from wanderamt_local.system import System
+from wanderamt_testing.waiting import wait_until
 
 TYPE = "at.wanderamt.case.opened.v1"
 WAIT_S = 40
 
 
-async def test_a_partner_gets_an_event_and_gets_it_again_by_a_replay(running_system: Any) -> None:
-    system, received, port = running_system, [], free_port()
+async def test_a_partner_gets_an_event_and_gets_it_again_by_a_replay(running_system: System) -> None:
+    system, port = running_system, free_port()
+    received: list[tuple[dict[str, str], bytes]] = []
 
     async def receive(request: Request) -> Response:
         received.append((dict(request.headers), await request.body()))
@@ -42,12 +45,12 @@ async def test_a_partner_gets_an_event_and_gets_it_again_by_a_replay(running_sys
             secret = reply.json()["secret"]
             case_id, since = uuid7(), utc_now() - timedelta(seconds=5)
             await _open_case(system, case_id)
-            await _wait_until(lambda: case_id in _cases(received))
+            await wait_until(lambda: case_id in _cases(received), timeout_s=WAIT_S)
             headers, body = next(request for request in received if str(case_id) in request[1].decode())
             assert Webhook(secret).verify(body, headers)["type"] == TYPE
             output = await _replay(system, since.strftime("%Y-%m-%dT%H:%M:%S"))
             assert "will be delivered" in output
-            await _wait_until(lambda: _cases(received).count(case_id) == 2)
+            await wait_until(lambda: _cases(received).count(case_id) == 2, timeout_s=WAIT_S)
             assert len({headers["webhook-id"] for headers, body in received if str(case_id) in body.decode()}) == 1
             await http.delete(f"{system.url('notifications')}/subscribers/{reply.json()['subscriber_id']}")
     finally:
@@ -55,7 +58,7 @@ async def test_a_partner_gets_an_event_and_gets_it_again_by_a_replay(running_sys
         await server_task
 
 
-async def _open_case(system: Any, case_id: Any) -> None:
+async def _open_case(system: System, case_id: UUID) -> None:
     stand_id = uuid7()
     clerk = {"Authorization": f"Bearer {await system.enrol(uuid7(), stand_id)}"}
     entry = open_case_entry(
@@ -65,7 +68,7 @@ async def _open_case(system: Any, case_id: Any) -> None:
         (await http.post("/sync", json={"entries": [entry]})).raise_for_status()
 
 
-async def _replay(system: Any, since: str) -> str:
+async def _replay(system: System, since: str) -> str:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "wanderamt.shell", "notifications", "replay", "Fundamt", "--since", since),
         env={**os.environ, **system.env("notifications")},
@@ -77,11 +80,5 @@ async def _replay(system: Any, since: str) -> str:
     return output.decode()
 
 
-def _cases(received: list[Any]) -> list[Any]:
-    return [type(uuid7())(json.loads(body)["data"]["case_id"]) for _, body in received]
-
-
-async def _wait_until(condition: Any) -> None:
-    async with asyncio.timeout(WAIT_S):
-        while not condition():
-            await asyncio.sleep(0.1)
+def _cases(received: list[tuple[dict[str, str], bytes]]) -> list[UUID]:
+    return [UUID(json.loads(body)["data"]["case_id"]) for _, body in received]

@@ -1,33 +1,43 @@
 """The checker reports each guard of the backbone that a mutant switches off; with the guard, the same test is clean."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import ClassVar
 from uuid import UUID
 
+import asyncpg
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError
+from aiokafka.structs import ConsumerRecord
 from faststream.kafka import KafkaBroker
+from faults_fixtures import MessagingPipeline
 from wanderamt.backbone.environment import utc_now
-from wanderamt.backbone.jobs.queue import LeasedJob
-from wanderamt.backbone.jobs.runner import JobHandler, JobRunner
+from wanderamt.backbone.jobs.completion import CompletionWriter
+from wanderamt.backbone.jobs.handler import CompletedJob, JobHandler, JobResult, complete_each, prepare_each
+from wanderamt.backbone.jobs.runner import JobRunner
+from wanderamt.backbone.messaging.consumer import Handler
+from wanderamt.backbone.messaging.dead_letter_queries import DeadLetterFilter
 from wanderamt.backbone.messaging.deduplication import Deduplicator, InboxState
 from wanderamt.backbone.messaging.inbox import HandlerFailedError, Inbox
+from wanderamt.backbone.messaging.records import Deliver, ReceivedEvent
 from wanderamt.backbone.messaging.relay import TOPIC_OF, Relay
-from wanderamt.backbone.messaging.replay import DeadLetterFilter, replay
+from wanderamt.backbone.messaging.replay import replay
 from wanderamt.backbone.persistence.outbox import SHARDS, header_of_row
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.contracts import to_headers
 from wanderamt.kernel.decision import Attempt, Job, RetryLater
 from wanderamt_faults.audit import audit_effects
+from wanderamt_testing.waiting import wait_until
 
 # the inbox
 
 
 class IgnoresEventIds(Deduplicator):
-    async def lookup(self, events: Sequence[Any], uow: UnitOfWork, **options: Any) -> dict[UUID, InboxState]:
-        known = await super().lookup(events, uow, **options)
+    async def lookup(
+        self, events: Sequence[ReceivedEvent], uow: UnitOfWork, *, dead_letters: bool = False
+    ) -> dict[UUID, InboxState]:
+        known = await super().lookup(events, uow, dead_letters=dead_letters)
         rows = await uow.db.fetch("SELECT aggregate, version FROM inbox_version WHERE consumer = $1", self.consumer)
         versions = {row["aggregate"]: row["version"] for row in rows}
         return {
@@ -37,12 +47,14 @@ class IgnoresEventIds(Deduplicator):
 
 
 class IgnoresVersions(Deduplicator):
-    def not_stale(self, events: Any, states: Any) -> list[Any]:
+    def not_stale(self, events: Iterable[ReceivedEvent], states: Mapping[UUID, InboxState]) -> list[ReceivedEvent]:
         return list(events)
 
 
 class IgnoresWatermarks(Deduplicator):
-    async def lookup(self, events: Sequence[Any], uow: UnitOfWork, **_: Any) -> dict[UUID, InboxState]:
+    async def lookup(
+        self, events: Sequence[ReceivedEvent], uow: UnitOfWork, *, dead_letters: bool = False
+    ) -> dict[UUID, InboxState]:
         return await super().lookup(events, uow, dead_letters=True)
 
 
@@ -60,7 +72,7 @@ class CrashesBeforeDelete(Relay):
 
     crashed = False
 
-    async def _delete(self, connection: Any, ids: list[int]) -> None:
+    async def _delete(self, connection: asyncpg.Connection, ids: list[int]) -> None:
         if not self.crashed:
             self.crashed = True
             raise KafkaConnectionError
@@ -68,7 +80,9 @@ class CrashesBeforeDelete(Relay):
 
 
 @pytest.mark.parametrize(("kind", "clean"), [(Deduplicator, True), (IgnoresEventIds, False)])
-async def test_a_relay_that_sends_twice_needs_the_event_ids(pipeline: Any, stands: Any, kind: Any, clean: bool) -> None:
+async def test_a_relay_that_sends_twice_needs_the_event_ids(
+    pipeline: MessagingPipeline, stands: list[UUID], kind: type[Deduplicator], clean: bool
+) -> None:
     """Housekeeping has deleted the versions of idle aggregates in between."""
     await pipeline.publish(stands, versions=range(1, 2))
     await pipeline.relay_all(CrashesBeforeDelete)
@@ -79,7 +93,7 @@ async def test_a_relay_that_sends_twice_needs_the_event_ids(pipeline: Any, stand
     await pipeline.sql(
         "UPDATE inbox_watermark SET next_offset = 0"
     )  # in this test the repeated records are beyond the watermark
-    await _rewind(pipeline)
+    await pipeline.rewind()
     await pipeline.relay_all()
     await pipeline.consume_all(2 * len(stands), inbox)
     findings = await pipeline.audit(crashes=1)
@@ -88,7 +102,9 @@ async def test_a_relay_that_sends_twice_needs_the_event_ids(pipeline: Any, stand
 
 
 @pytest.mark.parametrize(("kind", "clean"), [(Deduplicator, True), (IgnoresVersions, False)])
-async def test_a_relay_that_resumes_late_needs_the_versions(pipeline: Any, stands: Any, kind: Any, clean: bool) -> None:
+async def test_a_relay_that_resumes_late_needs_the_versions(
+    pipeline: MessagingPipeline, stands: list[UUID], kind: type[Deduplicator], clean: bool
+) -> None:
     """The relay sends its old batch after newer events, when housekeeping has deleted the event ids."""
     await pipeline.publish(stands, versions=range(1, 2))
     old = await pipeline.sql("SELECT * FROM outbox")
@@ -98,7 +114,7 @@ async def test_a_relay_that_resumes_late_needs_the_versions(pipeline: Any, stand
     inbox = inbox_with(kind)
     await pipeline.consume_all(2 * len(stands), inbox)
     await pipeline.sql("DELETE FROM inbox")
-    await _insert_again(pipeline, old)
+    await pipeline.insert_again(old)
     await pipeline.relay_all()
     await pipeline.consume_all(2 * len(stands), inbox)
     findings = await pipeline.audit(crashes=1)
@@ -108,7 +124,7 @@ async def test_a_relay_that_resumes_late_needs_the_versions(pipeline: Any, stand
 
 @pytest.mark.parametrize(("kind", "clean"), [(Deduplicator, True), (IgnoresWatermarks, False)])
 async def test_a_topic_read_again_from_offset_0_needs_the_watermarks(
-    pipeline: Any, stands: Any, kind: Any, clean: bool
+    pipeline: MessagingPipeline, stands: list[UUID], kind: type[Deduplicator], clean: bool
 ) -> None:
     """Housekeeping has deleted event ids and versions long ago."""
     await pipeline.publish(stands, versions=range(1, 4))
@@ -117,7 +133,7 @@ async def test_a_topic_read_again_from_offset_0_needs_the_watermarks(
     await pipeline.consume_all(3 * len(stands), inbox)
     await pipeline.sql("DELETE FROM inbox")
     await pipeline.sql("DELETE FROM inbox_version")
-    await _rewind(pipeline)
+    await pipeline.rewind()
     await pipeline.consume_all(3 * len(stands), inbox)
     findings = await pipeline.audit()
     assert findings.clean is clean, findings.complaints
@@ -127,7 +143,7 @@ async def test_a_topic_read_again_from_offset_0_needs_the_watermarks(
 class StoresNoDeadLetters(Inbox):
     """Ignores the failure and continues, as many frameworks do by default."""
 
-    async def _handle_one(self, handler: Any, event: Any, uow: UnitOfWork) -> None:
+    async def _handle_one(self, handler: Handler, event: ReceivedEvent, uow: UnitOfWork) -> None:
         try:
             await super()._handle_one(handler, event, uow)
         except HandlerFailedError:
@@ -135,7 +151,9 @@ class StoresNoDeadLetters(Inbox):
 
 
 @pytest.mark.parametrize(("kind", "clean"), [(Inbox, True), (StoresNoDeadLetters, False)])
-async def test_a_failing_handler_needs_the_dead_letters(pipeline: Any, stands: Any, kind: Any, clean: bool) -> None:
+async def test_a_failing_handler_needs_the_dead_letters(
+    pipeline: MessagingPipeline, stands: list[UUID], kind: type[Inbox], clean: bool
+) -> None:
     pipeline.poisoned = {(stands[0], 2)}
     await pipeline.publish(stands, versions=range(1, 4))
     await pipeline.relay_all()
@@ -153,7 +171,7 @@ class CommitsOffsetsFirst(Inbox):
 
     reached = False
 
-    async def _on_batch(self, records: Sequence[Any]) -> None:
+    async def receive(self, records: Sequence[ConsumerRecord[bytes, bytes]], deliver: Deliver) -> None:
         await self._subscriber.consumer.commit()
         self.reached = True
         await asyncio.sleep(60)  # the test kills it here
@@ -164,14 +182,17 @@ class CrashesBeforeProcessing(Inbox):
 
     reached = False
 
-    async def _on_batch(self, records: Sequence[Any]) -> None:
+    async def receive(self, records: Sequence[ConsumerRecord[bytes, bytes]], deliver: Deliver) -> None:
         self.reached = True
         await asyncio.sleep(60)
 
 
 @pytest.mark.parametrize(("kind", "clean"), [(CrashesBeforeProcessing, True), (CommitsOffsetsFirst, False)])
 async def test_a_consumer_commits_its_database_before_its_offsets(
-    pipeline: Any, stands: Any, kind: Any, clean: bool
+    pipeline: MessagingPipeline,
+    stands: list[UUID],
+    kind: type[CrashesBeforeProcessing | CommitsOffsetsFirst],
+    clean: bool,
 ) -> None:
     await pipeline.publish(stands, versions=range(1, 2))
     await pipeline.relay_all()
@@ -199,14 +220,14 @@ class ClaimsWithoutLock(Relay):
 
     have_read: ClassVar[set[int]] = set()
 
-    async def _publish(self, rows: list[Any], producer: Any) -> None:
+    async def _publish(self, rows: list[asyncpg.Record], producer: AIOKafkaProducer) -> None:
         self.have_read.add(id(self))
         async with asyncio.timeout(20):
             while len(self.have_read) < 2:
                 await asyncio.sleep(0.02)
         await super()._publish(rows, producer)
 
-    async def _claim_shards(self, connection: Any, held: list[int]) -> list[int]:
+    async def _claim_shards(self, connection: asyncpg.Connection, held: list[int]) -> list[int]:
         return [shard for shard in range(SHARDS) if shard not in held]
 
 
@@ -215,14 +236,16 @@ class DeletesBeforePublish(Relay):
 
     crashed = False
 
-    async def _publish(self, rows: list[Any], producer: Any) -> None:
+    async def _publish(self, rows: list[asyncpg.Record], producer: AIOKafkaProducer) -> None:
         await super()._delete(self.connection, [row["id"] for row in rows])
         if not self.crashed:
             self.crashed = True
             raise KafkaConnectionError
         await super()._publish(rows, producer)
 
-    async def _send_shards(self, connection: Any, signal: Any, producer: Any) -> None:
+    async def _send_shards(
+        self, connection: asyncpg.Connection, signal: asyncio.Event, producer: AIOKafkaProducer
+    ) -> None:
         self.connection = connection
         await super()._send_shards(connection, signal, producer)
 
@@ -230,7 +253,7 @@ class DeletesBeforePublish(Relay):
 class IgnoresKeys(Relay):
     """Uses the publish_batch of FastStream, which sends a batch to one partition and ignores the keys."""
 
-    async def _publish(self, rows: list[Any], producer: Any) -> None:
+    async def _publish(self, rows: list[asyncpg.Record], producer: AIOKafkaProducer) -> None:
         broker = KafkaBroker(self.bootstrap_servers, logger=None)
         await broker.connect()
         for row in rows:
@@ -251,10 +274,10 @@ class LocksRowsOnly(Relay):
         self.pause_s = 0.02 if LocksRowsOnly.instances % 2 else 0.08
         await super().start()
 
-    async def _claim_shards(self, connection: Any, held: list[int]) -> list[int]:
+    async def _claim_shards(self, connection: asyncpg.Connection, held: list[int]) -> list[int]:
         return [shard for shard in range(SHARDS) if shard not in held]
 
-    async def _send_batch(self, connection: Any, held: list[int], producer: Any) -> int:
+    async def _send_batch(self, connection: asyncpg.Connection, held: list[int], producer: AIOKafkaProducer) -> int:
         async with connection.transaction():
             rows = await connection.fetch("SELECT * FROM outbox ORDER BY id LIMIT 7 FOR UPDATE SKIP LOCKED")
             if rows:
@@ -275,7 +298,7 @@ class LocksRowsOnly(Relay):
     ],
 )
 async def test_a_relay_needs_locks_order_and_acknowledgements(
-    pipeline: Any, stands: Any, kind: Any, relays: int, kinds: set[str]
+    pipeline: MessagingPipeline, stands: list[UUID], kind: type[Relay], relays: int, kinds: set[str]
 ) -> None:
     await pipeline.publish(stands, versions=range(1, 61))
     running = [pipeline.relay(kind) for _ in range(relays)]
@@ -301,14 +324,17 @@ class EffectJob(Job):
     subject: UUID
 
 
-class IgnoresLease(JobRunner):
-    async def _complete_once(self, handler: JobHandler, leased: LeasedJob, outcome: object, uow: UnitOfWork) -> None:
-        await handler.complete(leased.job, outcome, uow)
-        await uow.db.execute("DELETE FROM job WHERE id = $1", leased.id)
+class IgnoresLease(CompletionWriter):
+    async def _record(self, batch: Sequence[CompletedJob], results: Sequence[JobResult], uow: UnitOfWork) -> set[UUID]:
+        ids = {entry.claimed.id for entry in batch}
+        await uow.db.execute("UPDATE job SET status = 'succeeded' WHERE id = ANY($1::uuid[])", list(ids))
+        return ids
 
 
-@pytest.mark.parametrize(("kind", "clean"), [(JobRunner, True), (IgnoresLease, False)])
-async def test_a_runner_that_was_stalled_needs_the_lease(pipeline: Any, stands: Any, kind: Any, clean: bool) -> None:
+@pytest.mark.parametrize(("kind", "clean"), [(CompletionWriter, True), (IgnoresLease, False)])
+async def test_a_runner_that_was_stalled_needs_the_lease(
+    pipeline: MessagingPipeline, stands: list[UUID], kind: type[CompletionWriter], clean: bool
+) -> None:
     """Its lease expires, another runner completes the job, then it resumes and tries to complete the job again."""
     resumed = asyncio.Event()
     calls = 0
@@ -330,15 +356,22 @@ async def test_a_runner_that_was_stalled_needs_the_lease(pipeline: Any, stands: 
     async def called() -> bool:
         return calls == 1
 
-    handler = JobHandler(EffectJob, prepare, execute, complete)
+    handler = JobHandler(EffectJob, prepare_each(prepare), execute, complete_each(complete))
+
+    async def started_runner() -> JobRunner:
+        runner = JobRunner(pipeline.database, [handler])
+        await runner.start()
+        for state in runner._states:
+            state.completion = kind(pipeline.database, handler, runner.rng)
+        return runner
+
     async with pipeline.database.unit_of_work() as uow:
         uow.enqueue(EffectJob(subject=stands[0]))
-    stalled, other = kind(pipeline.database, [handler]), kind(pipeline.database, [handler])
-    await stalled.start()
-    await pipeline.wait_until(called)
+    stalled = await started_runner()
+    await wait_until(called)
     stalled._leases.clear()  # it extends no lease any more
     await pipeline.sql("UPDATE job SET lease_expires_at = now() - interval '1 second'")
-    await other.start()
+    other = await started_runner()
     await pipeline.wait_for_effects(1)
     resumed.set()
     await asyncio.sleep(1)
@@ -348,26 +381,3 @@ async def test_a_runner_that_was_stalled_needs_the_lease(pipeline: Any, stands: 
     findings = audit_effects({str(stands[0]): 1}, [(row["subject"], row["version"]) for row in rows])
     assert findings.clean is clean, findings.complaints
     assert bool(findings.doubled) is not clean
-
-
-async def _rewind(pipeline: Any) -> None:
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=pipeline.kafka, group_id=pipeline.topics.name("consumer"), enable_auto_commit=False
-    )
-    await consumer.start()
-    partitions = [TopicPartition(pipeline.topics.name("stand.v1"), number) for number in range(3)]
-    consumer.assign(partitions)
-    await consumer.commit(dict.fromkeys(partitions, 0))
-    await consumer.stop()
-
-
-async def _insert_again(pipeline: Any, rows: list[Any]) -> None:
-    async with pipeline.database.unit_of_work() as uow:
-        for row in rows:
-            await uow.db.execute(
-                """
-                INSERT INTO outbox (event_id, shard, type, aggregate, version, value, emitted_at)
-                VALUES ($1, $2, $3, $4, $5, $6, $7)
-                """,
-                *(row[name] for name in ("event_id", "shard", "type", "aggregate", "version", "value", "emitted_at")),
-            )

@@ -6,10 +6,11 @@ import inspect
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import UUID
 
-from wanderamt.backbone.jobs.runner import JobHandler
+from faults_fixtures import MessagingPipeline
+from wanderamt.backbone.jobs.handler import JobHandler, complete_each, prepare_each
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.decision import Attempt, Job
 from wanderamt_faults import crash_points, system_under_test
@@ -75,7 +76,7 @@ def test_the_system_under_test_adds_only_these_names_to_the_system() -> None:
     assert own - known == ADDED_TO_SYSTEM
 
 
-async def test_a_running_pipeline_reaches_every_crash_point(pipeline: Any, stands: Any) -> None:
+async def test_a_running_pipeline_reaches_every_crash_point(pipeline: MessagingPipeline, stands: list[UUID]) -> None:
     reached: list[str] = []
     done = asyncio.Event()
 
@@ -89,7 +90,9 @@ async def test_a_running_pipeline_reaches_every_crash_point(pipeline: Any, stand
         done.set()
 
     relay, inbox = pipeline.relay(CrashPointRelay), pipeline.inbox(CrashPointInbox)
-    runner = CrashPointJobRunner(pipeline.database, [JobHandler(ReachedJob, prepare, execute, complete)])
+    runner = CrashPointJobRunner(
+        pipeline.database, [JobHandler(ReachedJob, prepare_each(prepare), execute, complete_each(complete))]
+    )
     components = (relay, inbox, runner)
     await pipeline.publish(stands, versions=range(1, 2))
     async with pipeline.database.unit_of_work() as uow:

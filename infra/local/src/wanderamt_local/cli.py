@@ -1,4 +1,4 @@
-"""The commands that run the system on this machine: check, fetch, docs, up, down, demo.
+"""The commands that run the system on this machine: check, fetch, docs, up, down, samples, demo.
 
 Each command imports what it uses, so that `wanderamt --help` and other commands do not load it.
 """
@@ -90,6 +90,21 @@ def down() -> None:
 
     stopped = stop_running()
     _print("Stopped." if stopped else "Nothing is running; 'make up' starts the system.")
+
+
+@commands.command()
+def samples(
+    consumers: Annotated[
+        list[str], typer.Argument(help="Names of services outside of the project; each gets a database.")
+    ],
+) -> None:
+    """Run Kafka and PostgreSQL, and send the events of a sample case every two seconds, until Ctrl-C."""
+    import asyncio
+
+    from wanderamt_local.sample_cases import run_samples
+
+    with _errors_explained():
+        asyncio.run(run_samples(consumers, typer.echo))
 
 
 @commands.command()

@@ -5,18 +5,19 @@ Invariants: a schema snapshot is written for a new event or a compatible change 
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import intake.handlers
-import notifications.handlers
-import registry_bridge.handlers
-import scheduling.handlers
+import intake.events
+import notifications.events
+import registry_bridge.events
+import scheduling.events
 from fastapi import FastAPI
-from wanderamt.backbone.messaging.asyncapi import describe_service
+from wanderamt.backbone.messaging.application import describe_consumer
+from wanderamt.backbone.messaging.consumer import DOCUMENTED_SERVERS, EventConsumer
 from wanderamt.backbone.messaging.topics import TOPIC_OWNERS, Topics
 from wanderamt.contracts import EVENTS, Event
 from wanderamt.contracts.compatibility import breaking_changes, published_schema, schema_of
@@ -37,12 +38,13 @@ _UNUSED_SETTINGS = {
     "providers": "{}",
 }
 
-CONSUMED_EVENTS: dict[str, Iterable[type[Event]]] = {
-    "intake": intake.handlers.EVENT_HANDLERS,
-    "registry-bridge": registry_bridge.handlers.EVENT_HANDLERS,
-    "scheduling": scheduling.handlers.EVENT_HANDLERS,
-    "notifications": notifications.handlers.EVENT_HANDLERS,
+CONSUMERS: dict[str, EventConsumer] = {
+    "intake": intake.events.consumer,
+    "registry-bridge": registry_bridge.events.consumer,
+    "scheduling": scheduling.events.consumer,
+    "notifications": notifications.events.consumer,
 }
+CONSUMED_EVENTS = {service: consumer.events for service, consumer in CONSUMERS.items()}
 
 
 def incompatible_changes() -> list[str]:
@@ -60,8 +62,8 @@ def generated_files() -> dict[Path, str]:
     files = {SCHEMAS / f"{event.TYPE}.json": _json(schema_of(event)) for event in EVENTS}
     files[CATALOGUE] = _catalogue()
     files[ENV_EXAMPLE] = env_example()
-    for service, events in CONSUMED_EVENTS.items():
-        document = describe_service(service, events, Topics(), bootstrap_servers="localhost:9092", group=service)
+    for service, consumer in CONSUMERS.items():
+        document = describe_consumer(consumer, Topics(), bootstrap_servers=DOCUMENTED_SERVERS)
         files[ASYNCAPI / f"{service}.json"] = _json(document)
         files[OPENAPI / f"{service}.json"] = _json(_openapi(service))
     return files
@@ -124,7 +126,7 @@ def _catalogue() -> str:
 
 
 def _event_section(event: type[Event]) -> list[str]:
-    consumers = ", ".join(name for name, events in CONSUMED_EVENTS.items() if event in set(events)) or "none"
+    consumers = ", ".join(name for name, events in CONSUMED_EVENTS.items() if event in events) or "none"
     schema = schema_of(event)
     required = set(schema.get("required", ()))
     rows = [

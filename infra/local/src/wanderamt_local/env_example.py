@@ -8,9 +8,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from registry_bridge.settings import RegistryBridgeSettings
 from scheduling.settings import SchedulingSettings
-from wanderamt.shell.settings import ServiceSettings
+from wanderamt.shell.settings import CityServiceSettings, variable_of
 
-MODELS: dict[str, type[ServiceSettings]] = {
+MODELS: dict[str, type[CityServiceSettings]] = {
     "intake": IntakeSettings,
     "registry-bridge": RegistryBridgeSettings,
     "scheduling": SchedulingSettings,
@@ -24,9 +24,10 @@ HEADING = """\
 
 
 def env_example() -> str:
-    blocks = [HEADING, *_block("All services", ServiceSettings.model_fields)]
+    blocks = [HEADING, *_block("All services", CityServiceSettings.model_fields)]
     for service, model in MODELS.items():
-        own = {name: field for name, field in model.model_fields.items() if name not in ServiceSettings.model_fields}
+        shared = CityServiceSettings.model_fields
+        own = {name: field for name, field in model.model_fields.items() if name not in shared}
         blocks += _block(service, own)
     return "\n".join(blocks) + "\n"
 
@@ -36,7 +37,7 @@ def _block(title: str, fields: dict[str, FieldInfo]) -> Iterator[str]:
     for name, field in fields.items():
         if field.description:
             yield f"# {field.description}"
-        variable = f"WANDERAMT_{name.upper()}"
+        variable = variable_of(name, field)
         yield f"{variable}=" if field.is_required() else f"# {variable}={_default(field)}"
     yield ""
 

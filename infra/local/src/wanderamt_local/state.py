@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -101,6 +102,13 @@ class StateFolder:
     def subfolder(self, name: str) -> Path:
         path = self.folder / name
         path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def write_env(self, name: str, env: Mapping[str, str]) -> Path:
+        """The settings of a service, for a second terminal: set -a; . .state/up/env/intake.env"""
+        path = self.subfolder("env") / f"{name}.env"
+        path.touch(mode=0o600)
+        path.write_text("".join(f"{key}='{value}'\n" for key, value in env.items()))
         return path
 
     @cached_property

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -208,15 +208,9 @@ class System:
 
     async def _start_service(self, name: str) -> None:
         command = self.service_spec(name)
-        self._write_env(name, command.env)
+        self.state.write_env(name, command.env)
         await self.supervisor.start(command)
         self.report(f"{name} is ready")
-
-    def _write_env(self, name: str, env: Mapping[str, str]) -> None:
-        """For operator commands in a second terminal: set -a; . .state/up/env/intake.env"""
-        path = self.state.subfolder("env") / f"{name}.env"
-        path.touch(mode=0o600)
-        path.write_text("".join(f"{key}='{value}'\n" for key, value in env.items()))
 
     async def _start_register(self, name: str) -> None:
         port, sftp = self.ports[name], self.ports["dogs-sftp"]

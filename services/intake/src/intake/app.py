@@ -2,9 +2,8 @@
 
 from functools import partial
 
-from wanderamt.backbone.jobs.runner import JobHandler
+from wanderamt.backbone.jobs.handler import JobHandler, complete_each, prepare_each
 from wanderamt.backbone.scheduler import PeriodicTask
-from wanderamt.contracts import RegisterAnswered
 from wanderamt.security.assertions import AssertionSigner
 from wanderamt.security.keys import FieldCipher
 from wanderamt.security.tokens import TokenSigner
@@ -32,13 +31,13 @@ from intake.catalogue_files.loader import load_catalogue
 from intake.documents_pdf.pdf_renderer import PdfRenderer
 from intake.documents_pdf.verification_workers import VerificationWorkers
 from intake.domain.documents import IssueDocument
-from intake.handlers import EVENT_HANDLERS
+from intake.events import consumer
 from intake.handlers.attachments import delete_abandoned_uploads
-from intake.handlers.cases import escalate_overdue_cases, on_register_answered
+from intake.handlers.cases import escalate_overdue_cases
 from intake.handlers.context import FieldAppSettings, IntakeContext
 from intake.handlers.documents import prepare_document, record_document
 from intake.handlers.status_list import StatusListCache
-from intake.handlers.sync import apply_held_entries
+from intake.handlers.sync import HELD_GAUGES, apply_held_entries
 from intake.settings import IntakeSettings
 from intake.signing.authority import Authority, parse_certificates
 
@@ -64,7 +63,7 @@ ROUTERS = (
 def build(settings: IntakeSettings | None = None) -> Service:
     settings = settings or IntakeSettings()
     signer = TokenSigner(settings.session_key.get_secret_value())
-    service = ServiceContext.create(NAME, "intake", settings, own_tokens=[signer.public_pem])
+    service = ServiceContext.create(NAME, settings, package="intake", own_tokens=[signer.public_pem])
     database = service.database
     cipher = FieldCipher(settings.encryption_key, assertion_signer=AssertionSigner(settings.assertion_key))
     catalogue = load_catalogue(settings.catalogue_folder)
@@ -72,7 +71,7 @@ def build(settings: IntakeSettings | None = None) -> Service:
     trusted = [authority.certificate, *parse_certificates(settings.previous_certificates)]
     pdf_renderer = PdfRenderer(authority, workers=settings.pdf_workers)
     verification_workers = VerificationWorkers(trusted)
-    service.http.state.context = IntakeContext(
+    context = IntakeContext(
         database=database,
         cipher=cipher,
         catalogue=catalogue,
@@ -83,20 +82,18 @@ def build(settings: IntakeSettings | None = None) -> Service:
         read_document=verification_workers.verify,
         field_app=FieldAppSettings(settings.sign_in_url, settings.sign_in_client, settings.lock_after_s),
     )
+    service.http.state.context = context
     for router in ROUTERS:
         service.http.include_router(router)
     serve_field_app(service.http, settings.field_app_folder, issuer=settings.sign_in_url)
     document_jobs = JobHandler(
         job=IssueDocument,
-        prepare=partial(prepare_document, cipher=cipher, catalogue=catalogue),
+        prepare=prepare_each(partial(prepare_document, cipher=cipher, catalogue=catalogue)),
         execute=partial(jobs.render_document, renderer=pdf_renderer, cipher=cipher),
-        complete=partial(record_document, cipher=cipher),
+        complete=complete_each(partial(record_document, cipher=cipher)),
         concurrency=4,
         timeout_s=30,
     )
-    event_handlers = EVENT_HANDLERS | {
-        RegisterAnswered: partial(on_register_answered, cipher=cipher, catalogue=catalogue)
-    }
     escalate = partial(escalate_overdue_cases, to=settings.overdue_case_owner, cipher=cipher)
     apply_held = partial(apply_held_entries, cipher=cipher, catalogue=catalogue)
     return Service(
@@ -106,10 +103,11 @@ def build(settings: IntakeSettings | None = None) -> Service:
             "verification_workers": verification_workers,
             "relay": service.relay(),
             "jobs": service.jobs([document_jobs]),
-            "inbox": service.inbox(event_handlers),
+            "inbox": service.inbox(consumer.bind(context)),
             "overdue_cases": PeriodicTask(database, "overdue_cases", escalate),
             "held_entries": PeriodicTask(database, "held_entries", apply_held),
             "upload_cleanup": PeriodicTask(database, "upload_cleanup", delete_abandoned_uploads, interval_s=600),
         },
         projections=("stand", "appointment"),
+        gauges=HELD_GAUGES,
     )

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from pydantic import Field, SecretStr
-from wanderamt.shell.settings import ServiceSettings
+from wanderamt.shell.settings import CityServiceSettings
 
 
-class IntakeSettings(ServiceSettings):
+class IntakeSettings(CityServiceSettings):
     catalogue_folder: Path | None = Field(None, description="The city's own catalogue; without it, that of Linz.")
     authority_code: str = Field("at-linz", description="Short name of the authority in the QR seal of its documents.")
     document_key: SecretStr = Field(

@@ -7,19 +7,19 @@ from uuid import UUID
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
-    DateTime,
     Identity,
     Index,
     LargeBinary,
     MetaData,
-    String,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
+from wanderamt.backbone.persistence.tables import column_of, json_column, text_array_column, time_column
 
 metadata = MetaData()
 
@@ -28,20 +28,16 @@ class _Table(SQLModel, registry=registry(metadata=metadata)):
     pass
 
 
-def _time(*, nullable: bool = False) -> Any:
-    return Column(DateTime(timezone=True), nullable=nullable)
-
-
 class DeviceRow(_Table, table=True):
     __tablename__ = "device"
     device_id: UUID = Field(primary_key=True)
     label: str
     enrolled_by: str
-    enrolled_at: datetime = Field(sa_column=_time())
-    revoked_at: datetime | None = Field(sa_column=_time(nullable=True))
-    durable_through: int = Field(sa_column=Column(BigInteger, nullable=False, server_default="0"))
+    enrolled_at: datetime = time_column()
+    revoked_at: datetime | None = time_column(nullable=True)
+    durable_through: int = column_of(BigInteger, default=text("0"))
     clock_off_s: int | None
-    heard_at: datetime | None = Field(sa_column=_time(nullable=True))
+    heard_at: datetime | None = time_column(nullable=True)
     public_key: str | None
 
 
@@ -52,8 +48,8 @@ class EnrolmentCodeRow(_Table, table=True):
     code: bytes = Field(primary_key=True)
     label: str
     made_by: str
-    made_at: datetime = Field(sa_column=_time())
-    expires_at: datetime = Field(sa_column=_time())
+    made_at: datetime = time_column()
+    expires_at: datetime = time_column()
     device_id: UUID | None
 
 
@@ -72,13 +68,13 @@ class EntryRow(_Table, table=True):
     case_seq: int
     type: str
     payload_hash: bytes
-    captured_at: datetime = Field(sa_column=_time())
-    received_at: datetime = Field(sa_column=_time())
+    captured_at: datetime = time_column()
+    received_at: datetime = time_column()
     status: str
     code: str | None
     hint: str | None
     refusal_kind: str | None
-    raw: dict[str, Any] | None = Field(sa_column=Column(JSONB))
+    raw: dict[str, Any] | None = json_column(nullable=True)
 
 
 class RefusedEntryRow(_Table, table=True):
@@ -89,10 +85,10 @@ class RefusedEntryRow(_Table, table=True):
     id: int | None = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
     device_id: UUID
     code: str
-    sha256: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    sha256: bytes = column_of(LargeBinary)
     bytes: int
-    raw: dict[str, Any] | None = Field(sa_column=Column(JSONB))
-    received_at: datetime = Field(sa_column=_time())
+    raw: dict[str, Any] | None = json_column(nullable=True)
+    received_at: datetime = time_column()
 
 
 class CaseRow(_Table, table=True):
@@ -114,18 +110,18 @@ class CaseRow(_Table, table=True):
     language: str
     state: str
     number: str | None
-    captured_at: datetime = Field(sa_column=_time())
+    captured_at: datetime = time_column()
     application_day: date
-    opened_at: datetime = Field(sa_column=_time())
+    opened_at: datetime = time_column()
     owner: str
     reason: str
-    deadline: datetime | None = Field(sa_column=_time(nullable=True))
+    deadline: datetime | None = time_column(nullable=True)
     request_id: UUID | None
-    finished_at: datetime | None = Field(sa_column=_time(nullable=True))
-    progress: str = Field(sa_column=Column(JSON, nullable=False))
-    applicant: str | None = Field(sa_column=Column(JSON))
-    contact: str | None = Field(sa_column=Column(JSON))
-    facts: str | None = Field(sa_column=Column(JSON))
+    finished_at: datetime | None = time_column(nullable=True)
+    progress: str = column_of(JSON)
+    applicant: str | None = column_of(JSON, nullable=True)
+    contact: str | None = column_of(JSON, nullable=True)
+    facts: str | None = column_of(JSON, nullable=True)
     changed: int = Field(sa_type=BigInteger)
     bpk: str | None
 
@@ -136,11 +132,11 @@ class CaseHistoryRow(_Table, table=True):
     __tablename__ = "case_history"
     case_id: UUID = Field(primary_key=True)
     version: int = Field(primary_key=True)
-    content: str = Field(sa_column=Column(JSON, nullable=False))  # JSON, not JSONB: nothing searches it
+    content: str = column_of(JSON)  # JSON, not JSONB: nothing searches it
     officer: str
     device_id: UUID | None
     entry_id: UUID | None
-    happened_at: datetime = Field(sa_column=_time())
+    happened_at: datetime = time_column()
 
 
 class ConflictRow(_Table, table=True):
@@ -154,10 +150,10 @@ class ConflictRow(_Table, table=True):
     entry_id: UUID
     device_id: UUID
     name: str
-    field_values: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
-    noted_at: datetime = Field(sa_column=_time())
+    field_values: dict[str, Any] = json_column()
+    noted_at: datetime = time_column()
     decided_by: str | None
-    decided_at: datetime | None = Field(sa_column=_time(nullable=True))
+    decided_at: datetime | None = time_column(nullable=True)
     resolution: str | None
 
 
@@ -183,9 +179,9 @@ class NumberBlockRow(_Table, table=True):
     last: int
     stand_id: UUID
     device_id: UUID
-    leased_at: datetime = Field(sa_column=_time())
-    returned_at: datetime | None = Field(sa_column=_time(nullable=True))
-    status_list_indexes: list[int] = Field(sa_column=Column(ARRAY(BigInteger), nullable=False))
+    leased_at: datetime = time_column()
+    returned_at: datetime | None = time_column(nullable=True)
+    status_list_indexes: list[int] = column_of(ARRAY(BigInteger), default="{}")
 
 
 class SpentNumberRow(_Table, table=True):
@@ -198,7 +194,7 @@ class SpentNumberRow(_Table, table=True):
     block_id: UUID = Field(index=True)
     reason: str | None
     entry_id: UUID | None
-    spent_at: datetime = Field(sa_column=_time())
+    spent_at: datetime = time_column()
 
 
 class PaymentRow(_Table, table=True):
@@ -213,7 +209,7 @@ class PaymentRow(_Table, table=True):
     officer: str
     method: str
     cents: int
-    noted_at: datetime = Field(sa_column=_time())
+    noted_at: datetime = time_column()
 
 
 class TillRow(_Table, table=True):
@@ -225,10 +221,10 @@ class TillRow(_Table, table=True):
     stand_id: UUID = Field(index=True)
     device_id: UUID
     opened_by: str
-    opened_at: datetime = Field(sa_column=_time())
+    opened_at: datetime = time_column()
     float_cents: int
     closed_by: str | None
-    closed_at: datetime | None = Field(sa_column=_time(nullable=True))
+    closed_at: datetime | None = time_column(nullable=True)
     counted_cents: int | None
     note: str
 
@@ -243,7 +239,7 @@ class RefundRow(_Table, table=True):
     stand_id: UUID
     cents: int
     reason: str
-    owed_at: datetime = Field(sa_column=_time())
+    owed_at: datetime = time_column()
     receipt: str | None = Field(unique=True)
 
 
@@ -261,9 +257,9 @@ class AttachmentRow(_Table, table=True):
     kind: str
     length: int
     sha256: bytes
-    begun_at: datetime = Field(sa_column=_time())
+    begun_at: datetime = time_column()
     received: int
-    completed_at: datetime | None = Field(sa_column=_time(nullable=True))
+    completed_at: datetime | None = time_column(nullable=True)
 
 
 class AttachmentPieceRow(_Table, table=True):
@@ -292,13 +288,13 @@ class DocumentRow(_Table, table=True):
     case_id: UUID = Field(index=True)
     number: str = Field(unique=True)
     version: int
-    ordered_at: datetime = Field(sa_column=_time())
-    issued_at: datetime | None = Field(sa_column=_time(nullable=True))
-    revoked_at: datetime | None = Field(sa_column=_time(nullable=True))
+    ordered_at: datetime = time_column()
+    issued_at: datetime | None = time_column(nullable=True)
+    revoked_at: datetime | None = time_column(nullable=True)
     sha256: str | None
     pdf: bytes | None
     status_index: int = Field(sa_type=BigInteger, unique=True)
-    second_copy: bool
+    second_copy: bool = column_of(Boolean, default="false")
 
 
 class IntakeStandRow(_Table, table=True):
@@ -307,22 +303,23 @@ class IntakeStandRow(_Table, table=True):
     __tablename__ = "stand"
     stand_id: UUID = Field(primary_key=True)
     place: str
-    starts_at: datetime = Field(sa_column=_time())
-    ends_at: datetime = Field(sa_column=_time())
+    starts_at: datetime = time_column()
+    ends_at: datetime = time_column()
     cancelled: bool
     occasion: str | None
     target_group: str | None
-    services: list[str] = Field(sa_column=Column(ARRAY(String), nullable=False))
+    services: list[str] = text_array_column(default="{}")
 
 
 class IntakeAppointmentRow(_Table, table=True):
     """A projection of the appointments topic, for the offline bundle of a stand. It holds no contact data."""
 
     __tablename__ = "appointment"
+    __table_args__ = (Index("ix_appointment_stand_id", "stand_id", "starts_at"),)
     appointment_id: UUID = Field(primary_key=True)
     stand_id: UUID
     service: str
-    starts_at: datetime = Field(sa_column=_time())
-    ends_at: datetime = Field(sa_column=_time())
+    starts_at: datetime = time_column()
+    ends_at: datetime = time_column()
     language: str
     state: str

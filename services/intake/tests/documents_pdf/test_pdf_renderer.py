@@ -51,7 +51,9 @@ async def test_the_code_on_a_scan_of_the_page_has_the_same_claims(
     scan = _scan(pdf, tmp_path)
     claims = await asyncio.to_thread(verify_document, scan, [authority.certificate])
     assert claims == await asyncio.to_thread(verify_document, pdf, [authority.certificate])
-    [text] = find_codes(scan)
+    codes = find_codes(scan)
+    assert isinstance(codes, list)
+    [text] = codes
     changed = text[:99] + ("A" if text[99] != "A" else "B") + text[100:]
     assert await asyncio.to_thread(verify_document, changed.encode(), [authority.certificate]) is SEAL_FORGED
 

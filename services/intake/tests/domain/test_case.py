@@ -117,9 +117,10 @@ FACTS: dict[str, FieldValue] = {
 
 def test_a_case_is_complete_once_the_register_confirms() -> None:
     subject = CaseUnderTest("registration_confirmation")
-    assert subject.case.state is CaseState.OPEN
+    states = [subject.case.state]
     subject.finish_at_stand(FACTS)
-    assert subject.case.state is CaseState.PROVISIONAL
+    states.append(subject.case.state)
+    assert states == [CaseState.OPEN, CaseState.PROVISIONAL]
     provisional = ProvisionalDocumentGiven(DocumentId(uuid7()), "UK-2026-0000001-1")
     assert subject.take(crew_actions.give_provisional_document(subject.case, provisional)) is None
     paid = crew_actions.pay(subject.case, subject.edition, Paid(210, PaymentMethod.CASH, "BE-2026-0000001-1"))

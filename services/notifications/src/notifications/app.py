@@ -5,23 +5,21 @@ from datetime import datetime, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from wanderamt.backbone.jobs.batch_handler import BatchJobHandler
+from wanderamt.backbone.jobs.handler import JobHandler
 from wanderamt.backbone.messaging.idle_consumer import IdleUntilNeeded
-from wanderamt.backbone.messaging.inbox import BatchHandler, Inbox
 from wanderamt.backbone.scheduler import PeriodicTask
 from wanderamt.contracts import Channel
 from wanderamt.security.keys import FieldCipher
 from wanderamt.shell.service import Service, ServiceContext
 
-from notifications import handlers
 from notifications.api import notices, partners, receipts, status_page
 from notifications.domain.channel_decision import SendingPolicy
 from notifications.domain.notice import JOB_TYPES
-from notifications.domain.partner import PUBLIC_EVENTS, DeliverWebhook
+from notifications.domain.partner import DeliverWebhook
 from notifications.domain.quiet_hours import parse_quiet_hours
+from notifications.events import consumer, partner_consumer
 from notifications.handlers.context import ConnectedProvider, NotificationContext, RetentionPeriods
-from notifications.handlers.events import on_events
-from notifications.handlers.partners import complete_webhooks, has_subscribers, on_public_events, prepare_webhooks
+from notifications.handlers.partners import complete_webhooks, has_subscribers, prepare_webhooks
 from notifications.handlers.provider_availability import ProviderGauges
 from notifications.handlers.receipts import apply_pending_receipts, expire_receipt_waits, store_receipts
 from notifications.handlers.sending import admit_sending, complete_sending, prepare_sending
@@ -36,25 +34,31 @@ from notifications.settings import NotificationSettings
 
 NAME = "notifications"
 WEBHOOK_CONCURRENCY = 16
+JOBS_PER_TRANSACTION = 250
 CALL_OVERHEAD_S = 5.0  # besides the call: waiting for its slot and recording the outcome
 
 
 def build(settings: NotificationSettings | None = None) -> Service:
     settings = settings or NotificationSettings()
-    service_context = ServiceContext.create(NAME, "notifications", settings)
+    service_context = ServiceContext.create(NAME, settings, package="notifications")
     database = service_context.database
     zone = ZoneInfo(settings.time_zone)
     templates = MessageTemplates(settings.sender, settings.inquiries, f"{settings.public_url}/status", zone)
     quiet_hours = parse_quiet_hours(settings.quiet_hours, zone)
 
     async def store_raw(provider: str, bodies: Sequence[bytes]) -> None:
-        async with database.unit_of_work() as uow:
-            await store_receipts(provider, bodies, uow, context=context)
+        await store_receipts(provider, bodies, context=context)
 
     providers = connect(settings.providers, sender=settings.sender, store_raw=store_raw)
     context = NotificationContext(
         database=database,
-        policy=SendingPolicy(settings.day_budget, zone, quiet_hours, templates.newest),
+        policy=SendingPolicy(
+            settings.day_budget,
+            zone,
+            quiet_hours,
+            templates.newest,
+            case_opened_wait=timedelta(seconds=settings.case_opened_wait_s),
+        ),
         cipher=FieldCipher(settings.encryption_key),
         providers=_connected_providers(providers, settings.providers),
         retention=_retention(settings),
@@ -76,15 +80,15 @@ def build(settings: NotificationSettings | None = None) -> Service:
         _send_handler(channel, context, providers, dependencies, concurrency=settings.send_concurrency)
         for channel in Channel
     ]
-    webhook_handler = BatchJobHandler(
+    webhook_handler = JobHandler(
         job=DeliverWebhook,
         prepare=partial(prepare_webhooks, context=context),
         execute=partial(deliver, client=client, clock=now),
         complete=complete_webhooks,
         concurrency=WEBHOOK_CONCURRENCY,
         timeout_s=2 * WEBHOOK_TIMEOUT_S,
+        batch_size=JOBS_PER_TRANSACTION,
     )
-    event_handler = BatchHandler(partial(on_events, context=context), with_headers=True)
     gauges = ProviderGauges(context)
     periodic = partial(PeriodicTask, database)
     return Service(
@@ -94,8 +98,8 @@ def build(settings: NotificationSettings | None = None) -> Service:
             "providers": providers,
             "webhooks": client,
             "jobs": service_context.jobs([*job_handlers, webhook_handler]),
-            "inbox": service_context.inbox(dict.fromkeys(handlers.EVENT_HANDLERS, event_handler)),
-            "partners": IdleUntilNeeded(_partner_inbox(service_context), has_subscribers),
+            "inbox": service_context.inbox(consumer.bind(context)),
+            "partners": IdleUntilNeeded(service_context.inbox(partner_consumer), has_subscribers),
             "receipts": periodic("receipts", partial(apply_pending_receipts, context=context), interval_s=1),
             "receipt_timeouts": periodic(
                 "receipt_timeouts", partial(expire_receipt_waits, context=context), interval_s=300
@@ -106,14 +110,6 @@ def build(settings: NotificationSettings | None = None) -> Service:
     )
 
 
-def _partner_inbox(service_context: ServiceContext) -> Inbox:
-    """A separate consumer: webhooks to partners must not delay notices to citizens."""
-    handler = BatchHandler(on_public_events, with_headers=True)
-    servers, topics = service_context.settings.kafka_bootstrap_servers, service_context.topics
-    event_handlers = dict.fromkeys(PUBLIC_EVENTS.values(), handler)
-    return Inbox(f"{NAME}-partners", event_handlers, service_context.database, servers, topics)
-
-
 def _send_handler(
     channel: Channel,
     context: NotificationContext,
@@ -121,9 +117,9 @@ def _send_handler(
     dependencies: SendDependencies,
     *,
     concurrency: int,
-) -> BatchJobHandler:
+) -> JobHandler:
     timeouts = [provider.manifest.longest_timeout_s for provider in context.providers_of(channel).values()]
-    return BatchJobHandler(
+    return JobHandler(
         job=JOB_TYPES[channel],
         prepare=partial(prepare_sending, channel=channel, context=context),
         execute=partial(send, connections=providers.connections, dependencies=dependencies),
@@ -131,6 +127,7 @@ def _send_handler(
         admission=partial(admit_sending, channel=channel, context=context),
         concurrency=concurrency,
         timeout_s=max(timeouts, default=10.0) * 2 + CALL_OVERHEAD_S,
+        batch_size=JOBS_PER_TRANSACTION,
     )
 
 

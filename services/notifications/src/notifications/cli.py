@@ -19,6 +19,7 @@ from wanderamt.shell.text_table import format_table
 
 from notifications.domain.kinds import NoticeKind
 from notifications.domain.message_text import TemplateError
+from notifications.domain.notice import StaffTask
 from notifications.domain.partner import PUBLIC_EVENTS
 from notifications.domain.sms_segments import sms_size
 from notifications.handlers.context import NotificationContext
@@ -30,7 +31,7 @@ from notifications.handlers.provider_availability import (
     resume_provider,
 )
 from notifications.message_templates import LANGUAGES, SAMPLE, MessageTemplates
-from notifications.store import notices, partners, providers
+from notifications.store import notice_statements, notices, partners, providers
 
 NAME = "notifications"
 COUNT_COLUMNS = ("kind", "channel", "state", "reason", "provider", "notices")
@@ -95,7 +96,7 @@ def show_providers() -> None:
     async def use(service: Service) -> tuple[list[ProviderStatus], dict[str, tuple[int, datetime]]]:
         async with service.context.database.unit_of_work() as uow:
             statuses = await provider_statuses(uow, context=_context(service))
-            return statuses, await notices.count_waiting(uow)
+            return statuses, await notice_statements.count_waiting(uow)
 
     statuses, waiting = with_service(NAME, use)
     _echo_table(
@@ -151,9 +152,9 @@ def resolve(
 def tasks() -> None:
     """List citizens whom no message reached: staff must inform them."""
 
-    async def use(service: Service) -> list[dict[str, object]]:
+    async def use(service: Service) -> list[StaffTask]:
         async with service.context.database.unit_of_work() as uow:
-            return [dict(row) for row in await providers.open_tasks(uow, limit=100)]
+            return await providers.open_tasks(uow, limit=100)
 
     rows = with_service(NAME, use)
     if not rows:
@@ -161,10 +162,7 @@ def tasks() -> None:
         return
     _echo_table(
         ("raised", "about", "id", "kind", "reason"),
-        [
-            (f"{row['raised_at']:%Y-%m-%d %H:%M}", row["about"], row["about_id"], row["kind"], row["reason"])
-            for row in rows
-        ],
+        [(f"{row.raised_at:%Y-%m-%d %H:%M}", row.about, row.about_id, row.kind, row.reason) for row in rows],
     )
 
 

@@ -1,12 +1,12 @@
 """Settings of notifications."""
 
 from pydantic import Field
-from wanderamt.shell.settings import ServiceSettings
+from wanderamt.shell.settings import CityServiceSettings
 
 from notifications.providers.connections import ProviderConfig
 
 
-class NotificationSettings(ServiceSettings):
+class NotificationSettings(CityServiceSettings):
     providers: dict[str, ProviderConfig] = Field(
         description='providers by name, as JSON: {"gate": {"bridge": "textgate", "url": "https://…"}}'
     )
@@ -19,6 +19,12 @@ class NotificationSettings(ServiceSettings):
     )
     quiet_hours: str = Field(
         "20:00-07:00", description="no SMS in these hours, on Sundays and public holidays; empty: no quiet hours"
+    )
+    case_opened_wait_s: float = Field(
+        60,
+        ge=0,
+        le=3600,
+        description="seconds that the message about a new case waits: one about its document replaces it",
     )
     day_budget: int = Field(6, ge=1, description="maximum number of notices per citizen and day")
     consent_version: str = Field("2026-1", description="version of the consent text on the status page")

@@ -1,13 +1,16 @@
 """The tables of notifications. Personal data is encrypted; `address_hash` is the keyed hash of an address."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Column, DateTime, ForeignKey, MetaData, String, UniqueConstraint
-from sqlalchemy.dialects.postgresql import JSONB
+from connector_kit.resilience.register_state import RegisterState
+from sqlalchemy import Column, ForeignKey, Index, MetaData, UniqueConstraint, text
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
+from wanderamt.backbone.persistence.tables import id_column, model_column, text_array_column, time_column
+from wanderamt.kernel.sealed import Sealed
+
+from notifications.domain.traffic_weights import TrafficWeight
 
 metadata = MetaData()
 
@@ -16,23 +19,26 @@ class NotificationTable(SQLModel, registry=registry(metadata=metadata)):
     pass
 
 
-def _time(*, nullable: bool = False) -> Any:
-    return Column(DateTime(timezone=True), nullable=nullable)
-
-
-def _json(*, nullable: bool = False) -> Any:
-    return Column(JSONB, nullable=nullable)
-
-
-def _text_array() -> Any:
-    return Column(ARRAY(String), nullable=False)
-
-
 class NoticeRow(NotificationTable, table=True):
     """`address`, `variables`: encrypted; None after redaction."""
 
     __tablename__ = "notice"
-    notice_id: UUID = Field(primary_key=True)
+    __table_args__ = (
+        Index(
+            "notice_once",
+            "about_id",
+            "kind",
+            "address_hash",
+            "occurrence",
+            "template_version",
+            "channel",
+            unique=True,
+        ),
+        Index("notice_address_hash", "address_hash", "created_at"),
+        Index("notice_provider_ref", "provider", "provider_ref", postgresql_where=text("provider_ref <> ''")),
+        Index("notice_created", "created_at", postgresql_using="brin"),
+    )
+    id: UUID = id_column("notice_id")
     version: int
     about_id: UUID
     kind: str
@@ -40,9 +46,9 @@ class NoticeRow(NotificationTable, table=True):
     language: str
     state: str
     reason: str
-    created_at: datetime = Field(sa_column=_time())
-    valid_until: datetime = Field(sa_column=_time())
-    ended_at: datetime | None = Field(sa_column=_time(nullable=True))
+    created_at: datetime = time_column()
+    valid_until: datetime = time_column()
+    ended_at: datetime | None = time_column(nullable=True)
     about: str
     occurrence: str
     template_version: int
@@ -55,18 +61,22 @@ class NoticeRow(NotificationTable, table=True):
     attempts: int
     outcome_unknown: bool
     superseded: bool
-    tried_channels: list[str] = Field(sa_column=_text_array())
-    changed_at: datetime = Field(sa_column=_time())
+    tried_channels: list[str] = text_array_column()
+    changed_at: datetime = time_column()
 
 
 class CitizenCaseRow(NotificationTable, table=True):
     """A case or an appointment of a citizen, projected from topics."""
 
     __tablename__ = "citizen_case"
-    about_id: UUID = Field(primary_key=True)
+    __table_args__ = (
+        Index("citizen_case_code", "code"),
+        Index("citizen_case_stand", "stand_id", postgresql_where=text("stand_id IS NOT NULL")),
+    )
+    id: UUID = id_column("about_id")
     about: str
     language: str
-    contact: dict[str, Any] | None = Field(sa_column=_json(nullable=True))
+    contact: Sealed | None = model_column(Sealed, nullable=True)
     status: str
     stage: int
     reopen_count: int
@@ -74,16 +84,16 @@ class CitizenCaseRow(NotificationTable, table=True):
     code: str
     stand_id: UUID | None
     place: str
-    starts_at: datetime | None = Field(sa_column=_time(nullable=True))
-    ends_at: datetime | None = Field(sa_column=_time(nullable=True))
-    changed_at: datetime | None = Field(sa_column=_time(nullable=True))
-    closed_at: datetime | None = Field(sa_column=_time(nullable=True))
+    starts_at: datetime | None = time_column(nullable=True)
+    ends_at: datetime | None = time_column(nullable=True)
+    changed_at: datetime | None = time_column(nullable=True)
+    closed_at: datetime | None = time_column(nullable=True)
 
 
 class DistrictRow(NotificationTable, table=True):
     __tablename__ = "district"
     name: str = Field(primary_key=True)
-    seen_at: datetime = Field(sa_column=_time())
+    seen_at: datetime = time_column()
 
 
 class ConsentRow(NotificationTable, table=True):
@@ -95,8 +105,8 @@ class ConsentRow(NotificationTable, table=True):
     purpose: str = Field(primary_key=True)
     source: UUID = Field(primary_key=True)
     wording: str
-    given_at: datetime = Field(sa_column=_time())
-    withdrawn_at: datetime | None = Field(sa_column=_time(nullable=True))
+    given_at: datetime = time_column()
+    withdrawn_at: datetime | None = time_column(nullable=True)
     withdrawn_by: str | None
 
 
@@ -105,19 +115,20 @@ class PreferenceRow(NotificationTable, table=True):
     address_hash: bytes = Field(primary_key=True)
     channel: str | None
     language: str | None
-    changed_at: datetime = Field(sa_column=_time())
+    changed_at: datetime = time_column()
 
 
 class SubscriptionRow(NotificationTable, table=True):
     """The citizen wants notices of stands in this district."""
 
     __tablename__ = "subscription"
+    __table_args__ = (Index("subscription_district", "district"),)
     address_hash: bytes = Field(primary_key=True)
     district: str = Field(primary_key=True)
-    contact: dict[str, Any] = Field(sa_column=_json())
+    contact: Sealed = model_column(Sealed)
     about_id: UUID
     language: str
-    since: datetime = Field(sa_column=_time())
+    since: datetime = time_column()
 
 
 class ProviderRow(NotificationTable, table=True):
@@ -125,36 +136,38 @@ class ProviderRow(NotificationTable, table=True):
 
     __tablename__ = "provider"
     name: str = Field(primary_key=True)
-    state: dict[str, Any] = Field(sa_column=_json())
-    weight: dict[str, Any] = Field(sa_column=_json())
-    changed_at: datetime = Field(sa_column=_time())
+    state: RegisterState = model_column(RegisterState)
+    weight: TrafficWeight = model_column(TrafficWeight)
+    changed_at: datetime = time_column()
 
 
 class ReceiptRow(NotificationTable, table=True):
     """As received, encrypted. `next_attempt_at`: None after it was applied, or after the wait for its message."""
 
     __tablename__ = "receipt"
+    __table_args__ = (Index("receipt_due", "next_attempt_at", postgresql_where=text("next_attempt_at IS NOT NULL")),)
     receipt_id: UUID = Field(primary_key=True)
     provider: str
     raw: bytes | None
-    received_at: datetime = Field(sa_column=_time())
+    received_at: datetime = time_column()
     state: str
     applied: int
-    next_attempt_at: datetime | None = Field(sa_column=_time(nullable=True))
+    next_attempt_at: datetime | None = time_column(nullable=True)
 
 
 class TaskRow(NotificationTable, table=True):
     """For staff: no message reached this citizen."""
 
     __tablename__ = "task"
+    __table_args__ = (Index("task_open", "raised_at", postgresql_where=text("done_at IS NULL")),)
     task_id: UUID = Field(primary_key=True)
     notice_id: UUID
     about: str
     about_id: UUID
     kind: str
     reason: str
-    raised_at: datetime = Field(sa_column=_time())
-    done_at: datetime | None = Field(sa_column=_time(nullable=True))
+    raised_at: datetime = time_column()
+    done_at: datetime | None = time_column(nullable=True)
     done_by: str | None
 
 
@@ -162,9 +175,10 @@ class LookupAttemptRow(NotificationTable, table=True):
     """Look-ups on the status page, by keyed hash of the client address or of the code."""
 
     __tablename__ = "lookup_attempt"
+    __table_args__ = (Index("lookup_attempt_key", "key_hash", "attempted_at"),)
     attempt_id: UUID = Field(primary_key=True)
     key_hash: bytes
-    attempted_at: datetime = Field(sa_column=_time())
+    attempted_at: datetime = time_column()
 
 
 class SubscriberRow(NotificationTable, table=True):
@@ -172,18 +186,19 @@ class SubscriberRow(NotificationTable, table=True):
 
     __tablename__ = "subscriber"
     __table_args__ = (UniqueConstraint("name"),)
-    subscriber_id: UUID = Field(primary_key=True)
+    id: UUID = id_column("subscriber_id")
     name: str
     url: str
-    types: list[str] = Field(sa_column=_text_array())
-    secrets: dict[str, Any] = Field(sa_column=_json())
+    types: list[str] = text_array_column()
+    secrets: Sealed = model_column(Sealed)
     active: bool
-    created_at: datetime = Field(sa_column=_time())
-    changed_at: datetime = Field(sa_column=_time())
+    created_at: datetime = time_column()
+    changed_at: datetime = time_column()
 
 
 class WebhookDeliveryRow(NotificationTable, table=True):
     __tablename__ = "webhook_delivery"
+    __table_args__ = (Index("webhook_delivery_created", "created_at", postgresql_using="brin"),)
     subscriber_id: UUID = Field(
         sa_column=Column(ForeignKey("subscriber.subscriber_id", ondelete="CASCADE"), primary_key=True)
     )
@@ -193,5 +208,5 @@ class WebhookDeliveryRow(NotificationTable, table=True):
     state: str
     attempts: int
     status: int | None
-    created_at: datetime = Field(sa_column=_time())
-    ended_at: datetime | None = Field(sa_column=_time(nullable=True))
+    created_at: datetime = time_column()
+    ended_at: datetime | None = time_column(nullable=True)

@@ -2,12 +2,17 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
-from notifications.domain.channel_decision import NoticeIntent, RecipientProfile, SendingPolicy, decide_channel
+from notifications.domain.channel_decision import (
+    ChannelDecision,
+    NoticeIntent,
+    RecipientProfile,
+    SendingPolicy,
+    decide_channel,
+)
 from notifications.domain.kinds import RULES, NoticeKind
 from notifications.domain.notice import DropReason, NoticeState
 from notifications.domain.quiet_hours import QuietHours, parse_quiet_hours
@@ -39,8 +44,10 @@ def decide(
     *,
     now: datetime = NOON,
     policy: SendingPolicy = POLICY,
-) -> Any:
-    return decide_channel(intent, profile, policy, now=now)
+) -> ChannelDecision:
+    decision = decide_channel(intent, profile, policy, now=now)
+    assert decision
+    return decision
 
 
 def test_the_preferred_channel_comes_first_and_without_one_sms() -> None:
@@ -50,13 +57,23 @@ def test_the_preferred_channel_comes_first_and_without_one_sms() -> None:
 
 def test_after_a_failure_the_other_channel_and_after_that_none() -> None:
     assert decide(replace(READY, tried_channels=(Channel.SMS,))).channel is Channel.EMAIL
-    assert decide(replace(READY, tried_channels=tuple(Channel))) is None
+    assert decide_channel(replace(READY, tried_channels=tuple(Channel)), BOTH, POLICY, now=NOON) is None
 
 
 def test_without_consent_nothing_is_sent() -> None:
     decision = decide(profile=replace(BOTH, consented=frozenset()))
     assert (decision.state, decision.reason) == (NoticeState.DROPPED, DropReason.NO_CONSENT)
     assert decide(profile=replace(BOTH, consented=frozenset({Channel.EMAIL}))).channel is Channel.EMAIL
+
+
+def test_only_the_first_notice_about_a_new_case_waits_and_not_again_on_another_channel() -> None:
+    policy = replace(POLICY, case_opened_wait=timedelta(seconds=60))
+    opened = replace(READY, kind=NoticeKind.CASE_OPENED)
+    assert decide(opened, policy=policy).delay_s == 60
+    assert decide(replace(opened, tried_channels=(Channel.SMS,)), policy=policy).delay_s == 0
+    assert decide(policy=policy).delay_s == 0
+    late = at(2026, 11, 25, 19, 59, 30)
+    assert decide(opened, policy=policy, now=late).delay_s == (at(2026, 11, 26, 7, 0) - late).total_seconds()
 
 
 def test_an_invalid_address_fails_with_a_code_for_staff() -> None:

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from notifications.domain.recipient import _is_canonical_home_number, is_plain, mail_address, mobile_number
 from notifications.domain.refusals import LANDLINE, NO_EMAIL, NO_NUMBER, NOT_MOBILE
+from wanderamt.kernel.refusal import Refusal
 
 CANONICAL = "+436605550001"
 
@@ -62,9 +63,9 @@ def test_a_number_from_abroad_needs_its_country(written: str, number: str) -> No
         ("", NO_NUMBER),
     ],
 )
-def test_a_number_without_sms_is_refused_with_a_hint_for_staff(written: str, refusal: object) -> None:
+def test_a_number_without_sms_is_refused_with_a_hint_for_staff(written: str, refusal: Refusal) -> None:
     assert mobile_number(written) is refusal
-    assert refusal.hint.endswith(".")  # type: ignore[attr-defined]
+    assert refusal.hint.endswith(".")
 
 
 @given(st.from_regex(r"\+43[0-9]{4,13}", fullmatch=True))

@@ -11,17 +11,17 @@ from connector_kit.folder import BridgeFolder, RegisterConnection
 from connector_kit.transports.http import TlsIdentity
 from connector_kit.transports.sftp import SftpTarget, open_session
 from pydantic import SecretStr
-from wanderamt.backbone.jobs.runner import JobHandler
+from wanderamt.backbone.jobs.handler import JobHandler, complete_each, prepare_each
 from wanderamt.backbone.scheduler import PeriodicTask
 from wanderamt.security.assertions import AssertionSigner
 from wanderamt.security.keys import FieldCipher
 from wanderamt.shell.service import Service, ServiceContext
 
-from registry_bridge import handlers
 from registry_bridge.api import lookups, registers
 from registry_bridge.bridges import bridge_folders
 from registry_bridge.domain.lookup import Lookup
 from registry_bridge.domain.request import CallResult, call_job_type, exchange_job_type
+from registry_bridge.events import consumer
 from registry_bridge.handlers.answer_cache import drop_expired_answers
 from registry_bridge.handlers.context import RegistryContext
 from registry_bridge.handlers.file_exchange import complete_exchange, prepare_exchange
@@ -38,7 +38,7 @@ FILE_STEP_S = 30.0  # besides the transfer: hashing and parsing a large file
 
 def build(settings: RegistryBridgeSettings | None = None) -> Service:
     settings = settings or RegistryBridgeSettings()
-    service_context = ServiceContext.create(NAME, "registry_bridge", settings)
+    service_context = ServiceContext.create(NAME, settings, package="registry_bridge")
     database = service_context.database
     cipher = FieldCipher(settings.encryption_key)
 
@@ -55,14 +55,12 @@ def build(settings: RegistryBridgeSettings | None = None) -> Service:
             await record_lookup(lookup, call_id, result, uow, manifest=manifests[lookup.register], cipher=cipher)
 
     interactive = InteractiveLookups(manifests, bridges, cipher, record)
-    service_context.http.state.context = RegistryContext(
-        database, manifests, bridges, cipher, interactive, settings.lookups_per_hour
-    )
+    context = RegistryContext(database, manifests, bridges, cipher, interactive, settings.lookups_per_hour)
+    service_context.http.state.context = context
     for routes in (lookups, registers):
         service_context.http.include_router(routes.router)
     job_handlers = [call_handler(bridge, dependencies) for bridge in bridges.values()]
     job_handlers += [exchange_handler(bridge, dependencies) for bridge in file_bridges.values()]
-    event_handlers = {event: partial(on, manifests=manifests) for event, on in handlers.EVENT_HANDLERS.items()}
     drop_expired = partial(drop_expired_answers, manifests=manifests)
     return Service(
         service_context,
@@ -70,7 +68,7 @@ def build(settings: RegistryBridgeSettings | None = None) -> Service:
             "relay": service_context.relay(),
             "lookups": interactive,
             "jobs": service_context.jobs(job_handlers),
-            "inbox": service_context.inbox(event_handlers),
+            "inbox": service_context.inbox(consumer.bind(context)),
             "answer_cache": PeriodicTask(database, "answer_cache", drop_expired, interval_s=600),
         },
     )
@@ -126,9 +124,9 @@ def call_handler(bridge: Bridge, dependencies: CallDependencies) -> JobHandler:
     operations = manifest.operations.values()
     return JobHandler(
         job=call_job_type(manifest.id, int(max(operation.deadline_s for operation in operations))),
-        prepare=partial(prepare_call, manifest=manifest),
+        prepare=prepare_each(partial(prepare_call, manifest=manifest)),
         execute=partial(call_register, bridge=bridge, dependencies=dependencies),
-        complete=partial(complete_call, manifest=manifest, cipher=dependencies.cipher),
+        complete=complete_each(partial(complete_call, manifest=manifest, cipher=dependencies.cipher)),
         admission=partial(admit_calls, manifest=manifest),
         concurrency=manifest.limits.background_slots,
         timeout_s=manifest.longest_timeout_s + CALL_OVERHEAD_S,
@@ -139,9 +137,9 @@ def exchange_handler(bridge: FileBridge, dependencies: CallDependencies) -> JobH
     manifest = bridge.manifest
     return JobHandler(
         job=exchange_job_type(manifest.id),
-        prepare=partial(prepare_exchange, manifest=manifest),
+        prepare=prepare_each(partial(prepare_exchange, manifest=manifest)),
         execute=partial(exchange_files, bridge=bridge, dependencies=dependencies),
-        complete=partial(complete_exchange, manifest=manifest, cipher=dependencies.cipher),
+        complete=complete_each(partial(complete_exchange, manifest=manifest, cipher=dependencies.cipher)),
         concurrency=1,
         timeout_s=manifest.longest_timeout_s + FILE_STEP_S,
     )

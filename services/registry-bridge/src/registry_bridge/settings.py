@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pydantic import BaseModel, Field, SecretStr
-from wanderamt.shell.settings import ServiceSettings
+from wanderamt.shell.settings import CityServiceSettings
 
 
 class RegisterConnectionSettings(BaseModel):
@@ -17,7 +17,7 @@ class RegisterConnectionSettings(BaseModel):
     authorities: Path | None = None
 
 
-class RegistryBridgeSettings(ServiceSettings):
+class RegistryBridgeSettings(CityServiceSettings):
     bridges: dict[str, RegisterConnectionSettings] = Field(
         description='connected registers, as JSON by name: {"residents": {"url": "https://…", "secrets": {}}}'
     )

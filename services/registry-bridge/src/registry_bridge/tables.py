@@ -1,13 +1,15 @@
 """The tables of the registry bridge. Personal data is stored encrypted only."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, Column, DateTime, Index, MetaData, String, text
-from sqlalchemy.dialects.postgresql import JSONB
+from connector_kit.files.file_exchange import FileExchange
+from connector_kit.resilience.register_state import RegisterState
+from sqlalchemy import Boolean, Index, MetaData, String, text
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
+from wanderamt.backbone.persistence.tables import column_of, id_column, json_column, model_column, time_column
+from wanderamt.kernel.sealed import Sealed
 
 metadata = MetaData()
 
@@ -19,19 +21,19 @@ class _Table(SQLModel, registry=registry(metadata=metadata)):
 class RequestRow(_Table, table=True):
     __tablename__ = "request"
     __table_args__ = (Index("ix_request_file", "register_name", "file", postgresql_where=text("state = 'waiting'")),)
-    request_id: UUID = Field(primary_key=True)
+    id: UUID = id_column("request_id")
     case_id: UUID
     register_name: str
     operation: str
-    question: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    question: Sealed = model_column(Sealed)
     purpose: str
     officer: str
     state: str
     outcome: str | None
-    asked_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
-    answered_at: datetime | None = Field(sa_column=Column(DateTime(timezone=True)))
-    effect_possible: bool = Field(sa_column=Column(Boolean, nullable=False, server_default="false"))
-    code: str = Field(sa_column=Column(String, nullable=False, server_default=""))
+    asked_at: datetime = time_column()
+    answered_at: datetime | None = time_column(nullable=True)
+    effect_possible: bool = column_of(Boolean, default="false")
+    code: str = column_of(String, default="")
     assertion: str | None
     file: str | None
     unreadable_response: bytes | None
@@ -42,29 +44,34 @@ class RegisterRow(_Table, table=True):
 
     __tablename__ = "register"
     register_name: str = Field(primary_key=True)
-    state: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
-    exchange: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
-    changed_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    state: RegisterState = model_column(RegisterState)
+    exchange: FileExchange = model_column(FileExchange)
+    changed_at: datetime = time_column()
 
 
 class CachedAnswerRow(_Table, table=True):
     """The newest answer to a question, encrypted. `question_hash` is keyed: it reveals nothing."""
 
     __tablename__ = "cached_answer"
+    __table_args__ = (Index("ix_cached_answer_age", "as_of"),)
     register_name: str = Field(primary_key=True)
     operation: str = Field(primary_key=True)
     question_hash: bytes = Field(primary_key=True)
     outcome: str
-    answer: dict[str, Any] | None = Field(sa_column=Column(JSONB))
-    as_of: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    answer: Sealed | None = model_column(Sealed, nullable=True)
+    as_of: datetime = time_column()
 
 
 class RegisterAccessLogRow(_Table, table=True):
     """Which officer read what, and why. Rows are only ever added. `delivered`: ids of the records shown."""
 
     __tablename__ = "register_access_log"
+    __table_args__ = (
+        Index("ix_register_access_log_officer", "officer", "read_at"),
+        Index("ix_register_access_log_case", "case_id"),
+    )
     id: UUID = Field(primary_key=True)
-    read_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    read_at: datetime = time_column()
     officer: str
     purpose: str
     case_id: UUID
@@ -72,6 +79,6 @@ class RegisterAccessLogRow(_Table, table=True):
     register_name: str
     operation: str
     outcome: str
-    delivered: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    delivered: dict[str, str] = json_column()
     source: str
-    as_of: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    as_of: datetime = time_column()

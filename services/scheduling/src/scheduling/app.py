@@ -5,7 +5,7 @@ from functools import partial
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from wanderamt.backbone.jobs.runner import JobHandler
+from wanderamt.backbone.jobs.handler import JobHandler, complete_each, prepare_each
 from wanderamt.backbone.persistence.database import Database
 from wanderamt.backbone.scheduler import PeriodicTask
 from wanderamt.security.keys import FieldCipher
@@ -13,7 +13,7 @@ from wanderamt.shell.service import Service, ServiceContext
 
 from scheduling.api.routes import add_routes
 from scheduling.domain.plan_job import MakePlan
-from scheduling.handlers import EVENT_HANDLERS
+from scheduling.events import consumer
 from scheduling.handlers.appointments import anonymise, mark_no_shows, promote_waiting_list, release_holds
 from scheduling.handlers.context import PublicAccess, SchedulingContext
 from scheduling.handlers.planning import complete_plan, prepare_plan
@@ -25,12 +25,11 @@ from scheduling.store.plans import save_progress
 
 NAME = "scheduling"
 MAX_PLAN_S = 3_600.0 + 2 * SOLVER_GRACE_S
-DEMAND_LINGER_S = 0.1  # larger batches: demand figures are not urgent, and citizens share the machine with them
 
 
 def build(settings: SchedulingSettings | None = None) -> Service:
     settings = settings or SchedulingSettings()
-    shared = ServiceContext.create(NAME, "scheduling", settings)
+    shared = ServiceContext.create(NAME, settings, package="scheduling")
     database = shared.database
     context = _scheduling_context(settings)
     add_routes(shared.http, context)
@@ -40,7 +39,7 @@ def build(settings: SchedulingSettings | None = None) -> Service:
         {
             "relay": shared.relay(),
             "jobs": shared.jobs([_plan_jobs(database)]),
-            "inbox": shared.inbox(EVENT_HANDLERS, linger_s=DEMAND_LINGER_S),
+            "inbox": shared.inbox(consumer),
             "hold_expiry": PeriodicTask(database, "hold_expiry", release_holds, interval_s=2),
             "waiting_list": PeriodicTask(database, "waiting_list", promote, interval_s=2),
             "retention": PeriodicTask(database, "retention", partial(anonymise, context=context), interval_s=600),
@@ -78,9 +77,9 @@ def _plan_jobs(database: Database) -> JobHandler:
     execute = partial(run_solver, report=report)
     return JobHandler(
         job=MakePlan,
-        prepare=prepare_plan,
+        prepare=prepare_each(prepare_plan),
         execute=execute,
-        complete=complete_plan,
+        complete=complete_each(complete_plan),
         concurrency=1,
         timeout_s=MAX_PLAN_S,
     )

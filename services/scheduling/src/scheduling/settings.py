@@ -3,14 +3,14 @@
 from pathlib import Path
 
 from pydantic import Field
-from wanderamt.shell.settings import ServiceSettings
+from wanderamt.shell.settings import CityServiceSettings
 
 from scheduling.domain.resources import CityBounds
 
 LINZ = CityBounds(south=48.20, north=48.40, west=14.20, east=14.45)
 
 
-class SchedulingSettings(ServiceSettings):
+class SchedulingSettings(CityServiceSettings):
     time_zone: str = Field("Europe/Vienna", description="time zone of the city; a stand has local times")
     catalogue_folder: Path | None = Field(None, description="folder of the city's own catalogue; empty: that of Linz")
     services_file: str = Field("", description="YAML of the bookable services; empty: those of the catalogue")

@@ -11,19 +11,32 @@ from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
-    DateTime,
+    Float,
     Identity,
+    Index,
+    Integer,
     MetaData,
-    String,
     UniqueConstraint,
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSTZRANGE, ExcludeConstraint
+from sqlalchemy.dialects.postgresql import TSTZRANGE, ExcludeConstraint, Range
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
+from wanderamt.backbone.persistence.tables import (
+    column_of,
+    id_column,
+    json_column,
+    model_column,
+    text_array_column,
+    time_column,
+)
+from wanderamt.kernel.sealed import Sealed
+
+from scheduling.domain.plan_job import PlanRequest, SolverInput, SolverResult
 
 metadata = MetaData()
 RESOURCES = ("pitch", "crew", "vehicle", "kit")
@@ -31,14 +44,6 @@ RESOURCES = ("pitch", "crew", "vehicle", "kit")
 
 class SchedulingTable(SQLModel, registry=registry(metadata=metadata)):
     pass
-
-
-def _time(*, nullable: bool = False) -> Any:
-    return Field(sa_column=Column(DateTime(timezone=True), nullable=nullable))
-
-
-def _json(*, nullable: bool = False) -> Any:
-    return Field(sa_column=Column(JSONB, nullable=nullable))
 
 
 def _no_overlap(kind: str) -> ExcludeConstraint:
@@ -55,41 +60,44 @@ def _no_overlap(kind: str) -> ExcludeConstraint:
 class ResourceRow(SchedulingTable, table=True):
     __tablename__ = "resource"
     __table_args__ = (UniqueConstraint("kind", "name"),)
-    resource_id: int | None = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
+    resource_id: int | None = Field(default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
     kind: str
     name: str
-    facts: Any = _json()
-    retired: bool
+    facts: Any = json_column(default="{}")
+    retired: bool = column_of(Boolean, default="false")
 
 
 class StandRow(SchedulingTable, table=True):
     """`during`: the announced window; `busy`: set-up and tear-down included."""
 
     __tablename__ = "stand"
-    __table_args__ = tuple(_no_overlap(kind) for kind in RESOURCES)
-    stand_id: UUID = Field(primary_key=True)
+    __table_args__ = (
+        *(_no_overlap(kind) for kind in RESOURCES),
+        Index("ix_stand_begins", text("lower(during)")),
+    )
+    id: UUID = id_column("stand_id")
     version: int
     state: str
     district: str
-    during: Any = Field(sa_column=Column(TSTZRANGE, nullable=False))
-    busy: Any = Field(sa_column=Column(TSTZRANGE, nullable=False))
+    during: Range[datetime] = column_of(TSTZRANGE)
+    busy: Range[datetime] = column_of(TSTZRANGE)
     pitch_id: int = Field(sa_type=BigInteger)
     crew_id: int = Field(sa_type=BigInteger)
     vehicle_id: int = Field(sa_type=BigInteger)
     kit_id: int = Field(sa_type=BigInteger)
-    services: list[str] = Field(sa_column=Column(ARRAY(String), nullable=False))
+    services: list[str] = text_array_column()
     occasion: str | None
     target_group: str | None
-    setup_min: int
-    teardown_min: int
-    desks: int
-    walk_in_share: float
-    overbook: int
+    setup_min: int = column_of(Integer, default="0")
+    teardown_min: int = column_of(Integer, default="0")
+    desks: int = column_of(Integer, default="1")
+    walk_in_share: float = column_of(Float, default=text("0.3"))
+    overbook: int = column_of(Integer, default="0")
     latitude: float | None
     longitude: float | None
     series: str | None
     reason: str | None
-    changed_at: datetime | None = _time(nullable=True)
+    changed_at: datetime | None = time_column(nullable=True)
 
 
 class SlotRow(SchedulingTable, table=True):
@@ -97,51 +105,62 @@ class SlotRow(SchedulingTable, table=True):
 
     __tablename__ = "slot"
     __table_args__ = (CheckConstraint("booked BETWEEN 0 AND capacity", name="never_overbooked"),)
-    stand_id: UUID = Field(primary_key=True)
-    starts_at: datetime = Field(sa_column=Column(DateTime(timezone=True), primary_key=True))
+    stand_id: UUID = Field(primary_key=True, foreign_key="stand.stand_id")
+    starts_at: datetime = time_column(primary_key=True)
     capacity: int
-    booked: int
+    booked: int = column_of(Integer, default="0")
 
 
 class AppointmentRow(SchedulingTable, table=True):
     """`address_hash`, `birth_date_hash`, `holder`: keyed hashes, the last of the network address that held the time."""
 
     __tablename__ = "appointment"
-    appointment_id: UUID = Field(primary_key=True)
+    __table_args__ = (
+        Index("ix_appointment_stand_id", "stand_id", "starts_at"),
+        Index(
+            "ix_appointment_address_hash",
+            "address_hash",
+            postgresql_where=text("state IN ('held', 'booked', 'needs_rebooking')"),
+        ),
+        Index("ix_appointment_holder", "holder", postgresql_where=text("state = 'held'")),
+        Index("ix_appointment_hold_until", "hold_until", postgresql_where=text("state = 'held'")),
+    )
+    id: UUID = id_column("appointment_id")
     stand_id: UUID
     service: str
-    starts_at: datetime = _time()
-    ends_at: datetime = _time()
+    starts_at: datetime = time_column()
+    ends_at: datetime = time_column()
     state: str
     version: int
-    hold_until: datetime | None = _time(nullable=True)
+    hold_until: datetime | None = time_column(nullable=True)
     language: str
-    contact: Any = _json(nullable=True)
+    contact: Sealed | None = model_column(Sealed, nullable=True)
     address_hash: bytes | None
     birth_date_hash: bytes | None
     holder: bytes | None
-    arrived_at: datetime | None = _time(nullable=True)
-    called_at: datetime | None = _time(nullable=True)
+    arrived_at: datetime | None = time_column(nullable=True)
+    called_at: datetime | None = time_column(nullable=True)
     desk: str | None
-    moves: int
-    code: str
-    tries: int
-    tried_at: datetime | None = _time(nullable=True)
-    made_at: datetime = _time()
+    moves: int = column_of(Integer, default="0")
+    code: str = Field(index=True)
+    tries: int = column_of(Integer, default="0")
+    tried_at: datetime | None = time_column(nullable=True)
+    made_at: datetime = time_column()
 
 
 class WaitingRow(SchedulingTable, table=True):
     """An entry of the waiting list of a fully booked stand. `ended`: booked or past."""
 
     __tablename__ = "waiting"
+    __table_args__ = (Index("ix_waiting_stand_id", "stand_id", "made_at", postgresql_where=text("ended IS NULL")),)
     waiting_id: UUID = Field(primary_key=True)
     stand_id: UUID
     service: str
     language: str
-    contact: Any = _json()
+    contact: Any = model_column(Any)  # Sealed, or {} once it is deleted
     address_hash: bytes
     birth_date_hash: bytes
-    made_at: datetime = _time()
+    made_at: datetime = time_column()
     ended: str | None
 
 
@@ -154,11 +173,11 @@ class TicketRow(SchedulingTable, table=True):
     stand_id: UUID
     label: str
     service: str
-    issued_at: datetime = _time()
+    issued_at: datetime = time_column()
     state: str
-    called_at: datetime | None = _time(nullable=True)
+    called_at: datetime | None = time_column(nullable=True)
     desk: str | None
-    ended_at: datetime | None = _time(nullable=True)
+    ended_at: datetime | None = time_column(nullable=True)
 
 
 class VisitRow(SchedulingTable, table=True):
@@ -169,8 +188,8 @@ class VisitRow(SchedulingTable, table=True):
     stand_id: UUID = Field(index=True)
     service: str
     outcome: str
-    opened_at: datetime | None = _time(nullable=True)
-    ended_at: datetime | None = _time(nullable=True)
+    opened_at: datetime | None = time_column(nullable=True)
+    ended_at: datetime | None = time_column(nullable=True)
 
 
 class WishRow(SchedulingTable, table=True):
@@ -185,17 +204,17 @@ class WishRow(SchedulingTable, table=True):
 
 
 class PlanRow(SchedulingTable, table=True):
-    """`solver_input`, `solver_result`: stored for comparisons and for the record."""
+    """`solver_input`, `result`: stored for comparisons and for the record."""
 
     __tablename__ = "plan"
-    plan_id: UUID = Field(primary_key=True)
+    id: UUID = id_column("plan_id")
     state: str
-    request: Any = _json()
-    solver_input: Any = _json(nullable=True)
-    solver_result: Any = _json(nullable=True)
-    progress: float
-    objective: float
+    request: PlanRequest = model_column(PlanRequest)
+    solver_input: SolverInput | None = model_column(SolverInput, nullable=True)
+    result: SolverResult | None = model_column(SolverResult, nullable=True, name="solver_result")
+    progress: float = column_of(Float, default=text("0"))
+    objective: float = column_of(Float, default=text("0"))
     bound: float | None
     reason: str | None
-    requested_at: datetime = _time()
-    ended_at: datetime | None = _time(nullable=True)
+    requested_at: datetime = time_column()
+    ended_at: datetime | None = time_column(nullable=True)

@@ -76,7 +76,7 @@ def test_a_revision_keeps_its_uid_and_counts_up_and_a_cancelled_stand_shows_it_t
     assert isinstance(gone, Decision)
     events = [read(version).walk("VEVENT")[0] for version in (first, moved.state, gone.state)]
     assert len({str(event["uid"]) for event in events}) == 1
-    assert [int(event["sequence"]) for event in events] == [0, 1, 2]
+    assert [int(str(event["sequence"])) for event in events] == [0, 1, 2]
     modified = [event.decoded("last-modified") for event in events]
     assert modified == sorted(set(modified))
     assert [str(event["status"]) for event in events] == ["CONFIRMED", "CONFIRMED", "CANCELLED"]

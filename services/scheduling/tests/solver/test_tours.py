@@ -39,7 +39,7 @@ def audit(problem: TourProblem, answer: TourPlan) -> float:
     """The score, computed from the problem alone. Fails if a rule is broken."""
     sites = {site.id: site for site in problem.sites}
     crews = {crew.id: crew for crew in problem.crews}
-    seen: set[object] = set()
+    seen: set[int | str] = set()
     assert len({(tour.crew, tour.day) for tour in answer.tours}) == len(answer.tours)
     for tour in answer.tours:
         crew, clock, length = crews[tour.crew], 0.0, 0.0

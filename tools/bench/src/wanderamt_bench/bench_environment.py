@@ -29,7 +29,7 @@ PAYLOAD = "x" * 900  # with its header some 1 KB, as in published benchmarks of 
 
 
 @dataclass(frozen=True)
-class Measurement:
+class Figure:
     """One entry of build/bench.json. `ratio`: ours / bare, the median over the rounds. `load`: description of the load.
 
     `bare` is None where the bare version has no counterpart. For rates more is better, for times (units ms, s) less.
@@ -56,7 +56,7 @@ class BenchEnvironment:
     postgres: Postgres
     report: Callable[[str], None]
     quick: bool
-    measurements: list[Measurement] = field(default_factory=list)
+    figures: list[Figure] = field(default_factory=list)
 
     def scaled(self, full: int, *, quick: int = 0) -> int:
         """The size of a load; in a quick run `quick`, or else a fiftieth."""
@@ -69,7 +69,7 @@ class BenchEnvironment:
     def record(self, name: str, unit: str, pairs: list[tuple[float, float]], load: str) -> float:
         """Records a comparison. `pairs`: (bare, ours) of each round. Returns the median of ours."""
         ratio = round(statistics.median(ours / bare for bare, ours in pairs if bare), 3)
-        measurement = Measurement(
+        figure = Figure(
             name=name,
             unit=unit,
             bare=round(statistics.median(bare for bare, _ in pairs), 3),
@@ -77,13 +77,13 @@ class BenchEnvironment:
             ratio=ratio,
             load=f"{load}; {len(pairs)} rounds, {os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}",
         )
-        self.measurements.append(measurement)
-        self.report(f"{name}: bare {measurement.bare}, ours {measurement.ours} {unit}, ratio {measurement.ratio}")
-        return measurement.ours
+        self.figures.append(figure)
+        self.report(f"{name}: bare {figure.bare}, ours {figure.ours} {unit}, ratio {figure.ratio}")
+        return figure.ours
 
     def record_value(self, name: str, value: float, unit: str, load: str) -> None:
         """Records a figure without a bare counterpart."""
-        self.measurements.append(Measurement(name, unit, None, round(value, 3), None, load))
+        self.figures.append(Figure(name, unit, None, round(value, 3), None, load))
         self.report(f"{name}: {value:.2f} {unit}")
 
     @asynccontextmanager

@@ -13,11 +13,11 @@ import typer
 import uvloop
 from rich.console import Console
 from rich.table import Table
+from wanderamt.shell.logs import start_logs
 from wanderamt.shell.service import tune_garbage_collector
-from wanderamt.shell.telemetry import start_logs
 from wanderamt_local.state import state_root
 
-from wanderamt_bench.bench_environment import BenchEnvironment, Measurement, open_bench_environment
+from wanderamt_bench.bench_environment import BenchEnvironment, Figure, open_bench_environment
 from wanderamt_bench.booking import bench_booking
 from wanderamt_bench.burst import bench_burst
 from wanderamt_bench.documents import bench_documents
@@ -75,19 +75,17 @@ def run(
     start_logs("critical")  # as in a service, without the formatted tracebacks of a terminal
     tune_garbage_collector()  # as in a service: both sides of each pair run in this process
     with _exclusive_folder() as folder:
-        measurements = uvloop.run(_run_scenes(folder, scenes or list(SCENES), quick=quick))
+        figures = uvloop.run(_run_scenes(folder, scenes or list(SCENES), quick=quick))
     out.mkdir(parents=True, exist_ok=True)
-    (out / "bench.json").write_text(
-        json.dumps([measurement.as_dict() for measurement in measurements], indent=2) + "\n"
-    )
+    (out / "bench.json").write_text(json.dumps([figure.as_dict() for figure in figures], indent=2) + "\n")
     table = Table("name", "bare", "ours", "unit", "ratio")
-    for measurement in measurements:
+    for figure in figures:
         table.add_row(
-            measurement.name,
-            "" if measurement.bare is None else f"{measurement.bare:,}",
-            f"{measurement.ours:,}",
-            measurement.unit,
-            "" if measurement.ratio is None else str(measurement.ratio),
+            figure.name,
+            "" if figure.bare is None else f"{figure.bare:,}",
+            f"{figure.ours:,}",
+            figure.unit,
+            "" if figure.ratio is None else str(figure.ratio),
         )
     console.print(table)
     console.print(f"Figures: {out / 'bench.json'}")
@@ -109,11 +107,11 @@ def _exclusive_folder() -> Iterator[Path]:
         yield folder
 
 
-async def _run_scenes(folder: Path, scenes: list[str], *, quick: bool) -> list[Measurement]:
+async def _run_scenes(folder: Path, scenes: list[str], *, quick: bool) -> list[Figure]:
     async with open_bench_environment(folder, console.print, quick=quick) as bench:
         for name in scenes:
             console.print(f"[bold]{name}[/]")
             begun = perf_counter()
             await SCENES[name](bench)
             console.print(f"{name} took {perf_counter() - begun:.0f} s")
-        return bench.measurements
+        return bench.figures

@@ -14,8 +14,8 @@ from uuid import UUID
 from intake.domain.case.case_events import Opened
 from intake.domain.case.state import apply
 from intake.domain.event_mapping import EncryptedForm
-from intake.store.cases import CaseRecord, save_cases
-from intake.store.history import HistoryRow, insert_history
+from intake.store.case_statements import CaseRecord, save_cases
+from intake.store.history_statements import HistoryRow, insert_history
 from sqlalchemy import Column, DateTime, MetaData
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine

@@ -9,7 +9,8 @@ from uuid import UUID
 import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from uuid_utils.compat import uuid7
-from wanderamt.backbone.messaging.inbox import BatchHandler, Inbox
+from wanderamt.backbone.messaging.consumer import EventConsumer
+from wanderamt.backbone.messaging.inbox import Inbox
 from wanderamt.backbone.messaging.relay import Relay
 from wanderamt.backbone.messaging.topics import Topics
 from wanderamt.backbone.persistence.database import Database
@@ -57,19 +58,22 @@ async def fill_topic(
 async def consume_in_bulk(bench: BenchEnvironment, database: Database, topics: Topics, count: int) -> float:
     """Events per second of a new consumer with one bulk upsert per batch."""
 
+    consumer = EventConsumer("bench", name=f"bench-{uuid7().hex[-8:]}")
+
+    @consumer.on_batch(StandCancelled)
     async def on_cancelled(events: Sequence[StandCancelled], uow: UnitOfWork) -> None:
         await uow.db.execute(
             SAVE, [e.stand_id for e in events], [e.reason for e in events], [e.cancelled_at for e in events]
         )
 
     await _create_projection(database)
-    return await _consume(bench, database, topics, {StandCancelled: BatchHandler(on_cancelled)}, count)
+    return await _consume(bench, database, topics, consumer, count)
 
 
 async def _consume(
-    bench: BenchEnvironment, database: Database, topics: Topics, event_handlers: dict[Any, Any], count: int
+    bench: BenchEnvironment, database: Database, topics: Topics, consumer: EventConsumer, count: int
 ) -> float:
-    inbox = Inbox(f"bench-{uuid7().hex[-8:]}", event_handlers, database, bench.kafka.bootstrap_servers, topics)
+    inbox = Inbox(consumer, database, bench.kafka.bootstrap_servers, topics)
 
     async def drain() -> None:
         await inbox.start()

@@ -6,7 +6,8 @@ from time import perf_counter
 from typing import Any, ClassVar
 
 import asyncpg
-from wanderamt.backbone.jobs.runner import JobHandler, JobRunner
+from wanderamt.backbone.jobs.handler import JobHandler, complete_each, prepare_each
+from wanderamt.backbone.jobs.runner import JobRunner
 from wanderamt.backbone.persistence.database import Database
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.decision import Attempt, Job, RetryLater
@@ -77,9 +78,15 @@ async def _ours(bench: BenchEnvironment, count: int, *, with_bad_keys: bool, old
     async with bench.database() as database:
         await _fill(database, count, with_bad_keys=with_bad_keys, old_rows=old_rows)
         slots = SLOTS + 1 if with_bad_keys else SLOTS  # the slow call occupies one all the time
-        runner = JobRunner(
-            database, [JobHandler(BenchCall, prepare, execute, complete, concurrency=slots, timeout_s=2 * SLOW_S)]
+        handler = JobHandler(
+            BenchCall,
+            prepare_each(prepare),
+            execute,
+            complete_each(complete),
+            concurrency=slots,
+            timeout_s=2 * SLOW_S,
         )
+        runner = JobRunner(database, [handler])
         begun = perf_counter()
         await runner.start()
         async with asyncio.timeout(300):
@@ -96,8 +103,9 @@ async def _fill(database: Database, count: int, *, with_bad_keys: bool, old_rows
         if old_rows:
             await uow.db.execute(
                 f"""
-                INSERT INTO job (id, queue, key, body, trace_context, run_at, deadline, failed, blocked, last_error)
-                SELECT gen_random_uuid(), 'bench', 'old' || n % 100, '{{}}', '{{}}', now(), now(), n <= 100, n > 100, 'old'
+                INSERT INTO job (id, queue, key, body, trace_context, run_at, deadline, status, last_error)
+                SELECT gen_random_uuid(), 'bench', 'old' || n % 100, '{{}}', '{{}}', now(), now(),
+                       CASE WHEN n <= 100 THEN 'failed' ELSE 'blocked' END, 'old'
                 FROM generate_series(1, {old_rows}) n
                 """,
                 timeout=300,
@@ -131,7 +139,7 @@ async def _bare_worker(pool: Any) -> None:
             UPDATE job SET lease_token = gen_random_uuid(), lease_expires_at = now() + interval '6 s', attempts = attempts + 1
             WHERE id = (
                 SELECT id FROM job j WHERE lease_token IS NULL AND NOT EXISTS (
-                    SELECT 1 FROM job e WHERE e.queue = j.queue AND e.key = j.key AND e.seq < j.seq)
+                    SELECT 1 FROM job e WHERE e.queue = j.queue AND e.key = j.key AND e.seq < j.seq AND e.status <> 'succeeded')
                 ORDER BY seq LIMIT 1 FOR UPDATE SKIP LOCKED)
             RETURNING id, lease_token, body
             """

@@ -12,6 +12,7 @@ from uuid import UUID
 import asyncpg
 from aiokafka import AIOKafkaConsumer
 from uuid_utils.compat import uuid7
+from wanderamt.backbone.messaging.consumer import EventConsumer
 from wanderamt.backbone.messaging.inbox import Inbox
 from wanderamt.backbone.messaging.relay import Relay
 from wanderamt.backbone.messaging.topics import Topics
@@ -66,12 +67,15 @@ async def insert_to_consumer(bench: BenchEnvironment, databases: Sequence[Databa
 async def _consuming(
     bench: BenchEnvironment, database: Database, begun: dict[UUID, float], took: list[float]
 ) -> AsyncIterator[None]:
+    consumer = EventConsumer("bench")
+
+    @consumer.on(StandCancelled)
     async def on_cancelled(cancelled: StandCancelled, _: UnitOfWork) -> None:
         took.append((perf_counter() - begun[cancelled.stand_id]) * 1000)
 
     topics = await bench.topics()
     relay = Relay(database, bench.kafka.bootstrap_servers, topics)
-    inbox = Inbox("bench", {StandCancelled: on_cancelled}, database, bench.kafka.bootstrap_servers, topics)
+    inbox = Inbox(consumer, database, bench.kafka.bootstrap_servers, topics)
     await relay.start()
     await inbox.start()
     yield

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
-from wanderamt.backbone.jobs.batch_handler import BatchJobHandler
-from wanderamt.backbone.jobs.queue import LeasedJob
-from wanderamt.backbone.jobs.runner import JobHandler, JobRunner
+from wanderamt.backbone.jobs.handler import JobHandler
+from wanderamt.backbone.jobs.queue import ClaimedJob
+from wanderamt.backbone.jobs.runner import HandlerState, JobRunner
 from wanderamt.backbone.messaging.dead_letter import RawRecord
 from wanderamt.backbone.messaging.inbox import Inbox
-from wanderamt.backbone.messaging.records import ReceivedEvent
+from wanderamt.backbone.messaging.records import Deliver, ReceivedEvent
 from wanderamt.backbone.messaging.relay import Relay
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.shell.service_loader import build_service
@@ -50,25 +50,25 @@ class CrashPointRelay(Relay):
 class CrashPointInbox(Inbox):
     reach: ReachPoint
 
-    async def process_batch(self, records: Sequence[RawRecord]) -> None:
-        await super().process_batch(records)
+    async def process_batch(self, records: Sequence[RawRecord], deliver: Deliver | None = None) -> None:
+        await super().process_batch(records, deliver)
         self.reach("inbox.committed")
 
-    async def _handle(self, events: Sequence[ReceivedEvent], uow: UnitOfWork) -> None:
-        await super()._handle(events, uow)
+    async def handle(self, events: Sequence[ReceivedEvent], uow: UnitOfWork) -> None:
+        await super().handle(events, uow)
         self.reach("inbox.handled")
 
 
 class CrashPointJobRunner(JobRunner):
     reach: ReachPoint
 
-    async def _run_job(self, handler: JobHandler | BatchJobHandler, leased: LeasedJob, task: object) -> None:
+    async def _run_job(self, state: HandlerState, claimed: ClaimedJob, task: object) -> None:
         self.reach("job.prepared")
-        await super()._run_job(handler, leased, task)
+        await super()._run_job(state, claimed, task)
         self.reach("job.completed")
 
-    async def _execute(self, handler: JobHandler | BatchJobHandler, leased: LeasedJob, task: object) -> object:
-        outcome = await super()._execute(handler, leased, task)
+    async def _execute(self, handler: JobHandler, claimed: ClaimedJob, task: object) -> object:
+        outcome = await super()._execute(handler, claimed, task)
         self.reach("job.executed")
         return outcome
 

@@ -33,7 +33,8 @@ TABLE_QUERIES = {
 }
 LEFT_OVER = """
     SELECT (SELECT count(*) FROM outbox) AS outbox, (SELECT count(*) FROM dead_letter) AS dead_letters,
-           (SELECT count(*) FROM job WHERE failed) AS failed_jobs, (SELECT count(*) FROM job WHERE NOT failed) AS jobs
+           (SELECT count(*) FROM job WHERE status = 'failed') AS failed_jobs,
+           (SELECT count(*) FROM job WHERE status NOT IN ('failed', 'succeeded')) AS jobs
 """
 Rows = list[dict[str, Any]]
 

@@ -9,7 +9,6 @@ import signal
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from aiokafka.errors import KafkaError
 from wanderamt_local.errors import NotReadyError
@@ -19,10 +18,8 @@ from wanderamt_faults.crash_points import POINTS
 from wanderamt_faults.system_under_test import SystemUnderTest
 
 CRASH_POINT_TIMEOUT_S = 6.0
-MAX_REWINDS = 20
 REPLICA_LIFETIME_S = (4.0, 10.0)
 Fault = Callable[[], Awaitable[str]]
-T = TypeVar("T")
 
 
 @dataclass
@@ -151,9 +148,11 @@ class FaultInjector:
             for name in self.system.broker_names:
                 self.system.supervisor.kill(name)
             return "all brokers"
-        any_broker = self.rng.choice(self.system.broker_names)
-        leader = await self._ask_cluster(self.system.leader("case.v1", self.rng.randrange(12)), timeout_s=5)
-        name = leader or any_broker
+        name = self.rng.choice(self.system.broker_names)
+        try:
+            name = await asyncio.wait_for(self.system.leader("case.v1", self.rng.randrange(12)), 5)
+        except (KafkaError, OSError, TimeoutError):  # the cluster does not answer: kill any broker
+            self.log.append("leader unknown")
         if name not in self.system.broker_names:
             return ""
         self.system.supervisor.kill(name)
@@ -184,25 +183,15 @@ class FaultInjector:
     async def _replay(self, name: str) -> None:
         spec = self.system.service_spec(name)
         await self.system.supervisor.stop_one(name)
-        for _ in range(MAX_REWINDS):
-            if await self._ask_cluster(self.system.rewind(name), timeout_s=15):
+        for _ in range(20):
+            try:
+                await asyncio.wait_for(self.system.rewind(name), 15)
                 self._count("replay from 0", name)
                 break
-            await asyncio.sleep(1)
+            except (KafkaError, OSError, TimeoutError) as error:  # the other task injects faults into the network
+                self.log.append(f"rewind of {name} waits: {type(error).__name__}")
+                await asyncio.sleep(1)
         await self.system.supervisor.start(spec)
-
-    async def _ask_cluster(self, request: Awaitable[T], *, timeout_s: float) -> T | None:
-        """None, and a line in the log, if the cluster does not answer: the other task breaks its network meanwhile.
-
-        A client of aiokafka that is stopped while its broker is away may end with CancelledError; `gather` returns it.
-        """
-        (answer,) = await asyncio.gather(asyncio.wait_for(request, timeout_s), return_exceptions=True)
-        if isinstance(answer, KafkaError | OSError | TimeoutError | asyncio.CancelledError):
-            self.log.append(f"the cluster does not answer: {type(answer).__name__}")
-            return None
-        if isinstance(answer, BaseException):
-            raise answer
-        return answer
 
     async def _freeze(self, name: str, seconds: float) -> str:
         self.system.supervisor.signal(name, signal.SIGSTOP)

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from wanderamt.backbone.messaging.topics import PARTITIONS
 from wanderamt_local.contracts import CONSUMED_EVENTS
 from wanderamt_local.kafka import Kafka, start_cluster
@@ -92,11 +93,8 @@ class SystemUnderTest(System):
     def sync_url(self) -> str:
         return f"http://127.0.0.1:{self.routes['devices to intake'].port}"
 
-    async def rewind(self, service: str) -> int:
-        """Sets the consumer group of a stopped service to offset 0 on every topic that it consumes.
-
-        Returns the number of partitions.
-        """
+    async def rewind(self, service: str) -> None:
+        """Sets the consumer group of a stopped service to offset 0 on every topic that it consumes."""
         assert self.kafka
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self.kafka.bootstrap_servers, group_id=service, enable_auto_commit=False
@@ -110,19 +108,19 @@ class SystemUnderTest(System):
             ]
             consumer.assign(tps)
             await consumer.commit(dict.fromkeys(tps, 0))
-            return len(tps)
         finally:
             await consumer.stop()
 
     async def leader(self, topic: str, partition: int) -> str:
         """The name of the broker process that leads a partition."""
         assert self.kafka
-        consumer = AIOKafkaConsumer(topic, bootstrap_servers=self.kafka.bootstrap_servers)
-        await consumer.start()
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka.bootstrap_servers)
+        await admin.start()
         try:
-            number = consumer._client.cluster.leader_for_partition(TopicPartition(topic, partition))
+            [description] = await admin.describe_topics([topic])
         finally:
-            await consumer.stop()
+            await admin.close()
+        [number] = [entry["leader"] for entry in description["partitions"] if entry["partition"] == partition]
         return f"kafka-{number}" if self.brokers > 1 else "kafka"
 
     @property

@@ -288,7 +288,7 @@ async def run_demo(out: Path, *, kill: str, seconds: float) -> bool:
     people = state.subfolder("people") / "known.jsonl"
     people.write_text("".join(json.dumps(v.applicant) + "\n" for v in scenario.visits if v.known), encoding="utf-8")
     system = System(state, residents_file=people, report=console.print)
-    traces = start_traces("field-app", otlp_endpoint="", trace_folder=str(state.subfolder("traces")))
+    traces = start_traces("field-app", trace_folder=str(state.subfolder("traces")))
     loop = asyncio.get_running_loop()
     started_at = loop.time()
     await system.start()

@@ -21,6 +21,7 @@ REQUIRED = ("ce_specversion", "ce_id", "ce_type", "ce_source", "ce_subject", "ce
 TRACE = ("traceparent", "tracestate")
 Headers = tuple[tuple[str, bytes], ...]
 
+_REQUIRED = frozenset(REQUIRED)
 _SPEC_VERSION = SPEC_VERSION.encode()
 
 
@@ -72,7 +73,9 @@ def encode(event: Event, header: EventHeader) -> tuple[bytes, bytes, Headers]:
 
 def decode_header(headers: Iterable[tuple[str, bytes]], *, uuid: Callable[[str], UUID] = UUID) -> EventHeader:
     """Raises InvalidEventError, naming the first header that is missing or wrong. `uuid` parses ids."""
-    fields = {name.lower(): raw for name, raw in headers}
+    fields = dict(headers)
+    if not fields.keys() >= _REQUIRED:  # another producer may write the names in capitals
+        fields = {name.lower(): raw for name, raw in headers}
     for name in REQUIRED:
         if name not in fields:
             raise InvalidEventError(f"header {name} is missing")

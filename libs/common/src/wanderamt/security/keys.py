@@ -42,9 +42,7 @@ class FieldCipher:
         sealed = self.seal_bytes(subject, plain)
         nonce, text = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
         nonce_text, sealed_text = base64.b64encode(nonce).decode(), base64.b64encode(text).decode()
-        return Sealed.model_construct(
-            subject=subject, nonce=nonce_text, text=sealed_text
-        )  # our own values: no validation needed
+        return Sealed(subject=subject, nonce=nonce_text, text=sealed_text)
 
     def open(self, sealed: Sealed) -> bytes:
         """Raises UnreadableCiphertextError."""

@@ -11,10 +11,9 @@ from typing import Annotated, Any, Protocol, runtime_checkable
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from opentelemetry import propagate, trace
-from opentelemetry.trace import SpanKind
+from fastapi.telemetry import TelemetryConfig
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from wanderamt.backbone.environment import Environment
 from wanderamt.backbone.persistence.database import Database
@@ -23,6 +22,7 @@ from wanderamt.kernel.refusal import Refusal, RefusalKind
 from wanderamt.security import dpop
 from wanderamt.security.roles import Role
 from wanderamt.security.tokens import MISSING, WRONG_ROLE, Principal, TokenVerifier
+from wanderamt.shell.http_telemetry import RequestTelemetry
 from wanderamt.shell.openapi_examples import add_examples
 from wanderamt.shell.problems import RESPONSES, RefusalError, install_problems, render_problem
 
@@ -38,7 +38,9 @@ BODY_NOT_GZIP = Refusal(
     "request.not_gzip", "The body is marked as gzip but is not valid gzip, or its end is missing. Send it again."
 )
 
-tracer = trace.get_tracer(__name__)
+# The framework's own spans and log records contain paths, queries and invalid input, that is codes and personal data.
+NO_FRAMEWORK_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+
 bearer = HTTPBearer(auto_error=False, description="JWT (ES256) of the city's sign-in")
 BearerCredentials = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 
@@ -55,12 +57,13 @@ class Component(Protocol):
 
 @runtime_checkable
 class ReportsPauses(Protocol):
-    """A component that pauses some of its work on purpose. Health shows it, and the service stays ready.
+    """A component that does not do some of its work. Health shows it, and the service stays ready.
 
-    `paused`: queue → reason.
+    `paused`: queue → reason. `unhandled`: queue → number of jobs that no handler takes.
     """
 
     paused: dict[str, str]
+    unhandled: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,7 @@ transaction last, so that no connection is held for a caller who is not authoris
 
 def create_http(title: str, *, tokens: TokenVerifier, database: Database) -> FastAPI:
     """OpenAPI document at /openapi.json, rendered at /docs."""
-    app = FastAPI(title=f"Wanderamt {title}", version="1", responses=RESPONSES)
+    app = FastAPI(title=f"Wanderamt {title}", version="1", responses=RESPONSES, telemetry=NO_FRAMEWORK_TELEMETRY)
     app.state.tokens = tokens
     app.state.environment = database.environment
     app.state.database = database
@@ -126,7 +129,7 @@ def create_http(title: str, *, tokens: TokenVerifier, database: Database) -> Fas
     app.openapi = lambda: add_examples(generate_openapi())  # type: ignore[method-assign]
     install_problems(app)
     app.add_middleware(BodySizeLimitMiddleware)
-    app.add_middleware(TracingMiddleware)
+    app.add_middleware(RequestTelemetry)
     return app
 
 
@@ -142,31 +145,6 @@ class BodySizeLimitMiddleware:
             await render_problem(BODY_TOO_LARGE)(scope, receive, send)
         else:
             await self._app(scope, receive, send)
-
-
-class TracingMiddleware:
-    """Records a server span per request, under the trace that the caller sent; none for health checks."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith("/health"):
-            await self._app(scope, receive, send)
-            return
-        with tracer.start_as_current_span(
-            f"{scope['method']} {scope['path'].split('/', 2)[1]}",
-            context=propagate.extract(Headers(scope=scope)),
-            kind=SpanKind.SERVER,
-            attributes={"http.request.method": scope["method"]},
-        ) as span:
-
-            async def send_traced(message: Message) -> None:
-                if message["type"] == "http.response.start":
-                    span.set_attribute("http.response.status_code", message["status"])
-                await send(message)
-
-            await self._app(scope, receive, send_traced)
 
 
 async def read_body(request: Request) -> bytes:

@@ -4,17 +4,17 @@ import getpass
 import os
 import sys
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import typer
 
 from wanderamt.backbone.environment import utc_now
+from wanderamt.backbone.messaging import dead_letter_queries, replay
 from wanderamt.backbone.messaging import rebuild as projection_rebuild
-from wanderamt.backbone.messaging import replay
+from wanderamt.backbone.messaging.dead_letter_queries import DeadLetterFilter, DeadLetterRow, FailureGroup
 from wanderamt.backbone.messaging.inbox import Inbox
 from wanderamt.backbone.messaging.rebuild import TargetNotEmptyError
-from wanderamt.backbone.messaging.replay import DeadLetterFilter, FailureGroup
 from wanderamt.backbone.persistence.database import Database
 from wanderamt.shell.installed import ServiceName
 from wanderamt.shell.service import Service
@@ -39,34 +39,31 @@ def _user_name() -> str:
 
 GroupName = Annotated[str | None, typer.Option("--group", help="Only this group, by its fingerprint from 'list'.")]
 Aggregate = Annotated[UUID | None, typer.Option(help="Only this case, request, stand or notice.")]
+RowId = Annotated[int | None, typer.Option("--id", help="Only this row, by its id from 'show'.")]
 Before = Annotated[float, typer.Option(help="Only rows stored more than this many minutes ago.", min=0)]
 Who = Annotated[str, typer.Option(help="Your name, for the record of operators' actions.", default_factory=_user_name)]
 
 
 @dead_letters.command("list")
 def list_groups(service: ServiceName) -> None:
-    """List dead letters, grouped by the cause of failure."""
+    """List events and jobs that failed, grouped by the cause of failure."""
 
     async def use(built: Service) -> list[FailureGroup]:
         async with built.context.database.unit_of_work() as uow:
-            return await replay.list_groups(uow, _inbox(built).consumer)
+            return await dead_letter_queries.list_groups(uow)
 
     groups = with_service(service, use)
     if not groups:
         typer.echo(f"{service} has no dead letters.")
         return
+    columns = ("group", "kind", "state", "type", "reason", "rows", "aggregates", "since")
     typer.echo(
         format_table(
-            ("group", "state", "event", "reason", "rows", "aggregates", "since"),
+            columns,
             [
                 (
-                    group.fingerprint,
-                    group.state,
-                    group.type,
-                    group.reason,
-                    group.rows,
-                    group.aggregates,
-                    group.since.isoformat(" ", "seconds"),
+                    *(group.fingerprint, group.kind, group.state, group.type, group.reason),
+                    *(group.rows, group.aggregates, group.since.isoformat(" ", "seconds")),
                 )
                 for group in groups
             ],
@@ -84,17 +81,23 @@ def show_group(
     group: Annotated[str, typer.Argument(help="Fingerprint from 'list'.")],
     limit: Annotated[int, typer.Option(help="Maximum number of rows.", min=1, max=10_000)] = 20,
 ) -> None:
-    """Show the rows of one group: origin and aggregate, never the content."""
+    """Show the rows of one group: origin and ids, never the content."""
 
-    async def use(built: Service) -> list[dict[str, Any]]:
+    async def use(built: Service) -> list[DeadLetterRow]:
         async with built.context.database.unit_of_work() as uow:
-            return await replay.list_rows(uow, _inbox(built).consumer, fingerprint=group, limit=limit)
+            return await dead_letter_queries.list_rows(uow, fingerprint=group, limit=limit)
 
     rows = with_service(service, use)
     if not rows:
         typer.echo(f"{service} has no group {group}; see 'wanderamt dead-letters list {service}'.")
         raise typer.Exit(1)
-    typer.echo(format_table([name.replace("_", " ") for name in rows[0]], [list(row.values()) for row in rows]))
+    columns = ("id", "kind", "state", "type", "reason", "attempts", "subject", "origin", "stored_at", "bytes")
+    typer.echo(
+        format_table(
+            [name.replace("_", " ") for name in columns],
+            [[str(getattr(row, name)) for name in columns] for row in rows],
+        )
+    )
 
 
 @dead_letters.command("retry")
@@ -103,30 +106,40 @@ def retry(
     who: Who,
     group: GroupName = None,
     aggregate: Aggregate = None,
+    row: RowId = None,
     before_minutes: Before = 0,
     rate: Annotated[float | None, typer.Option(help="Maximum rows per second.", min=0.01)] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count the selected rows.")] = False,  # noqa: FBT002
 ) -> None:
-    """Handle dead letters again, in order per aggregate. After an interruption, start it again: it continues."""
-    selected = _filter(group, aggregate, before_minutes)
+    """Handle events again, in order per aggregate, and run jobs again. After an interruption, start it again."""
+    selected = _filter(group, aggregate, row, before_minutes)
 
     async def use(built: Service) -> int:
-        inbox = _inbox(built)
-        async with built.context.database.unit_of_work() as uow:
-            rows, aggregates = await replay.count_selected(uow, inbox.consumer, selected)
-        typer.echo(f"{rows} rows of {aggregates} aggregates are selected.")
-        if dry_run or not rows:
-            return 0
-        async for summary in replay.replay(inbox, selected, who=who, rate=rate):
-            _show_progress("retrying", summary.rows, rows)
-        _end_progress()
-        typer.echo(f"replayed {summary.replayed}, stale {summary.stale}, failed again {summary.failed}")
-        for reason in sorted(summary.reasons):
-            typer.echo(f"failed again: {reason}")
-        return summary.failed
+        failed = 0
+        for inbox in built.inboxes.values():
+            failed += await _retry_consumer(inbox, selected, who=who, rate=rate, dry_run=dry_run)
+        return failed
 
     if with_service(service, use):
         raise typer.Exit(1)
+
+
+async def _retry_consumer(
+    inbox: Inbox, selected: DeadLetterFilter, *, who: str, rate: float | None, dry_run: bool
+) -> int:
+    """The number of rows that failed again."""
+    async with inbox.database.unit_of_work() as uow:
+        rows, aggregates = await dead_letter_queries.count_selected(uow, inbox.consumer, selected)
+    typer.echo(f"{inbox.consumer}: {rows} rows of {aggregates} aggregates are selected.")
+    if dry_run or not rows:
+        return 0
+    async for summary in replay.replay(inbox, selected, who=who, rate=rate):
+        _show_progress("retrying", summary.rows, rows)
+    _end_progress()
+    typer.echo(f"replayed {summary.replayed}, stale {summary.stale}, failed again {summary.failed}")
+    for reason in sorted(summary.reasons):
+        typer.echo(f"failed again: {reason}")
+    return summary.failed
 
 
 @dead_letters.command("discard")
@@ -136,16 +149,19 @@ def discard(
     who: Who,
     group: GroupName = None,
     aggregate: Aggregate = None,
+    row: RowId = None,
     before_minutes: Before = 0,
 ) -> None:
-    """Delete dead letters. Rows that wait behind them stay until you retry them."""
-    if not group and not aggregate:
-        raise typer.BadParameter("name a --group or an --aggregate: this command never deletes everything at once")
-    selected = _filter(group, aggregate, before_minutes)
+    """Delete dead letters. Events that wait behind them stay until you retry them; later jobs of a key run."""
+    if not (group or aggregate or row):
+        raise typer.BadParameter(
+            "name a --group, an --aggregate or an --id: this command never deletes everything at once"
+        )
+    selected = _filter(group, aggregate, row, before_minutes)
 
     async def use(built: Service) -> int:
         async with built.context.database.unit_of_work() as uow:
-            return await replay.discard(uow, _inbox(built).consumer, selected, who=who, why=why)
+            return sum([await replay.discard(uow, consumer, selected, who=who, why=why) for consumer in built.inboxes])
 
     typer.echo(f"{with_service(service, use)} rows deleted")
 
@@ -159,7 +175,6 @@ def rebuild(
 
     No event and no message is sent during a rebuild. The running service is not touched.
     """
-    from wanderamt.backbone.persistence.migrations import migrate
 
     async def use(built: Service) -> bool:
         context = built.context
@@ -192,21 +207,19 @@ def rebuild(
             )
         return equal and not progress.dead_letters
 
-    def migrate_target(built: Service) -> None:
-        migrate(into, built.context.package)
-
-    if not with_service(service, use, before_start=migrate_target):
+    if not with_service(service, use, before_start=lambda built: built.migrate(into)):
         raise typer.Exit(1)
 
 
-def _filter(group: str | None, aggregate: UUID | None, before_minutes: float) -> DeadLetterFilter:
-    return DeadLetterFilter(utc_now() - timedelta(minutes=before_minutes), group, aggregate)
+def _filter(group: str | None, aggregate: UUID | None, row: int | None, before_minutes: float) -> DeadLetterFilter:
+    cutoff = utc_now() - timedelta(minutes=before_minutes)
+    return DeadLetterFilter(cutoff, group, aggregate, row)
 
 
 def _inbox(service: Service) -> Inbox:
-    inbox = service.components.get("inbox")
-    if not isinstance(inbox, Inbox):
-        raise typer.BadParameter(f"{service.context.name} consumes no events, so it has no dead letters to work on")
+    inbox = service.inboxes.get(service.context.name)
+    if not inbox:
+        raise typer.BadParameter(f"{service.context.name} consumes no events, so there is nothing to rebuild")
     return inbox
 
 

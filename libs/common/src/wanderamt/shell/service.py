@@ -6,25 +6,31 @@ Imports inside functions: a command that only uses the database loads no HTTP se
 import asyncio
 import gc
 import signal
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from fastapi import FastAPI
 
-from wanderamt.backbone.jobs.batch_handler import BatchJobHandler
-from wanderamt.backbone.jobs.runner import JobHandler, JobRunner
-from wanderamt.backbone.messaging.inbox import BatchHandler, Handler, Inbox
+from wanderamt.backbone.jobs.handler import JobHandler
+from wanderamt.backbone.jobs.runner import JobRunner
+from wanderamt.backbone.messaging.consumer import EventConsumer
+from wanderamt.backbone.messaging.inbox import Inbox
 from wanderamt.backbone.messaging.relay import Relay
-from wanderamt.backbone.messaging.topics import Topics
+from wanderamt.backbone.messaging.topics import TOPIC_OWNERS, Topics
+from wanderamt.backbone.observability.metrics import BackboneMetrics, ServiceGauges
 from wanderamt.backbone.persistence.database import Database
 from wanderamt.backbone.persistence.housekeeping import BackboneRetention, Housekeeping
-from wanderamt.contracts import Event
+from wanderamt.backbone.start_error import CannotStartError
 from wanderamt.security.tokens import TokenVerifier
+from wanderamt.shell import dead_letter_routes
 from wanderamt.shell.http import Component, create_http
 from wanderamt.shell.settings import ServiceSettings
 from wanderamt.shell.standard_routes import add_standard_routes
+
+if TYPE_CHECKING:
+    from sqlalchemy import MetaData
 
 DRAIN_S = 20
 GC_THRESHOLD = 10_000
@@ -39,39 +45,52 @@ def tune_garbage_collector() -> None:
     gc.set_threshold(GC_THRESHOLD)
 
 
+class NotMigratedError(CannotStartError):
+    """The database lacks the tables of the backbone."""
+
+
 @dataclass
 class ServiceContext:
-    """What each service needs, created from its settings. `package` holds its migrations."""
+    """What each service needs, created from its settings. `package`: that with its migrations; `tables`: those of a
+    service without migrations."""
 
     name: str
-    package: str
     settings: ServiceSettings
     database: Database
     topics: Topics
     http: FastAPI
+    package: str = ""
+    tables: "MetaData | None" = None
 
     @classmethod
     def create(
-        cls, name: str, package: str, settings: ServiceSettings, *, own_tokens: Sequence[str] = ()
+        cls,
+        name: str,
+        settings: ServiceSettings,
+        *,
+        package: str = "",
+        tables: "MetaData | None" = None,
+        own_tokens: Sequence[str] = (),
     ) -> "ServiceContext":
         """`own_tokens`: public keys (PEM) of tokens that the service itself signs, in addition to those of the
         sign-in."""
         database = Database(
             settings.database_url.get_secret_value(), service_name=name, max_connections=settings.database_connections
         )
-        tokens = TokenVerifier(settings.token_public_key, *own_tokens, audience=name)
+        tokens = TokenVerifier(*filter(None, (settings.token_public_key, *own_tokens)), audience=name)
         return cls(
             name=name,
-            package=package,
             settings=settings,
             database=database,
             topics=Topics(settings.topic_prefix),
             http=create_http(name, tokens=tokens, database=database),
+            package=package,
+            tables=tables,
         )
 
-    def inbox(self, event_handlers: Mapping[type[Event], Handler | BatchHandler], *, linger_s: float = 0.0) -> Inbox:
-        servers = self.settings.kafka_bootstrap_servers
-        return Inbox(self.name, event_handlers, self.database, servers, self.topics, linger_s=linger_s)
+    def inbox(self, consumer: EventConsumer) -> Inbox:
+        """Raises InvalidConsumerError for a consumer without handlers or without the context they take."""
+        return Inbox(consumer, self.database, self.settings.kafka_bootstrap_servers, self.topics)
 
     def relay(self) -> Relay:
         return Relay(self.database, self.settings.kafka_bootstrap_servers, self.topics)
@@ -79,11 +98,14 @@ class ServiceContext:
     def housekeeping(self) -> Housekeeping:
         settings = self.settings
         retention = BackboneRetention(
-            settings.inbox_retention_days, settings.version_retention_days, audit_days=settings.audit_retention_days
+            settings.inbox_retention_days,
+            settings.version_retention_days,
+            audit_days=settings.audit_retention_days,
+            job_days=settings.job_retention_hours / 24,
         )
         return Housekeeping(self.database, retention)
 
-    def jobs(self, handlers: Sequence[JobHandler | BatchJobHandler]) -> JobRunner:
+    def jobs(self, handlers: Sequence[JobHandler]) -> JobRunner:
         return JobRunner(self.database, handlers)
 
 
@@ -97,34 +119,65 @@ class Service:
     context: ServiceContext
     components: dict[str, Component]
     projections: tuple[str, ...] = ()
+    gauges: ServiceGauges = field(default_factory=ServiceGauges)
 
     def __post_init__(self) -> None:
+        if not any(isinstance(component, JobRunner) for component in self.components.values()):
+            self.components["jobs"] = self.context.jobs([])  # reports jobs that nobody runs
         self.components["housekeeping"] = self.context.housekeeping()
-        add_standard_routes(self.context.http, self.components, self.context.database.is_alive, self.asyncapi)
+        settings, database = self.context.settings, self.context.database
+        export = bool(settings.otlp_endpoint)
+        measured = BackboneMetrics(database, self.components, self.gauges, keep_fresh=export)
+        self.components["backbone_metrics"] = measured
+        self.context.http.state.metrics_token = settings.metrics_token.get_secret_value()
+        self.context.http.state.inboxes = self.inboxes
+        self.context.http.include_router(dead_letter_routes.router)
+        add_standard_routes(
+            self.context.http, self.components, database.is_alive, self.asyncapi, refresh_metrics=measured.refresh
+        )
+
+    @property
+    def inboxes(self) -> dict[str, Inbox]:
+        """By consumer. They handle retried events, whether or not they are started."""
+        candidates = (getattr(component, "inbox", component) for component in self.components.values())
+        return {inbox.consumer: inbox for inbox in candidates if isinstance(inbox, Inbox)}
 
     def asyncapi(self) -> dict[str, Any]:
         """The events the service consumes and publishes, as an AsyncAPI 3 document."""
-        from wanderamt.backbone.messaging.asyncapi import describe_service
+        from wanderamt.backbone.messaging.application import describe_consumer
 
         context = self.context
         inbox = self.components.get("inbox")
-        consumed = tuple(inbox.event_handlers) if isinstance(inbox, Inbox) else ()
-        group = context.topics.name(context.name) if consumed else None
+        consumer = inbox.declared if isinstance(inbox, Inbox) else EventConsumer(context.name)
         servers = context.settings.kafka_bootstrap_servers
-        return describe_service(context.name, consumed, context.topics, bootstrap_servers=servers, group=group)
+        return describe_consumer(consumer, context.topics, bootstrap_servers=servers)
 
-    def migrate(self) -> None:
+    def migrate(self, url: str = "") -> None:
+        """Creates or updates the tables. `url`: of another database than the service's own."""
         from wanderamt.backbone.persistence.migrations import migrate
 
-        migrate(self.context.settings.database_url.get_secret_value(), self.context.package)
+        context = self.context
+        migrate(url or context.settings.database_url.get_secret_value(), context.package, tables=context.tables)
 
     async def start(self) -> None:
-        settings = self.context.settings
+        """Raises CannotStartError."""
         await self.context.database.start()
-        await self.context.topics.create(settings.kafka_bootstrap_servers, replicas=settings.kafka_replicas)
+        if not await self.context.database.is_migrated():
+            raise NotMigratedError(
+                f"its database has no tables yet: call `wanderamt migrate {self.context.name}` first, or add --migrate"
+            )
+        await self._provide_topics()
         for component in self.components.values():
             await component.start()
         log.info("service.started", service=self.context.name)
+
+    async def _provide_topics(self) -> None:
+        """A service that owns topics creates all; another one has no say in their replicas and creates none."""
+        settings, topics = self.context.settings, self.context.topics
+        if self.context.name in TOPIC_OWNERS.values():
+            await topics.create(settings.kafka_bootstrap_servers, replicas=settings.kafka_replicas)
+        elif consumed := {event.TOPIC for inbox in self.inboxes.values() for event in inbox.declared.events}:
+            await topics.require(sorted(consumed), settings.kafka_bootstrap_servers)
 
     async def stop(self) -> None:
         for name, component in reversed(self.components.items()):
@@ -140,27 +193,32 @@ class Service:
     async def run(self) -> None:
         """Runs until SIGTERM or SIGINT. The HTTP server starts last and stops first."""
         from wanderamt.shell.http_server import create_server
-        from wanderamt.shell.telemetry import start_logs, start_metrics, start_traces
+        from wanderamt.shell.telemetry import start_telemetry
 
         settings = self.context.settings
-        start_logs(settings.log_level)
-        traces = start_traces(
+        telemetry = start_telemetry(
             self.context.name,
-            otlp_endpoint=settings.otlp_endpoint,
+            export_otlp=bool(settings.otlp_endpoint),
             trace_folder=settings.trace_folder,
-            sample_ratio=settings.trace_sample_ratio,
+            log_level=settings.log_level,
         )
-        metrics = start_metrics(self.context.name)
         server = create_server(self.context.http, host=settings.host, port=settings.port, drain_s=DRAIN_S)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
-        await self.start()
+        try:
+            await self.start()
+        except CannotStartError as error:
+            log.error("service.cannot_start", service=self.context.name, reason=str(error))
+            telemetry.stop()
+            raise SystemExit(2) from error
+        except Exception as error:
+            log.exception("service.start_failed", service=self.context.name)
+            telemetry.stop()
+            raise SystemExit(1) from error
         tune_garbage_collector()
         try:
             await server.serve()
         finally:
             await self.stop()
-            metrics.shutdown()
-            if traces:
-                traces.shutdown()
+            telemetry.stop()

@@ -5,8 +5,9 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import typer
-from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
+from wanderamt.backbone.start_error import CannotStartError
 from wanderamt.shell.installed import installed_services
 from wanderamt.shell.service import Service
 
@@ -14,16 +15,15 @@ T = TypeVar("T")
 
 
 def build_service(name: str) -> Service:
-    """Exits with a message when no such service is installed, or when its settings are missing or invalid."""
+    """Exits with a message when no such service is installed, or when it cannot start."""
     point = installed_services().get(name)
     if not point:
         names = ", ".join(sorted(installed_services()))
         raise typer.BadParameter(f"no service '{name}' is installed here; installed: {names}")
     try:
         service = point.load()()
-    except ValidationError as error:
-        problems = "\n".join(f"  WANDERAMT_{str(entry['loc'][0]).upper()}: {entry['msg']}" for entry in error.errors())
-        typer.echo(f"{name} cannot start, these settings are missing or invalid:\n{problems}", err=True)
+    except (CannotStartError, SettingsError) as error:
+        typer.echo(f"{name} cannot start: {error}", err=True)
         raise typer.Exit(2) from error
     assert isinstance(service, Service)  # noqa: S101 -- an entry point that builds something else is a bug
     return service

@@ -1,14 +1,15 @@
 """Routes that each service has: health, AsyncAPI document, metrics."""
 
+import hmac
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from pydantic import BaseModel
 
 from wanderamt.security.roles import Role
 from wanderamt.security.tokens import Principal
-from wanderamt.shell.http import Component, ReportsPauses, require_roles
+from wanderamt.shell.http import BearerCredentials, Component, ReportsPauses, RequireRole, require_roles
 
 router = APIRouter()
 
@@ -23,11 +24,15 @@ def add_standard_routes(
     components: dict[str, Component],
     is_database_alive: Callable[[], Awaitable[bool]],
     describe: Callable[[], dict[str, Any]],
+    *,
+    refresh_metrics: Callable[[], Awaitable[None]],
 ) -> None:
-    """`describe` creates the AsyncAPI document; it is called per request, not at the start."""
+    """`describe` creates the AsyncAPI document; it is called per request, not at the start. `refresh_metrics` reads the
+    values that are not counted in memory."""
     app.state.components = components
     app.state.is_database_alive = is_database_alive
     app.state.describe = describe
+    app.state.refresh_metrics = refresh_metrics
     app.include_router(router)
 
 
@@ -61,7 +66,9 @@ async def ready(request: Request, response: Response) -> Health:
 def _paused(component: Component | None) -> str:
     if not isinstance(component, ReportsPauses):
         return ""
-    return "; ".join(f"{name} is paused: {reason}" for name, reason in sorted(component.paused.items()))
+    paused = [f"{name} is paused: {reason}" for name, reason in sorted(component.paused.items())]
+    unhandled = [f"queue {name} has {jobs} jobs and no handler" for name, jobs in sorted(component.unhandled.items())]
+    return "; ".join(paused + unhandled)
 
 
 @router.get("/asyncapi", tags=["contracts"])
@@ -71,9 +78,23 @@ async def asyncapi(request: Request, _: Principal = require_roles(*Role)) -> dic
     return document
 
 
-@router.get("/metrics", tags=["health"], response_class=Response)
-async def metrics(_: Principal = require_roles(Role.OPERATOR)) -> Response:
-    """The metrics of this process in the Prometheus text format. A scraper needs an operator's token."""
+class RequireScraper(RequireRole):
+    """Admits the scraper by its secret, which does not expire, and callers with one of `roles`."""
+
+    async def __call__(self, request: Request, credentials: BearerCredentials) -> Principal:
+        secret: str = request.app.state.metrics_token
+        if secret and credentials and hmac.compare_digest(credentials.credentials.encode(), secret.encode()):
+            return Principal("scraper", frozenset())
+        return await super().__call__(request, credentials)
+
+
+require_scraper = Depends(RequireScraper(frozenset({Role.OPERATOR})))
+
+
+@router.get("/metrics", tags=["health"], response_class=Response, dependencies=[require_scraper])
+async def metrics(request: Request) -> Response:
+    """The metrics of this process in the Prometheus text format. For the scraper's secret or an operator's token."""
+    await request.app.state.refresh_metrics()
     # loaded with the telemetry of a running service, not by each command that builds one
     from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 

@@ -1,25 +1,28 @@
 """Traces, metrics and logs of a service process.
 
-Invariants: logs and spans contain ids, never names or payloads.
+The standard variables of OpenTelemetry configure resource, sampler and export (OTEL_SERVICE_NAME,
+OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER, OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS, …): the SDK
+reads them. Invariants: without an endpoint nothing leaves the process, and no exporter is loaded.
 """
 
 import json
-import logging
-import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
 from opentelemetry import metrics, trace
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
+from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.metrics.export import MetricReader
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
 
-EXPORT_INTERVAL_MS = 500
-EXPORT_TIMEOUT_S = 10
+from wanderamt.shell.logs import start_logs
+
+NAMESPACE = "wanderamt"
+FILE_INTERVAL_MS = 500
 
 
 class JsonLinesExporter(SpanExporter):
@@ -43,6 +46,7 @@ def _flat(span: ReadableSpan) -> dict[str, object]:
         "trace_id": f"{span.context.trace_id:032x}",
         "span_id": f"{span.context.span_id:016x}",
         "parent_id": f"{span.parent.span_id:016x}" if span.parent else None,
+        "links": [f"{link.context.trace_id:032x}" for link in span.links],
         "service": span.resource.attributes.get("service.name"),
         "name": span.name,
         "kind": span.kind.name.lower(),
@@ -53,47 +57,70 @@ def _flat(span: ReadableSpan) -> dict[str, object]:
     }
 
 
-def start_traces(
-    service: str, *, otlp_endpoint: str, trace_folder: str, sample_ratio: float = 1.0
-) -> TracerProvider | None:
-    """Installs one provider per process; None without an endpoint and a folder: trace ids are still passed on."""
-    if not otlp_endpoint and not trace_folder:
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """The providers of this process; None where nothing is recorded."""
+
+    traces: TracerProvider | None
+    metrics: MeterProvider
+    logs: LoggerProvider | None
+
+    def stop(self) -> None:
+        """Exports what was recorded until now."""
+        for provider in (self.traces, self.metrics, self.logs):
+            if provider:
+                provider.shutdown()
+
+
+def start_telemetry(service: str, *, export_otlp: bool, trace_folder: str, log_level: str) -> Telemetry:
+    """Installs one provider of each kind per process. `export_otlp`: to OTEL_EXPORTER_OTLP_ENDPOINT."""
+    resource = resource_of(service)
+    logs = _create_logs(resource) if export_otlp else None
+    start_logs(log_level, otlp=logs.get_logger(NAMESPACE) if logs else None)
+    traces = start_traces(service, export_otlp=export_otlp, trace_folder=trace_folder)
+    return Telemetry(traces, start_metrics(resource, export_otlp=export_otlp), logs)
+
+
+def resource_of(service: str) -> Resource:
+    """The attributes of this process; the environment's go before ours."""
+    ours = Resource.create({"service.name": service, "service.namespace": NAMESPACE})
+    return ours.merge(OTELResourceDetector().detect())
+
+
+def start_traces(service: str, *, export_otlp: bool = False, trace_folder: str = "") -> TracerProvider | None:
+    """None without an endpoint and a folder: trace ids are still passed on."""
+    if not export_otlp and not trace_folder:
         return None
-    sampler = ParentBasedTraceIdRatio(sample_ratio)
-    provider = TracerProvider(resource=Resource.create({"service.name": service}), sampler=sampler)
-    if otlp_endpoint:
+    provider = TracerProvider(resource=resource_of(service))
+    if export_otlp:
         # loaded here: it brings protobuf and requests, which a service without a collector does not need
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
-        exporter = OTLPSpanExporter(endpoint=otlp_endpoint, timeout=EXPORT_TIMEOUT_S)
-        provider.add_span_processor(BatchSpanProcessor(exporter))
+        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     if trace_folder:
         lines = JsonLinesExporter(Path(trace_folder) / f"{service}.jsonl")
-        provider.add_span_processor(BatchSpanProcessor(lines, schedule_delay_millis=EXPORT_INTERVAL_MS))
+        provider.add_span_processor(BatchSpanProcessor(lines, schedule_delay_millis=FILE_INTERVAL_MS))
     trace.set_tracer_provider(provider)
     return provider
 
 
-def start_metrics(service: str) -> MeterProvider:
-    """Installs one provider per process. The route /metrics returns the metrics in the Prometheus text format."""
-    resource = Resource.create({"service.name": service})
-    provider = MeterProvider(resource=resource, metric_readers=[PrometheusMetricReader()])
+def start_metrics(resource: Resource, *, export_otlp: bool) -> MeterProvider:
+    """The route /metrics returns the metrics in the Prometheus text format, with or without an endpoint."""
+    readers: list[MetricReader] = [PrometheusMetricReader()]
+    if export_otlp:
+        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+        from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+
+        readers.append(PeriodicExportingMetricReader(OTLPMetricExporter()))
+    provider = MeterProvider(resource=resource, metric_readers=readers)
     metrics.set_meter_provider(provider)
     return provider
 
 
-def start_logs(level: str) -> None:
-    """Writes JSON lines to standard error."""
-    number = logging.getLevelNamesMapping()[level.upper()]
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
+def _create_logs(resource: Resource) -> LoggerProvider:
+    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+    from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+
+    provider = LoggerProvider(resource=resource)
+    provider.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter()))
+    return provider

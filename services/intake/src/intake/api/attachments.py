@@ -7,7 +7,7 @@ from typing import Annotated, NamedTuple
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Request, Response
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from starlette.requests import ClientDisconnect
 from wanderamt.kernel.ids import CaseId
 from wanderamt.shell.http import Transaction
@@ -37,6 +37,8 @@ router = APIRouter(tags=["attachments"])
 
 
 class AttachmentOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
     attachment_id: UUID
     device_id: UUID
     kind: AttachmentType
@@ -76,7 +78,7 @@ async def announce_attachment(
 ) -> Response:
     """Announces an attachment. The same request again answers how many bytes have arrived."""
     announced = Attachment(
-        id=announcement.attachment_id,
+        attachment_id=announcement.attachment_id,
         case_id=announcement.case_id,
         device_id=caller.device_id,
         kind=announcement.kind,
@@ -85,7 +87,7 @@ async def announce_attachment(
         begun_at=uow.now,
     )
     upload = or_refuse(await attachment_handlers.announce(announced, uow))
-    return Response(status_code=201, headers=_progress(upload) | {"Location": f"/attachments/{upload.id}"})
+    return Response(status_code=201, headers=_progress(upload) | {"Location": f"/attachments/{upload.attachment_id}"})
 
 
 @router.head("/attachments/{attachment_id}", response_class=Response)
@@ -124,11 +126,11 @@ async def download_attachment(attachment_id: UUID, _: Clerk, uow: Transaction, c
 
 @router.get("/cases/{case_id}/attachments")
 async def attachments_of_case(case_id: UUID, _: ClerkOrOperator, uow: Transaction) -> list[AttachmentOut]:
-    return [_attachment_out(attachment) for attachment in await attachments_of(uow, CaseId(case_id))]
+    return [AttachmentOut.model_validate(attachment) for attachment in await attachments_of(uow, CaseId(case_id))]
 
 
 def _progress(attachment: Attachment) -> dict[str, str]:
-    return TUS | {"Upload-Offset": str(attachment.offset), "Upload-Length": str(attachment.length)}
+    return TUS | {"Upload-Offset": str(attachment.received), "Upload-Length": str(attachment.length)}
 
 
 def _read_metadata(metadata: str) -> dict[str, str]:
@@ -154,14 +156,3 @@ async def _read_piece(request: Request) -> bytes:
     except ClientDisconnect:
         pass  # the client will not read the answer, but the bytes that arrived are kept
     return bytes(piece)
-
-
-def _attachment_out(attachment: Attachment) -> AttachmentOut:
-    return AttachmentOut(
-        attachment_id=attachment.id,
-        device_id=attachment.device_id,
-        kind=attachment.kind,
-        length=attachment.length,
-        received=attachment.offset,
-        completed_at=attachment.completed_at,
-    )

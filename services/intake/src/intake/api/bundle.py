@@ -3,12 +3,13 @@
 import base64
 import gzip
 import json
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Response
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from wanderamt.contracts import case_code
 from wanderamt.kernel.ids import DeviceId
 from wanderamt.shell.problems import RefusalError, or_refuse
@@ -50,6 +51,8 @@ class BundleServiceOut(BaseModel):
 
 
 class BundleStandOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
     stand_id: UUID
     place: str
     starts_at: AwareDatetime
@@ -115,19 +118,12 @@ def _body(bundle: OfflineBundle, device_id: DeviceId, status_list: str, authorit
     until = bundle.as_of + CERTIFICATE_VALIDITY if bundle.key else None
     out = BundleOut(
         device_id=device_id,
-        stand=BundleStandOut(
-            stand_id=bundle.stand.id,
-            place=bundle.stand.place,
-            starts_at=bundle.stand.starts_at,
-            ends_at=bundle.stand.ends_at,
-        ),
+        stand=BundleStandOut.model_validate(bundle.stand),
         as_of=bundle.as_of,
         expires_at=bundle.expires_at,
         appointments=[
-            BundleAppointmentOut(
-                code=case_code(row["appointment_id"]), **{name: row[name] for name in _APPOINTMENT_FIELDS}
-            )
-            for row in bundle.appointments
+            BundleAppointmentOut(code=case_code(appointment.appointment_id), **asdict(appointment))
+            for appointment in bundle.appointments
         ],
         services=[
             BundleServiceOut(
@@ -155,7 +151,6 @@ def _certificate(bundle: OfflineBundle, device_id: DeviceId, authority: Authorit
     return base64.b64encode(token).decode()
 
 
-_APPOINTMENT_FIELDS = ("appointment_id", "service", "starts_at", "ends_at", "language")
 _PARTS = ("appointments", "services", "number_blocks", "status_list")
 
 

@@ -19,7 +19,7 @@ from intake.domain.entry import BpkText
 from intake.handlers import cases as case_handlers
 from intake.handlers.documents import show_document
 from intake.store import cases as case_store
-from intake.store.cases import CaseRecord
+from intake.store.case_statements import CaseRecord
 
 MAX_CASES = 1000
 
@@ -178,7 +178,7 @@ def case_out(record: CaseRecord, document: Document | None = None, *, missing: A
         missing_attachments=sorted(case.attachments & missing),
         paid_cents=case.paid_cents,
         provisional_number=case.provisional_document.number if case.provisional_document else None,
-        document_id=issued.id if issued else None,
+        document_id=issued.document_id if issued else None,
         document_number=issued.number if issued else None,
         document_revoked_at=document.revoked_at if document else None,
     )

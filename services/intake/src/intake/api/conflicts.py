@@ -44,7 +44,7 @@ async def conflicts_of_stand(stand_id: UUID, _: Clerk, uow: Transaction, context
     values = [read_conflict_values(conflict, context.cipher) for conflict in conflicts]
     return [
         ConflictOut(
-            conflict_id=conflict.id,
+            conflict_id=conflict.conflict_id,
             case_id=conflict.case_id,
             entry_id=conflict.entry_id,
             device_id=conflict.device_id,

@@ -11,7 +11,7 @@ from wanderamt.shell.problems import or_refuse
 
 from intake.api.dependencies import Operator
 from intake.handlers import enrolment
-from intake.store.devices import all_devices
+from intake.store.enrolment import all_devices
 
 router = APIRouter(tags=["devices"])
 
@@ -25,6 +25,8 @@ class DeviceIn(BaseModel):
 
 class DeviceOut(BaseModel):
     """`clock_off_s`: seconds that its clock was ahead at the last sync; null when it never sent its time."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     device_id: UUID
     label: str
@@ -45,7 +47,7 @@ async def enrol_device(device: DeviceIn, caller: Operator, uow: Transaction) -> 
 @router.get("/devices")
 async def list_devices(_: Operator, uow: Transaction) -> list[DeviceOut]:
     """All devices: up to which entry each is synchronised, and how far its clock is off."""
-    return [DeviceOut(**device._asdict() | {"device_id": device.id}) for device in await all_devices(uow)]
+    return [DeviceOut.model_validate(device) for device in await all_devices(uow)]
 
 
 @router.post("/devices/{device_id}/revoke", status_code=204)

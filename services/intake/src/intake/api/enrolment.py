@@ -217,9 +217,8 @@ def _bound_token(
     session: FieldSession, officer: str, key_thumbprint: str, signer: TokenSigner, *, now: datetime
 ) -> str:
     """A token that counts only together with a proof of the device's key."""
-    principal = Principal(
-        officer, frozenset({Role.CLERK}), session.device.id, session.stand.id, key_thumbprint=key_thumbprint
-    )
+    device_id, stand_id = session.device.device_id, session.stand.stand_id
+    principal = Principal(officer, frozenset({Role.CLERK}), device_id, stand_id, key_thumbprint=key_thumbprint)
     return signer.sign(principal, audience="intake", now=now, lifetime=session.until - now)
 
 

@@ -11,7 +11,7 @@ from wanderamt.shell.problems import or_refuse
 
 from intake.api.dependencies import ClerkOrOperator, Context, Operator
 from intake.handlers.sync import abandon_held_entry
-from intake.store.entries import HeldEntry, held_entries
+from intake.store.held_entries import HeldEntry, held_entries
 
 MAX_HELD = 1000
 

@@ -167,7 +167,7 @@ def _counts(statistics: StandStatistics) -> dict[str, int | float | None]:
 
 def _stand_fields(stand: StandCopy) -> dict[str, UUID | str | datetime | None]:
     return {
-        "stand_id": stand.id,
+        "stand_id": stand.stand_id,
         "place": stand.place,
         "starts_at": stand.starts_at,
         "ends_at": stand.ends_at,

@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from wanderamt.shell.http import Transaction
 
 from intake.api.dependencies import AnyStaff
@@ -14,6 +14,8 @@ router = APIRouter(tags=["field"])
 
 
 class StandSummaryOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
     stand_id: UUID
     place: str
     starts_at: datetime
@@ -23,13 +25,4 @@ class StandSummaryOut(BaseModel):
 
 @router.get("/stands")
 async def list_stands(_: AnyStaff, uow: Transaction) -> list[StandSummaryOut]:
-    return [
-        StandSummaryOut(
-            stand_id=stand.id,
-            place=stand.place,
-            starts_at=stand.starts_at,
-            ends_at=stand.ends_at,
-            cancelled=stand.cancelled,
-        )
-        for stand in await stand_store.all_stands(uow)
-    ]
+    return [StandSummaryOut.model_validate(stand) for stand in await stand_store.all_stands(uow)]

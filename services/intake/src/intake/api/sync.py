@@ -17,7 +17,7 @@ from intake.domain.entry import ENTRY, AnyEntry, UnreadableEntry, parse_line, pa
 from intake.domain.refusals import MALFORMED_BODY, NO_ENTRIES, NOT_ENROLLED, TOO_MANY_ENTRIES
 from intake.handlers.enrolment import has_lost_entries
 from intake.handlers.sync import EntryAnswer, SyncRequest, process_sync
-from intake.store.entries import EntryStatus
+from intake.store.entry_statements import EntryStatus
 
 MAX_ENTRIES = 500
 DeviceTime = Annotated[

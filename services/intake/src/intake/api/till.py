@@ -12,9 +12,9 @@ from wanderamt.shell.problems import or_refuse
 from intake.api.dependencies import AtStand, ClerkOrOperator
 from intake.domain.case.case_events import PaymentMethod
 from intake.domain.entry import ReceiptNumber
-from intake.domain.till import Refund, Till, TillReport
+from intake.domain.till import Till, TillReport
 from intake.handlers import till as till_handlers
-from intake.store import payments
+from intake.store import tills
 
 MAX_CENTS = 10_000_000
 MAX_REFUNDS = 1000
@@ -63,6 +63,8 @@ class TillOut(BaseModel):
 
 
 class RefundOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
     refund_id: UUID
     case_id: UUID
     cents: int
@@ -117,8 +119,8 @@ async def tills_of_stand(stand_id: UUID, _: ClerkOrOperator, uow: Transaction) -
 @router.get("/stands/{stand_id}/refunds")
 async def refunds_of_stand(stand_id: UUID, _: ClerkOrOperator, uow: Transaction) -> list[RefundOut]:
     """The oldest 1,000 refunds for cases of the stand that are not paid out yet."""
-    refunds = await payments.owed_refunds(uow, StandId(stand_id), limit=MAX_REFUNDS)
-    return [_refund_out(refund) for refund in refunds]
+    refunds = await tills.owed_refunds(uow, StandId(stand_id), limit=MAX_REFUNDS)
+    return [RefundOut.model_validate(refund) for refund in refunds]
 
 
 @router.post("/refunds/{refund_id}/pay-out")
@@ -134,12 +136,12 @@ async def pay_out_refund(refund_id: UUID, order: PayOutIn, caller: AtStand, uow:
         device_id=caller.device_id,
         stand_id=caller.stand_id,
     )
-    return _refund_out(or_refuse(paid))
+    return RefundOut.model_validate(or_refuse(paid))
 
 
 def _till_out(till: Till, report: TillReport) -> TillOut:
     return TillOut(
-        till_id=till.id,
+        till_id=till.till_id,
         device_id=till.device_id,
         opened_by=till.opened_by,
         opened_at=till.opened_at,
@@ -157,15 +159,4 @@ def _till_out(till: Till, report: TillReport) -> TillOut:
         expected_cents=report.expected,
         counted_cents=till.counted_cents,
         difference_cents=report.difference,
-    )
-
-
-def _refund_out(refund: Refund) -> RefundOut:
-    return RefundOut(
-        refund_id=refund.id,
-        case_id=refund.case_id,
-        cents=refund.cents,
-        reason=refund.reason,
-        owed_at=refund.owed_at,
-        receipt=refund.receipt,
     )

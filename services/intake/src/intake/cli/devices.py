@@ -5,20 +5,20 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from pydantic import SecretStr
 from wanderamt.kernel.ids import DeviceId
 from wanderamt.kernel.refusal import Refusal
-from wanderamt.security.assertions import AssertionSigner
 from wanderamt.security.keys import FieldCipher
 from wanderamt.shell.service import Service
 from wanderamt.shell.service_loader import with_service
 from wanderamt.shell.text_table import format_table
 
 from intake.catalogue_files.loader import load_catalogue
+from intake.domain.enrolment import DeviceListing
 from intake.domain.export import exporting_device, read_export
+from intake.handlers.context import IntakeContext
 from intake.handlers.enrolment import create_enrolment_code, enrol_device, outbox_key, revoke_device
 from intake.handlers.import_export import ImportSummary, batches, import_batch, import_file
-from intake.store.devices import DeviceListing, all_devices
+from intake.store.enrolment import all_devices
 
 NAME = "intake"
 OFFICER = "command line"
@@ -58,9 +58,14 @@ def list_devices() -> None:
         typer.echo("no device yet: 'wanderamt devices invite --label \"Tablet 1\"' prints a code that enrols one")
 
 
+def _cipher(service: Service) -> FieldCipher:
+    context: IntakeContext = service.context.http.state.context
+    return context.cipher
+
+
 def _device_row(device: DeviceListing) -> tuple[str, ...]:
     times = (device.enrolled_at, device.revoked_at, device.heard_at)
-    return str(device.id), device.label, *(time.isoformat(timespec="minutes") if time else "-" for time in times)
+    return str(device.device_id), device.label, *(time.isoformat(timespec="minutes") if time else "-" for time in times)
 
 
 @commands.command("revoke")
@@ -83,7 +88,7 @@ def invite(label: Label) -> None:
     """Create a code that enrols one device. It is valid once, for ten minutes, and only this command shows it."""
 
     async def use(service: Service) -> None:
-        cipher = FieldCipher(service.context.settings.encryption_key)
+        cipher = _cipher(service)
         async with service.context.database.unit_of_work() as uow:
             code, expires_at = await create_enrolment_code(uow, label=label, officer=OFFICER, cipher=cipher)
         typer.echo(code)
@@ -97,9 +102,6 @@ def import_file_of_device(
     file: Annotated[Path, typer.Argument(help="The export of the app: a *.wanderamt file.", exists=True)],
     officer: Annotated[
         str, typer.Option(help="The officer who brought the device, recorded as the author of the entries.")
-    ],
-    assertion_key: Annotated[
-        str, typer.Option(envvar="WANDERAMT_ASSERTION_KEY", show_envvar=True, help="Needed for register queries.")
     ],
     catalogue_folder: Annotated[
         Path | None, typer.Option("--catalogue", help="The city's own catalogue.", envvar="WANDERAMT_CATALOGUE_FOLDER")
@@ -118,9 +120,7 @@ def import_file_of_device(
 
     async def use(service: Service) -> tuple[ImportSummary, list[int]]:
         database = service.context.database
-        cipher = FieldCipher(
-            service.context.settings.encryption_key, assertion_signer=AssertionSigner(SecretStr(assertion_key))
-        )
+        cipher = _cipher(service)
         export = read_export(lines, outbox_key(device_id, cipher))
         if isinstance(export, Refusal):
             raise typer.BadParameter(f"{file}: {export.hint}")

@@ -33,16 +33,16 @@ class AttachmentType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """`length` and `sha256`: as the device announced them. `offset`: bytes received so far."""
+    """`length` and `sha256`: as the device announced them. `received`: bytes so far."""
 
-    id: UUID
+    attachment_id: UUID
     case_id: CaseId
     device_id: DeviceId
     kind: AttachmentType
     length: int
     sha256: bytes
     begun_at: datetime
-    offset: int = 0
+    received: int = 0
     completed_at: datetime | None = None
 
 
@@ -64,11 +64,11 @@ def append(attachment: Attachment, piece: bytes, *, offset: int) -> Attachment |
     """`offset`: where `piece` begins; it must equal the bytes received so far."""
     if attachment.completed_at:
         return ATTACHMENT_COMPLETE
-    if offset != attachment.offset:
-        return wrong_offset(attachment.offset)
+    if offset != attachment.received:
+        return wrong_offset(attachment.received)
     if offset + len(piece) > attachment.length:
         return ATTACHMENT_TOO_LONG
-    return replace(attachment, offset=offset + len(piece))
+    return replace(attachment, received=offset + len(piece))
 
 
 def complete(attachment: Attachment, content: bytes, *, now: datetime) -> Attachment | Refusal:

@@ -37,7 +37,7 @@ class Document:
     reported after the office had issued its own; both have the same content.
     """
 
-    id: DocumentId
+    document_id: DocumentId
     case_id: CaseId
     number: str
     ordered_at: datetime
@@ -60,7 +60,7 @@ def issue(
 ) -> Decision[Document]:
     issued = replace(document, pdf=pdf, sha256=sha256, issued_at=now, version=document.version + 1)
     event = DocumentIssued(
-        document_id=document.id,
+        document_id=document.document_id,
         case_id=case.id,
         service=case.service,
         stand_id=case.stand_id,
@@ -76,7 +76,9 @@ def issue(
 def revoke(document: Document, *, now: datetime) -> Decision[Document]:
     """Publishes the revocation of provisional documents too: a citizen holds one."""
     revoked = replace(document, revoked_at=now, version=document.version + 1)
-    event = DocumentRevoked(document_id=document.id, case_id=document.case_id, number=document.number, revoked_at=now)
+    event = DocumentRevoked(
+        document_id=document.document_id, case_id=document.case_id, number=document.number, revoked_at=now
+    )
     return Decision(revoked, (event,))
 
 

@@ -35,10 +35,23 @@ class EnrolmentCode:
 class DeviceKey:
     """`public_key`: a canonical JWK as text; None for a device that an operator enrolled without a code."""
 
-    id: DeviceId
+    device_id: DeviceId
     label: str
     public_key: str | None
     revoked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceListing:
+    """`clock_off_s`: seconds that its clock was ahead at its last request, None if unknown; never decides an order."""
+
+    device_id: DeviceId
+    label: str
+    enrolled_at: datetime
+    revoked_at: datetime | None
+    durable_through: int
+    clock_off_s: int | None
+    heard_at: datetime | None
 
 
 def format_code(random_bytes: bytes) -> str:

@@ -15,13 +15,14 @@ ON_THE_SPOT = timedelta(minutes=30)  # measured from the arrival of the case at 
 class StandCopy:
     """A stand as intake knows it from the stands topic."""
 
-    id: StandId
+    stand_id: StandId
     place: str
     starts_at: datetime | None = None
     ends_at: datetime | None = None
     cancelled: bool = False
     occasion: str | None = None
     target_group: str | None = None
+    services: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

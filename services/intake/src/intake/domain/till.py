@@ -7,7 +7,6 @@ reason; a refund is paid once.
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import NamedTuple
 from uuid import UUID
 
 from wanderamt.kernel.ids import CaseId, DeviceId, StandId
@@ -21,7 +20,7 @@ from intake.domain.refusals import REFUND_PAID, TILL_CLOSED, receipts_missing, t
 class Till:
     """`float_cents`: the change it opened with. `closed_at`, `closed_by` and `counted_cents` are set together."""
 
-    id: UUID
+    till_id: UUID
     stand_id: StandId
     device_id: DeviceId
     opened_by: str
@@ -33,7 +32,8 @@ class Till:
     note: str = ""
 
 
-class Payment(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Payment:
     """A receipt with its amount, negative for a refund. `till_id`: as the device reported it."""
 
     receipt: str
@@ -51,7 +51,7 @@ class Payment(NamedTuple):
 class Refund:
     """Money that the city owes to the citizen of a case. `receipt`: of the payment to the citizen."""
 
-    id: UUID
+    refund_id: UUID
     case_id: CaseId
     stand_id: StandId
     cents: int

@@ -13,7 +13,7 @@ from wanderamt.security.keys import FieldCipher
 from intake.domain import attachment as upload_rules
 from intake.domain.attachment import Attachment
 from intake.domain.refusals import ATTACHMENT_TYPE_WRONG, NO_ATTACHMENT, NOT_ENROLLED, TOO_MANY_ATTACHMENTS
-from intake.store import attachments, changes, devices
+from intake.store import attachment_statements, attachments, change_statements, device_statements
 
 ABANDONED_AFTER = timedelta(days=30)  # as long as a device may be without a network
 ABANDONED_BATCH_SIZE = 20
@@ -21,9 +21,9 @@ MAX_UNFINISHED = 200  # per device; each has at most 20 MiB
 
 
 async def announce(announced: Attachment, uow: UnitOfWork) -> Attachment | Refusal:
-    if not await devices.device_enrolled(uow, announced.device_id):
+    if not await device_statements.device_enrolled(uow, announced.device_id):
         return NOT_ENROLLED
-    known = await attachments.lock_attachment(uow, announced.id)
+    known = await attachments.lock_attachment(uow, announced.attachment_id)
     if not known and await attachments.count_begun(uow, announced.device_id) >= MAX_UNFINISHED:
         return TOO_MANY_ATTACHMENTS
     upload = upload_rules.announce(known, announced)
@@ -45,7 +45,7 @@ async def append_piece(
 
     The upload is deleted then. The deletion must commit, so the caller raises the refusal after the commit.
     """
-    if not await devices.device_enrolled(uow, device_id):
+    if not await device_statements.device_enrolled(uow, device_id):
         return NOT_ENROLLED
     known = await find_upload(attachment_id, uow, device_id=device_id)
     if isinstance(known, Refusal):
@@ -54,21 +54,21 @@ async def append_piece(
     if isinstance(upload, Refusal):
         return upload
     if piece:
-        await attachments.add_piece(uow, upload, piece, start=offset, cipher=cipher)
-    if upload.offset < upload.length:
+        await attachment_statements.add_piece(uow, upload, piece, start=offset, cipher=cipher)
+    if upload.received < upload.length:
         await attachments.save_attachment(uow, upload)
         return upload, None
-    content = await attachments.content_of(uow, upload, cipher)
+    content = await attachment_statements.content_of(uow, upload, cipher)
     complete = await asyncio.to_thread(upload_rules.complete, upload, content, now=uow.now)
     if isinstance(complete, Attachment):
         await attachments.save_attachment(uow, complete)
-        await changes.touch_case(uow, complete.case_id)
+        await change_statements.touch_case(uow, complete.case_id)
         return complete, None
-    empty = replace(upload, offset=0)
+    empty = replace(upload, received=0)
     if complete is ATTACHMENT_TYPE_WRONG:
         await attachments.drop_attachment(uow, attachment_id)
     else:
-        await attachments.drop_pieces(uow, attachment_id)
+        await attachment_statements.drop_pieces(uow, attachment_id)
         await attachments.save_attachment(uow, empty)
     return empty, complete
 
@@ -87,4 +87,4 @@ async def read_attachment(
     attachment = await attachments.lock_attachment(uow, attachment_id)
     if not attachment or not attachment.completed_at:
         return NO_ATTACHMENT
-    return attachment, await attachments.content_of(uow, attachment, cipher)
+    return attachment, await attachment_statements.content_of(uow, attachment, cipher)

@@ -7,7 +7,6 @@ or address.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from joserfc.jwk import ECKey
@@ -22,6 +21,7 @@ from intake.domain.refusals import NO_BUNDLE, STAND_OVER
 from intake.domain.report import StandCopy
 from intake.handlers.numbers import LeasedBlock, held_blocks
 from intake.store import appointments, enrolment, stands
+from intake.store.appointments import BookedAppointment
 
 MAX_APPOINTMENTS = 500
 VALID_AFTER_STAND = timedelta(hours=24)  # how long after the stand's end a bundle may be used
@@ -38,7 +38,7 @@ class OfflineBundle:
     stand: StandCopy
     as_of: datetime
     expires_at: datetime
-    appointments: Sequence[Any]
+    appointments: Sequence[BookedAppointment]
     services: Sequence[PinnedEdition]
     blocks: Sequence[LeasedBlock]
     key: ECKey | None
@@ -53,14 +53,14 @@ async def build_bundle(
     if stand.cancelled or stand.ends_at + VALID_AFTER_STAND <= uow.now:
         return STAND_OVER
     day = stand.starts_at.astimezone(VIENNA).date()
-    offered = [catalogue.edition_on(code, day) for code in await stands.services_of(uow, stand.id)]
+    offered = [catalogue.edition_on(code, day) for code in stand.services]
     device = await enrolment.find_key(uow, device_id)
     expires_at = min(stand.ends_at + VALID_AFTER_STAND, uow.now + MAX_VALIDITY)
     return OfflineBundle(
         stand,
         uow.now,
         expires_at,
-        await appointments.booked_at_stand(uow, stand.id, until=stand.ends_at, limit=MAX_APPOINTMENTS),
+        await appointments.booked_at_stand(uow, stand.stand_id, until=stand.ends_at, limit=MAX_APPOINTMENTS),
         [edition for edition in offered if isinstance(edition, PinnedEdition)],
         await held_blocks(uow, device_id=device_id),
         device_public_key(device) if device and device.public_key else None,

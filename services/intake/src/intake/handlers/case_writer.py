@@ -28,10 +28,10 @@ from intake.domain.case.state import VOID_STATES, Case, CaseState
 from intake.domain.documents import Document, IssueDocument, document_number, provisional_document, revoke
 from intake.domain.event_mapping import EncryptedForm, to_public_events
 from intake.domain.till import Payment, Refund
-from intake.store import cases, documents, history, payments
-from intake.store.cases import CaseRecord
+from intake.store import case_statements, document_statements, history_statements, payment_statements
+from intake.store.case_statements import CaseRecord
 from intake.store.forms import encrypt_changed, encrypt_form
-from intake.store.history import HistoryRow
+from intake.store.history_statements import HistoryRow
 
 FINAL_STATES = frozenset({CaseState.FINAL, CaseState.CLOSED})  # the back office has issued a document of its own
 REVOKING_EVENTS = (Compensated, Withdrawn, Reopened)  # an earlier document of the case is no longer valid
@@ -90,13 +90,14 @@ class CaseWriter:
     async def flush(self) -> None:
         if not self._changed:
             return
-        also = [history.insert_history(self._history_rows, now=self.uow.now)]
+        also = [history_statements.insert_history(self._history_rows, now=self.uow.now)]
         if self._payments:
-            also.append(payments.insert_payments(self._payments))
+            also.append(payment_statements.insert_payments(self._payments))
         if self._refunds:
-            also.append(payments.insert_refunds(self._refunds))
-        await cases.save_cases(self.uow, [self.records[case_id] for case_id in self._changed], also=also)
-        await self._save_documents()
+            also.append(payment_statements.insert_refunds(self._refunds))
+        if documents := await self._decide_documents():
+            also.append(document_statements.upsert_documents(documents))
+        await case_statements.save_cases(self.uow, [self.records[case_id] for case_id in self._changed], also=also)
 
     def _encrypted_fields(self, new_events: NewEvents, case_id: CaseId) -> EncryptedForm:
         filled = next((event for event in new_events if isinstance(event, Filled)), None)
@@ -146,25 +147,24 @@ class CaseWriter:
         )
         self._provisional.append(document)
 
-    async def _save_documents(self) -> None:
-        """Revokes first, since a case has at most one valid document; a revoked one may be new in this transaction."""
-        existing = await documents.lock_documents_of_cases(self.uow, self._void) if self._void else []
+    async def _decide_documents(self) -> list[Document]:
+        """The new documents, and before them those to revoke, since a case has at most one valid document; a revoked
+        one may be new in this transaction."""
+        existing = await document_statements.lock_documents_of_cases(self.uow, self._void) if self._void else []
         changed = []
         for document in [*existing, *(new for new in self._provisional if new.case_id in self._void)]:
             decision = revoke(document, now=self.uow.now)
             self.uow.emit(*decision.events, version=decision.state.version)
             changed.append(decision.state)
         changed += [document for document in self._provisional if document.case_id not in self._void]
-        changed += await self._order_documents()
-        if changed:
-            await documents.save_documents(self.uow, changed)
+        return changed + await self._order_documents()
 
     async def _order_documents(self) -> list[Document]:
         """Orders the documents of finished cases, under the trace of the entry that finished each case."""
         uow = self.uow
         finished = [(self.records[case_id].case, traceparent) for case_id, traceparent in self._finished]
         unnumbered = sum(not case.provisional_document for case, _ in finished)
-        serials = iter(await documents.next_serials(uow, unnumbered) if unnumbered else [])
+        serials = iter(await document_statements.next_serials(uow, unnumbered) if unnumbered else [])
         ordered = []
         for case, traceparent in finished:
             provisional = case.provisional_document
@@ -195,4 +195,4 @@ def with_assertion(event: RegisterQueryRequested, cipher: FieldCipher) -> Regist
 
 async def load_for_update(case_ids: Iterable[CaseId], uow: UnitOfWork, *, cipher: FieldCipher) -> CaseWriter:
     """Locks the cases that exist; they are in `records`."""
-    return CaseWriter(uow, cipher, await cases.lock_cases(uow, case_ids, cipher))
+    return CaseWriter(uow, cipher, await case_statements.lock_cases(uow, case_ids, cipher))

@@ -23,7 +23,7 @@ from intake.domain.documents import Document
 from intake.domain.refusals import CONFLICT_DECIDED, NO_CASE, NO_CONFLICT
 from intake.handlers.case_writer import CaseWriter, load_for_update
 from intake.store import attachments, cases, conflicts, documents
-from intake.store.cases import CaseRecord
+from intake.store.case_statements import CaseRecord
 from intake.store.conflicts import StoredConflict
 
 OVERDUE_BATCH_SIZE = 100
@@ -37,7 +37,7 @@ class Resolution(StrEnum):
     TAKE_INCOMING = "theirs"
 
 
-async def on_register_answered(
+async def record_register_answer(
     event: RegisterAnswered, uow: UnitOfWork, *, cipher: FieldCipher, catalogue: Catalogue
 ) -> None:
     writer = await load_for_update([CaseId(event.case_id)], uow, cipher=cipher)

@@ -12,8 +12,8 @@ from intake.domain.changes import Cursor, read_cursor
 from intake.domain.refusals import NOT_ENROLLED
 from intake.handlers.cases import missing_scans
 from intake.handlers.enrolment import has_lost_entries
-from intake.store import changes, devices
-from intake.store.cases import CaseRecord
+from intake.store import change_statements, device_statements
+from intake.store.case_statements import CaseRecord
 
 PAGE_SIZE = 200
 
@@ -39,14 +39,14 @@ async def changes_since(
 
     `acked`: the highest device sequence that was ever answered. Only it shows a restore within one database server.
     """
-    if not await devices.device_enrolled(uow, device_id):
+    if not await device_statements.device_enrolled(uow, device_id):
         return NOT_ENROLLED
-    epoch = await changes.server_epoch(uow)
+    epoch = await change_statements.server_epoch(uow)
     cursor = read_cursor(text) if text else Cursor(epoch)
     if isinstance(cursor, Refusal):
         return cursor
     reset = cursor.epoch != epoch or await has_lost_entries(acked, uow, device_id=device_id)
-    changed = await changes.cases_changed_since(
+    changed = await change_statements.cases_changed_since(
         uow, stand_id, Cursor(epoch) if reset else cursor, cipher, limit=PAGE_SIZE
     )
     cases = [record for record, _ in changed]
@@ -54,7 +54,7 @@ async def changes_since(
         cases=cases,
         missing_scans=await missing_scans(uow, cases),
         cursor=changed[-1][1] if changed else Cursor(epoch) if reset else cursor,
-        durable_through=await devices.advance_durable(uow, device_id),
+        durable_through=await device_statements.advance_durable(uow, device_id),
         reset=reset,
         more=len(changed) == PAGE_SIZE,
     )

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.decision import Attempt, DeadlineExceeded, RetryLater
-from wanderamt.kernel.ids import CaseId, DocumentId
+from wanderamt.kernel.ids import DocumentId
 from wanderamt.kernel.refusal import Refusal
 from wanderamt.security.keys import FieldCipher
 
@@ -14,14 +14,14 @@ from intake.domain.document_content import DocumentContent, RenderedDocument
 from intake.domain.documents import Document, IssueDocument, issue
 from intake.domain.refusals import NO_DOCUMENT
 from intake.domain.status_list import StatusList, build_status_list
-from intake.store import cases, documents
+from intake.store import document_statements, documents
 
 
 async def prepare_document(
     job: IssueDocument, _: Attempt, uow: UnitOfWork, *, cipher: FieldCipher, catalogue: Catalogue
 ) -> DocumentContent | None:
     """What the job renders. None when the document is rendered or revoked already."""
-    order = await documents.find_with_case(uow, DocumentId(job.document_id), cipher)
+    order = await document_statements.find_with_case(uow, DocumentId(job.document_id), cipher)
     if not order or order[0].pdf or order[0].revoked_at:
         return None
     document, record, place = order
@@ -48,17 +48,19 @@ async def record_document(
     job: IssueDocument, outcome: RenderedDocument | DeadlineExceeded, uow: UnitOfWork, *, cipher: FieldCipher
 ) -> RetryLater | None:
     if isinstance(outcome, DeadlineExceeded):
+        uow.log_outcome("document.delayed", document_id=job.document_id, case_id=job.case_id)
         uow.enqueue(job)  # rendering failed for a day; order it again, since a document must not vanish silently
         return None
-    record = (await cases.lock_cases(uow, [job.case_id], cipher))[CaseId(job.case_id)]
-    document = await documents.lock_document(uow, DocumentId(job.document_id))
-    if not document or document.pdf or document.revoked_at:
+    order = await document_statements.find_with_case(uow, DocumentId(job.document_id), cipher, lock=True)
+    if not order or order[0].pdf or order[0].revoked_at:
         return None
+    document, record, _ = order
     issued = issue(
         document, record.case, contact=record.form.contact, pdf=outcome.pdf, sha256=outcome.sha256, now=uow.now
     )
     uow.emit(*issued.events, version=issued.state.version)
-    await documents.save_documents(uow, [issued.state])
+    uow.write_later(document_statements.upsert_documents([issued.state]))
+    uow.log_outcome("document.issued", document_id=job.document_id, case_id=job.case_id)
     return None
 
 
@@ -69,5 +71,5 @@ async def show_document(document_id: DocumentId, uow: UnitOfWork) -> Document | 
 
 async def revoked_documents(uow: UnitOfWork) -> StatusList:
     """The status list of all documents."""
-    revoked, count = await documents.revoked_indexes(uow)
+    revoked, count = await document_statements.revoked_indexes(uow)
     return build_status_list(revoked, size=count, as_of=uow.now)

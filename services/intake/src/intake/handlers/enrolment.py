@@ -22,7 +22,7 @@ from intake.domain.enrolment import (
 from intake.domain.refusals import NO_DEVICE, NO_SESSION_STAND
 from intake.domain.report import StandCopy
 from intake.handlers.bundle import VALID_AFTER_STAND
-from intake.store import devices, enrolment, stands
+from intake.store import enrolment, stands
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,11 @@ class FieldSession:
 
 
 async def enrol_device(device_id: DeviceId, uow: UnitOfWork, *, label: str, officer: str) -> None:
-    await devices.enrol_device(uow, device_id, label=label, officer=officer)
+    await enrolment.enrol_device(uow, device_id, label=label, officer=officer)
 
 
 async def revoke_device(device_id: DeviceId, uow: UnitOfWork) -> Refusal | None:
-    return None if await devices.revoke_device(uow, device_id) else NO_DEVICE
+    return None if await enrolment.revoke_device(uow, device_id) else NO_DEVICE
 
 
 async def create_enrolment_code(
@@ -64,7 +64,7 @@ async def enrol_by_code(
     if refusal := check_enrolment(enrolment_code, device_id, known=known, key=key, now=uow.now):
         return refusal
     assert enrolment_code  # noqa: S101 -- without a code the check refuses
-    await devices.enrol_device(uow, device_id, label=enrolment_code.label, officer="by code")
+    await enrolment.enrol_device(uow, device_id, label=enrolment_code.label, officer="by code")
     await enrolment.save_key(uow, device_id, key)
     await enrolment.mark_code_used(uow, code_hash, device_id)
     return enrolment_code.label

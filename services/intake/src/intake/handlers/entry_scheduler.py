@@ -32,10 +32,10 @@ from intake.domain.refusals import (
     SEQUENCE_TAKEN,
 )
 from intake.handlers.case_writer import CaseWriter, load_for_update
-from intake.store import conflicts, entries, history, numbers
+from intake.store import entry_statements, history_statements, number_statements
 from intake.store.conflicts import StoredConflict
-from intake.store.entries import EntryResult, EntryStatus, StoredEntry
-from intake.store.numbers import SpentNumber
+from intake.store.entry_statements import EntryResult, EntryStatus, StoredEntry
+from intake.store.number_statements import SpentNumber
 
 
 class PendingEntry(NamedTuple):
@@ -86,7 +86,7 @@ class EntryScheduler:
         """`new`: entries of this request; they are stored already, and are not loaded."""
         ids = set(case_ids)
         scheduler = cls(uow, cipher, catalogue, await load_for_update(ids, uow, cipher=cipher))
-        for stored in await entries.entries_of_cases(uow, ids, except_ids=new):
+        for stored in await entry_statements.entries_of_cases(uow, ids, except_ids=new):
             scheduler._restore(stored)
         return scheduler
 
@@ -128,12 +128,13 @@ class EntryScheduler:
             if result.status is not EntryStatus.APPLIED or result.entry_id in self.held
         ]
         if to_save:
-            await entries.save_results(self.uow, to_save)
+            await entry_statements.save_results(self.uow, to_save)
         await self.writer.flush()
         if self.conflicts:
-            await conflicts.insert_conflicts(self.uow, self.conflicts)
+            await entry_statements.insert_conflicts(self.uow, self.conflicts)
         if self.spent:
-            await numbers.insert_spent(self.uow, self.spent)
+            await number_statements.insert_spent(self.uow, self.spent)
+        self._log_applied()
         return self.results
 
     def _queue(self, case_id: CaseId, device_id: DeviceId) -> DeviceQueue:
@@ -165,7 +166,7 @@ class EntryScheduler:
             if any(isinstance(pending.entry, FillCase) for pending in queue.pending.values())
         }
         known = filled & self.writer.records.keys()
-        self.histories = await history.find_histories(self.uow, known, self.cipher) if known else {}
+        self.histories = await history_statements.find_histories(self.uow, known, self.cipher) if known else {}
         for case_id in filled - known:
             self.histories[case_id] = []
 
@@ -174,7 +175,7 @@ class EntryScheduler:
         pending = [pending.entry for queue in self.queues.values() for pending in queue.pending.values()]
         parsed = [parse_number(text) for entry in pending for text, _ in numbers_of(entry)]
         readable = [number for number in parsed if not isinstance(number, Refusal)]
-        self.blocks = await numbers.lock_blocks_of(self.uow, readable) if readable else {}
+        self.blocks = await number_statements.lock_blocks_of(self.uow, readable) if readable else {}
 
     def _spend_numbers(self, entry: AnyEntry, device_id: DeviceId) -> Refusal | None:
         """Spends all numbers of the entry, or none."""
@@ -246,7 +247,25 @@ class EntryScheduler:
         """Stores the complete entry, because it was not applied unchanged."""
         if result.status is not EntryStatus.APPLIED:
             result = result._replace(raw=self._encrypted(pending))
+            self._log(pending, result)
         self.results[result.entry_id] = result
+
+    def _log(self, pending: PendingEntry, result: EntryResult) -> None:
+        entry, refusal = pending.entry, result.refusal
+        self.uow.log_outcome(
+            "entry.processed",
+            entry_id=entry.entry_id,
+            case_id=entry.case_id,
+            type=entry.type,
+            status=result.status,
+            code=refusal.code if refusal else "",
+        )
+
+    def _log_applied(self) -> None:
+        """One line for all of them: a line per entry takes a tenth of the time of a sync."""
+        applied = [str(result.entry_id) for result in self.results.values() if result.status is EntryStatus.APPLIED]
+        if applied:
+            self.uow.log_outcome("entries.applied", entry_ids=applied)
 
     def _encrypted(self, pending: PendingEntry) -> Sealed:
         kept = {"entry": pending.entry.model_dump_json(exclude_unset=True), "officer": pending.officer}
@@ -255,7 +274,7 @@ class EntryScheduler:
     def _conflict(self, conflict: FieldConflict, entry: AnyEntry, device_id: DeviceId) -> StoredConflict:
         values = {"base": conflict.base, "current": conflict.current, "incoming": conflict.incoming}
         return StoredConflict(
-            id=self.uow.new_id(),
+            conflict_id=self.uow.new_id(),
             case_id=CaseId(entry.case_id),
             stand_id=StandId(entry.stand_id),
             entry_id=EntryId(entry.entry_id),

@@ -71,9 +71,9 @@ async def import_file(
     if isinstance(upload, Refusal):
         return upload
     if not upload.completed_at:
-        rest = file.content[upload.offset :]
+        rest = file.content[upload.received :]
         outcome = await attachments.append_piece(
-            file.attachment_id, rest, uow, offset=upload.offset, device_id=device_id, cipher=cipher
+            file.attachment_id, rest, uow, offset=upload.received, device_id=device_id, cipher=cipher
         )
         refusal = outcome if isinstance(outcome, Refusal) else outcome[1]
         if refusal:

@@ -23,8 +23,8 @@ from intake.domain.numbers import (
     void,
 )
 from intake.domain.refusals import BLOCK_ID_TAKEN, NO_BLOCK, NOT_ENROLLED, NUMBER_NOT_IN_BLOCK, TOO_MANY_BLOCKS
-from intake.store import devices, documents, numbers
-from intake.store.numbers import SpentNumber
+from intake.store import device_statements, document_statements, number_blocks, number_statements
+from intake.store.number_statements import SpentNumber
 
 MAX_BLOCKS = 20  # per series and device: a thousand numbers
 
@@ -46,45 +46,45 @@ async def lease_block(
     block_id: UUID, uow: UnitOfWork, *, series: NumberSeries, device_id: DeviceId, stand_id: StandId
 ) -> LeasedBlock | Refusal:
     """The same `block_id` again gets the same block: a lost answer costs no numbers."""
-    if not await devices.device_enrolled(uow, device_id):
+    if not await device_statements.device_enrolled(uow, device_id):
         return NOT_ENROLLED
-    known = await numbers.lock_block(uow, block_id)
+    known = await number_blocks.lock_block(uow, block_id)
     if known:
         return LeasedBlock(block_id, known) if known.device_id == device_id else BLOCK_ID_TAKEN
     held = await held_blocks(uow, device_id=device_id)
     if sum(bool(leased.left) for leased in held if leased.block.series is series) >= MAX_BLOCKS:
         return TOO_MANY_BLOCKS
     year = uow.now.astimezone(VIENNA).year
-    indexes = await documents.next_serials(uow, BLOCK_SIZE) if series is NumberSeries.DOCUMENT else []
+    indexes = await document_statements.next_serials(uow, BLOCK_SIZE) if series is NumberSeries.DOCUMENT else []
     block = number_rules.lease_block(
         series,
         year=year,
-        next_serial=await numbers.advance_series(uow, series, year=year, size=BLOCK_SIZE),
+        next_serial=await number_blocks.advance_series(uow, series, year=year, size=BLOCK_SIZE),
         stand_id=stand_id,
         device_id=device_id,
         now=uow.now,
         status_list_indexes=tuple(indexes),
     )
-    await numbers.add_block(uow, block_id, block)
+    await number_blocks.add_block(uow, block_id, block)
     return LeasedBlock(block_id, block)
 
 
 async def restore_blocks(blocks: Iterable[LeasedBlock], uow: UnitOfWork, *, device_id: DeviceId) -> int | Refusal:
     """Brings back blocks that were leased after the backup that was restored. Returns how many were lost."""
-    if not await devices.device_enrolled(uow, device_id):
+    if not await device_statements.device_enrolled(uow, device_id):
         return NOT_ENROLLED
     own = [leased for leased in blocks if leased.block.device_id == device_id]
-    return sum([await numbers.restore_block(uow, leased.id, leased.block) for leased in own])
+    return sum([await number_blocks.restore_block(uow, leased.id, leased.block) for leased in own])
 
 
 async def held_blocks(uow: UnitOfWork, *, device_id: DeviceId) -> list[LeasedBlock]:
-    blocks = await numbers.blocks_of_device(uow, device_id)
+    blocks = await number_blocks.blocks_of_device(uow, device_id)
     return [LeasedBlock(block_id, block) for block_id, block in blocks.items()]
 
 
 async def return_block(block_id: UUID, uow: UnitOfWork, *, reason: str, device_id: DeviceId) -> LeasedBlock | Refusal:
     """Unused numbers become void with this reason."""
-    block = await numbers.lock_block(uow, block_id)
+    block = await number_blocks.lock_block(uow, block_id)
     if not block or block.device_id != device_id:
         return NO_BLOCK
     returned = number_rules.return_block(block, reason=reason, now=uow.now)
@@ -92,8 +92,8 @@ async def return_block(block_id: UUID, uow: UnitOfWork, *, reason: str, device_i
         return returned
     newly_void = returned.voided[len(block.voided) :]
     spent = [SpentNumber(block_id, Number(block.series, block.year, serial), why) for serial, why in newly_void]
-    await numbers.return_block(uow, block_id)
-    await numbers.insert_spent(uow, spent)
+    await number_blocks.return_block(uow, block_id)
+    await number_statements.insert_spent(uow, spent)
     return LeasedBlock(block_id, returned)
 
 
@@ -113,7 +113,7 @@ async def use_number(text: str, uow: UnitOfWork, *, series: NumberSeries, device
 
 async def _spend(number: Number, uow: UnitOfWork, *, reason: str | None, device_id: DeviceId) -> Refusal | None:
     """With a reason the number becomes void, else used."""
-    for block_id, block in (await numbers.lock_blocks_of(uow, [number])).items():
+    for block_id, block in (await number_statements.lock_blocks_of(uow, [number])).items():
         serial = number.serial
         outcome = (
             void(block, serial, reason=reason, device_id=device_id)
@@ -122,14 +122,14 @@ async def _spend(number: Number, uow: UnitOfWork, *, reason: str | None, device_
         )
         if isinstance(outcome, Refusal):
             return outcome
-        await numbers.insert_spent(uow, [SpentNumber(block_id, number, reason)])
+        await number_statements.insert_spent(uow, [SpentNumber(block_id, number, reason)])
         return None
     return NUMBER_NOT_IN_BLOCK
 
 
 async def number_audit(uow: UnitOfWork, *, series: NumberSeries, year: int) -> tuple[NumberAudit, list[LeasedBlock]]:
     """The audit of a series, and its blocks in order."""
-    blocks = await numbers.blocks_of_series(uow, series, year=year)
-    next_serial = await numbers.next_serial(uow, series, year=year)
+    blocks = await number_blocks.blocks_of_series(uow, series, year=year)
+    next_serial = await number_blocks.next_serial(uow, series, year=year)
     leased = [LeasedBlock(block_id, block) for block_id, block in blocks.items()]
     return audit(blocks.values(), next_serial=next_serial), leased

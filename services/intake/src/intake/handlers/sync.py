@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from wanderamt.backbone.observability.metrics import Measurement, ServiceGauges
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import CaseId, DeviceId, EntryId
 from wanderamt.kernel.refusal import Refusal
@@ -17,8 +18,8 @@ from intake.domain.catalogue.catalogue import Catalogue
 from intake.domain.entry import AnyEntry, UnreadableEntry
 from intake.domain.refusals import ENTRY_ID_REUSED, NOT_ENROLLED, NOT_HELD, OTHER_STAND
 from intake.handlers.entry_scheduler import EntryScheduler, PendingEntry
-from intake.store import devices, entries
-from intake.store.entries import EntryStatus, StoredEntry
+from intake.store import device_statements, entry_statements, held_entries
+from intake.store.entry_statements import EntryStatus, StoredEntry
 
 MAX_KEPT_RAW_BYTES = 64 * 1024  # of a larger unreadable entry only the hash is kept; the device keeps the original
 HELD_CASES_BATCH_SIZE = 50
@@ -49,15 +50,15 @@ async def process_sync(
     request: SyncRequest, uow: UnitOfWork, *, cipher: FieldCipher, catalogue: Catalogue
 ) -> list[EntryAnswer] | Refusal:
     """One transaction for the whole request; one answer per entry, in the order of the request."""
-    if not await devices.device_enrolled(uow, request.device_id):
+    if not await device_statements.device_enrolled(uow, request.device_id):
         return NOT_ENROLLED
     if request.clock:
         off_s = round((request.clock - uow.now).total_seconds())
-        await devices.record_clock(uow, request.device_id, max(-MAX_CLOCK_OFF_S, min(off_s, MAX_CLOCK_OFF_S)))
+        await device_statements.record_clock(uow, request.device_id, max(-MAX_CLOCK_OFF_S, min(off_s, MAX_CLOCK_OFF_S)))
     unreadable = [entry for entry in request.entries if isinstance(entry, UnreadableEntry)]
     if unreadable:
         kept = [(entry, _encrypted_raw(entry, request.device_id, cipher)) for entry in unreadable]
-        await entries.save_unreadable(uow, kept, request.device_id)
+        await entry_statements.save_unreadable(uow, kept, request.device_id)
     readable = [entry for entry in request.entries if not isinstance(entry, UnreadableEntry)]
     answers = await _process_readable(readable, request, uow, cipher, catalogue)
     return [
@@ -68,12 +69,26 @@ async def process_sync(
     ]
 
 
+async def _measure_held(uow: UnitOfWork) -> list[Measurement]:
+    held, oldest_s = await held_entries.count_held_entries(uow)
+    return [Measurement("wanderamt.entries.held", held, {}), Measurement("wanderamt.entries.held.age", oldest_s, {})]
+
+
+HELD_GAUGES = ServiceGauges(
+    {
+        "wanderamt.entries.held": ("{entry}", "Entries that wait for earlier entries of their case."),
+        "wanderamt.entries.held.age": ("s", "Age of the oldest held entry; 0 if there is none."),
+    },
+    _measure_held,
+)
+
+
 async def apply_held_entries(uow: UnitOfWork, *, cipher: FieldCipher, catalogue: Catalogue) -> int:
     """Applies held entries whose turn has come without a request: two concurrent requests did not see each other.
 
     Returns the number of cases; call again until 0.
     """
-    ready = await entries.ready_cases(uow, limit=HELD_CASES_BATCH_SIZE)
+    ready = await entry_statements.ready_cases(uow, limit=HELD_CASES_BATCH_SIZE)
     if ready:
         scheduler = await EntryScheduler.load(uow, cipher, catalogue, case_ids=ready, new=())
         await scheduler.apply_ready()
@@ -84,7 +99,7 @@ async def abandon_held_entry(
     entry_id: EntryId, uow: UnitOfWork, *, cipher: FieldCipher, catalogue: Catalogue
 ) -> Refusal | None:
     """Refuses a held entry whose turn never comes, so that later entries can follow. The entry stays stored."""
-    stored = (await entries.find_entries(uow, [entry_id])).get(entry_id)
+    stored = (await entry_statements.find_entries(uow, [entry_id])).get(entry_id)
     if not stored:
         return NOT_HELD
     scheduler = await EntryScheduler.load(uow, cipher, catalogue, case_ids=[stored.case_id], new=())
@@ -101,11 +116,11 @@ async def _process_readable(
     """Answers by `id()` of the entry object: the same entry id may occur twice in one request."""
     stands = {request.caller.stand_id}
     if any(entry.stand_id not in stands for entry in readable):  # entries left over from another day
-        stands |= await devices.stands_of(uow, request.device_id)
+        stands |= await device_statements.stands_of(uow, request.device_id)
     allowed = [entry for entry in readable if entry.stand_id in stands]
-    new = await entries.insert_entries(uow, allowed, request.device_id) if allowed else set()
+    new = await entry_statements.insert_entries(uow, allowed, request.device_id) if allowed else set()
     has_known = len(new) < len(allowed)  # an id came in an earlier request, or twice in this one
-    known = await entries.find_entries(uow, {entry.entry_id for entry in allowed}) if has_known else {}
+    known = await entry_statements.find_entries(uow, {entry.entry_id for entry in allowed}) if has_known else {}
     fresh: dict[UUID, AnyEntry] = {}
     answers: dict[int, EntryAnswer] = {}
     for entry in readable:

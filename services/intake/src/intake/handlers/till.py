@@ -12,43 +12,43 @@ from intake.domain.numbers import NumberSeries
 from intake.domain.refusals import NO_REFUND, NO_TILL, NOT_ENROLLED, REFUND_NOT_WAIVED, TILL_OPEN
 from intake.domain.till import Payment, Refund, Till, TillReport, reconcile
 from intake.handlers.numbers import use_number
-from intake.store import devices, payments
+from intake.store import device_statements, payment_statements, tills
 
 
 async def open_till(
     till_id: UUID, uow: UnitOfWork, *, float_cents: int, officer: str, device_id: DeviceId, stand_id: StandId
 ) -> tuple[Till, TillReport] | Refusal:
     """The same `till_id` again finds the till as it is: a lost answer opens no second till."""
-    if not await devices.device_enrolled(uow, device_id):
+    if not await device_statements.device_enrolled(uow, device_id):
         return NOT_ENROLLED
     till = Till(till_id, stand_id, device_id, officer, uow.now, float_cents)
-    if not await payments.add_till(uow, till):
-        known = await payments.lock_till(uow, till_id)
+    if not await tills.add_till(uow, till):
+        known = await tills.lock_till(uow, till_id)
         if not known or known.device_id != device_id:
             return TILL_OPEN
         till = known
-    return till, reconcile(till, await payments.payments_of_till(uow, till))
+    return till, reconcile(till, await tills.payments_of_till(uow, till))
 
 
 async def close_till(
     till_id: UUID, uow: UnitOfWork, *, counted_cents: int, receipts: int, note: str, officer: str, device_id: DeviceId
 ) -> tuple[Till, TillReport] | Refusal:
-    till = await payments.lock_till(uow, till_id)
+    till = await tills.lock_till(uow, till_id)
     if not till or till.device_id != device_id:
         return NO_TILL
-    till_payments = await payments.payments_of_till(uow, till)
+    till_payments = await tills.payments_of_till(uow, till)
     closed = till_rules.close_till(
         till, till_payments, counted_cents=counted_cents, receipts=receipts, note=note, by=officer, now=uow.now
     )
     if isinstance(closed, Refusal):
         return closed
-    await payments.close_till(uow, closed)
+    await tills.close_till(uow, closed)
     return closed, reconcile(closed, till_payments)
 
 
 async def show_tills(stand_id: StandId, uow: UnitOfWork) -> list[tuple[Till, TillReport]]:
-    by_till = await payments.payments_at_stand(uow, stand_id)
-    return [(till, reconcile(till, by_till[till.id])) for till in await payments.tills_of_stand(uow, stand_id)]
+    by_till = await tills.payments_at_stand(uow, stand_id)
+    return [(till, reconcile(till, by_till[till.till_id])) for till in await tills.tills_of_stand(uow, stand_id)]
 
 
 async def pay_out(
@@ -63,7 +63,7 @@ async def pay_out(
     stand_id: StandId,
 ) -> Refund | Refusal:
     """`receipt`: a number from a block of the device. The same request again is harmless."""
-    refund = await payments.lock_refund(uow, refund_id)
+    refund = await tills.lock_refund(uow, refund_id)
     if not refund:
         return NO_REFUND
     if refund.receipt == receipt:
@@ -73,7 +73,7 @@ async def pay_out(
         return paid
     if refusal := await use_number(receipt, uow, series=NumberSeries.RECEIPT, device_id=device_id):
         return refusal
-    await payments.pay_refund(uow, paid)
+    await tills.pay_refund(uow, paid)
     paid_out = Payment(receipt, refund.case_id, stand_id, device_id, till_id, officer, payment, -refund.cents, uow.now)
-    await payments.insert_payment(uow, paid_out)
+    await payment_statements.insert_payment(uow, paid_out)
     return paid

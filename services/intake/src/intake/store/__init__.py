@@ -1,1 +1,4 @@
-"""All SQL of intake. Functions accept and return domain values. Hot paths write many rows in one statement."""
+"""All SQL of intake. Functions accept and return domain values.
+
+Modules called `…_statements` hold hand-written SQL, others use the models of `tables`.
+"""

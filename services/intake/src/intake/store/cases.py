@@ -1,186 +1,36 @@
-"""Case files: the current state of each case."""
+"""Reads case files: one, those of a stand or of a person, and those whose deadline has passed."""
 
-import json
-from collections.abc import Iterable, Sequence
-from datetime import datetime
-from typing import Any, NamedTuple
-from uuid import UUID
-
-from pydantic_core import to_json
-from wanderamt.backbone.persistence.outbox import Statement
+from sqlmodel import col, select
+from sqlmodel.sql.expression import SelectOfScalar
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
-from wanderamt.contracts import Language
-from wanderamt.kernel.ids import CaseId, DeviceId, DocumentId, RequestId, StandId
+from wanderamt.kernel.ids import CaseId, StandId
 from wanderamt.security.bpk import Bpk
 from wanderamt.security.keys import FieldCipher
 
-from intake.domain.case.state import Case, CaseState, ProvisionalDocument
-from intake.domain.catalogue.service_definition import Identification
-from intake.domain.event_mapping import EncryptedForm
-from intake.store.forms import FORM_PARTS, decrypt_form, parse_form
+from intake.store.case_statements import CaseRecord, record_of_row
+from intake.tables import CaseRow
 
-
-class CaseRecord(NamedTuple):
-    """A case with its encrypted form. `event_version`: number of its published events."""
-
-    case: Case
-    form: EncryptedForm
-    event_version: int
-    opened_at: datetime
-    finished_at: datetime | None = None
-
-
-async def lock_cases(uow: UnitOfWork, case_ids: Iterable[UUID], cipher: FieldCipher) -> dict[CaseId, CaseRecord]:
-    """The existing cases, locked in the order of their ids."""
-    rows = await uow.db.fetch(
-        "SELECT * FROM case_file WHERE case_id = ANY($1::uuid[]) ORDER BY case_id FOR UPDATE", list(case_ids)
-    )
-    return {CaseId(row["case_id"]): record_of_row(row, cipher) for row in rows}
+_NEWEST = select(CaseRow).order_by(col(CaseRow.opened_at).desc())
 
 
 async def find_case(uow: UnitOfWork, case_id: CaseId, cipher: FieldCipher) -> CaseRecord | None:
-    row = await uow.db.fetchrow("SELECT * FROM case_file WHERE case_id = $1", case_id)
-    return record_of_row(row, cipher) if row else None
+    records = await _records(uow, select(CaseRow).where(CaseRow.case_id == case_id), cipher)
+    return records[0] if records else None
 
 
 async def cases_of_stand(uow: UnitOfWork, stand_id: StandId, cipher: FieldCipher, *, limit: int) -> list[CaseRecord]:
-    rows = await uow.db.fetch(
-        "SELECT * FROM case_file WHERE stand_id = $1 ORDER BY opened_at DESC LIMIT $2", stand_id, limit
-    )
-    return [record_of_row(row, cipher) for row in rows]
+    return await _records(uow, _NEWEST.where(CaseRow.stand_id == stand_id).limit(limit), cipher)
 
 
 async def cases_of_person(uow: UnitOfWork, bpk: Bpk, cipher: FieldCipher, *, limit: int) -> list[CaseRecord]:
-    rows = await uow.db.fetch("SELECT * FROM case_file WHERE bpk = $1 ORDER BY opened_at DESC LIMIT $2", bpk, limit)
-    return [record_of_row(row, cipher) for row in rows]
+    return await _records(uow, _NEWEST.where(CaseRow.bpk == bpk).limit(limit), cipher)
 
 
 async def lock_overdue_cases(uow: UnitOfWork, cipher: FieldCipher, *, limit: int) -> list[CaseRecord]:
     """Cases with a passed deadline. Skips locked ones; the next run finds them."""
-    rows = await uow.db.fetch(
-        "SELECT * FROM case_file WHERE deadline <= $1 ORDER BY deadline LIMIT $2 FOR UPDATE SKIP LOCKED",
-        uow.now,
-        limit,
-    )
-    return [record_of_row(row, cipher) for row in rows]
+    overdue = select(CaseRow).where(col(CaseRow.deadline) <= uow.now).order_by(col(CaseRow.deadline)).limit(limit)
+    return await _records(uow, overdue.with_for_update(skip_locked=True), cipher)
 
 
-async def save_cases(uow: UnitOfWork, records: Sequence[CaseRecord], *, also: Sequence[Statement]) -> None:
-    """Writes the records, the statements of `also` and the outbox in one statement."""
-    ordered = sorted(records, key=lambda record: record.case.id)
-    rows = to_json([_columns(record) for record in ordered]).decode()
-    await uow.execute_with_outbox(_SAVE, rows, also=also)
-
-
-def _columns(record: CaseRecord) -> dict[str, Any]:
-    """The columns as JSON: PostgreSQL parses a batch of cases faster than the driver encodes them.
-
-    No query looks into the last four columns.
-    """
-    case, form = record.case, record.form
-    document = case.provisional_document
-    return {
-        "case_id": case.id,
-        "version": case.version,
-        "event_version": record.event_version,
-        "service": case.service,
-        "edition": case.edition,
-        "stand_id": case.stand_id,
-        "device_id": case.device_id,
-        "language": case.language,
-        "state": case.state,
-        "number": case.number,
-        "captured_at": case.captured_at,
-        "application_day": case.application_day,
-        "opened_at": record.opened_at,
-        "owner": case.owner,
-        "reason": case.reason,
-        "deadline": case.deadline,
-        "request_id": case.request_id,
-        "finished_at": record.finished_at,
-        "bpk": case.bpk,
-        "progress": {
-            "identified": case.identified,
-            "documents_seen": sorted(case.documents_seen),
-            "attachments": sorted(case.attachments),
-            "confirmed": case.confirmed,
-            "provisional_document": [document.document_id, document.number] if document else None,
-            "receipts": case.receipts,
-            "paid_cents": case.paid_cents,
-            "settled": case.settled,
-        },
-        "applicant": form.applicant,
-        "contact": form.contact,
-        "facts": form.facts,
-    }
-
-
-_COLUMNS = {
-    "case_id": "uuid",
-    "version": "int",
-    "event_version": "int",
-    "service": "text",
-    "edition": "text",
-    "stand_id": "uuid",
-    "device_id": "uuid",
-    "language": "text",
-    "state": "text",
-    "number": "text",
-    "captured_at": "timestamptz",
-    "application_day": "date",
-    "opened_at": "timestamptz",
-    "owner": "text",
-    "reason": "text",
-    "deadline": "timestamptz",
-    "request_id": "uuid",
-    "finished_at": "timestamptz",
-    "bpk": "text",
-    "progress": "json",
-    "applicant": "json",
-    "contact": "json",
-    "facts": "json",
-}
-_SAVE = f"""
-    INSERT INTO case_file ({", ".join(_COLUMNS)}, changed)
-    SELECT *, pg_current_xact_id()::text::bigint
-    FROM json_to_recordset($1::text::json) AS c({", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())})
-    ON CONFLICT (case_id) DO UPDATE SET version = excluded.version, event_version = excluded.event_version,
-        state = excluded.state, owner = excluded.owner, reason = excluded.reason, deadline = excluded.deadline,
-        request_id = excluded.request_id, finished_at = excluded.finished_at, bpk = excluded.bpk,
-        progress = excluded.progress, applicant = excluded.applicant, contact = excluded.contact,
-        facts = excluded.facts, changed = excluded.changed
-"""  # noqa: S608 -- constant names
-
-
-def record_of_row(row: Any, cipher: FieldCipher) -> CaseRecord:
-    """`row`: of case_file."""
-    form = parse_form({name: json.loads(row[name]) if row[name] else None for name in FORM_PARTS})
-    progress = json.loads(row["progress"])
-    document = progress["provisional_document"]
-    case = Case(
-        id=CaseId(row["case_id"]),
-        version=row["version"],
-        service=row["service"],
-        edition=row["edition"],
-        stand_id=StandId(row["stand_id"]),
-        device_id=DeviceId(row["device_id"]),
-        language=Language(row["language"]),
-        state=CaseState(row["state"]),
-        captured_at=row["captured_at"],
-        application_day=row["application_day"],
-        number=row["number"],
-        owner=row["owner"],
-        reason=row["reason"],
-        deadline=row["deadline"],
-        form=decrypt_form(form, cipher),
-        identified=Identification(progress["identified"]),
-        documents_seen=frozenset(progress["documents_seen"]),
-        attachments=frozenset(map(UUID, progress.get("attachments", ()))),
-        request_id=RequestId(row["request_id"]) if row["request_id"] else None,
-        confirmed=progress["confirmed"],
-        provisional_document=ProvisionalDocument(DocumentId(UUID(document[0])), document[1]) if document else None,
-        receipts=tuple(progress["receipts"]),
-        paid_cents=progress["paid_cents"],
-        settled=progress["settled"],
-    )
-    return CaseRecord(case, form, row["event_version"], row["opened_at"], row["finished_at"])
+async def _records(uow: UnitOfWork, query: SelectOfScalar[CaseRow], cipher: FieldCipher) -> list[CaseRecord]:
+    return [record_of_row(vars(row), cipher) for row in await uow.session.exec(query)]

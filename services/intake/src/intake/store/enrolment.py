@@ -1,46 +1,60 @@
-"""Enrolment codes and the keys of enrolled devices."""
+"""Enrolled devices, their keys, and the codes that enrol one."""
 
 from datetime import datetime
-from typing import Any
 
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col, func, select, update
+from wanderamt.backbone.persistence.tables import value_of
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import DeviceId
 
-from intake.domain.enrolment import DeviceKey, EnrolmentCode
+from intake.domain.enrolment import DeviceKey, DeviceListing, EnrolmentCode
+from intake.tables import DeviceRow, EnrolmentCodeRow, EntryRow
+
+
+async def all_devices(uow: UnitOfWork) -> list[DeviceListing]:
+    by_label = select(DeviceRow).order_by(DeviceRow.label, col(DeviceRow.device_id))
+    return [value_of(DeviceListing, row) for row in await uow.session.exec(by_label)]
+
+
+async def enrol_device(uow: UnitOfWork, device_id: DeviceId, *, label: str, officer: str) -> None:
+    enrolled = insert(DeviceRow).values(device_id=device_id, label=label, enrolled_by=officer, enrolled_at=uow.now)
+    again = {"label": label, "revoked_at": None}
+    await uow.session.exec(enrolled.on_conflict_do_update(index_elements=["device_id"], set_=again))
+
+
+async def revoke_device(uow: UnitOfWork, device_id: DeviceId) -> bool:
+    """False for an unknown device."""
+    revoked = update(DeviceRow).where(col(DeviceRow.device_id) == device_id).values(revoked_at=uow.now)
+    return (await uow.session.exec(revoked)).rowcount == 1
 
 
 async def insert_code(uow: UnitOfWork, code: bytes, *, label: str, made_by: str, expires_at: datetime) -> None:
-    await uow.db.execute(
-        "INSERT INTO enrolment_code (code, label, made_by, made_at, expires_at) VALUES ($1, $2, $3, $4, $5)",
-        code,
-        label,
-        made_by,
-        uow.now,
-        expires_at,
-    )
+    values = {"code": code, "label": label, "made_by": made_by, "made_at": uow.now, "expires_at": expires_at}
+    await uow.session.exec(insert(EnrolmentCodeRow).values(values))
 
 
 async def lock_code(uow: UnitOfWork, code: bytes) -> EnrolmentCode | None:
-    row = await uow.db.fetchrow("SELECT * FROM enrolment_code WHERE code = $1 FOR UPDATE", code)
-    if not row:
-        return None
-    return EnrolmentCode(row["label"], row["expires_at"], DeviceId(row["device_id"]) if row["device_id"] else None)
+    row = await uow.session.get(EnrolmentCodeRow, code, with_for_update=True)
+    return value_of(EnrolmentCode, row) if row else None
 
 
 async def mark_code_used(uow: UnitOfWork, code: bytes, device_id: DeviceId) -> None:
-    await uow.db.execute("UPDATE enrolment_code SET device_id = $2 WHERE code = $1", code, device_id)
+    used = update(EnrolmentCodeRow).where(col(EnrolmentCodeRow.code) == code).values(device_id=device_id)
+    await uow.session.exec(used)
 
 
 async def save_key(uow: UnitOfWork, device_id: DeviceId, public_key: str) -> None:
-    await uow.db.execute("UPDATE device SET public_key = $2 WHERE device_id = $1", device_id, public_key)
+    with_key = update(DeviceRow).where(col(DeviceRow.device_id) == device_id).values(public_key=public_key)
+    await uow.session.exec(with_key)
 
 
 async def find_key(uow: UnitOfWork, device_id: DeviceId) -> DeviceKey | None:
-    row: Any = await uow.db.fetchrow("SELECT label, public_key, revoked_at FROM device WHERE device_id = $1", device_id)
-    return DeviceKey(device_id, row["label"], row["public_key"], bool(row["revoked_at"])) if row else None
+    row = (await uow.session.exec(select(DeviceRow).where(DeviceRow.device_id == device_id))).first()
+    return DeviceKey(device_id, row.label, row.public_key, bool(row.revoked_at)) if row else None
 
 
 async def last_device_seq(uow: UnitOfWork, device_id: DeviceId) -> int:
     """The highest stored sequence of the device, 0 for none."""
-    last: int | None = await uow.db.fetchval("SELECT max(device_seq) FROM entry WHERE device_id = $1", device_id)
-    return last or 0
+    last = select(func.max(EntryRow.device_seq)).where(EntryRow.device_id == device_id)
+    return (await uow.session.exec(last)).one() or 0

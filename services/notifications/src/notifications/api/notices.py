@@ -1,5 +1,6 @@
 """For staff: the notices of a case, counts, tasks, the status of providers, a check of addresses."""
 
+from dataclasses import asdict
 from datetime import datetime
 from uuid import UUID
 
@@ -110,8 +111,7 @@ async def list_providers(_: ClerkOrOperator, context: Context, uow: Transaction)
 @router.get("/tasks")
 async def list_tasks(_: ClerkOrOperator, uow: Transaction) -> list[NoticeTaskOut]:
     """Citizens whom no message reached, the oldest task first. Empty: every citizen was reached."""
-    rows = await providers.open_tasks(uow, limit=MAX_TASKS)
-    return [NoticeTaskOut(**{name: row[name] for name in NoticeTaskOut.model_fields}) for row in rows]
+    return [NoticeTaskOut(**asdict(task)) for task in await providers.open_tasks(uow, limit=MAX_TASKS)]
 
 
 @router.post("/tasks/{task_id}/done", status_code=204)

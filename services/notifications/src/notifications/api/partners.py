@@ -1,5 +1,6 @@
 """For operators: partners' systems that get events by webhook."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -112,8 +113,8 @@ async def list_deliveries(
     state: Annotated[WebhookState | None, Query()] = None,
 ) -> list[WebhookDeliveryOut]:
     """The newest first, without their bodies."""
-    rows = await partners.recent_deliveries(uow, subscriber_id, state=state, limit=MAX_DELIVERIES)
-    return [WebhookDeliveryOut(**dict(row)) for row in rows]
+    deliveries = await partners.recent_deliveries(uow, subscriber_id, state=state, limit=MAX_DELIVERIES)
+    return [WebhookDeliveryOut(**asdict(delivery)) for delivery in deliveries]
 
 
 def _to_out(subscriber: Subscriber, deliveries: dict[str, int]) -> SubscriberOut:

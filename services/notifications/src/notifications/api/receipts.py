@@ -7,7 +7,7 @@ signature instead of a token, because it has none of ours.
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
-from wanderamt.shell.http import Transaction, read_body
+from wanderamt.shell.http import read_body
 from wanderamt.shell.problems import RefusalError
 
 from notifications.api.dependencies import Context
@@ -34,7 +34,7 @@ SignedBody = Annotated[bytes, Depends(_signed_body)]
 
 
 @router.post("/receipts/{provider}")
-async def store_receipt(provider: str, body: SignedBody, context: Context, uow: Transaction) -> dict[str, str]:
+async def store_receipt(provider: str, body: SignedBody, context: Context) -> dict[str, str]:
     """Signed by the provider. Parsed and matched after the response."""
-    await store_receipts(provider, [body], uow, context=context)
+    await store_receipts(provider, [body], context=context)
     return {"status": "stored"}

@@ -54,12 +54,17 @@ class RecipientProfile:
 
 @dataclass(frozen=True, slots=True)
 class SendingPolicy:
-    """The city's rules. `day_budget`: notices per citizen and day. `template_versions`: the newest ones."""
+    """The city's rules. `day_budget`: notices per citizen and day. `template_versions`: the newest ones.
+
+    `case_opened_wait`: how long the notice about a new case waits. At a stand the document often follows within
+    seconds: its notice supersedes this one, and the citizen gets one message instead of two.
+    """
 
     day_budget: int
     zone: ZoneInfo
     quiet_hours: QuietHours | None
     template_versions: Mapping[NoticeKind, int]
+    case_opened_wait: timedelta = timedelta()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +129,8 @@ def quiet_hours_delay(
 def _schedule(
     decision: ChannelDecision, intent: NoticeIntent, policy: SendingPolicy, *, urgent: bool, now: datetime
 ) -> ChannelDecision:
-    earliest = max(now, intent.not_before or now)
+    waits = intent.kind is NoticeKind.CASE_OPENED and not intent.tried_channels
+    earliest = max(now + (policy.case_opened_wait if waits else timedelta()), intent.not_before or now)
     delay = quiet_hours_delay(decision.channel, earliest, decision.valid_until, policy, urgent=urgent)
     if isinstance(delay, DropReason):
         return _drop(decision, delay)

@@ -122,6 +122,19 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class StaffTask:
+    """No message reached this citizen: staff must inform them."""
+
+    task_id: UUID
+    notice_id: NoticeId
+    about: About
+    about_id: UUID
+    kind: NoticeKind
+    reason: str
+    raised_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class NoticeAccepted:
     """The provider accepted the message."""
 

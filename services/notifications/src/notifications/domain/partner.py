@@ -76,6 +76,19 @@ class WebhookDelivery:
 
 
 @dataclass(frozen=True, slots=True)
+class DeliverySummary:
+    """A delivery as operators see it, without its body. `status`: HTTP status of the partner's last answer."""
+
+    event_id: UUID
+    type: str
+    state: WebhookState
+    attempts: int
+    status: int | None
+    created_at: datetime
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class WebhookTask:
     """`secrets`: decrypted for this call."""
 

@@ -27,6 +27,10 @@ class TrafficWeight:
     def full(cls, configured: float) -> "TrafficWeight":
         return cls(configured, configured)
 
+    def configured_as(self, configured: float) -> "TrafficWeight":
+        """A weight that changed in the settings takes effect at once."""
+        return self if self.configured == configured else TrafficWeight.full(configured)
+
 
 def rebalance(
     weight: TrafficWeight, *, failure_rate: float, breaker_open: bool, rebalance_interval: timedelta, now: datetime

@@ -3,13 +3,16 @@
 Invariants: a new notice supersedes pending ones about the same case; an intent that is not new changes nothing.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 from wanderamt.backbone.jobs.queue import cancel_pending
+from wanderamt.backbone.observability.tracing import current_trace, message_context
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.contracts import Channel
 from wanderamt.kernel.ids import NoticeId
@@ -36,7 +39,8 @@ from notifications.domain.notice import (
 )
 from notifications.domain.recipient import Recipient
 from notifications.handlers.context import NotificationContext
-from notifications.store import citizens, notices, providers
+from notifications.store import citizen_statements, notice_statements, providers
+from notifications.store.citizen_statements import AddressRecord, GivenConsent
 
 MAX_SHORT_REF = 2**16 - 1
 _VARIABLES = TypeAdapter(dict[str, str])
@@ -45,13 +49,27 @@ TraceHeaders = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class NoticeRequest:
-    """An intent and its recipient. `supersedes_pending`: pending notices about the same case are dropped for it."""
+    """An intent and its recipient. `supersedes_pending`: pending notices about the same case are dropped for it.
+
+    `trace`: of the event that caused it. The notices of a batch are stored together and keep their own traces.
+    """
 
     intent: NoticeIntent
     contact: Sealed
     language: str
-    trace: TraceHeaders
+    trace: TraceHeaders = field(default_factory=current_trace)
     supersedes_pending: bool = True
+
+
+Decided: TypeAlias = tuple[NoticeRequest, Notice, ChannelDecision]
+
+
+class UnreachedNotice(NamedTuple):
+    """A notice that reached nobody, why, and the trace of its event."""
+
+    notice: Notice
+    reason: str
+    trace: TraceHeaders
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +88,8 @@ async def decide_notices(requests: Sequence[NoticeRequest], uow: UnitOfWork, con
         return
     profiles = await _load_profiles(requests, uow, context)
     last = {request.intent.about_id: number for number, request in enumerate(requests) if _supersedes_pending(request)}
-    decided: list[tuple[NoticeRequest, Notice, ChannelDecision]] = []
-    unreached: list[tuple[Notice, str]] = []
+    decided: list[Decided] = []
+    unreached: list[UnreachedNotice] = []
     for number, (request, profile) in enumerate(zip(requests, profiles, strict=True)):
         if not profile:
             continue
@@ -80,30 +98,47 @@ async def decide_notices(requests: Sequence[NoticeRequest], uow: UnitOfWork, con
         created = _create_notices(intent, profile, uow, context)
         decided += [(request, notice, decision) for notice, decision in created]
         if created and created[-1][0].state is NoticeState.FAILED:
-            unreached.append((created[-1][0], created[-1][0].reason))
-    new = await notices.add_notices(uow, [notice for _, notice, _ in decided])
-    await _supersede_pending(decided, new, uow)
-    await _escalate([(notice, reason) for notice, reason in unreached if notice.id in new], uow)
+            unreached.append(UnreachedNotice(created[-1][0], created[-1][0].reason, request.trace))
+    if decided:
+        await _store_decided(decided, unreached, uow)
+
+
+async def _store_decided(decided: Sequence[Decided], unreached: Sequence[UnreachedNotice], uow: UnitOfWork) -> None:
+    """Stores the new notices with their jobs and events; they supersede older ones about the same case."""
+    superseding = [
+        (request, notice)
+        for request, notice, _ in decided
+        if notice.state is NoticeState.CREATED and _supersedes_pending(request)
+    ]
+    new, pending = await notice_statements.add_notices(
+        uow, [notice for _, notice, _ in decided], superseding={notice.about_id for _, notice in superseding}
+    )
     for request, notice, decision in decided:
-        if notice.id in new and notice.state is NoticeState.CREATED:
-            uow.message_trace = request.trace
-            uow.enqueue(JOB_TYPES[notice.channel](notice_id=notice.id), after_s=decision.delay_s)
-    uow.message_trace = None
+        if notice.id not in new:
+            continue
+        with message_context(request.trace):
+            if notice.state is NoticeState.CREATED:
+                uow.enqueue(JOB_TYPES[notice.channel](notice_id=notice.id), after_s=decision.delay_s)
+            else:
+                _emit_outcome(notice, uow)
+    await _escalate([entry for entry in unreached if entry.notice.id in new], uow)
+    newer = {notice.about_id: request.trace for request, notice in superseding if notice.id in new}
+    _drop([notice for notice in pending if notice.about_id in newer], newer, DropReason.SUPERSEDED, uow)
 
 
 async def try_next_channel(
     failed: Sequence[tuple[Notice, TraceHeaders]], uow: UnitOfWork, context: NotificationContext
 ) -> None:
     """After a known failure: another channel of the citizen, while the notice is useful; else a task for staff."""
-    views = await citizens.lock_views(uow, {notice.about_id for notice, _ in failed})
+    views = await citizen_statements.lock_views(uow, {notice.about_id for notice, _ in failed})
     candidates: list[tuple[Notice, NoticeRequest]] = []
-    unreached: list[tuple[Notice, str]] = []
+    unreached: list[UnreachedNotice] = []
     for notice, trace in failed:
         view = views.get(notice.about_id)
         tried = (*notice.tried_channels, notice.channel)
         contact = view.contact if view else None
         if not contact or notice.superseded or notice.valid_until <= uow.now or not notice.variables:
-            unreached.append((notice, notice.reason))
+            unreached.append(UnreachedNotice(notice, notice.reason, trace))
             continue
         variables = _VARIABLES.validate_json(context.cipher.open_bytes(notice.about_id, notice.variables))
         intent = NoticeIntent(
@@ -122,9 +157,9 @@ async def try_next_channel(
         if decision and decision.reason != DropReason.NO_CONSENT:
             sendable.append(request)
         else:
-            unreached.append((notice, notice.reason))
+            unreached.append(UnreachedNotice(notice, notice.reason, request.trace))
     await decide_notices(sendable, uow, context)
-    await _escalate([(notice, reason) for notice, reason in unreached if not notice.superseded], uow)
+    await _escalate([entry for entry in unreached if not entry.notice.superseded], uow)
 
 
 def finish_notice(notice: Notice, outcome: NoticeOutcome, uow: UnitOfWork) -> Notice | None:
@@ -134,10 +169,20 @@ def finish_notice(notice: Notice, outcome: NoticeOutcome, uow: UnitOfWork) -> No
         return None
     after, event = finished
     uow.emit(event, version=after.version)
+    uow.log_outcome(
+        "notice.finished",
+        notice_id=after.id,
+        about_id=after.about_id,
+        kind=after.kind,
+        channel=after.channel,
+        state=after.state,
+        reason=after.reason,
+        provider=after.provider,
+    )
     return after
 
 
-def preferences_of(recipient: Recipient, records: Mapping[Channel, citizens.AddressRecord]) -> RecipientPreferences:
+def preferences_of(recipient: Recipient, records: Mapping[Channel, AddressRecord]) -> RecipientPreferences:
     """The choice on the status page goes before the choice at the stand. `records`: of the recipient's addresses."""
     preferred = Channel(recipient.prefer) if recipient.prefer in set(Channel) else None
     return RecipientPreferences(
@@ -148,29 +193,36 @@ def preferences_of(recipient: Recipient, records: Mapping[Channel, citizens.Addr
 
 
 async def cancel_pending_notices(
-    about_ids: Iterable[UUID],
+    about_ids: Mapping[UUID, TraceHeaders],
     reason: DropReason,
     uow: UnitOfWork,
     *,
     address_hashes: Sequence[bytes] = (),
-    except_for: Iterable[NoticeId] = (),
 ) -> None:
-    """Drops notices that wait; a notice that is being sent is only marked as superseded."""
-    pending = await notices.lock_pending(uow, about_ids, except_for=except_for, address_hashes=address_hashes)
+    """Drops notices that wait. `about_ids`: to each the trace of what cancels its notices."""
+    pending = await notice_statements.lock_pending(uow, about_ids, address_hashes=address_hashes)
+    _drop(pending, about_ids, reason, uow)
+    await uow.flush()
+
+
+def _drop(
+    pending: Sequence[Notice], about_ids: Mapping[UUID, TraceHeaders], reason: DropReason, uow: UnitOfWork
+) -> None:
+    """A notice that is being sent is only marked as superseded. Written with the next statement that writes."""
     changed = []
     for notice in pending:
         if notice.state is NoticeState.SENDING:
             changed.append(replace(notice, superseded=True))
         else:
-            changed.append(finish_notice(notice, Dropped(reason), uow) or notice)
-    if changed:
-        await notices.save_notices(uow, changed)
+            with message_context(about_ids[notice.about_id]) if notice.about_id in about_ids else nullcontext():
+                changed.append(finish_notice(notice, Dropped(reason), uow) or notice)
+    notice_statements.save_notices_later(uow, changed)
     for channel, job_type in JOB_TYPES.items():
         dropped = [
             str(notice.id) for notice in changed if notice.state is NoticeState.DROPPED and notice.channel is channel
         ]
         if dropped:
-            await cancel_pending(uow, job_type, dropped)
+            cancel_pending(uow, job_type, dropped)
 
 
 def _create_notices(
@@ -222,13 +274,16 @@ async def _load_profiles(
         }
         if recipient.consent:
             consents += [
-                citizens.GivenConsent(address_hash, channel, requests[number].intent.about_id, recipient.consent)
+                GivenConsent(address_hash, channel, requests[number].intent.about_id, recipient.consent)
                 for channel, address_hash in hashes[number].items()
             ]
-    await citizens.add_consents(uow, consents)
     day = context.start_of_day(uow.now)
     every_hash = {address_hash for by_channel in hashes.values() for address_hash in by_channel.values()}
-    records = await citizens.address_records(uow, every_hash, since=day) if every_hash else {}
+    records = (
+        await citizen_statements.address_records(uow, every_hash, since=day, new_consents=consents)
+        if every_hash
+        else {}
+    )
     profiles: list[RecipientProfile | None] = [None] * len(requests)
     for number, recipient in recipients.items():
         profiles[number] = _profile(requests[number], recipient, addresses[number], hashes[number], records)
@@ -240,7 +295,7 @@ def _profile(
     recipient: Recipient,
     addresses: Mapping[Channel, object],
     address_hashes: Mapping[Channel, bytes],
-    records: Mapping[bytes, citizens.AddressRecord],
+    records: Mapping[bytes, AddressRecord],
 ) -> RecipientProfile:
     by_channel = {channel: records[address_hash] for channel, address_hash in address_hashes.items()}
     preferences = preferences_of(recipient, by_channel)
@@ -254,21 +309,6 @@ def _profile(
     )
 
 
-async def _supersede_pending(
-    decided: Sequence[tuple[NoticeRequest, Notice, ChannelDecision]], new: set[NoticeId], uow: UnitOfWork
-) -> None:
-    for _, notice, _ in decided:
-        if notice.id in new and notice.state is not NoticeState.CREATED:
-            _emit_outcome(notice, uow)
-    superseding = {
-        notice.about_id
-        for request, notice, _ in decided
-        if notice.id in new and notice.state is NoticeState.CREATED and _supersedes_pending(request)
-    }
-    if superseding:
-        await cancel_pending_notices(superseding, DropReason.SUPERSEDED, uow, except_for=new)
-
-
 def _emit_outcome(notice: Notice, uow: UnitOfWork) -> None:
     """For a notice that was dropped or failed when it was decided: the row has its state, the event is version 1."""
     created = replace(notice, state=NoticeState.CREATED, version=notice.version - 1)
@@ -276,15 +316,17 @@ def _emit_outcome(notice: Notice, uow: UnitOfWork) -> None:
     finish_notice(created, Dropped(DropReason(notice.reason)) if dropped else PermanentFailure(notice.reason), uow)
 
 
-async def _escalate(unreached: Sequence[tuple[Notice, str]], uow: UnitOfWork) -> None:
+async def _escalate(unreached: Sequence[UnreachedNotice], uow: UnitOfWork) -> None:
     escalated = []
-    for notice, reason in unreached:
+    for notice, reason, trace in unreached:
         after, event = escalate_unreached(notice, reason, now=uow.now)
-        uow.emit(event, version=after.version)
+        with message_context(trace):
+            uow.emit(event, version=after.version)
+            uow.log_outcome("citizen.unreached", notice_id=after.id, about_id=after.about_id, reason=reason)
         escalated.append(after)
     if escalated:
-        await notices.save_notices(uow, escalated)
-        await providers.add_tasks(uow, unreached)
+        await notice_statements.save_notices(uow, escalated)
+        await providers.add_tasks(uow, [(notice, reason) for notice, reason, _ in unreached])
 
 
 def _without_duplicates(requests: Sequence[NoticeRequest]) -> list[NoticeRequest]:

@@ -12,9 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID
 
-from wanderamt.backbone.jobs.batch_handler import ClaimedJob, CompletedJob
+from wanderamt.backbone.jobs.handler import CompletedJob
+from wanderamt.backbone.jobs.queue import ClaimedJob
 from wanderamt.backbone.messaging.records import ReceivedEvent
 from wanderamt.backbone.messaging.replay import record_operator_action
+from wanderamt.backbone.observability.tracing import message_context
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.decision import RetryLater
 from wanderamt.kernel.refusal import Refusal
@@ -34,7 +36,7 @@ from notifications.domain.partner import (
 )
 from notifications.domain.refusals import NAME_TAKEN, SUBSCRIBER_NOT_FOUND
 from notifications.handlers.context import NotificationContext
-from notifications.store import partners
+from notifications.store import partners, webhook_statements
 
 SECRET_BYTES = 24
 BUSY_S = 1.0
@@ -44,7 +46,7 @@ async def has_subscribers(uow: UnitOfWork) -> bool:
     return bool(await partners.subscribers(uow))
 
 
-async def on_public_events(items: Sequence[ReceivedEvent], uow: UnitOfWork) -> None:
+async def deliver_public_events(items: Sequence[ReceivedEvent], uow: UnitOfWork) -> None:
     """For the subscribers of now. A new subscriber gets events since its creation; earlier ones need a replay."""
     subscribers = await partners.subscribers(uow)
     await _deliver(
@@ -75,7 +77,7 @@ async def prepare_webhooks(
     own = Counter(claimed.job.subscriber_id for claimed in jobs)
     in_flight = {
         subscriber_id: count - own[subscriber_id]
-        for subscriber_id, count in (await partners.count_in_flight(uow, own)).items()
+        for subscriber_id, count in (await webhook_statements.count_in_flight(uow, own)).items()
     }
     tasks: list[WebhookTask | RetryLater | None] = []
     for claimed in jobs:
@@ -206,9 +208,12 @@ async def _deliver(pairs: Sequence[tuple[Subscriber, ReceivedEvent]], uow: UnitO
         for subscriber, item in pairs
         if item.header.type in subscriber.types
     }
-    added = await partners.add_deliveries(uow, list(deliveries.values()), repeat=repeat)
+    added = await webhook_statements.add_deliveries(uow, list(deliveries.values()), repeat=repeat)
     ready = [key for key in deliveries if key in added and deliveries[key].state is WebhookState.WAITING]
-    uow.enqueue(*(delivery_job(*key) for key in ready))
+    traces = {item.header.id: item.header.trace for _, item in pairs}
+    for subscriber_id, event_id in ready:
+        with message_context(traces[event_id]):
+            uow.enqueue(delivery_job(subscriber_id, event_id))
     return len(added)
 
 

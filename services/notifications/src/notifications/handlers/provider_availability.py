@@ -8,6 +8,7 @@ from connector_kit.resilience.availability import AvailabilityStatus, status_now
 from opentelemetry import metrics
 from opentelemetry.metrics import CallbackOptions, Observation
 from wanderamt.backbone.messaging.replay import record_operator_action
+from wanderamt.backbone.observability.tracing import current_trace
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import NoticeId
 from wanderamt.kernel.refusal import Refusal
@@ -16,7 +17,7 @@ from notifications.domain.notice import NoticeArrived, NoticeState, PermanentFai
 from notifications.domain.refusals import NOTICE_NOT_FOUND, OUTCOME_KNOWN, PROVIDER_NOT_FOUND
 from notifications.handlers.context import NotificationContext, configured_weights
 from notifications.handlers.decide_notices import finish_notice, try_next_channel
-from notifications.store import notices, providers
+from notifications.store import notice_statements, provider_statements, providers
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +99,12 @@ async def resume_provider(
     provider = context.providers.get(name)
     if not provider:
         return PROVIDER_NOT_FOUND
-    known = await providers.lock_providers(uow, {name: provider.weight})
+    known = await provider_statements.lock_providers(uow, {name: provider.weight})
     state, weight = known[name]
     if not state.suspended_reason:
         return f"{name} was not suspended"
     await record_operator_action(uow, operator, "resume provider", consumer, {"provider": name})
-    await providers.save_providers(uow, {name: (replace(state, suspended_reason=""), weight)})
+    provider_statements.save_providers(uow, {name: (replace(state, suspended_reason=""), weight)})
     return f"{name} is called again; it was suspended: {state.suspended_reason}"
 
 
@@ -117,17 +118,17 @@ async def resolve_notice(
     consumer: str,
 ) -> str | Refusal:
     """Records what the provider or the citizen said: the message arrived, or it never left and may go again."""
-    notice = (await notices.lock_notices(uow, [notice_id])).get(notice_id)
+    notice = (await notice_statements.lock_notices(uow, [notice_id])).get(notice_id)
     if not notice:
         return NOTICE_NOT_FOUND
     if notice.state not in {NoticeState.UNKNOWN, NoticeState.NO_RECEIPT}:
         return OUTCOME_KNOWN
     after = finish_notice(notice, NoticeArrived(notice.provider) if arrived else PermanentFailure("resolved"), uow)
     assert after  # noqa: S101 -- both states allow both outcomes
-    await notices.save_notices(uow, [after])
+    await notice_statements.save_notices(uow, [after])
     details = {"notice_id": str(notice_id), "arrived": arrived}
     await record_operator_action(uow, operator, "resolve notice", consumer, details)
     if not arrived:
-        await try_next_channel([(after, {})], uow, context)
+        await try_next_channel([(after, current_trace())], uow, context)
     result = "it arrived" if arrived else "it did not arrive; another channel is tried if there is one"
     return f"{notice_id}: {result}"

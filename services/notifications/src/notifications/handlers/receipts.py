@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
+from wanderamt.backbone.observability.tracing import current_trace
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.contracts import Channel
 from wanderamt.kernel.ids import NoticeId
@@ -18,12 +19,11 @@ from notifications.domain.notice import DropReason, NoReceipt, Notice, NoticeSta
 from notifications.domain.recipient import mobile_number
 from notifications.handlers.context import NotificationContext
 from notifications.handlers.decide_notices import (
-    TraceHeaders,
     cancel_pending_notices,
     finish_notice,
     try_next_channel,
 )
-from notifications.store import citizens, notices, providers
+from notifications.store import citizens, notice_statements, notices, provider_statements, providers
 
 BATCH_SIZE = 500
 RETRY_DELAYS = (timedelta(seconds=2), timedelta(seconds=15), timedelta(minutes=2), timedelta(minutes=15))
@@ -32,26 +32,24 @@ RETRY_INTERVAL = timedelta(hours=1)  # after those delays
 log = structlog.get_logger()
 
 
-async def store_receipts(
-    provider: str, bodies: Sequence[bytes], uow: UnitOfWork, *, context: NotificationContext
-) -> None:
-    """As received, encrypted. After the commit the provider may forget them."""
+async def store_receipts(provider: str, bodies: Sequence[bytes], *, context: NotificationContext) -> None:
+    """As received, encrypted, and committed: now the provider may forget them."""
     encrypted = []
     for body in bodies:
-        receipt_id = uow.new_id()
+        receipt_id = context.database.environment.new_id()
         encrypted.append((receipt_id, context.cipher.seal_bytes(receipt_id, body)))
-    await providers.store_raw_receipts(uow, provider, encrypted)
+    await provider_statements.store_raw_receipts(context.database, provider, encrypted)
 
 
 async def apply_pending_receipts(uow: UnitOfWork, *, context: NotificationContext) -> int:
     """Applies one batch in the order of arrival, with a constant number of statements. 0: none is left."""
-    due = await providers.lock_due_receipts(uow, limit=BATCH_SIZE)
+    due = await provider_statements.lock_due_receipts(uow, limit=BATCH_SIZE)
     if not due:
         return 0
     parsed = [(row, _parse(row, context)) for row in due]
     reported = [(row["provider"], receipt) for row, receipts in parsed for receipt in receipts or ()]
     matches = await _match_notices(reported, uow, context)
-    current = await notices.lock_notices(uow, {notice_id for notice_id in matches if notice_id})
+    current = await notice_statements.lock_notices(uow, {notice_id for notice_id in matches if notice_id})
     await _apply(reported, matches, current, uow, context)
     unread_matches = iter(matches)
     processed = []
@@ -66,7 +64,7 @@ async def apply_pending_receipts(uow: UnitOfWork, *, context: NotificationContex
         else:
             state = "waiting" if next_attempt else "unmatched"
         processed.append((row["receipt_id"], state, len(matched) - missing, next_attempt))
-    await providers.save_receipt_states(uow, processed)
+    provider_statements.save_receipt_states(uow, processed)
     return len(due) if len(due) == BATCH_SIZE else 0
 
 
@@ -80,7 +78,7 @@ async def expire_receipt_waits(uow: UnitOfWork, *, context: NotificationContext)
         if after := finish_notice(notice, NoReceipt(), uow):
             changed.append(after)
     if changed:
-        await notices.save_notices(uow, changed)
+        await notice_statements.save_notices(uow, changed)
         await providers.add_tasks(uow, [(notice, "no_receipt") for notice in changed])
     return len(waiting) if len(waiting) == BATCH_SIZE else 0
 
@@ -88,7 +86,7 @@ async def expire_receipt_waits(uow: UnitOfWork, *, context: NotificationContext)
 async def opt_out(address_hashes: Sequence[bytes], uow: UnitOfWork, *, by: str) -> int:
     """Withdraws the consents and drops pending notices. The citizen's cases go on. Returns the consents withdrawn."""
     withdrawn = await citizens.withdraw_consents(uow, address_hashes, by=by)
-    await cancel_pending_notices((), DropReason.NO_CONSENT, uow, address_hashes=address_hashes)
+    await cancel_pending_notices({}, DropReason.NO_CONSENT, uow, address_hashes=address_hashes)
     return withdrawn
 
 
@@ -111,13 +109,13 @@ async def _match_notices(
     references = {
         (name, receipt.provider_ref) for name, receipt in reported if receipt.provider_ref and not receipt.notice_id
     }
-    by_reference = await notices.find_by_references(uow, references) if references else {}
+    by_reference = await notice_statements.find_by_references(uow, references) if references else {}
     matches: list[NoticeId | None] = []
     for name, receipt in reported:
         match = NoticeId(receipt.notice_id) if receipt.notice_id else by_reference.get((name, receipt.provider_ref))
         if not match and receipt.short_ref and isinstance(number := mobile_number(receipt.number), str):
             address_hash = context.address_hash(Channel.SMS, number)
-            match = await notices.find_by_number(uow, name, address_hash, receipt.short_ref)
+            match = await notice_statements.find_by_number(uow, name, address_hash, receipt.short_ref)
         matches.append(match)
     return matches
 
@@ -140,11 +138,10 @@ async def _apply(
         after = finish_notice(notice, outcome, uow) if notice and outcome else None
         if after:
             current[after.id] = changed[after.id] = after
-    if changed:
-        await notices.save_notices(uow, list(changed.values()))
-    failed: list[tuple[Notice, TraceHeaders]] = [
-        (notice, {}) for notice in changed.values() if notice.state is NoticeState.FAILED
-    ]
+    notice_statements.save_notices_later(uow, list(changed.values()))
+    failed = [(notice, current_trace()) for notice in changed.values() if notice.state is NoticeState.FAILED]
+    if failed or opted_out:
+        await uow.flush()
     if failed:
         await try_next_channel(failed, uow, context)
     if opted_out:

@@ -23,7 +23,9 @@ from connector_kit.resilience.register_state import (
     release,
 )
 from opentelemetry import metrics
-from wanderamt.backbone.jobs.batch_handler import ClaimedJob, CompletedJob
+from wanderamt.backbone.jobs.handler import CompletedJob
+from wanderamt.backbone.jobs.queue import ClaimedJob
+from wanderamt.backbone.observability.tracing import message_context
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.contracts import Channel
 from wanderamt.kernel.decision import NeedsOperator, OutcomeUnknown, Paused, RetryLater
@@ -54,8 +56,8 @@ from notifications.domain.sending import (
 from notifications.domain.traffic_weights import TrafficWeight, apportion, rebalance, round_robin
 from notifications.handlers.context import ConnectedProvider, NotificationContext, configured_weights
 from notifications.handlers.decide_notices import TraceHeaders, finish_notice, try_next_channel
-from notifications.store import notices, providers
-from notifications.store.providers import KnownProviders
+from notifications.store import notice_statements, provider_statements
+from notifications.store.provider_statements import KnownProviders
 
 RETRY_S = 1.0
 BUSY_S = 0.5  # until a provider has a free slot again
@@ -82,7 +84,7 @@ async def admit_sending(
 ) -> int | Paused:
     """The number of messages that the providers of the channel can take now, at most `wanted`."""
     connected = context.providers_of(channel)
-    known = await providers.lock_providers(uow, configured_weights(connected))
+    known = await provider_statements.lock_providers(uow, configured_weights(connected))
     capacities = {name: _capacity(connected[name], known[name][0], wanted, now=uow.now) for name in known}
     admitted = min(wanted, sum(capacity for capacity in capacities.values() if isinstance(capacity, int)))
     if admitted or not capacities:
@@ -98,8 +100,8 @@ async def prepare_sending(
     jobs: Sequence[ClaimedJob], uow: UnitOfWork, *, channel: Channel, context: NotificationContext
 ) -> list[SendTask | RetryLater | None]:
     connected = context.providers_of(channel)
-    current = await notices.lock_notices(uow, [claimed.job.notice_id for claimed in jobs])
-    known = await providers.lock_providers(uow, configured_weights(connected))
+    current = await notice_statements.lock_notices(uow, [claimed.job.notice_id for claimed in jobs])
+    known = await provider_statements.lock_providers(uow, configured_weights(connected))
     steps: dict[UUID, NextStep] = {}
     for claimed in jobs:
         notice = current.get(claimed.job.notice_id)
@@ -126,9 +128,8 @@ async def prepare_sending(
             changed.append(notice)
         tasks.append(task)
     if assigned:
-        await providers.save_providers(uow, known)
-    if changed:
-        await notices.save_notices(uow, changed)
+        provider_statements.save_providers(uow, known)
+    notice_statements.save_notices_later(uow, changed)
     await _follow_up(finished, uow, context)
     return tasks
 
@@ -137,10 +138,10 @@ async def complete_sending(
     jobs: Sequence[CompletedJob], uow: UnitOfWork, *, channel: Channel, context: NotificationContext
 ) -> list[RetryLater | OutcomeUnknown | NeedsOperator | None]:
     connected = context.providers_of(channel)
-    current = await notices.lock_notices(uow, [completed.job.notice_id for completed in jobs])
-    known = await providers.lock_providers(uow, configured_weights(connected))
+    current = await notice_statements.lock_notices(uow, [completed.job.notice_id for completed in jobs])
+    known = await provider_statements.lock_providers(uow, configured_weights(connected))
     _record_outcomes(jobs, known, context, now=uow.now)
-    await providers.save_providers(uow, known)
+    provider_statements.save_providers(uow, known)
     decisions: list[RetryLater | OutcomeUnknown | NeedsOperator | None] = []
     changed, finished = [], []
     for completed in jobs:
@@ -157,8 +158,7 @@ async def complete_sending(
         changed.append(after)
         finished.append((after, completed.trace_context))
         decisions.append(None)
-    if changed:
-        await notices.save_notices(uow, changed)
+    notice_statements.save_notices_later(uow, changed)
     await _follow_up(finished, uow, context)
     return decisions
 
@@ -342,8 +342,8 @@ def _rebalance(
 
 
 def _finish(notice: Notice, outcome: NoticeOutcome, trace: TraceHeaders, uow: UnitOfWork) -> Notice:
-    uow.message_trace = trace
-    after = finish_notice(notice, outcome, uow)
+    with message_context(trace):
+        after = finish_notice(notice, outcome, uow)
     if after:
         _count(after, uow.now)
     return after or notice
@@ -368,4 +368,5 @@ async def _follow_up(
         if notice.state is NoticeState.FAILED or (notice.state is NoticeState.DROPPED and notice.reason in too_late)
     ]
     if lost:
+        await uow.flush()
         await try_next_channel(lost, uow, context)

@@ -21,7 +21,7 @@ from notifications.domain.refusals import CASE_NOT_FOUND, LINK_EXPIRED, TOO_MANY
 from notifications.handlers.context import NotificationContext
 from notifications.handlers.decide_notices import preferences_of
 from notifications.handlers.receipts import opt_out
-from notifications.store import citizens, notices, partners, providers
+from notifications.store import citizen_statements, citizens, notices, partners, providers
 
 PER_ADDRESS = 20  # attempts in the window
 PER_CODE = 5
@@ -79,7 +79,7 @@ async def show_status(about_id: UUID, uow: UnitOfWork, *, context: NotificationC
         return LINK_EXPIRED
     recipient = _recipient(case, context)
     address_hashes = _address_hashes(recipient, context)
-    records = await citizens.address_records(uow, address_hashes.values(), since=uow.now)
+    records = await citizen_statements.address_records(uow, address_hashes.values(), since=uow.now)
     preferences = preferences_of(
         recipient, {channel: records[address_hash] for channel, address_hash in address_hashes.items()}
     )
@@ -125,8 +125,8 @@ async def save_preferences(
         )
         if districts and channel is subscribed_channel:
             source = UUID(int=uow.new_id().int)
-            consent = citizens.GivenConsent(address_hash, channel, source, context.consent_wording)
-            await citizens.add_consents(uow, [consent])
+            consent = citizen_statements.GivenConsent(address_hash, channel, source, context.consent_wording)
+            await citizen_statements.add_consents(uow, [consent])
     return await show_status(about_id, uow, context=context)
 
 

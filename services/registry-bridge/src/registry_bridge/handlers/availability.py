@@ -14,7 +14,7 @@ from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.contracts import RegisterAvailabilityChanged
 from wanderamt.kernel.decision import Paused
 
-from registry_bridge.store import registers, requests
+from registry_bridge.store import registers, request_statements, requests
 
 Manifests = Mapping[str, Manifest]
 
@@ -43,7 +43,7 @@ async def save_and_publish(uow: UnitOfWork, manifest: Manifest, state: RegisterS
             ),
             version=state.status_version,
         )
-    await registers.save_state(uow, manifest.id, state)
+    request_statements.save_state(uow, manifest.id, state)
 
 
 async def acquire_call_slot(
@@ -53,7 +53,7 @@ async def acquire_call_slot(
 
     Returns a Paused and reserves nothing if calls are blocked.
     """
-    state, _ = await registers.lock_register(uow, manifest.id)  # always locked before its portal
+    state, _ = await request_statements.lock_register(uow, manifest.id)  # always locked before its portal
     if free_slots(state, manifest, interactive=interactive, now=uow.now) <= 0:
         return Paused("the limit of concurrent calls is reached")
     reserved, slots = acquire(state, 1, manifest, now=uow.now)
@@ -63,13 +63,13 @@ async def acquire_call_slot(
     portal_s = 0.0
     if portal := manifest.portal:
         name = f"portal {portal.id}"
-        portal_state, _ = await registers.lock_register(uow, name)
+        portal_state, _ = await request_statements.lock_register(uow, name)
         limits = RegisterLimits(rate_per_s=portal.rate_per_s, max_concurrent_calls=manifest.limits.max_concurrent_calls)
         rate_limit, portal_slots = next_slots(portal_state.rate_limit, 1, limits, (), zone=manifest.zone, now=uow.now)
         if isinstance(portal_slots, Paused):
             return portal_slots
         portal_s = (portal_slots[0] - uow.now).total_seconds()
-        await registers.save_state(uow, name, replace(portal_state, rate_limit=rate_limit))
+        request_statements.save_state(uow, name, replace(portal_state, rate_limit=rate_limit))
     await save_and_publish(
         uow, manifest, mark_started(reserved, manifest, call_id, interactive=interactive, now=uow.now)
     )
@@ -92,7 +92,7 @@ async def resume_register(name: str, uow: UnitOfWork, *, manifests: Manifests) -
     manifest = manifests.get(name)
     if not manifest:
         return f"no register {name} is connected; connected registers: {', '.join(sorted(manifests)) or 'none'}"
-    state, _ = await registers.lock_register(uow, name)
+    state, _ = await request_statements.lock_register(uow, name)
     if not state.suspended_reason:
         return f"{name} was not suspended"
     await save_and_publish(uow, manifest, replace(state, suspended_reason=""))

@@ -35,7 +35,7 @@ from wanderamt.security.keys import FieldCipher
 from registry_bridge.domain.request import ExchangeFiles, FileResult, FileTask, RequestAnswer, answer_from
 from registry_bridge.handlers.availability import save_and_publish
 from registry_bridge.handlers.requests import record_answer
-from registry_bridge.store import registers, requests
+from registry_bridge.store import registers, request_statements, requests
 
 log = get_logger()
 
@@ -44,7 +44,7 @@ async def prepare_exchange(
     job: ExchangeFiles, attempt: Attempt, uow: UnitOfWork, *, manifest: Manifest
 ) -> FileTask | RetryLater | None:
     """None when no request is pending; the next request starts the exchange again."""
-    state, exchange = await registers.lock_register(uow, manifest.id)
+    state, exchange = await request_statements.lock_register(uow, manifest.id)
     await _expire_overdue(uow, manifest)
     waiting, outstanding = await requests.count_for_files(uow, manifest.id)
     next_exchange, step = next_step(exchange, manifest, waiting=waiting, outstanding=outstanding, now=uow.now)
@@ -76,7 +76,7 @@ async def complete_exchange(
 ) -> RetryLater:
     if isinstance(result, DeadlineExceeded):
         return RetryLater(0.0, "continues")
-    state, exchange = await registers.lock_register(uow, manifest.id)
+    state, exchange = await request_statements.lock_register(uow, manifest.id)
     outcome: CallOutcome = (
         result.outcome if isinstance(result.outcome, TemporarilyUnavailable | AuthFailed) else NotFound()
     )
@@ -130,7 +130,7 @@ def _answers(rows: Iterable[AnswerRow], manifest: Manifest) -> dict[RequestId, R
 async def _record_answers(
     uow: UnitOfWork, manifest: Manifest, answers: dict[RequestId, RequestAnswer], cipher: FieldCipher
 ) -> None:
-    known = await requests.lock_requests(uow, answers) if answers else {}
+    known = await request_statements.lock_requests(uow, answers) if answers else {}
     for request_id, answer in answers.items():
         if request := known.get(request_id):
             await record_answer(request, answer, uow, cipher=cipher, manifest=manifest)

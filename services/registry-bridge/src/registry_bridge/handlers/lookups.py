@@ -21,7 +21,7 @@ from registry_bridge.domain.refusals import NO_BRIDGE, TOO_MANY_LOOKUPS
 from registry_bridge.domain.request import CallResult, RequestAnswer, answer_from
 from registry_bridge.handlers.availability import Manifests, acquire_call_slot, save_and_publish
 from registry_bridge.handlers.requests import ANSWERED_OUTCOMES, cache_statement
-from registry_bridge.store import access_log, answer_cache, registers, requests
+from registry_bridge.store import access_log, answer_cache, registers, request_statements, requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ async def record_lookup(
     lookup: Lookup, call_id: UUID, result: CallResult, uow: UnitOfWork, *, manifest: Manifest, cipher: FieldCipher
 ) -> None:
     """Records every call, also one whose officer no longer waits: the next lookup finds the answer in the cache."""
-    state, _ = await registers.lock_register(uow, manifest.id)
+    state, _ = await request_statements.lock_register(uow, manifest.id)
     state = mark_finished(state, str(call_id))
     await save_and_publish(
         uow, manifest, record_outcome(state, manifest, result.outcome, took_s=result.duration_s, now=uow.now)
@@ -112,7 +112,7 @@ async def deliver_answer(
         source=source,
         as_of=lookup_result.as_of or uow.now,
     )
-    sql, args = access_log.access_log_insert(uow, entry)
+    sql, args = request_statements.access_log_insert(uow, entry)
     await uow.execute_with_outbox(sql, *args)
     return lookup_result
 

@@ -7,7 +7,7 @@ from connector_kit.resilience.availability import status_now
 from connector_kit.resilience.cache import CachedAnswer
 from connector_kit.resilience.policy import FinalOutcome, OperatorNeeded, decide_after, next_call
 from connector_kit.resilience.register_state import acquire, free_slots, mark_finished, record_outcome, release
-from wanderamt.backbone.jobs.failed import discard_failed, find_failed, remove_dead_letter, retry_failed
+from wanderamt.backbone.jobs.failed import discard_failed, find_failed, retry_failed
 from wanderamt.backbone.messaging.replay import record_operator_action
 from wanderamt.backbone.persistence.outbox import Statement
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
@@ -39,35 +39,35 @@ from registry_bridge.domain.request import (
     requeue,
 )
 from registry_bridge.handlers.availability import Manifests, acquire_call_slot, save_and_publish
-from registry_bridge.store import access_log, answer_cache, registers, requests
+from registry_bridge.store import request_statements, requests
 
 ANSWERED_OUTCOMES = frozenset({RegisterOutcome.CONFIRMED, RegisterOutcome.NOT_FOUND})
 
 
-async def on_register_query_requested(event: RegisterQueryRequested, uow: UnitOfWork, *, manifests: Manifests) -> None:
+async def record_query(event: RegisterQueryRequested, uow: UnitOfWork, *, manifests: Manifests) -> None:
     manifest = manifests.get(event.register_name)
     decision = accept_request(event, manifest, now=uow.now)
     request = request_from(event, now=uow.now)
     if isinstance(decision, RequestAnswer):
-        if await requests.add_request(uow, request):
+        if await request_statements.add_request(uow, request):
             await record_answer(request, decision, uow, cipher=None, manifest=manifest)
         return
     batch = manifest and manifest.operations[event.operation].kind is OperationKind.BATCH
     if batch:
-        await registers.lock_register(
+        await request_statements.lock_register(
             uow, event.register_name
         )  # an exchange job that ends now ends before or after this
-    if not await requests.add_request(uow, request):
+    if not await request_statements.add_request(uow, request):
         return
     uow.enqueue(*decision.jobs)
-    if batch and not await requests.has_exchange_job(uow, event.register_name):
+    if batch and not await request_statements.has_exchange_job(uow, event.register_name):
         uow.enqueue(exchange_job_type(event.register_name)(register_name=event.register_name))
 
 
 async def admit_calls(free: int, uow: UnitOfWork, *, manifest: Manifest) -> int | Paused:
     """How many calls the register allows now, over all processes. Reserves none: `prepare_call` does, under the same
     lock."""
-    state, _ = await registers.lock_register(uow, manifest.id)
+    state, _ = await request_statements.lock_register(uow, manifest.id)
     free = min(free, free_slots(state, manifest, interactive=False, now=uow.now))
     if free <= 0:
         return 0
@@ -82,14 +82,14 @@ async def admit_calls(free: int, uow: UnitOfWork, *, manifest: Manifest) -> int 
 async def prepare_call(
     job: CallRegister, attempt: Attempt, uow: UnitOfWork, *, manifest: Manifest
 ) -> CallTask | OperatorNeeded | RetryLater | None:
-    request = await requests.find_request(uow, RequestId(job.request_id))
+    request = await request_statements.find_request(uow, RequestId(job.request_id))
     if not request or request.state is RegisterRequestState.ANSWERED:
         return None
     call_kind = next_call(manifest.operations[request.operation], attempt)
     if isinstance(call_kind, OperatorNeeded):
         return call_kind
     if attempt.previous_outcome_unknown and not request.effect_possible:
-        await requests.mark_effect_possible(uow, request.id)
+        await request_statements.mark_effect_possible(uow, request.id)
     wait_s = await acquire_call_slot(uow, manifest, str(request.id))
     if isinstance(wait_s, Paused):
         return RetryLater(wait_s.retry_after_s, wait_s.reason)
@@ -104,13 +104,13 @@ async def complete_call(
     manifest: Manifest,
     cipher: FieldCipher,
 ) -> RetryLater | OutcomeUnknown | NeedsOperator | None:
-    request = await requests.find_request(uow, RequestId(job.request_id), lock=True)
+    request = await request_statements.find_request(uow, RequestId(job.request_id), lock=True)
     if not request or request.state is RegisterRequestState.ANSWERED:
         return None
     step: RequestAnswer | OperatorNeeded | RetryLater | OutcomeUnknown
     match result:
         case CallResult():
-            state, _ = await registers.lock_register(uow, manifest.id)
+            state, _ = await request_statements.lock_register(uow, manifest.id)
             state = mark_finished(state, str(request.id))
             state = record_outcome(state, manifest, result.outcome, took_s=result.duration_s, now=uow.now)
             await save_and_publish(uow, manifest, state)
@@ -119,7 +119,7 @@ async def complete_call(
                 sealed = cipher.seal_bytes(request.case_id, result.outcome.raw.to_bytes())
                 await requests.save_unreadable_response(uow, request.id, sealed)
         case NotAllowed(code):
-            state, _ = await registers.lock_register(uow, manifest.id)
+            state, _ = await request_statements.lock_register(uow, manifest.id)
             await save_and_publish(uow, manifest, release(state, str(request.id)))
             step = RequestAnswer(RegisterOutcome.REFUSED, code)
         case DeadlineExceeded(reason):
@@ -129,14 +129,15 @@ async def complete_call(
     match step:
         case RequestAnswer():
             question_hash = result.question_hash if isinstance(result, CallResult) else b""
-            await record_answer(request, step, uow, cipher=cipher, manifest=manifest, question_hash=question_hash)
+            for statement in _answer(request, step, uow, cipher=cipher, manifest=manifest, question_hash=question_hash):
+                uow.write_later(statement)
             return None
         case OperatorNeeded(code):
-            await requests.save_request(uow, leave_to_operator(request, step))
+            uow.write_later(request_statements.request_update(leave_to_operator(request, step)))
             return NeedsOperator(
                 code, blocks_key=manifest.operations[request.operation].on_failure is OnFailure.BLOCK_KEY
             )
-    await requests.save_request(uow, request)
+    uow.write_later(request_statements.request_update(request))
     return step
 
 
@@ -144,7 +145,7 @@ async def find_unreadable_response(
     request_id: RequestId, uow: UnitOfWork, *, cipher: FieldCipher
 ) -> tuple[RegisterRequest, RawResponse] | Refusal:
     """The stored response that the adapter could not read. For `reparse`, once the adapter is fixed."""
-    request = await requests.find_request(uow, request_id)
+    request = await request_statements.find_request(uow, request_id)
     sealed = await requests.find_unreadable_response(uow, request_id) if request else None
     if not request or not sealed:
         return NO_UNREADABLE_RESPONSE if request else NO_REQUEST
@@ -162,7 +163,7 @@ async def record_reparsed(
     consumer: str,
 ) -> str | Refusal:
     """Answers the request with the outcome of the fixed adapter, if that is a final one."""
-    request = await requests.find_request(uow, request_id, lock=True)
+    request = await request_statements.find_request(uow, request_id, lock=True)
     manifest = manifests.get(request.register) if request else None
     if not request or not manifest:
         return NO_REQUEST
@@ -173,19 +174,18 @@ async def record_reparsed(
         return f"{request_id}: the adapter still cannot read the stored response"
     await record_operator_action(uow, operator, "reparse", consumer, {"request_id": str(request_id)})
     await record_answer(request, answer_from(step), uow, cipher=cipher, manifest=manifest)
-    await _discard_failed_job(request, uow, consumer=consumer)
+    await _discard_failed_job(request, uow)
     return f"{request_id}: answered from the stored response"
 
 
-async def _discard_failed_job(request: RegisterRequest, uow: UnitOfWork, *, consumer: str) -> None:
+async def _discard_failed_job(request: RegisterRequest, uow: UnitOfWork) -> None:
     job_id = await find_failed(uow, f"call-{request.register}", "request_id", str(request.id))
     if job_id:
         await discard_failed(uow, job_id)
-        await remove_dead_letter(uow, consumer, job_id)
 
 
 async def get_request(request_id: RequestId, uow: UnitOfWork) -> RegisterRequest | Refusal:
-    return await requests.find_request(uow, request_id) or NO_REQUEST
+    return await request_statements.find_request(uow, request_id) or NO_REQUEST
 
 
 async def resolve_request(
@@ -198,7 +198,7 @@ async def resolve_request(
     consumer: str,
 ) -> str | Refusal:
     """An operator has asked the owner of the register: the command had its effect (`happened`), or is sent again."""
-    request = await requests.find_request(uow, request_id, lock=True)
+    request = await request_statements.find_request(uow, request_id, lock=True)
     if not request:
         return NO_REQUEST
     manifest = manifests.get(request.register)
@@ -211,13 +211,12 @@ async def resolve_request(
         await record_answer(
             request, RequestAnswer(RegisterOutcome.CONFIRMED, "resolved"), uow, cipher=None, manifest=manifest
         )
-        await _discard_failed_job(request, uow, consumer=consumer)
+        await _discard_failed_job(request, uow)
         return f"{request_id}: recorded as done, the case continues"
-    await requests.save_request(uow, requeue(request))
+    uow.write_later(request_statements.request_update(requeue(request)))
     job_id = await find_failed(uow, f"call-{request.register}", "request_id", str(request_id))
     if job_id:
         await retry_failed(uow, job_id, outcome_unknown=False)
-        await remove_dead_letter(uow, consumer, job_id)
     return f"{request_id}: the command is sent again"
 
 
@@ -228,20 +227,36 @@ async def record_answer(
     *,
     cipher: FieldCipher | None,
     manifest: Manifest | None,
-    question_hash: bytes = b"",
 ) -> None:
-    """Publishes the answer, writes the access log, and caches the answer."""
+    """Publishes the answer and writes the access log."""
+    statements = _answer(request, answer, uow, cipher=cipher, manifest=manifest)
+    if statements:
+        (sql, args), *also = statements
+        await uow.execute_with_outbox(sql, *args, also=also)
+
+
+def _answer(
+    request: RegisterRequest,
+    answer: RequestAnswer,
+    uow: UnitOfWork,
+    *,
+    cipher: FieldCipher | None,
+    manifest: Manifest | None,
+    question_hash: bytes = b"",
+) -> list[Statement]:
+    """Emits the answer; returns what to write: the request, the access log, and the answer in the cache if there is a
+    `question_hash`. Nothing for a request that was answered before."""
     details = cipher.seal(request.case_id, answer.details) if cipher and answer.details else None
     decision = answer_request(request, answer, details=details, now=uow.now)
     if not decision:
-        return
+        return []
     uow.emit(*decision.events, version=1)
-    also: list[Statement] = []
+    statements = [request_statements.request_update(decision.state)]
     if manifest and is_logged(manifest, request.operation) and answer.outcome in ANSWERED_OUTCOMES:
-        also.append(access_log.access_log_insert(uow, access_log_entry(request, answer, manifest, uow)))
+        statements.append(request_statements.access_log_insert(uow, access_log_entry(request, answer, manifest, uow)))
         if cipher and question_hash and manifest.operations[request.operation].cache:
-            also.append(cache_statement(manifest.id, request.operation, question_hash, answer, uow, cipher))
-    await requests.save_request(uow, decision.state, also=also)
+            statements.append(cache_statement(manifest.id, request.operation, question_hash, answer, uow, cipher))
+    return statements
 
 
 def access_log_entry(
@@ -266,4 +281,4 @@ def cache_statement(
 ) -> Statement:
     details = cipher.seal(cache_encryption_id(question_hash), answer.details) if answer.details else None
     cached = CachedAnswer(SealedAnswer(answer.outcome, details), uow.now)
-    return answer_cache.cache_upsert(register, operation, question_hash, cached)
+    return request_statements.cache_upsert(register, operation, question_hash, cached)

@@ -1,1 +1,4 @@
-"""All SQL of the registry bridge: returns and takes domain values."""
+"""All SQL of the registry bridge. Takes and returns domain values.
+
+Models and `select`; on the hot path statements by hand for asyncpg, in `request_statements`.
+"""

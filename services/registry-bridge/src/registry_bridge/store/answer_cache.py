@@ -3,63 +3,29 @@
 from datetime import datetime
 
 from connector_kit.resilience.cache import CachedAnswer
-from wanderamt.backbone.persistence.outbox import Statement
-from wanderamt.backbone.persistence.unit_of_work import UnitOfWork, rows_changed
-from wanderamt.contracts import RegisterOutcome
-from wanderamt.kernel.sealed import Sealed
+from sqlmodel import col, delete, select, tuple_
+from wanderamt.backbone.persistence.tables import value_of
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 
 from registry_bridge.domain.lookup import SealedAnswer
-
-
-def cache_upsert(register: str, operation: str, question_hash: bytes, cached: CachedAnswer[SealedAnswer]) -> Statement:
-    """The newest answer wins."""
-    answer = cached.answer
-    return (
-        """
-        INSERT INTO cached_answer (register_name, operation, question_hash, outcome, answer, as_of)
-        VALUES ($1, $2, $3, $4, $5, $6)
-        ON CONFLICT (register_name, operation, question_hash)
-        DO UPDATE SET outcome = excluded.outcome, answer = excluded.answer, as_of = excluded.as_of
-        WHERE cached_answer.as_of < excluded.as_of
-        """,
-        (
-            register,
-            operation,
-            question_hash,
-            answer.outcome,
-            answer.details.model_dump(mode="json") if answer.details else None,
-            cached.as_of,
-        ),
-    )
+from registry_bridge.tables import CachedAnswerRow
 
 
 async def find_cached(
     uow: UnitOfWork, register: str, operation: str, question_hash: bytes
 ) -> CachedAnswer[SealedAnswer] | None:
-    row = await uow.db.fetchrow(
-        """
-        SELECT outcome, answer, as_of FROM cached_answer
-        WHERE register_name = $1 AND operation = $2 AND question_hash = $3
-        """,
-        register,
-        operation,
-        question_hash,
+    statement = select(CachedAnswerRow).where(
+        CachedAnswerRow.register_name == register,
+        CachedAnswerRow.operation == operation,
+        CachedAnswerRow.question_hash == question_hash,
     )
-    if not row:
-        return None
-    details = Sealed.model_validate(row["answer"]) if row["answer"] else None
-    return CachedAnswer(SealedAnswer(RegisterOutcome(row["outcome"]), details), row["as_of"])
+    row = (await uow.session.exec(statement)).first()
+    return CachedAnswer(value_of(SealedAnswer, row, details=row.answer), row.as_of) if row else None
 
 
 async def delete_cached(uow: UnitOfWork, *, before: datetime, limit: int = 1_000) -> int:
-    """Deletes expired answers; returns how many."""
-    status = await uow.db.execute(
-        """
-        DELETE FROM cached_answer WHERE ctid IN (
-            SELECT ctid FROM cached_answer WHERE as_of < $1 ORDER BY as_of LIMIT $2
-        )
-        """,
-        before,
-        limit,
-    )
-    return rows_changed(status)
+    """Deletes expired answers, the oldest first; returns how many."""
+    key = col(CachedAnswerRow.register_name), col(CachedAnswerRow.operation), col(CachedAnswerRow.question_hash)
+    as_of = col(CachedAnswerRow.as_of)
+    oldest = select(*key).where(as_of < before).order_by(as_of).limit(limit)
+    return (await uow.session.exec(delete(CachedAnswerRow).where(tuple_(*key).in_(oldest)))).rowcount

@@ -1,185 +1,73 @@
-"""Register requests, and the files that carry their rows."""
+"""Requests as operators and file exchanges see them: counts, files, unreadable responses."""
 
-from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
-from uuid import UUID
 
 from connector_kit.resilience.availability import Backlog
-from wanderamt.backbone.persistence.outbox import Statement
+from sqlmodel import col, func, select, update
+from wanderamt.backbone.persistence.tables import value_of
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
-from wanderamt.contracts import RegisterOutcome
-from wanderamt.kernel.ids import CaseId, RequestId
-from wanderamt.kernel.sealed import Sealed
+from wanderamt.kernel.ids import RequestId
 
 from registry_bridge.domain.request import RegisterRequest, RegisterRequestState
+from registry_bridge.tables import RequestRow
 
-
-async def add_request(uow: UnitOfWork, request: RegisterRequest) -> bool:
-    """False when the request is stored already."""
-    status = await uow.db.execute(
-        """
-        INSERT INTO request (request_id, case_id, register_name, operation, question, purpose, officer, state, outcome,
-                             asked_at, answered_at, assertion)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING
-        """,
-        request.id,
-        request.case_id,
-        request.register,
-        request.operation,
-        request.question.model_dump(mode="json"),
-        request.purpose,
-        request.officer,
-        request.state,
-        request.outcome,
-        request.asked_at,
-        request.answered_at,
-        request.assertion,
-    )
-    return bool(status == "INSERT 0 1")
-
-
-async def save_request(uow: UnitOfWork, request: RegisterRequest, *, also: Sequence[Statement] = ()) -> None:
-    """Deletes the unreadable response once the request is answered. `also`: written in the same statement."""
-    await uow.execute_with_outbox(
-        """
-        UPDATE request SET state = $2, outcome = $3, answered_at = $4, effect_possible = $5, code = $6,
-                           unreadable_response = CASE WHEN $4::timestamptz IS NULL THEN unreadable_response END
-        WHERE request_id = $1
-        """,
-        request.id,
-        request.state,
-        request.outcome,
-        request.answered_at,
-        request.effect_possible,
-        request.code,
-        also=also,
-    )
-
-
-async def save_unreadable_response(uow: UnitOfWork, request_id: RequestId, sealed: bytes) -> None:
-    """Keeps the newest unreadable response, encrypted."""
-    await uow.db.execute("UPDATE request SET unreadable_response = $2 WHERE request_id = $1", request_id, sealed)
-
-
-async def find_unreadable_response(uow: UnitOfWork, request_id: RequestId) -> bytes | None:
-    sealed: bytes | None = await uow.db.fetchval(
-        "SELECT unreadable_response FROM request WHERE request_id = $1", request_id
-    )
-    return sealed
-
-
-async def mark_effect_possible(uow: UnitOfWork, request_id: RequestId) -> None:
-    """For a call that a process did not finish: it may have had its effect."""
-    await uow.db.execute("UPDATE request SET effect_possible = true WHERE request_id = $1", request_id)
-
-
-async def find_request(uow: UnitOfWork, request_id: RequestId, *, lock: bool = False) -> RegisterRequest | None:
-    row = await uow.db.fetchrow(
-        f"SELECT * FROM request WHERE request_id = $1 {'FOR UPDATE' if lock else ''}",  # noqa: S608 -- two fixed texts
-        request_id,
-    )
-    return _to_request(row) if row else None
+_WAITING = col(RequestRow.state) == RegisterRequestState.WAITING
+_BACKLOG = func.count(), func.min(col(RequestRow.asked_at))
 
 
 async def count_waiting(uow: UnitOfWork) -> dict[str, Backlog]:
     """By register; a register without waiting requests is absent."""
-    rows = await uow.db.fetch(
-        """
-        SELECT register_name, count(*) AS requests, min(asked_at) AS since FROM request
-        WHERE state = $1 GROUP BY register_name ORDER BY register_name
-        """,
-        RegisterRequestState.WAITING,
-    )
-    return {row["register_name"]: Backlog(row["requests"], row["since"]) for row in rows}
+    name = col(RequestRow.register_name)
+    rows = await uow.session.exec(select(name, *_BACKLOG).where(_WAITING).group_by(name).order_by(name))
+    return {register: Backlog(waiting, oldest_at) for register, waiting, oldest_at in rows}
 
 
 async def count_waiting_for(uow: UnitOfWork, register: str) -> Backlog:
-    row = await uow.db.fetchrow(
-        "SELECT count(*) AS requests, min(asked_at) AS since FROM request WHERE state = $1 AND register_name = $2",
-        RegisterRequestState.WAITING,
-        register,
-    )
-    return Backlog(row["requests"], row["since"])
+    rows = await uow.session.exec(select(*_BACKLOG).where(_WAITING, RequestRow.register_name == register))
+    waiting, oldest_at = rows.one()
+    return Backlog(waiting, oldest_at)
 
 
 async def count_for_files(uow: UnitOfWork, register: str) -> tuple[int, int]:
     """(requests in no file yet, requests in a file and not answered)."""
-    row = await uow.db.fetchrow(
-        """
-        SELECT count(*) FILTER (WHERE file IS NULL) AS waiting, count(file) AS outstanding FROM request
-        WHERE state = $1 AND register_name = $2
-        """,
-        RegisterRequestState.WAITING,
-        register,
-    )
-    return row["waiting"], row["outstanding"]
+    in_file = func.count(col(RequestRow.file))
+    statement = select(func.count() - in_file, in_file).where(_WAITING, RequestRow.register_name == register)
+    waiting, outstanding = (await uow.session.exec(statement)).one()
+    return waiting, outstanding
 
 
 async def assign_to_file(uow: UnitOfWork, register: str, name: str) -> None:
     """Assigns all waiting requests that are in no file yet."""
-    await uow.db.execute(
-        "UPDATE request SET file = $3 WHERE state = $1 AND register_name = $2 AND file IS NULL",
-        RegisterRequestState.WAITING,
-        register,
-        name,
-    )
+    unassigned = _WAITING, col(RequestRow.register_name) == register, col(RequestRow.file).is_(None)
+    await uow.session.exec(update(RequestRow).where(*unassigned).values(file=name))
 
 
 async def find_in_file(uow: UnitOfWork, register: str, name: str) -> tuple[RegisterRequest, ...]:
     """The waiting requests of the file, in the order in which they were made."""
-    rows = await uow.db.fetch(
-        "SELECT * FROM request WHERE state = $1 AND register_name = $2 AND file = $3 ORDER BY asked_at, request_id",
-        RegisterRequestState.WAITING,
-        register,
-        name,
-    )
-    return tuple(map(_to_request, rows))
-
-
-async def has_exchange_job(uow: UnitOfWork, register: str) -> bool:
-    """Whether a job exchanges the files of this register."""
-    return bool(await uow.db.fetchval("SELECT true FROM job WHERE queue = $1 LIMIT 1", f"files-{register}"))
-
-
-async def lock_requests(uow: UnitOfWork, ids: Iterable[UUID]) -> dict[UUID, RegisterRequest]:
-    rows = await uow.db.fetch(
-        "SELECT * FROM request WHERE request_id = ANY($1::uuid[]) ORDER BY request_id FOR UPDATE", list(ids)
-    )
-    return {row["request_id"]: _to_request(row) for row in rows}
+    statement = select(RequestRow).where(_WAITING, RequestRow.register_name == register, RequestRow.file == name)
+    in_order = statement.order_by(col(RequestRow.asked_at), col(RequestRow.id))
+    return tuple(map(_request, await uow.session.exec(in_order)))
 
 
 async def find_waiting_asked_before(
     uow: UnitOfWork, register: str, operation: str, asked_before: datetime
 ) -> list[RegisterRequest]:
     """The requests still waiting, locked."""
-    rows = await uow.db.fetch(
-        """
-        SELECT * FROM request WHERE state = $1 AND register_name = $2 AND operation = $3 AND asked_at <= $4
-        ORDER BY request_id FOR UPDATE
-        """,
-        RegisterRequestState.WAITING,
-        register,
-        operation,
-        asked_before,
-    )
-    return [_to_request(row) for row in rows]
+    overdue = RequestRow.operation == operation, RequestRow.asked_at <= asked_before
+    statement = select(RequestRow).where(_WAITING, RequestRow.register_name == register, *overdue)
+    return list(map(_request, await uow.session.exec(statement.order_by(col(RequestRow.id)).with_for_update())))
 
 
-def _to_request(row: Any) -> RegisterRequest:
-    return RegisterRequest(
-        id=RequestId(row["request_id"]),
-        case_id=CaseId(row["case_id"]),
-        register=row["register_name"],
-        operation=row["operation"],
-        question=Sealed.model_validate(row["question"]),
-        purpose=row["purpose"],
-        officer=row["officer"],
-        state=RegisterRequestState(row["state"]),
-        asked_at=row["asked_at"],
-        outcome=RegisterOutcome(row["outcome"]) if row["outcome"] else None,
-        answered_at=row["answered_at"],
-        effect_possible=row["effect_possible"],
-        code=row["code"],
-        assertion=row["assertion"],
+async def save_unreadable_response(uow: UnitOfWork, request_id: RequestId, sealed: bytes) -> None:
+    """Keeps the newest unreadable response, encrypted."""
+    await uow.session.exec(
+        update(RequestRow).where(col(RequestRow.id) == request_id).values(unreadable_response=sealed)
     )
+
+
+async def find_unreadable_response(uow: UnitOfWork, request_id: RequestId) -> bytes | None:
+    return (await uow.session.exec(select(RequestRow.unreadable_response).where(RequestRow.id == request_id))).first()
+
+
+def _request(row: RequestRow) -> RegisterRequest:
+    return value_of(RegisterRequest, row, register=row.register_name)

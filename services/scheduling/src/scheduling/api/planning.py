@@ -253,8 +253,8 @@ async def request_plan(body: PlanRequestIn, _: Planner, context: Context, uow: T
 @router.get("/plans")
 async def list_plans(_: PlannerOrOperator, uow: Transaction) -> list[PlanSummaryOut]:
     """The latest 100 plans. Empty: no plan was requested."""
-    rows = await plan_store.plan_rows(uow, limit=MAX_PLANS)
-    return [PlanSummaryOut(**dict(row), gap=_gap(row["objective"], row["bound"])) for row in rows]
+    rows = await plan_store.plan_summaries(uow, limit=MAX_PLANS)
+    return [PlanSummaryOut(**row, gap=_gap(row["objective"], row["bound"])) for row in rows]
 
 
 @router.get("/plans/{plan_id}")

@@ -47,7 +47,7 @@ from scheduling.domain.refusals import (
 )
 from scheduling.domain.stand import PUBLIC_STATES, Stand
 from scheduling.handlers.context import SchedulingContext
-from scheduling.store import appointments, demand, stands
+from scheduling.store import appointments, demand, slot_statements, stands, waiting
 
 BATCH_SIZE = 200
 WAITING_BATCH = 20
@@ -57,7 +57,7 @@ NO_HASH = bytes(32)
 
 async def available_times(stand: Stand, service: str, uow: UnitOfWork, *, context: SchedulingContext) -> list[datetime]:
     """The times at which an appointment for a service can begin, in order."""
-    free = (await appointments.free_places(uow, [stand.id])).get(stand.id, {})
+    free = (await slot_statements.free_places(uow, [stand.id])).get(stand.id, {})
     return bookable_times(free, _service_duration(service, context), after=uow.now)
 
 
@@ -128,7 +128,7 @@ async def move_appointment(id_: UUID, stand_id: StandId, at: datetime, uow: Unit
         return NOT_OFFERED
     wanted = [(stand_id, slot) for slot in slot_starts(at, at + (before.ends_at - before.starts_at))]
     occupied = _occupied_slots(before)
-    free = await appointments.lock_slots(uow, [*wanted, *occupied])
+    free = await slot_statements.lock_slots(uow, [*wanted, *occupied])
     appointment = await appointments.lock_appointment(uow, id_)
     if not appointment or appointment.version != before.version:
         return APPOINTMENT_ENDED  # it changed in the meantime: the locked slots are not the ones it occupies
@@ -142,8 +142,8 @@ async def move_appointment(id_: UUID, stand_id: StandId, at: datetime, uow: Unit
         return NO_SLOT
     if any(free[slot_key] < 1 for slot_key in wanted):
         return FULL
-    await appointments.change_booked(uow, occupied, -1)
-    await appointments.change_booked(uow, wanted, 1)
+    await slot_statements.change_booked(uow, occupied, -1)
+    await slot_statements.change_booked(uow, wanted, 1)
     return await _save(outcome, appointment, uow)
 
 
@@ -152,7 +152,7 @@ async def cancel_appointment(id_: UUID, uow: UnitOfWork, *, by_citizen: bool) ->
     if not before:
         return NO_APPOINTMENT
     occupied = _occupied_slots(before)
-    await appointments.lock_slots(uow, occupied)
+    await slot_statements.lock_slots(uow, occupied)
     appointment = await appointments.lock_appointment(uow, id_)
     if not appointment or appointment.version != before.version:
         return APPOINTMENT_ENDED
@@ -161,7 +161,7 @@ async def cancel_appointment(id_: UUID, uow: UnitOfWork, *, by_citizen: bool) ->
     outcome = cancel(appointment, by_citizen=by_citizen, now=uow.now)
     if isinstance(outcome, Refusal):
         return outcome
-    await appointments.change_booked(uow, occupied, -1)
+    await slot_statements.change_booked(uow, occupied, -1)
     return await _save(outcome, appointment, uow)
 
 
@@ -210,7 +210,7 @@ async def join_waiting_list(
         return NOT_BOOKABLE if stand else NO_STAND
     if service not in stand.details.services:
         return NOT_OFFERED
-    if await appointments.add_waiting(uow, id_, stand_id, service, citizen):
+    if await waiting.add_waiting(uow, id_, stand_id, service, citizen):
         district = stand.details.district
         await demand.add_wish(uow, day=uow.now.date(), district=district, service=service, source="searched")
     return None
@@ -220,18 +220,18 @@ async def release_holds(uow: UnitOfWork) -> int:
     """Releases the places of expired holds."""
     expired = await appointments.overdue_holds(uow, limit=BATCH_SIZE)
     slots = [(appointment.stand_id, slot) for appointment in expired for slot in appointment.slots]
-    await appointments.lock_slots(uow, slots)
+    await slot_statements.lock_slots(uow, slots)
     for appointment in expired:
         if await appointments.drop_hold(uow, appointment.id):
             slots = [(appointment.stand_id, slot) for slot in appointment.slots]
-            await appointments.change_booked(uow, slots, -1)
+            await slot_statements.change_booked(uow, slots, -1)
     return len(expired)
 
 
 async def promote_waiting_list(uow: UnitOfWork, *, context: SchedulingContext) -> int:
     """Books the first suitable time for the citizen who has waited longest."""
-    await appointments.end_past_waiting(uow)
-    for id_, stand_id, service, citizen in await appointments.first_waiting(uow, limit=WAITING_BATCH):
+    await waiting.end_past_waiting(uow)
+    for id_, stand_id, service, citizen in await waiting.first_waiting(uow, limit=WAITING_BATCH):
         stand = await stands.find_stand(uow, stand_id)
         times = await available_times(stand, service, uow, context=context) if stand else []
         if not stand or not times:
@@ -245,7 +245,7 @@ async def promote_waiting_list(uow: UnitOfWork, *, context: SchedulingContext) -
             raise AssertionError(outcome.code)  # a time held in this very transaction can be confirmed
         await appointments.add_appointment(uow, outcome.state, holder=None)
         uow.emit(*outcome.events, version=outcome.state.version)
-        await appointments.end_waiting(uow, id_, "booked")
+        await waiting.end_waiting(uow, id_, "booked")
         return 1  # one per transaction: the next one locks slots of its own, in order
     return 0
 
@@ -260,7 +260,9 @@ async def mark_no_shows(uow: UnitOfWork, *, context: SchedulingContext) -> int:
 
 async def anonymise(uow: UnitOfWork, *, context: SchedulingContext) -> int:
     """Deletes contacts and hashes of past appointments. Returns 0: one run deletes everything that is due."""
-    await appointments.delete_contacts(uow, before=uow.now - context.contact_retention)
+    before = uow.now - context.contact_retention
+    await appointments.delete_contacts(uow, before=before)
+    await waiting.delete_contacts(uow, before=before)
     return 0
 
 
@@ -302,12 +304,12 @@ def _occupied_slots(appointment: Appointment) -> list[tuple[UUID, datetime]]:
 
 async def _reserve_slots(appointment: Appointment, uow: UnitOfWork) -> Refusal | None:
     slots = [(appointment.stand_id, slot) for slot in appointment.slots]
-    free = await appointments.lock_slots(uow, slots)
+    free = await slot_statements.lock_slots(uow, slots)
     if len(free) < len(slots):
         return NO_SLOT
     if min(free.values()) < 1:
         return FULL
-    await appointments.change_booked(uow, slots, 1)
+    await slot_statements.change_booked(uow, slots, 1)
     return None
 
 

@@ -34,7 +34,7 @@ from scheduling.domain.resources import Crew, Kit, Pitch, ResourceKind, Vehicle
 from scheduling.domain.stand import Stand, StandDetails, StandState
 from scheduling.handlers.context import SchedulingContext
 from scheduling.handlers.stands import schedule_stand
-from scheduling.store import demand, plans, stands
+from scheduling.store import demand, demand_statements, plans, stands
 from scheduling.store.plans import StoredPlan
 
 TRAINING_PERIOD = timedelta(days=730)
@@ -215,7 +215,7 @@ async def _observations(resources: Resources, uow: UnitOfWork, context: Scheduli
         and stand.details.ends_at < uow.now
     ]
     visits: dict[tuple[UUID, DayBlock, str], float] = {}
-    for row in await demand.visits_at_stands(uow, since=since, zone=str(context.zone)):
+    for row in await demand_statements.visits_at_stands(uow, since=since, zone=str(context.zone)):
         block = block_of(_midnight(uow.now.date(), context).replace(hour=row["hour"]))
         key = row["stand_id"], block, row["service"]
         visits[key] = visits.get(key, 0.0) + row["visits"]

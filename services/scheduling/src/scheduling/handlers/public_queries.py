@@ -15,7 +15,7 @@ from scheduling.domain.refusals import LINK_EXPIRED, NO_STAND
 from scheduling.domain.resources import Pitch, ResourceKind, distance_m
 from scheduling.domain.stand import PUBLIC_STATES, Stand, StandState
 from scheduling.handlers.context import SchedulingContext
-from scheduling.store import appointments, stands
+from scheduling.store import appointments, slot_statements, stands
 
 MAX_STANDS = 200
 MAX_OTHER_STANDS = 4
@@ -90,7 +90,7 @@ async def alternatives(
         (other for other in every_stand if appointment.service in other.details.services),
         key=lambda other: _rank(stand, other),
     )
-    free = await appointments.free_places(uow, [other.id for other in suitable])
+    free = await slot_statements.free_places(uow, [other.id for other in suitable])
     length = duration(service_of(context.services, appointment.service).minutes)
     offered: list[Alternative] = []
     for other in suitable:

@@ -17,7 +17,7 @@ from scheduling.domain.refusals import NO_STAND, NO_TICKET, NOT_CALLED, QUEUE_EM
 from scheduling.domain.stand import Stand
 from scheduling.handlers.appointments import record_attendance
 from scheduling.handlers.context import SchedulingContext
-from scheduling.store import queue, stands
+from scheduling.store import queue, queue_statements, stands
 
 LOOK_AHEAD = timedelta(hours=3)  # appointments up to this far ahead count into the estimate
 
@@ -41,8 +41,7 @@ async def record_ticket(
     if await queue.add_ticket(uow, id_, stand_id, label=label, service=service, issued_at=min(issued_at, uow.now)):
         return None
     known = await queue.find_ticket(uow, id_)
-    same = known and (known["stand_id"], known["label"]) == (stand_id, label)
-    return None if same else TICKET_EXISTS
+    return None if known == (stand_id, label) else TICKET_EXISTS
 
 
 async def queue_state(stand_id: StandId, uow: UnitOfWork, *, context: SchedulingContext) -> QueueState | Refusal:
@@ -80,21 +79,12 @@ async def end_entry(
 
 
 async def _queue_state(stand: Stand, uow: UnitOfWork, context: SchedulingContext) -> QueueState:
-    rows = await queue.present(uow, stand.id, until=uow.now + LOOK_AHEAD)
-    entries = [
-        QueueEntry(
-            row["id"],
-            QueueEntryKind(row["kind"]),
-            row["label"],
-            row["service"],
-            service_of(context.services, row["service"]).minutes,
-            row["present_since"],
-            row["appointment_at"],
-            row["called_at"],
-            row["desk"],
-        )
-        for row in rows
-    ]
+    entries = await queue_statements.present(
+        uow,
+        stand.id,
+        until=uow.now + LOOK_AHEAD,
+        minutes_of=lambda service: service_of(context.services, service).minutes,
+    )
     called = sorted((entry for entry in entries if entry.called_at), key=lambda entry: entry.label)
     waits = estimated_waits(entries, stand.details.desks, now=uow.now)
     return QueueState(stand, ordered(entries), called, waits)

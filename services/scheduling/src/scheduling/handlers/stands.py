@@ -46,7 +46,7 @@ from scheduling.domain.stand import (
     schedule,
 )
 from scheduling.handlers.context import SchedulingContext
-from scheduling.store import appointments, stands
+from scheduling.store import appointments, slot_statements, stands
 
 WEEK = timedelta(days=7)
 
@@ -158,10 +158,10 @@ async def cancel_stand(stand_id: StandId, uow: UnitOfWork, *, reason: str) -> St
     if refusal := await stands.save_stand(uow, outcome.state):
         return refusal
     uow.emit(*outcome.events, version=outcome.state.version)
-    await appointments.lock_slots_of(uow, stand_id)
+    await slot_statements.lock_slots_of(uow, stand_id)
     states = {*OPEN_STATES, AppointmentState.ARRIVED}
     affected = await appointments.lock_appointments_of(uow, stand_id, states=states)
-    await appointments.replace_slots(uow, stand_id, [], {})
+    await slot_statements.replace_slots(uow, stand_id, [], {})
     await appointments.save_appointments(uow, [mark_needs_rebooking(appointment) for appointment in affected])
     return outcome.state
 
@@ -176,12 +176,12 @@ async def _publish(outcome: Decision[Stand], uow: UnitOfWork) -> Stand:
     if outcome.events:
         uow.emit(*outcome.events, version=stand.version)
     if stand.state is StandState.CONFIRMED:
-        await appointments.offer_slots(uow, stand.id, offered_slots(stand.details))
+        await slot_statements.offer_slots(uow, stand.id, offered_slots(stand.details))
     return stand
 
 
 async def _move_appointments(before: Stand, after: Stand, uow: UnitOfWork) -> None:
-    await appointments.lock_slots_of(uow, before.id)
+    await slot_statements.lock_slots_of(uow, before.id)
     affected = await appointments.lock_appointments_of(uow, before.id, states=OPEN_STATES)
     booked: dict[datetime, int] = {}
     changed: list[Appointment] = []
@@ -204,7 +204,7 @@ async def _move_appointments(before: Stand, after: Stand, uow: UnitOfWork) -> No
             before.details.place,
         ):
             _emit_moved(moved, place, uow)
-    await appointments.replace_slots(uow, before.id, offered_slots(after.details), booked)
+    await slot_statements.replace_slots(uow, before.id, offered_slots(after.details), booked)
     await appointments.save_appointments(uow, changed)
 
 

@@ -1,13 +1,18 @@
-"""SQL of plans: request, progress and result."""
+"""Plans: request, progress and result."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from wanderamt.backbone.persistence.unit_of_work import UnitOfWork, rows_changed
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col, select, update
+from wanderamt.backbone.persistence.tables import value_of
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 
-from scheduling.domain.plan_job import SOLVER_INPUT, SOLVER_RESULT, PlanRequest, SolverInput, SolverResult
+from scheduling.domain.plan_job import PlanRequest, SolverInput, SolverResult
+from scheduling.tables import PlanRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,83 +34,46 @@ class StoredPlan:
 
 async def add_plan(uow: UnitOfWork, plan_id: UUID, request: PlanRequest, solver_input: SolverInput) -> bool:
     """False: the id exists already."""
-    status = await uow.db.execute(
-        "INSERT INTO plan (plan_id, state, request, solver_input, requested_at)"
-        " VALUES ($1, 'requested', $2, $3, $4)"
-        " ON CONFLICT DO NOTHING",
-        plan_id,
-        request.model_dump(mode="json"),
-        SOLVER_INPUT.dump_python(solver_input, mode="json"),
-        uow.now,
-    )
-    return rows_changed(status) == 1
+    values = {"id": plan_id, "state": "requested", "request": request, "solver_input": solver_input}
+    added = insert(PlanRow).values(**values, requested_at=uow.now).on_conflict_do_nothing()
+    return (await uow.session.exec(added)).rowcount == 1
 
 
-async def find_plan(uow: UnitOfWork, plan_id: UUID) -> StoredPlan | None:
-    row = await uow.db.fetchrow("SELECT * FROM plan WHERE plan_id = $1", plan_id)
-    return _plan(row) if row else None
+async def find_plan(uow: UnitOfWork, plan_id: UUID, *, lock: bool = False) -> StoredPlan | None:
+    query = select(PlanRow).where(PlanRow.id == plan_id)
+    row = (await uow.session.exec(query.with_for_update() if lock else query)).first()
+    return value_of(StoredPlan, row) if row else None
 
 
 async def lock_plan(uow: UnitOfWork, plan_id: UUID) -> StoredPlan | None:
-    row = await uow.db.fetchrow("SELECT * FROM plan WHERE plan_id = $1 FOR UPDATE", plan_id)
-    return _plan(row) if row else None
+    return await find_plan(uow, plan_id, lock=True)
 
 
-async def plan_rows(uow: UnitOfWork, *, limit: int) -> list[Any]:
+async def plan_summaries(uow: UnitOfWork, *, limit: int) -> Sequence[dict[str, Any]]:
     """The latest plans without input and result, the newest first."""
-    return list(
-        await uow.db.fetch(
-            "SELECT plan_id, state, progress, objective, bound, reason, requested_at, ended_at FROM plan"
-            " ORDER BY requested_at DESC LIMIT $1",
-            limit,
-        )
-    )
+    shown = PlanRow.__table__.c  # type: ignore[attr-defined]
+    columns = [shown[name] for name in _SUMMARY]
+    rows = await uow.session.exec(select(*columns).order_by(col(PlanRow.requested_at).desc()).limit(limit))
+    return [dict(row) for row in rows.mappings()]
 
 
 async def save_progress(uow: UnitOfWork, plan_id: UUID, *, progress: float, objective: float, bound: float) -> bool:
     """False: the plan was cancelled."""
-    status = await uow.db.execute(
-        "UPDATE plan SET state = 'running', progress = $2, objective = $3, bound = $4"
-        " WHERE plan_id = $1 AND state IN ('requested', 'running')",
-        plan_id,
-        progress,
-        objective,
-        None if bound == float("inf") else bound,
-    )
-    return rows_changed(status) == 1
+    running = update(PlanRow).where(col(PlanRow.id) == plan_id, col(PlanRow.state).in_(("requested", "running")))
+    proven = None if bound == float("inf") else bound
+    changed = running.values(state="running", progress=progress, objective=objective, bound=proven)
+    return (await uow.session.exec(changed)).rowcount == 1
 
 
 async def end_plan(
     uow: UnitOfWork, plan_id: UUID, state: str, *, result: SolverResult | None = None, reason: str | None = None
 ) -> None:
-    await uow.db.execute(
-        """
-        UPDATE plan SET state = $2::text, ended_at = $3, reason = $4, solver_result = coalesce($5, solver_result),
-            objective = coalesce($6, objective), bound = coalesce($7, bound),
-            progress = CASE WHEN $2::text = 'ready' THEN 1 ELSE progress END
-        WHERE plan_id = $1
-        """,
-        plan_id,
-        state,
-        uow.now,
-        reason,
-        SOLVER_RESULT.dump_python(result, mode="json") if result else None,
-        result.objective if result else None,
-        result.bound if result else None,
-    )
+    values: dict[str, Any] = {"state": state, "ended_at": uow.now, "reason": reason}
+    if result:
+        values |= {"result": result, "objective": result.objective, "bound": result.bound}
+    if state == "ready":
+        values["progress"] = 1.0
+    await uow.session.exec(update(PlanRow).where(col(PlanRow.id) == plan_id).values(**values))
 
 
-def _plan(row: Any) -> StoredPlan:
-    return StoredPlan(
-        row["plan_id"],
-        row["state"],
-        PlanRequest.model_validate(row["request"]),
-        SOLVER_INPUT.validate_python(row["solver_input"]),
-        SOLVER_RESULT.validate_python(row["solver_result"]) if row["solver_result"] else None,
-        row["progress"],
-        row["objective"],
-        row["bound"],
-        row["reason"],
-        row["requested_at"],
-        row["ended_at"],
-    )
+_SUMMARY = ("plan_id", "state", "progress", "objective", "bound", "reason", "requested_at", "ended_at")

@@ -11,7 +11,7 @@ from scheduling.domain.coverage_model import CoverageProblem, PlannedVisit
 from scheduling.solver.coverage.search import CoverageLimits, greedy_coverage, plan_coverage
 from scheduling.solver.precompile import compile_coverage
 
-from wanderamt_bench.bench_environment import Measurement
+from wanderamt_bench.bench_environment import Figure
 from wanderamt_bench.planner.audit import audit
 from wanderamt_bench.planner.cities import CitySize, city
 
@@ -123,8 +123,8 @@ def _merge_into_bench(rows: list[dict[str, Any]], path: Path) -> None:
         name = f"planner / {row['kind']} {row['seed']}, {row['limit_s']:g} s"
         ratio = round(row["score"] / row["greedy"], 4)
         gap = "" if row["gap"] is None else f"; gap to the proven bound {100 * row['gap']:.2f} %"
-        measurement = Measurement(
+        figure = Figure(
             name, "objective", round(row["greedy"], 1), round(row["score"], 1), ratio, f"bare: greedy{gap}; {load}"
         )
-        figures.append(measurement.as_dict())
+        figures.append(figure.as_dict())
     path.write_text(json.dumps(figures, indent=2) + "\n")

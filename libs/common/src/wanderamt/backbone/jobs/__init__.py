@@ -1,1 +1,1 @@
-"""Durable jobs with keys: the queue in PostgreSQL, the runner, batch handlers and failed jobs."""
+"""Durable jobs with keys: the queue in PostgreSQL, the handlers, the runner and failed jobs."""

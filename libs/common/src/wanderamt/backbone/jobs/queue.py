@@ -1,12 +1,19 @@
-"""SQL for the table `job`: lease, reschedule, complete. Each statement checks that the lease is still held."""
+"""SQL for the table `job`: claim, record results, extend leases.
+
+Invariants: a status changes from running to another one only under the lease of the attempt; a job that is claimed
+again without a recorded result has an unknown outcome, and postponing it does not hide that.
+"""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
+from typing import Any, TypeAlias
 from uuid import UUID
 
-from wanderamt.backbone.persistence.unit_of_work import JOB_CHANNEL, UnitOfWork
+from wanderamt.backbone.persistence.database import Database
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork, job_channel
 from wanderamt.kernel.decision import Attempt, Job, OutcomeUnknown, RetryLater
 
 LEASE_S = 6.0
@@ -14,22 +21,32 @@ BACKOFF_S = (1.0, 5.0, 15.0, 60.0, 300.0)
 JITTER = 0.2  # of each delay
 
 
+class JobStatus(StrEnum):
+    """The values of the column `job.status`."""
+
+    TODO = "todo"
+    RUNNING = "running"  # under a lease; once that has expired, nobody knows the outcome
+    OUTCOME_UNKNOWN = "outcome_unknown"  # to do again, but the previous attempt may have had its effect
+    SUCCEEDED = "succeeded"  # kept without its body until housekeeping deletes it
+    FAILED = "failed"  # only an operator can continue it
+    BLOCKED = "blocked"  # to do, behind a failed job of its key
+
+
 @dataclass(frozen=True, slots=True)
-class LeasedJob:
-    """A job this process holds. `expired`: its deadline has passed."""
+class ClaimedJob:
+    """A job this process has leased. `expired`: its deadline has passed. `last_error`: of the attempt before."""
 
     id: UUID
     lease_token: UUID
-    job: Job
+    job: Any
     attempt: Attempt
     trace_context: dict[str, str]
     last_error: str
     expired: bool
 
 
-def jittered(after_s: float, rng: random.Random) -> float:
-    """Spreads delays, so that many jobs that failed together do not return together."""
-    return after_s * (1 + JITTER * rng.uniform(-1, 1))
+ClaimedResult: TypeAlias = tuple[ClaimedJob, RetryLater | OutcomeUnknown | None]
+"""None: the job has succeeded."""
 
 
 def backoff(attempt: Attempt) -> float:
@@ -37,20 +54,21 @@ def backoff(attempt: Attempt) -> float:
     return BACKOFF_S[min(attempt.number - 1, len(BACKOFF_S) - 1)]
 
 
-async def lease_next(uow: UnitOfWork, job_type: type[Job], limit: int) -> list[LeasedJob]:
-    """Leases the oldest due job of each key, all with one new token; skips jobs that another process is leasing."""
+async def claim(uow: UnitOfWork, job_type: type[Job], limit: int) -> list[ClaimedJob]:
+    """Leases the oldest due job of each key, all with one new token; skips jobs that another process is claiming."""
     lease_token = uow.new_id()
     rows = await uow.db.fetch(
         """
         WITH head AS (
-            SELECT id, outcome_unknown OR lease_token IS NOT NULL AS interrupted FROM job j
-            WHERE queue = $1 AND NOT failed AND NOT blocked AND run_at <= $2
-              AND (lease_token IS NULL OR lease_expires_at < $2)
-              AND NOT EXISTS (SELECT 1 FROM job e WHERE e.queue = j.queue AND e.key = j.key AND e.seq < j.seq)
+            SELECT id, status <> 'todo' AS interrupted FROM job j
+            WHERE queue = $1 AND run_at <= $2 AND status IN ('todo', 'outcome_unknown', 'running')
+              AND (status <> 'running' OR lease_expires_at < $2)
+              AND NOT EXISTS (SELECT 1 FROM job e WHERE e.queue = j.queue AND e.key = j.key AND e.seq < j.seq
+                                                    AND e.status <> 'succeeded')
             ORDER BY run_at, seq LIMIT $3 FOR UPDATE SKIP LOCKED
         )
-        UPDATE job SET lease_token = $4, lease_expires_at = $2 + make_interval(secs => $5), attempts = attempts + 1,
-                       outcome_unknown = false
+        UPDATE job SET status = 'running', lease_token = $4, lease_expires_at = $2 + make_interval(secs => $5),
+                       attempts = attempts + 1
         FROM head WHERE job.id = head.id
         RETURNING job.id, body, trace_context, attempts, interrupted, last_error, deadline <= $2 AS expired
         """,
@@ -61,7 +79,7 @@ async def lease_next(uow: UnitOfWork, job_type: type[Job], limit: int) -> list[L
         LEASE_S,
     )
     return [
-        LeasedJob(
+        ClaimedJob(
             id=row["id"],
             lease_token=lease_token,
             job=job_type.model_validate(row["body"]),
@@ -74,108 +92,91 @@ async def lease_next(uow: UnitOfWork, job_type: type[Job], limit: int) -> list[L
     ]
 
 
-async def complete(uow: UnitOfWork, leased: LeasedJob) -> bool:
-    """Deletes the job; False when the lease is lost. Notifies the runners only when another job of the key waits."""
-    has_next = await uow.db.fetchval(
-        """
-        DELETE FROM job j WHERE id = $1 AND lease_token = $2
-        RETURNING EXISTS (SELECT 1 FROM job n WHERE n.queue = j.queue AND n.key = j.key AND n.id <> j.id)
-        """,
-        leased.id,
-        leased.lease_token,
-    )
-    if has_next:
-        uow.channels_to_notify.add(JOB_CHANNEL)
-    return has_next is not None
+async def record_results(uow: UnitOfWork, results: Sequence[ClaimedResult], rng: random.Random) -> set[UUID]:
+    """Ends these attempts in one statement, in which everything pending is written too; returns the ids of the jobs
+    whose lease was still held.
 
-
-async def reschedule(
-    uow: UnitOfWork, leased: LeasedJob, result: RetryLater | OutcomeUnknown, *, after_s: float
-) -> bool:
-    """Makes the job due again in `after_s` seconds. False when the lease is lost."""
-    status = await uow.db.execute(
-        """
-        UPDATE job SET lease_token = NULL, lease_expires_at = NULL, run_at = $3, last_error = $4, outcome_unknown = $5
-        WHERE id = $1 AND lease_token = $2
-        """,
-        leased.id,
-        leased.lease_token,
-        uow.now + timedelta(seconds=after_s),
-        result.reason,
-        isinstance(result, OutcomeUnknown),
-    )
-    return bool(status == "UPDATE 1")
-
-
-async def still_leased(uow: UnitOfWork, leased: Sequence[LeasedJob]) -> set[UUID]:
-    """The ids whose lease this process still holds; locks the rows, so that nobody can lease them before the commit."""
-    rows = await uow.db.fetch(
-        "SELECT id, lease_token FROM job WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE",
-        [entry.id for entry in leased],
-    )
-    tokens = {row["id"]: row["lease_token"] for row in rows}
-    return {entry.id for entry in leased if tokens.get(entry.id) == entry.lease_token}
-
-
-async def complete_many(uow: UnitOfWork, leased: Sequence[LeasedJob]) -> None:
-    """The caller has locked the rows with `still_leased`, or leased them in this transaction."""
-    if not leased:
-        return
-    has_next = await uow.db.fetchval(
-        """
-        WITH done AS (DELETE FROM job WHERE id = ANY($1::uuid[]) RETURNING queue, key)
-        SELECT EXISTS (SELECT 1 FROM job n JOIN done USING (queue, key) WHERE n.id <> ALL($1::uuid[]))
-        """,
-        [entry.id for entry in leased],
-    )
-    if has_next:
-        uow.channels_to_notify.add(JOB_CHANNEL)
-
-
-async def reschedule_many(
-    uow: UnitOfWork, results: Sequence[tuple[LeasedJob, RetryLater | OutcomeUnknown, float]]
-) -> None:
-    """(job, result, delay in seconds). The caller has locked the rows, see `complete_many`."""
+    Notifies the runners only when another job of a key waits. A succeeded job loses its body: it may hold personal
+    data.
+    """
     if not results:
-        return
-    await uow.db.execute(
+        return set()
+    ordered = sorted(results, key=lambda result: result[0].id)  # always locked in one order
+    rows = await uow.fetch_with_outbox(
         """
-        UPDATE job SET lease_token = NULL, lease_expires_at = NULL, run_at = later.run_at,
-                       last_error = later.last_error, outcome_unknown = later.outcome_unknown
-        FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::boolean[])
-             AS later(id, run_at, last_error, outcome_unknown)
-        WHERE job.id = later.id
+        UPDATE job SET status = r.status, run_at = r.run_at, last_error = r.reason,
+                       body = CASE r.status WHEN 'succeeded' THEN '{}' ELSE body END,
+                       finished_at = CASE r.status WHEN 'succeeded' THEN r.run_at END
+        FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::text[])
+             AS r(id, lease_token, status, run_at, reason)
+        WHERE job.id = r.id AND job.lease_token = r.lease_token AND job.status = 'running'
+        RETURNING job.id, job.status = 'succeeded' AND EXISTS (
+            SELECT 1 FROM job n WHERE n.queue = job.queue AND n.key = job.key AND n.id <> job.id
+                                  AND n.status IN ('todo', 'outcome_unknown')) AS next_waits
         """,
-        [leased.id for leased, *_ in results],
-        [uow.now + timedelta(seconds=after_s) for *_, after_s in results],
-        [result.reason for _, result, _ in results],
-        [isinstance(result, OutcomeUnknown) for _, result, _ in results],
+        [claimed.id for claimed, _ in ordered],
+        [claimed.lease_token for claimed, _ in ordered],
+        [_status_after(result) for _, result in ordered],
+        [uow.now + _delay(result, rng) for _, result in ordered],
+        [result.reason if result else "" for _, result in ordered],
+    )
+    if any(row["next_waits"] for row in rows):
+        uow.channels_to_notify.add(job_channel(ordered[0][0].job.QUEUE))  # all of one handler
+    return {row["id"] for row in rows}
+
+
+def cancel_pending(uow: UnitOfWork, job_type: type[Job], keys: Sequence[str]) -> None:
+    """Deletes jobs of these keys that neither run nor have an end."""
+    uow.write_later(
+        (
+            """
+            DELETE FROM job WHERE id = ANY (ARRAY(
+                SELECT id FROM job WHERE queue = $1 AND key = ANY($2::text[])
+                                     AND status IN ('todo', 'outcome_unknown', 'blocked')
+                FOR UPDATE SKIP LOCKED))
+            """,
+            (job_type.QUEUE, list(keys)),
+        )
     )
 
 
-async def cancel_pending(uow: UnitOfWork, job_type: type[Job], keys: Sequence[str]) -> None:
-    """Deletes jobs of these keys that are neither leased nor failed."""
-    await uow.db.execute(
-        """
-        DELETE FROM job WHERE id = ANY (ARRAY(
-            SELECT id FROM job WHERE queue = $1 AND key = ANY($2::text[]) AND lease_token IS NULL AND NOT failed
-            FOR UPDATE SKIP LOCKED))
-        """,
-        job_type.QUEUE,
-        list(keys),
-    )
-
-
-async def extend_leases(uow: UnitOfWork, leases: dict[UUID, UUID]) -> None:
+async def extend_leases(database: Database, leases: Mapping[UUID, UUID]) -> None:
     """`leases`: job id → lease token."""
-    await uow.db.execute(
+    ids = sorted(leases)
+    await database.execute(
         """
         UPDATE job SET lease_expires_at = $3::timestamptz + make_interval(secs => $4)
         FROM unnest($1::uuid[], $2::uuid[]) AS held(id, lease_token)
-        WHERE job.id = held.id AND job.lease_token = held.lease_token
+        WHERE job.id = held.id AND job.lease_token = held.lease_token AND job.status = 'running'
         """,
-        list(leases),
-        list(leases.values()),
-        uow.now,
+        ids,
+        [leases[id_] for id_ in ids],
+        database.environment.clock(),
         LEASE_S,
     )
+
+
+async def count_without_handler(uow: UnitOfWork, queues: Sequence[str]) -> dict[str, int]:
+    """Queue → number of unfinished jobs, for the queues other than these."""
+    rows = await uow.db.fetch(
+        """
+        SELECT queue, count(*) AS jobs FROM job WHERE status <> 'succeeded' AND queue <> ALL($1::text[])
+        GROUP BY queue
+        """,
+        list(queues),
+    )
+    return {row["queue"]: row["jobs"] for row in rows}
+
+
+def _status_after(result: RetryLater | OutcomeUnknown | None) -> JobStatus:
+    match result:
+        case RetryLater():
+            return JobStatus.TODO
+        case OutcomeUnknown():
+            return JobStatus.OUTCOME_UNKNOWN
+    return JobStatus.SUCCEEDED
+
+
+def _delay(result: RetryLater | OutcomeUnknown | None, rng: random.Random) -> timedelta:
+    """Spreads delays, so that many jobs that failed together do not return together."""
+    return timedelta(seconds=result.after_s * (1 + JITTER * rng.uniform(-1, 1))) if result else timedelta()

@@ -1,25 +1,23 @@
-"""The AsyncAPI 3 document of one service: the events it consumes and the events it publishes.
+"""The AsyncAPI 3 document of a consumer: FastStream generates it; this module adds what it has no argument for.
 
-FastStream generates the frame (version, info, servers). It cannot describe headers, keys, the events of a batch or
-what the relay sends, so this module adds channels, operations, messages and schemas.
+That is a channel per event with its payload and consumer group, the CloudEvents headers, and the record key.
 """
 
-import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypedDict
 
-from faststream.kafka import KafkaBroker
-from faststream.specification import AsyncAPI
+from faststream.specification import AsyncAPI, Specification
+from faststream.specification.schema import Message, Operation, SubscriberSpec
+from faststream.specification.schema.bindings import ChannelBinding, OperationBinding, kafka
 
 from wanderamt.backbone.messaging.topics import TOPIC_OWNERS, Topics
 from wanderamt.contracts import EVENTS, Event
 from wanderamt.contracts.compatibility import schema_of
 
 VERSION = "3.0.0"
-KAFKA_BINDING = "0.5.0"
-COMPONENT = "#/components/schemas/"
+MESSAGE_BINDING = "0.5.0"
 
-HEADERS: dict[str, Any] = {
+HEADERS: Mapping[str, Any] = {
     "type": "object",
     "description": "CloudEvents 1.0, Kafka binary mode, and W3C trace context",
     "required": ["ce_specversion", "ce_id", "ce_type", "ce_source", "ce_subject", "ce_time", "ce_sequence"],
@@ -40,95 +38,69 @@ HEADERS: dict[str, Any] = {
 }
 
 
-def describe_service(
-    service: str, consumed: Iterable[type[Event]], topics: Topics, *, bootstrap_servers: str, group: str | None
-) -> dict[str, Any]:
-    """A JSON document. `group` is the consumer group, None for a service that consumes nothing."""
-    received = sorted(consumed, key=lambda event: event.TYPE)
-    sent = [event for event in EVENTS if TOPIC_OWNERS[event.TOPIC] == service]
-    document = _skeleton(service, bootstrap_servers)
-    events = {event.TYPE: event for event in (*received, *sent)}
-    names = sorted({event.TOPIC for event in events.values()})
-    document["channels"] = {name: _channel(name, topics, events) for name in names}
-    document["operations"] = {
-        **{
-            f"receive {name}": _operation("receive", name, received, group)
-            for name in sorted({e.TOPIC for e in received})
-        },
-        **{f"send {name}": _operation("send", name, sent, None) for name in sorted({e.TOPIC for e in sent})},
-    }
-    document["components"] = {
-        "messages": {type_: _message(event) for type_, event in sorted(events.items())},
-        "schemas": _schemas(events),
-    }
-    return document
+class SentChannel(TypedDict):
+    """Arguments of a router's `publisher`."""
+
+    title: str
+    description: str
+    schema: type[Event]
 
 
-def _topics(events: Iterable[type[Event]]) -> list[str]:
-    return sorted({event.TOPIC for event in events})
+def consumed_channels(events: Iterable[type[Event]], topics: Topics, *, group: str) -> dict[str, SubscriberSpec]:
+    """A channel for each event, as `schema` of a subscriber returns them."""
+    return {_channel_name(event, topics): _consumed_channel(event, topics, group) for event in events}
 
 
-def _skeleton(service: str, bootstrap_servers: str) -> dict[str, Any]:
-    broker = KafkaBroker(bootstrap_servers.split(","), logger=None)
-    specification = AsyncAPI(broker, title=f"Wanderamt {service}", version="1", schema_version=VERSION)
-    generated: dict[str, Any] = json.loads(specification.to_specification().to_json())
-    return {name: generated[name] for name in ("asyncapi", "info", "defaultContentType", "servers")}
-
-
-def _channel(name: str, topics: Topics, events: Mapping[str, type[Event]]) -> dict[str, Any]:
-    types = sorted(type_ for type_, event in events.items() if name == event.TOPIC)
+def sent_channel(event: type[Event], topics: Topics) -> SentChannel:
     return {
-        "address": topics.name(name),
-        "description": f"Owned by {TOPIC_OWNERS[name]}. Keyed by aggregate: order holds per aggregate.",
-        "messages": {type_: {"$ref": f"#/components/messages/{type_}"} for type_ in types},
-        "bindings": {"kafka": {"topic": topics.name(name), "bindingVersion": KAFKA_BINDING}},
+        "title": f"{_channel_name(event, topics)}:Publisher",
+        "description": _channel_description(event),
+        "schema": event,
     }
 
 
-def _operation(action: str, name: str, events: Iterable[type[Event]], group: str | None) -> dict[str, Any]:
-    types = sorted(event.TYPE for event in events if name == event.TOPIC)
-    operation: dict[str, Any] = {
-        "action": action,
-        "channel": {"$ref": f"#/channels/{name}"},
-        "messages": [{"$ref": f"#/channels/{name}/messages/{type_}"} for type_ in types],
-    }
-    if group:
-        identity = {"type": "string", "enum": [group]}
-        operation["bindings"] = {"kafka": {"groupId": identity, "bindingVersion": KAFKA_BINDING}}
-    return operation
+class EventAsyncAPI(AsyncAPI):
+    """FastStream's document with headers, key and type of each message: FastStream knows only their payload."""
+
+    def to_specification(self) -> Specification:
+        document: Any = super().to_specification()
+        events = {event.__name__: event for event in EVENTS}
+        for message in document.components.messages.values():
+            event = events[message.payload["$ref"].rsplit("/", 1)[1]]
+            message.name = event.TYPE
+            message.summary = _summary(event)
+            message.contentType = "application/json"
+            message.correlationId = None  # FastStream's own header, which no record has
+            message.headers = {**HEADERS, "properties": {**HEADERS["properties"], "ce_type": {"const": event.TYPE}}}
+            message.bindings = {"kafka": {"key": _key(event), "bindingVersion": MESSAGE_BINDING}}
+        return document  # type: ignore[no-any-return]
 
 
-def _message(event: type[Event]) -> dict[str, Any]:
-    return {
-        "name": event.TYPE,
-        "title": event.__name__,
-        "summary": (event.__doc__ or "").strip(),
-        "contentType": "application/json",
-        "headers": {**HEADERS, "properties": {**HEADERS["properties"], "ce_type": {"const": event.TYPE}}},
-        "payload": {"$ref": f"{COMPONENT}{event.__name__}"},
-        "bindings": {
-            "kafka": {
-                "key": {"type": "string", "format": "uuid", "description": event.AGGREGATE},
-                "bindingVersion": KAFKA_BINDING,
-            }
-        },
-    }
+def _consumed_channel(event: type[Event], topics: Topics, group: str) -> SubscriberSpec:
+    address = topics.name(event.TOPIC)
+    identity = {"type": "string", "enum": [group]}
+    return SubscriberSpec(
+        address=address,
+        description=_channel_description(event),
+        operation=Operation(
+            message=Message(title=f"{_channel_name(event, topics)}:Message", payload=schema_of(event)),
+            bindings=OperationBinding(kafka=kafka.OperationBinding(identity, client_id=None, reply_to=None)),
+        ),
+        bindings=ChannelBinding(kafka=kafka.ChannelBinding(address, partitions=None, replicas=None)),
+    )
 
 
-def _schemas(events: Mapping[str, type[Event]]) -> dict[str, Any]:
-    schemas: dict[str, Any] = {}
-    for event in events.values():
-        schema = _rebased(schema_of(event))
-        schemas.update(schema.pop("$defs", {}))
-        schemas[event.__name__] = schema
-    return dict(sorted(schemas.items()))
+def _channel_name(event: type[Event], topics: Topics) -> str:
+    return f"{topics.name(event.TOPIC)}:{event.__name__}"
 
 
-def _rebased(schema: Any) -> Any:
-    """Lets references point to the components of this document."""
-    if isinstance(schema, dict):
-        return {
-            word: value.replace("#/$defs/", COMPONENT) if word == "$ref" else _rebased(value)
-            for word, value in schema.items()
-        }
-    return [_rebased(item) for item in schema] if isinstance(schema, list) else schema
+def _channel_description(event: type[Event]) -> str:
+    return f"Owned by {TOPIC_OWNERS[event.TOPIC]}. Keyed by {event.AGGREGATE}: order holds per aggregate."
+
+
+def _summary(event: type[Event]) -> str:
+    return " ".join((event.__doc__ or "").split())
+
+
+def _key(event: type[Event]) -> dict[str, str]:
+    return {"type": "string", "format": "uuid", "description": event.AGGREGATE}

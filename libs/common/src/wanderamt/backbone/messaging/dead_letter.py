@@ -1,4 +1,5 @@
-"""Records that could not be handled, kept in the table `dead_letter`: one aggregate waits, all others go on.
+"""Events that could not be handled and jobs that failed, in the table `dead_letter`: one aggregate waits, all others go
+on.
 
 Invariants: a record that fails permanently is stored with its reason and its raw bytes; every later record of the same
 aggregate is stored behind it, in order; a record that nobody can read is stored with topic, partition, offset and
@@ -18,10 +19,17 @@ from uuid import UUID
 LOCK_AGGREGATE = "SELECT pg_advisory_xact_lock(hashtextextended($1 || $2, 4711))"
 
 
+class DeadLetterKind(StrEnum):
+    """The values of the column `dead_letter.kind`."""
+
+    EVENT = "event"
+    JOB = "job"  # the table `job` holds it, with status failed
+
+
 class DeadLetterState(StrEnum):
     """The values of the column `dead_letter.state`."""
 
-    FAILED = "failed"  # its handler failed permanently; the first of its aggregate
+    FAILED = "failed"  # its handler failed permanently; an event is the first of its aggregate
     BLOCKED = "blocked"  # waits for an earlier record of its aggregate
     UNREADABLE = "unreadable"  # no event of this system, or not a valid one
 
@@ -92,6 +100,23 @@ async def store_dead_letter(
         state,
         cause.reason,
         cause.fingerprint,
+    )
+
+
+async def store_failed_job(
+    connection: Any, consumer: str, job_id: UUID, queue: str, cause: FailureCause, *, attempts: int
+) -> None:
+    await connection.execute(
+        """
+        INSERT INTO dead_letter (kind, consumer, job_id, type, state, reason, fingerprint, attempts)
+        VALUES ('job', $1, $2, $3, 'failed', $4, $5, $6) ON CONFLICT DO NOTHING
+        """,
+        consumer,
+        job_id,
+        queue,
+        cause.reason,
+        cause.fingerprint,
+        attempts,
     )
 
 

@@ -8,11 +8,12 @@ are read and written in the transaction of the effects.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 from wanderamt.backbone.messaging.dead_letter import RawRecord
 from wanderamt.backbone.messaging.records import ReceivedEvent
+from wanderamt.backbone.persistence.outbox import Statement
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 
 PartitionKey: TypeAlias = tuple[str, int]
@@ -67,7 +68,8 @@ class Deduplicator:
                      ON CONFLICT DO NOTHING RETURNING event_id
                  )
             SELECT new.event_id, coalesce(v.version, 0),
-                   EXISTS (SELECT 1 FROM dead_letter p WHERE p.consumer = $1 AND p.aggregate = arrived.aggregate)
+                   EXISTS (SELECT 1 FROM dead_letter WHERE consumer = $1)  -- once per statement, the next per event
+                   AND EXISTS (SELECT 1 FROM dead_letter p WHERE p.consumer = $1 AND p.aggregate = arrived.aggregate)
                        AS blocked
             FROM new JOIN arrived USING (event_id)
             LEFT JOIN inbox_version v ON v.consumer = $1 AND v.aggregate = arrived.aggregate
@@ -116,16 +118,14 @@ class Deduplicator:
             self.consumer,
             subjects,
             [last[subject] for subject in subjects],
-            also=[(_ADVANCE, self._watermarks(end_offsets(records)))],
+            also=[self.advance_watermarks(end_offsets(records))],
         )
 
-    async def advance_watermarks(self, ends: Mapping[PartitionKey, int], uow: UnitOfWork) -> None:
-        """Moves the watermarks where nothing was handled."""
-        await uow.db.execute(_ADVANCE, *self._watermarks(ends))
-
-    def _watermarks(self, ends: Mapping[PartitionKey, int]) -> list[Any]:
+    def advance_watermarks(self, ends: Mapping[PartitionKey, int]) -> Statement:
+        """The statement that moves the watermarks to these offsets."""
         keys = sorted(ends)  # always locked in one order
-        return [self.consumer, [key[0] for key in keys], [key[1] for key in keys], [ends[key] for key in keys]]
+        topics, partitions = [topic for topic, _ in keys], [partition for _, partition in keys]
+        return _ADVANCE, [self.consumer, topics, partitions, [ends[key] for key in keys]]
 
 
 def end_offsets(records: Iterable[RawRecord]) -> dict[PartitionKey, int]:

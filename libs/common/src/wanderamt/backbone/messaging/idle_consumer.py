@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from wanderamt.backbone.messaging.inbox import Inbox
+from wanderamt.backbone.observability.metrics import Measurement
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.backbone.supervision import run_forever
 
@@ -37,6 +38,9 @@ class IdleUntilNeeded:
             await asyncio.gather(self._task, return_exceptions=True)
         if self._running:
             await self.inbox.stop()
+
+    def measurements(self) -> list[Measurement]:
+        return self.inbox.measurements()
 
     async def _check(self) -> None:
         async with self.inbox.database.unit_of_work() as uow:

@@ -1,12 +1,14 @@
 """Consumes Kafka records: one transaction per batch, each event once in effect, in order per aggregate.
 
+The records come from FastStream (see `subscriber`), from the log (`rebuild`) or from the dead letters (`replay`).
+
 Invariants: offsets are committed after the database transaction, never before; effects happen once (see
 `deduplication`). When a handler fails, the batch runs again with that aggregate as a dead letter; if the batch still
 fails, its records run one at a time. A transient error (database, broker) is retried without end and shown in health.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,8 +16,8 @@ from uuid import UUID
 
 import structlog
 from aiokafka import ConsumerRecord
-from opentelemetry.trace import SpanKind
 
+from wanderamt.backbone.messaging.consumer import BatchHandler, EventConsumer, Handler
 from wanderamt.backbone.messaging.dead_letter import (
     BLOCKED_BY_EARLIER,
     DeadLetterState,
@@ -26,17 +28,17 @@ from wanderamt.backbone.messaging.dead_letter import (
     store_dead_letter,
 )
 from wanderamt.backbone.messaging.deduplication import Deduplicator, InboxState, PartitionKey, end_offsets
+from wanderamt.backbone.messaging.handler_watch import HandlerBlockedError, HandlerWatch, RunningHandler
 from wanderamt.backbone.messaging.lag_monitor import LagMonitor
 from wanderamt.backbone.messaging.offset_committer import COMMIT_INTERVAL_S, OffsetCommitter
-from wanderamt.backbone.messaging.records import ReceivedEvent, RecordDecoder, raw_record
+from wanderamt.backbone.messaging.records import Deliver, ReceivedEvent, RecordDecoder, raw_record
 from wanderamt.backbone.messaging.topics import Topics
-from wanderamt.backbone.observability.tracing import is_sampled, span_in_context
+from wanderamt.backbone.observability.messaging_spans import process_batch_span, process_span
+from wanderamt.backbone.observability.metrics import Measurement, consumed_messages
 from wanderamt.backbone.persistence.database import TRANSIENT_ERRORS, Database
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.backbone.supervision import backoff_s, run_forever
 from wanderamt.contracts import Event, EventHeader, InvalidEventError
-
-Handler = Callable[[Any, UnitOfWork], Awaitable[object]]
 
 MAX_FAILED_AGGREGATES = 4  # per batch; with more, its records run one at a time
 STUCK_AFTER_S = 30.0
@@ -44,19 +46,6 @@ CHECK_INTERVAL_S = 5.0
 MAX_COMMITS_FAILED = 3
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class BatchHandler:
-    """A handler that takes the events of a batch as one list, in order: for projections that write in bulk.
-
-    Events of several types that share one BatchHandler come in one list, in their order of arrival. `with_headers`:
-    the list holds ReceivedEvents; the handler sets `uow.message_trace` to the trace of the event before it emits or
-    enqueues something for it.
-    """
-
-    handler: Callable[[list[Any], UnitOfWork], Awaitable[object]]
-    with_headers: bool = False
 
 
 class HandlerFailedError(Exception):
@@ -74,58 +63,51 @@ class MixedBatchError(Exception):
 
 @dataclass
 class Inbox:
-    """`consumer` is the Kafka group and the name in the inbox tables; `event_handlers` maps event types to handlers.
+    """`declared`: the consumer with its handlers. `rebuilding`: handlers write state; events and jobs are discarded.
 
-    `linger_s`: how long to wait for more records once some arrived, where nobody waits for the effect: fewer
-    transactions. `rebuilding`: handlers write state, but events and jobs are discarded.
+    `consumer`: its name in the inbox tables. Raises InvalidConsumerError for a consumer that cannot run.
     """
 
-    consumer: str
-    event_handlers: Mapping[type[Event], Handler | BatchHandler]
+    declared: EventConsumer
     database: Database
     bootstrap_servers: str
     topics: Topics
     rebuilding: bool = False
-    linger_s: float = 0.0
     health_problem: str = "not started"
     handled: int = 0
+    consumer: str = field(init=False)
+    event_handlers: Mapping[type[Event], Handler | BatchHandler] = field(init=False)
     deduplicator: Deduplicator = field(init=False)
-    _broker: Any = None
+    _application: Any = None
     _subscriber: Any = None
     _decoder: RecordDecoder = field(init=False)
     _committer: OffsetCommitter = field(init=False)
+    _handler_watch: HandlerWatch = field(init=False)
+    _consumed: dict[str, str] = field(init=False)
+    _lag_monitor: LagMonitor = field(default_factory=lambda: LagMonitor(STUCK_AFTER_S))
     _skipped_offsets: dict[PartitionKey, int] = field(default_factory=dict)
     _background_tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _client_error: str = ""
 
     def __post_init__(self) -> None:
+        self.consumer = self.declared.name
+        self.event_handlers = self.declared.handlers
         self.deduplicator = Deduplicator(self.consumer)
         self._decoder = RecordDecoder(self.event_handlers, self.topics)
         self._committer = OffsetCommitter(self.consumer)
-
-    def _create_broker(self) -> None:
-        # loaded here: FastStream is a tenth of a service's import time, and operators' commands start no consumer
-        from wanderamt.backbone.messaging.subscriber import create_subscriber
-
-        self._broker, self._subscriber = create_subscriber(
-            self.bootstrap_servers,
-            sorted({self.topics.name(event.TOPIC) for event in self.event_handlers}),
-            self._on_batch,
-            group=self.topics.name(self.consumer),
-            linger_s=self.linger_s,
-            on_client_error=self._note_client_error,
-        )
-        self._client_error = ""
-
-    def _note_client_error(self, error: Exception) -> None:
-        self._client_error = f"stuck: the Kafka client fails with {type(error).__name__}"
+        self._consumed = {"messaging.system": "kafka", "messaging.consumer.group.name": self.consumer}
+        self._handler_watch = HandlerWatch(self.consumer, self.database)
 
     async def start(self) -> None:
-        self._create_broker()
-        await self._broker.start()
+        await self._start_application()
         self.health_problem = ""
-        for name, body in (("inbox-watch", self._watch_progress), ("inbox-offsets", self._commit_offsets)):
+        for name, body in (
+            ("inbox-watch", self._watch_progress),
+            ("inbox-offsets", self._commit_offsets),
+            ("inbox-handlers", self._handler_watch.check),
+        ):
             self._background_tasks.append(asyncio.create_task(run_forever(name, body), name=f"{name}-{self.consumer}"))
+        log.info("consumer.started", consumer=self.consumer, **self.declared.coverage())
 
     async def stop(self) -> None:
         for task in self._background_tasks:
@@ -133,15 +115,27 @@ class Inbox:
         await asyncio.gather(*self._background_tasks, return_exceptions=True)
         with suppress(*TRANSIENT_ERRORS):
             await self._commit_processed()
-        if self._broker:
-            await self._broker.stop()
+        if self._application:
+            await self._application.stop()
 
-    async def process_batch(self, records: Sequence[RawRecord]) -> None:
+    async def receive(self, records: Sequence[ConsumerRecord[bytes, bytes]], deliver: Deliver) -> None:
+        """A batch of FastStream. `deliver` calls `handle` through the framework."""
+        raw_records = [raw_record(record) for record in records]
+        await self.process_batch(raw_records, deliver)
+        self._committer.add(end_offsets(raw_records))
+
+    def note_client_error(self, error: Exception) -> None:
+        self._client_error = f"stuck: the Kafka client fails with {type(error).__name__}"
+
+    def measurements(self) -> list[Measurement]:
+        return self._lag_monitor.measurements(self.consumer, self._committer.committed)
+
+    async def process_batch(self, records: Sequence[RawRecord], deliver: Deliver | None = None) -> None:
         """Returns when the batch is committed, however long database or broker are unavailable."""
         failures = 0
         while True:
             try:
-                await self._process_once(records)
+                await self._process_once(records, deliver or self.handle)
                 self.health_problem = ""
                 return
             except TRANSIENT_ERRORS as error:
@@ -170,7 +164,7 @@ class Inbox:
             )
             if event.header.sequence <= (version or 0):
                 return False
-            await self._handle([event], uow)
+            await self.handle([event], uow)
             await self.deduplicator.save([event], [], uow)
         return bool(events)
 
@@ -180,13 +174,9 @@ class Inbox:
         Runs a few times per second instead of once per batch.
         """
         if skipped := dict(self._skipped_offsets):
-            async with self.database.unit_of_work(suppress_outbox=self.rebuilding) as uow:
-                await self.deduplicator.advance_watermarks(skipped, uow)
+            sql, args = self.deduplicator.advance_watermarks(skipped)
+            await self.database.execute(sql, *args)
             self._skipped_offsets = {key: end for key, end in self._skipped_offsets.items() if skipped.get(key) != end}
-
-    async def _on_batch(self, records: Sequence[ConsumerRecord[bytes, bytes]]) -> None:
-        await self.process_batch([raw_record(record) for record in records])
-        self._committer.add(records)
 
     async def _commit_offsets(self) -> None:
         await asyncio.sleep(COMMIT_INTERVAL_S)
@@ -196,11 +186,11 @@ class Inbox:
         await self.flush_watermarks()
         await self._committer.commit(self._subscriber.consumer if self._subscriber else None)
 
-    async def _process_once(self, records: Sequence[RawRecord]) -> None:
+    async def _process_once(self, records: Sequence[RawRecord], deliver: Deliver) -> None:
         poisoned: dict[UUID, tuple[UUID, FailureCause]] = {}
         while len(poisoned) <= MAX_FAILED_AGGREGATES:
             try:
-                await self._process_in_one_transaction(records, poisoned)
+                await self._process_in_one_transaction(records, poisoned, deliver)
                 return
             except TRANSIENT_ERRORS:
                 raise
@@ -215,11 +205,11 @@ class Inbox:
                 break
         async with self.database.unit_of_work(suppress_outbox=self.rebuilding) as uow:
             for record in await self.deduplicator.after_watermark(records, uow):
-                await self._process_alone(record, uow)
+                await self._process_alone(record, uow, deliver)
             await self.deduplicator.save([], records, uow)
 
     async def _process_in_one_transaction(
-        self, records: Sequence[RawRecord], poisoned: dict[UUID, tuple[UUID, FailureCause]]
+        self, records: Sequence[RawRecord], poisoned: dict[UUID, tuple[UUID, FailureCause]], deliver: Deliver
     ) -> None:
         """`poisoned`: aggregate → the event whose handler failed, and why. It and its successors are dead letters."""
         events, unreadable = self._decoder.decode(records)
@@ -248,7 +238,8 @@ class Inbox:
                     await self._store_dead_letter(event, uow, state=DeadLetterState.FAILED, cause=poisoned[subject][1])
                 failed.add(subject)
             handled = await self._without_blocked(healthy, states, uow)
-            await self._handle(handled, uow)
+            if handled:
+                await deliver(handled, uow)
             await self.deduplicator.save(handled, records, uow)
 
     async def _without_blocked(
@@ -264,46 +255,50 @@ class Inbox:
                 await self._store_dead_letter(event, uow, state=DeadLetterState.BLOCKED, cause=BLOCKED_BY_EARLIER)
         return [event for event in events if event.header.subject not in blocked]
 
-    async def _handle(self, events: Sequence[ReceivedEvent], uow: UnitOfWork) -> None:
-        """Raises HandlerFailedError from the handler's error; transient errors unchanged."""
+    async def handle(self, events: Sequence[ReceivedEvent], uow: UnitOfWork) -> None:
+        """Calls the handlers. Raises HandlerFailedError from a handler's error; transient errors unchanged."""
+        running = None
+        try:
+            async with self._handler_watch.limit(uow) as running:
+                await self._call_handlers(events, uow, running)
+        except HandlerBlockedError as error:
+            if running and running.header:
+                raise HandlerFailedError(running.header, error) from error
+            raise
+        self.handled += len(events)
+        consumed_messages.add(len(events), self._consumed)
+
+    async def _call_handlers(self, events: Sequence[ReceivedEvent], uow: UnitOfWork, running: RunningHandler) -> None:
+        loop = asyncio.get_running_loop()
         batches: dict[int, tuple[BatchHandler, list[ReceivedEvent]]] = {}
         for event in events:
             handler = self.event_handlers[type(event.event)]
             if isinstance(handler, BatchHandler):
                 batches.setdefault(id(handler), (handler, []))[1].append(event)
             else:
+                running.begin(event.header, loop.time())
                 await self._handle_one(handler, event, uow)
         for batch_handler, batch in batches.values():
+            running.begin(batch[0].header if len(batch) == 1 else None, loop.time())
             await self._handle_batch(batch_handler, batch, uow)
-        self.handled += len(events)
 
     async def _handle_one(self, handler: Handler, event: ReceivedEvent, uow: UnitOfWork) -> None:
         header = event.header
         try:
-            if not is_sampled(header.trace):
-                uow.message_trace = header.trace
-                await handler(event.event, uow)
-                return
-            uow.message_trace = None
-            name = f"{self.consumer} on {type(event.event).__name__}"
-            attributes = {"messaging.system": "kafka", "ce.type": header.type, "aggregate": str(header.subject)}
-            with span_in_context(header.trace, name, kind=SpanKind.CONSUMER, attributes=attributes):
+            with process_span(header, event.record, group=self.consumer):
                 await handler(event.event, uow)
         except TRANSIENT_ERRORS:
             raise
         except Exception as error:
             raise HandlerFailedError(header, error) from error
-        finally:
-            uow.message_trace = None
 
     async def _handle_batch(
         self, batch_handler: BatchHandler, events: Sequence[ReceivedEvent], uow: UnitOfWork
     ) -> None:
         try:
-            await batch_handler.handler(
-                list(events) if batch_handler.with_headers else [event.event for event in events], uow
-            )
-            uow.message_trace = None
+            items = list(events) if batch_handler.with_headers else [event.event for event in events]
+            with process_batch_span(events, group=self.consumer):
+                await batch_handler.handler(items, uow)
         except TRANSIENT_ERRORS:
             raise
         except Exception as error:
@@ -311,7 +306,7 @@ class Inbox:
                 raise HandlerFailedError(events[0].header, error) from error
             raise
 
-    async def _process_alone(self, record: RawRecord, uow: UnitOfWork) -> None:
+    async def _process_alone(self, record: RawRecord, uow: UnitOfWork, deliver: Deliver) -> None:
         events, unreadable = self._decoder.decode([record])
         for _, subject, type_, cause in unreadable:
             await self._store_unreadable(record, subject, type_, cause, uow)
@@ -324,7 +319,8 @@ class Inbox:
                         states,
                         uow,
                     )
-                    await self._handle(handled, uow)
+                    if handled:
+                        await deliver(handled, uow)
                     await self.deduplicator.save(handled, [], uow)
                     await uow.flush()
             except TRANSIENT_ERRORS:
@@ -359,17 +355,16 @@ class Inbox:
 
     async def _watch_progress(self) -> None:
         """Replaces a consumer that is alive but makes no progress while records wait."""
-        monitor = LagMonitor(STUCK_AFTER_S)
         while True:
             await asyncio.sleep(CHECK_INTERVAL_S)
-            stuck = await self._stuck_reason(monitor)
+            stuck = await self._stuck_reason(self._lag_monitor)
             if not stuck:
                 self.health_problem = "" if self.health_problem.startswith("stuck") else self.health_problem
                 continue
             self.health_problem = stuck
             log.error("consumer.stuck", consumer=self.consumer, stuck=stuck)
             await self._recreate_consumer()
-            monitor = LagMonitor(STUCK_AFTER_S)
+            self._lag_monitor = LagMonitor(STUCK_AFTER_S)
 
     async def _stuck_reason(self, monitor: LagMonitor) -> str:
         if self._committer.failures >= MAX_COMMITS_FAILED:
@@ -379,16 +374,25 @@ class Inbox:
         try:
             return self._client_error or await monitor.check(self._subscriber.consumer, self.handled)
         except Exception as error:
-            self._note_client_error(error)
+            self.note_client_error(error)
             return self._client_error
 
     async def _recreate_consumer(self) -> None:
         self._committer.failures = 0
         try:
             async with asyncio.timeout(STUCK_AFTER_S):
-                await self._broker.stop()
+                await self._application.stop()
         except Exception as error:
             # a new consumer is needed whatever the old one reports
             log.warning("consumer.close_failed", consumer=self.consumer, error=type(error).__name__)
-        self._create_broker()
-        await self._broker.start()
+        await self._start_application()
+
+    async def _start_application(self) -> None:
+        # loaded here: FastStream is a tenth of a service's import time, and operators' commands start no consumer
+        from wanderamt.backbone.messaging.application import consuming_application
+
+        self._application, self._subscriber = consuming_application(
+            self.declared, self.topics, self, bootstrap_servers=self.bootstrap_servers
+        )
+        self._client_error = ""
+        await self._application.start()

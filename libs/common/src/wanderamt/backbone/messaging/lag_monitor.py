@@ -5,18 +5,38 @@ running task proves nothing: only lag compared with progress does.
 """
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from aiokafka.errors import KafkaError
+
+from wanderamt.backbone.observability.metrics import Attributes, Measurement
 
 REQUEST_TIMEOUT_S = 10
 
 
 class LagMonitor:
+    """`lags`: records that wait, by assigned partition, as of the last check."""
+
     def __init__(self, stuck_after_s: float) -> None:
+        self.lags: Mapping[Any, int] = {}
         self._stuck_after_s = stuck_after_s
         self._last: Any = None
         self._since = 0.0
+
+    def measurements(self, consumer: str, committed: Mapping[Any, int]) -> list[Measurement]:
+        """Lag and committed offset of each assigned partition."""
+        measured = []
+        for tp, lag in self.lags.items():
+            attributes: Attributes = {
+                "messaging.consumer.group.name": consumer,
+                "messaging.destination.name": tp.topic,
+                "messaging.destination.partition.id": str(tp.partition),
+            }
+            measured.append(Measurement("wanderamt.consumer.lag", lag, attributes))
+            if tp in committed:
+                measured.append(Measurement("wanderamt.consumer.committed", committed[tp], attributes))
+        return measured
 
     async def check(self, consumer: Any, handled: int) -> str:
         """An empty text, or a problem once nothing moved for `stuck_after_s` seconds although records wait.
@@ -37,7 +57,8 @@ class LagMonitor:
                 positions = {tp: await consumer.position(tp) for tp in partitions}
         except (KafkaError, TimeoutError) as error:  # a partition that was just reassigned, or a lost group
             return self._problem_if_overdue(now, f"its position is not known ({type(error).__name__})")
-        lag = sum(ends[tp] - positions[tp] for tp in partitions)
+        self.lags = {tp: ends[tp] - positions[tp] for tp in partitions}
+        lag = sum(self.lags.values())
         seen = (handled, tuple(sorted(positions.items())))
         if not lag or seen != self._last:
             self._last, self._since = seen, now

@@ -4,12 +4,14 @@ Correctness rests on the watermarks in the database; the commits only avoid read
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
+
+from wanderamt.backbone.messaging.deduplication import PartitionKey
 
 COMMIT_INTERVAL_S = 0.5
 COMMIT_TIMEOUT_S = 10.0
@@ -18,18 +20,19 @@ log = structlog.get_logger()
 
 
 class OffsetCommitter:
-    """`failures`: commits that failed in a row."""
+    """`failures`: commits that failed in a row. `committed`: by partition, since this process started."""
 
     def __init__(self, consumer_name: str) -> None:
         self.failures = 0
+        self.committed: dict[TopicPartition, int] = {}
         self._consumer_name = consumer_name
         self._processed: dict[TopicPartition, int] = {}
 
-    def add(self, records: Iterable[Any]) -> None:
-        """The database transaction of these records is committed."""
-        for record in records:
-            partition = TopicPartition(record.topic, record.partition)
-            self._processed[partition] = max(self._processed.get(partition, 0), record.offset + 1)
+    def add(self, ends: Mapping[PartitionKey, int]) -> None:
+        """The database transaction of the records below these offsets is committed."""
+        for key, end in ends.items():
+            partition = TopicPartition(*key)
+            self._processed[partition] = max(self._processed.get(partition, 0), end)
 
     async def commit(self, consumer: Any) -> None:
         """`consumer`: of aiokafka, or None while there is none."""
@@ -41,6 +44,7 @@ class OffsetCommitter:
             if ours:
                 async with asyncio.timeout(COMMIT_TIMEOUT_S):
                     await consumer.commit(ours)
+                self.committed = self.committed | ours
             self.failures = 0
         except (KafkaError, TimeoutError) as error:  # the records come again and the deduplicator drops them
             self.failures += 1

@@ -8,24 +8,26 @@ sees that its own heartbeat is old and sends nothing more.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
-from opentelemetry import propagate, trace
-from opentelemetry.trace import Span, SpanKind
+from opentelemetry.trace import Span
 
 from wanderamt.backbone.messaging.partition_batcher import PartitionBatcher
 from wanderamt.backbone.messaging.topics import Topics
-from wanderamt.backbone.observability.tracing import is_sampled, tracer, tracing_enabled
+from wanderamt.backbone.observability.messaging_spans import start_publish_span
+from wanderamt.backbone.observability.metrics import Measurement, sent_messages
+from wanderamt.backbone.observability.tracing import is_sampled, tracing_enabled
 from wanderamt.backbone.persistence.database import TRANSIENT_ERRORS, Database
 from wanderamt.backbone.persistence.outbox import CHANNEL, SHARDS, header_of_row
 from wanderamt.backbone.supervision import run_forever, wait_for_signal
-from wanderamt.contracts import EVENTS, EventHeader, to_headers
+from wanderamt.contracts import EVENTS, to_headers
 
 LOCK_SPACE = 1_463_897_668  # advisory locks of relays: (this, shard)
 BATCH = 1000
@@ -37,6 +39,7 @@ SEND_TIMEOUT_S = 30
 ABORT_TIMEOUT_S = 5
 
 SENT_COLUMNS = "event_id, type, aggregate, version, value, emitted_at, traceparent"
+SENT = {"messaging.system": "kafka", "messaging.operation.name": "publish"}
 TOPIC_OF = {event.TYPE: event.TOPIC for event in EVENTS}
 
 log = structlog.get_logger()
@@ -66,6 +69,7 @@ class Relay:
     producer: Callable[[str], AIOKafkaProducer] = new_producer
     health_problem: str = "not started"
     sent: int = 0
+    _held: list[int] = field(default_factory=list)
     _task: asyncio.Task[None] | None = None
     _heartbeat_at: float = 0.0
 
@@ -77,12 +81,18 @@ class Relay:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
+    def measurements(self) -> list[Measurement]:
+        return [Measurement("wanderamt.relay.shards", len(self._held), {})]
+
     def _report_problem(self, problem: str) -> None:
         self.health_problem = f"{problem}; rows wait in the outbox"
 
+    def _holds_all_shards(self) -> bool:
+        return len(self._held) == SHARDS
+
     async def _run(self) -> None:
         """Runs until an error. After one of broker or database: a pause and a new producer; no row is lost."""
-        async with self.database.listen(CHANNEL) as (connection, signal):
+        async with self.database.listen(CHANNEL, serves_alone=self._holds_all_shards) as (connection, signal):
             producer = self.producer(self.bootstrap_servers)
             try:
                 async with asyncio.timeout(SEND_TIMEOUT_S):
@@ -98,11 +108,12 @@ class Relay:
         try:
             await self._send_shards(connection, signal, producer)
         finally:
+            self._held = []
             heartbeat.cancel()
             await asyncio.gather(heartbeat, return_exceptions=True)
 
     async def _send_shards(self, connection: Any, signal: asyncio.Event, producer: AIOKafkaProducer) -> None:
-        held: list[int] = []
+        held = self._held = []
         loop = asyncio.get_running_loop()
         claim_at = loop.time()
         while True:
@@ -134,7 +145,7 @@ class Relay:
 
     async def _publish(self, rows: list[Any], producer: AIOKafkaProducer) -> None:
         """Returns when the broker has acknowledged all rows."""
-        spans = []
+        spans: list[Span] = []
         source = f"/wanderamt/{self.database.service_name}"
         topic_of = {type_: self.topics.name(TOPIC_OF[type_]) for type_ in {row["type"] for row in rows}}
         batches = await PartitionBatcher.create(producer, set(topic_of.values()))
@@ -143,15 +154,14 @@ class Relay:
             header = header_of_row(row, source=source)
             topic = topic_of[header.type]
             if enabled and is_sampled(header.trace):
-                span = _span(header, topic)
-                carrier: dict[str, str] = {}
-                propagate.inject(carrier, trace.set_span_in_context(span))
-                header = header._replace(trace=carrier)
+                span, header = start_publish_span(header, topic)
                 spans.append(span)
             batches.add(topic, str(header.subject).encode(), row["value"], to_headers(header))
         await batches.send()
         for span in spans:
             span.end()
+        for topic, count in Counter(topic_of[row["type"]] for row in rows).items():
+            sent_messages.add(count, {**SENT, "messaging.destination.name": topic})
 
     async def _claim_shards(self, connection: Any, held: list[int]) -> list[int]:
         """Takes free shards and writes the heartbeat in one statement: no process holds a shard without a heartbeat."""
@@ -197,15 +207,6 @@ class Relay:
                         timeout=HEARTBEAT_TIMEOUT_S,
                     )
                     self._heartbeat_at = begun
-
-
-def _span(header: EventHeader, topic: str) -> Span:
-    return tracer.start_span(
-        f"{TOPIC_OF[header.type]} publish",
-        context=propagate.extract(dict(header.trace)),
-        kind=SpanKind.PRODUCER,
-        attributes={"messaging.system": "kafka", "messaging.destination.name": topic, "ce.type": header.type},
-    )
 
 
 async def _abort_producer(producer: AIOKafkaProducer) -> None:

@@ -8,48 +8,24 @@ is recorded.
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from wanderamt.backbone.jobs.failed import discard_failed, is_job_topic, retry_failed
+from wanderamt.backbone.jobs.failed import discard_failed, retry_failed
 from wanderamt.backbone.messaging.dead_letter import (
     LOCK_AGGREGATE,
+    DeadLetterKind,
     DeadLetterState,
     RawRecord,
     cause_of,
     decode_headers,
 )
+from wanderamt.backbone.messaging.dead_letter_queries import SELECTED, DeadLetterFilter
 from wanderamt.backbone.messaging.inbox import HandlerFailedError, Inbox
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 
 BATCH_ROWS = 500  # of one aggregate in one transaction
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetterFilter:
-    """Selects dead letters. Without fingerprint and aggregate: all of a consumer's that were stored before `cutoff`."""
-
-    cutoff: datetime
-    fingerprint: str | None = None
-    aggregate: UUID | None = None
-
-    def as_details(self) -> dict[str, Any]:
-        return {name: str(value) for name, value in asdict(self).items() if value}
-
-
-@dataclass(frozen=True, slots=True)
-class FailureGroup:
-    """Rows that failed at the same place for the same reason."""
-
-    fingerprint: str
-    state: str
-    type: str
-    reason: str
-    rows: int
-    aggregates: int
-    since: datetime
 
 
 @dataclass
@@ -65,49 +41,6 @@ class ReplaySummary:
     @property
     def rows(self) -> int:
         return self.replayed + self.stale + self.failed
-
-
-async def list_groups(uow: UnitOfWork, consumer: str) -> list[FailureGroup]:
-    rows = await uow.db.fetch(
-        """
-        SELECT fingerprint, state, type, min(reason) AS reason, count(*) AS rows,
-               count(DISTINCT aggregate) AS aggregates, min(stored_at) AS since
-        FROM dead_letter WHERE consumer = $1 GROUP BY fingerprint, state, type ORDER BY rows DESC, fingerprint
-        """,
-        consumer,
-    )
-    return [FailureGroup(**dict(row)) for row in rows]
-
-
-async def list_rows(uow: UnitOfWork, consumer: str, *, fingerprint: str, limit: int) -> list[dict[str, Any]]:
-    """Rows of one group, oldest first: where they came from and their length, never their content."""
-    rows = await uow.db.fetch(
-        """
-        SELECT id, topic, partition, "offset", aggregate, type, state, reason, attempts, stored_at,
-               length(value) AS bytes
-        FROM dead_letter WHERE consumer = $1 AND fingerprint = $2 ORDER BY id LIMIT $3
-        """,
-        consumer,
-        fingerprint,
-        limit,
-    )
-    return [dict(row) for row in rows]
-
-
-async def count_selected(uow: UnitOfWork, consumer: str, selected: DeadLetterFilter) -> tuple[int, int]:
-    """(rows, aggregates) that a replay would take. It takes aggregates whole: later rows wait behind the first one."""
-    row = await uow.db.fetchrow(
-        f"""
-        SELECT count(*) AS rows, count(DISTINCT coalesce(aggregate::text, 'row ' || id)) AS aggregates
-        FROM dead_letter WHERE consumer = $1 AND stored_at < $2 AND (aggregate IN ({_SELECTED_AGGREGATES}) OR (
-            aggregate IS NULL AND ($3::text IS NULL OR fingerprint = $3) AND $4::uuid IS NULL))
-        """,  # noqa: S608 -- a fixed text
-        consumer,
-        selected.cutoff,
-        selected.fingerprint,
-        selected.aggregate,
-    )
-    return row["rows"], row["aggregates"]
 
 
 async def replay(
@@ -142,20 +75,21 @@ async def replay(
 async def discard(uow: UnitOfWork, consumer: str, selected: DeadLetterFilter, *, who: str, why: str) -> int:
     """Deletes the selected rows and returns their number. Rows behind them stay, and a later replay takes them."""
     rows = await uow.db.fetch(
-        """
-        DELETE FROM dead_letter WHERE consumer = $1 AND stored_at < $2 AND ($3::text IS NULL OR fingerprint = $3)
-          AND ($4::uuid IS NULL OR aggregate = $4)
-        RETURNING topic, partition, "offset", aggregate
-        """,
+        f'DELETE FROM dead_letter WHERE {SELECTED} RETURNING kind, job_id, topic, partition, "offset"',  # noqa: S608 -- a fixed text
         consumer,
-        selected.cutoff,
-        selected.fingerprint,
-        selected.aggregate,
+        *selected.as_args(),
     )
+    if not rows:
+        return 0
     for row in rows:
-        if is_job_topic(row["topic"]):
-            await discard_failed(uow, row["aggregate"])
-    discarded = [f"{row['topic']}/{row['partition']}@{row['offset']}" for row in rows]
+        if row["kind"] == DeadLetterKind.JOB:
+            await discard_failed(uow, row["job_id"])
+    discarded = [
+        f"job {row['job_id']}"
+        if row["kind"] == DeadLetterKind.JOB
+        else f"{row['topic']}/{row['partition']}@{row['offset']}"
+        for row in rows
+    ]
     details = selected.as_details() | {"why": why, "rows": discarded}
     await record_operator_action(uow, who, "discard", consumer, details)
     return len(rows)
@@ -172,26 +106,17 @@ async def record_operator_action(
     )
 
 
-_SELECTED_AGGREGATES = """
-    SELECT aggregate FROM dead_letter WHERE consumer = $1 AND stored_at < $2 AND aggregate IS NOT NULL
-      AND ($3::text IS NULL OR fingerprint = $3) AND ($4::uuid IS NULL OR aggregate = $4)
-"""
-
-
 async def _next_first(uow: UnitOfWork, consumer: str, selected: DeadLetterFilter, *, after: int) -> Any:
     """The oldest selected row above `after` that is the first of its aggregate, or belongs to none."""
     return await uow.db.fetchrow(
-        """
-        SELECT id, aggregate FROM dead_letter p WHERE consumer = $1 AND stored_at < $2 AND id > $5
-          AND ($3::text IS NULL OR fingerprint = $3) AND ($4::uuid IS NULL OR aggregate = $4)
+        f"""
+        SELECT id, aggregate FROM dead_letter p WHERE {SELECTED} AND id > $6
           AND (aggregate IS NULL OR NOT EXISTS (
               SELECT 1 FROM dead_letter e WHERE e.consumer = $1 AND e.aggregate = p.aggregate AND e.id < p.id))
         ORDER BY id LIMIT 1
-        """,
+        """,  # noqa: S608 -- a fixed text
         consumer,
-        selected.cutoff,
-        selected.fingerprint,
-        selected.aggregate,
+        *selected.as_args(),
         after,
     )
 
@@ -228,9 +153,8 @@ async def _lock_rows(uow: UnitOfWork, consumer: str, row_id: int, aggregate: UUI
 
 async def _replay_row(inbox: Inbox, row: Any, uow: UnitOfWork, summary: ReplaySummary) -> bool:
     """Whether the row is done, so that the next row of its aggregate may follow."""
-    if is_job_topic(row["topic"]):
-        summary.replayed += await retry_failed(uow, row["aggregate"])
-        await uow.db.execute("DELETE FROM dead_letter WHERE id = $1", row["id"])
+    if row["kind"] == DeadLetterKind.JOB:
+        summary.replayed += await retry_failed(uow, row["job_id"])
         return True
     record = RawRecord(
         row["topic"], row["partition"], row["offset"], row["key"], row["value"], decode_headers(row["headers"])

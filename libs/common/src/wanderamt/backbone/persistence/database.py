@@ -2,11 +2,12 @@
 
 Invariants: one `unit_of_work()` block is one transaction; it commits as a whole or not at all. It notifies relay and
 job runner only after the commit, because a NOTIFY inside the transaction would serialise all commits of the server.
+There is no NOTIFY while a listener of this process does all the work of its channel.
 """
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -63,6 +64,15 @@ async def _no_reset(_: Any) -> None:
     """Saves a round trip: nothing set on a pooled connection outlives its transaction, so nothing needs a reset."""
 
 
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """`serves_alone`: whether it leaves no work of this channel to other processes at the moment."""
+
+    channel: str
+    signal: asyncio.Event
+    serves_alone: Callable[[], bool]
+
+
 @dataclass
 class Database:
     """`service_name` is the source of the service's events and the owner of its topics."""
@@ -73,7 +83,7 @@ class Database:
     max_connections: int = 10
     pool: Any = None
     _process_id: str = field(default_factory=partial(token_hex, 8))
-    _local_listeners: list[tuple[str, asyncio.Event]] = field(default_factory=list)
+    _local_listeners: list[Listener] = field(default_factory=list)
     _pending_channels: set[str] = field(default_factory=set)
     _pending: asyncio.Event = field(default_factory=asyncio.Event)
     _notifier: asyncio.Task[None] | None = None
@@ -113,6 +123,29 @@ class Database:
                 yield uow
                 await uow.flush()
             self.notify(*uow.channels_to_notify)
+            uow.write_log()
+
+    async def execute(self, sql: str, *args: object) -> None:
+        """A single statement, which commits by itself: one round trip instead of three."""
+        async with self.pool.acquire(timeout=CONNECT_TIMEOUT_S) as connection:
+            await connection.execute(sql, *args)
+
+    def measurements(self) -> list[tuple[str, float, dict[str, str]]]:
+        """Of the pool, see observability.metrics."""
+        if not self.pool:
+            return []
+        name, idle = {"db.client.connection.pool.name": self.service_name}, self.pool.get_idle_size()
+        state = "db.client.connection.state"
+        return [
+            ("db.client.connection.count", self.pool.get_size() - idle, name | {state: "used"}),
+            ("db.client.connection.count", idle, name | {state: "idle"}),
+            ("db.client.connection.max", self.pool.get_max_size(), name),
+        ]
+
+    async def is_migrated(self) -> bool:
+        """Whether the tables of the backbone exist."""
+        async with self.pool.acquire(timeout=CONNECT_TIMEOUT_S) as connection:
+            return bool(await connection.fetchval("SELECT to_regclass('outbox') IS NOT NULL"))
 
     async def is_alive(self) -> bool:
         try:
@@ -122,22 +155,32 @@ class Database:
             return False
 
     def notify(self, *channels: str) -> None:
-        """Signals listeners of these channels: in this process at once, in others after 5 ms, under load 50 ms."""
+        """Signals the listeners of these channels in this process, and those of others unless a listener here serves
+        its channel alone."""
+        others = set(channels)
+        for listener in self._local_listeners:
+            if listener.channel in channels:
+                listener.signal.set()
+                if listener.serves_alone():
+                    others.discard(listener.channel)
+        self.notify_others(*others)
+
+    def notify_others(self, *channels: str) -> None:
+        """Signals the listeners of these channels in other processes: after 5 ms, under load 50 ms."""
         if channels:
-            for channel, signal in self._local_listeners:
-                if channel in channels:
-                    signal.set()
             self._pending_channels.update(channels)
             self._pending.set()
 
     @asynccontextmanager
-    async def listen(self, channel: str) -> AsyncIterator[tuple[Any, asyncio.Event]]:
-        """A separate connection, and an event that is set by each notification on `channel`."""
+    async def listen(
+        self, channel: str, *, serves_alone: Callable[[], bool] = lambda: False
+    ) -> AsyncIterator[tuple[Any, asyncio.Event]]:
+        """A separate connection, and an event that is set by each notification on `channel`. See Listener."""
         signal = asyncio.Event()
         connection = await asyncpg.connect(
             self.url, timeout=CONNECT_TIMEOUT_S, command_timeout=COMMAND_TIMEOUT_S, server_settings=SESSION_SETTINGS
         )
-        listener = (channel, signal)
+        listener = Listener(channel, signal, serves_alone)
         self._local_listeners.append(listener)
         try:
             await set_jsonb_codec(connection)

@@ -26,17 +26,20 @@ SWEEPS = (
     ("inbox_version", "seen_at", "version_days"),
     ("relay_heartbeat", "heartbeat_at", "heartbeat_days"),
     ("operator_action", "at", "audit_days"),
+    ("job", "finished_at", "job_days"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class BackboneRetention:
-    """In days. `inbox_days` must be longer than the longest Kafka outage that must cause no duplicates."""
+    """In days. `inbox_days` must be longer than the longest Kafka outage that must cause no duplicates. `job_days`: of
+    succeeded jobs."""
 
     inbox_days: float = 30.0
     version_days: float = 400.0
     heartbeat_days: float = 1.0
     audit_days: float = 3650.0
+    job_days: float = 1.0
 
 
 @dataclass

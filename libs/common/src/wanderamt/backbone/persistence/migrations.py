@@ -1,10 +1,14 @@
-"""Applies a service's Alembic migrations. Each `migrations/env.py` calls `run`.
+"""Creates and changes the tables of a service: first those of the backbone, then its own.
 
-Only `wanderamt migrate`, `wanderamt run --migrate`, `wanderamt rebuild` and tests import this module: Alembic and
-SQLAlchemy are a quarter of a service's import time, and a running service needs neither.
+A service has its own migrations in the folder `migrations` of its package, whose `env.py` calls `run`. A small one
+passes its tables instead: those that are missing are created, and none is changed.
+
+Only `wanderamt migrate`, `wanderamt run --migrate`, `wanderamt rebuild` and tests import this module: a
+running service does not need Alembic.
 """
 
 import asyncio
+from collections.abc import Callable
 from importlib.resources import files
 
 from alembic import command, context
@@ -13,35 +17,44 @@ from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+BACKBONE = "wanderamt.backbone"
+BACKBONE_VERSION = "backbone_version"
+OWN_VERSION = "alembic_version"
 LOCK = 815_4711  # one migration at a time per database
 
 
-def migrate(url: str, package: str) -> None:
-    """Brings the database of the service `package` to its newest schema. Safe to run twice, also at the same time."""
-    config = Config()
-    config.set_main_option("script_location", str(files(f"{package}.migrations")))
-    config.set_main_option("path_separator", "os")
-    config.attributes["url"] = url
-    command.upgrade(config, "head")
+def migrate(url: str, package: str = "", *, tables: MetaData | None = None) -> None:
+    """Brings a database to the newest schema. Safe to run twice, also at the same time.
+
+    `package`: that of the service, with its migrations. `tables`: those of a service without migrations.
+    """
+    for migrated in filter(None, (BACKBONE, package)):
+        config = Config()
+        config.set_main_option("script_location", str(files(f"{migrated}.migrations")))
+        config.set_main_option("path_separator", "os")
+        config.attributes["url"] = url
+        command.upgrade(config, "head")
+    if tables is not None:
+        asyncio.run(_in_transaction(url, tables.create_all))
 
 
-def run(metadata: MetaData) -> None:
-    asyncio.run(_run(context.config.attributes["url"], metadata))
+def run(metadata: MetaData, *, version_table: str = OWN_VERSION) -> None:
+    """For `env.py`."""
+
+    def upgrade(connection: Connection) -> None:
+        context.configure(connection=connection, target_metadata=metadata, version_table=version_table)
+        with context.begin_transaction():
+            context.run_migrations()
+
+    asyncio.run(_in_transaction(context.config.attributes["url"], upgrade))
 
 
-async def _run(url: str, metadata: MetaData) -> None:
+async def _in_transaction(url: str, change: Callable[[Connection], None]) -> None:
     engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://", 1), poolclass=NullPool)
     try:
-        async with engine.connect() as connection:
-            await connection.run_sync(_migrate, metadata)
-            await connection.commit()
+        async with engine.begin() as connection:
+            await connection.execute(text("SET LOCAL lock_timeout = '10s'"))
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+            await connection.run_sync(change)
     finally:
         await engine.dispose()
-
-
-def _migrate(connection: Connection, metadata: MetaData) -> None:
-    connection.execute(text("SET LOCAL lock_timeout = '10s'"))
-    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
-    context.configure(connection=connection, target_metadata=metadata)
-    with context.begin_transaction():
-        context.run_migrations()

@@ -1,7 +1,6 @@
-"""The backbone's tables and those of intake."""
+"""The tables of intake."""
 
 from alembic import op
-from wanderamt.backbone.persistence import schema
 
 revision = "0001"
 down_revision = None
@@ -148,5 +147,5 @@ TABLES = (*DEVICES, *ENTRIES, *CASES, *NUMBERS, *MONEY, *DOCUMENTS, *SCHEDULE_CO
 
 
 def upgrade() -> None:
-    for statement in (*schema.CREATE, *TABLES):
+    for statement in TABLES:
         op.execute(statement)

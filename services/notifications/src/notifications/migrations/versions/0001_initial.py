@@ -1,7 +1,6 @@
-"""The schema of notifications: the backbone's tables and its own."""
+"""The tables of notifications."""
 
 from alembic import op
-from wanderamt.backbone.persistence import schema
 
 revision = "0001"
 down_revision = None
@@ -89,5 +88,5 @@ TABLES = (
 
 
 def upgrade() -> None:
-    for statement in (*schema.CREATE, *TABLES):
+    for statement in TABLES:
         op.execute(statement)

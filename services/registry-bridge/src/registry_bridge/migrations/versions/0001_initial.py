@@ -1,7 +1,6 @@
-"""The backbone's tables and those of the registry bridge."""
+"""The tables of the registry bridge."""
 
 from alembic import op
-from wanderamt.backbone.persistence import schema
 
 revision = "0001"
 down_revision = None
@@ -21,25 +20,25 @@ TABLES = (
         asked_at timestamptz NOT NULL,
         answered_at timestamptz,
         effect_possible boolean NOT NULL DEFAULT false,
-        code text NOT NULL DEFAULT '',
-        assertion text,
-        file text,
+        code varchar NOT NULL DEFAULT '',
+        assertion varchar,
+        file varchar,
         unreadable_response bytea
     )""",
     "CREATE INDEX ix_request_file ON request (register_name, file) WHERE state = 'waiting'",
     """
     CREATE TABLE register (
-        register_name text PRIMARY KEY,
+        register_name varchar PRIMARY KEY,
         state jsonb NOT NULL,
         exchange jsonb NOT NULL,
         changed_at timestamptz NOT NULL
     )""",
     """
     CREATE TABLE cached_answer (
-        register_name text NOT NULL,
-        operation text NOT NULL,
+        register_name varchar NOT NULL,
+        operation varchar NOT NULL,
         question_hash bytea NOT NULL,
-        outcome text NOT NULL,
+        outcome varchar NOT NULL,
         answer jsonb,
         as_of timestamptz NOT NULL,
         PRIMARY KEY (register_name, operation, question_hash)
@@ -49,15 +48,15 @@ TABLES = (
     CREATE TABLE register_access_log (
         id uuid PRIMARY KEY,
         read_at timestamptz NOT NULL,
-        officer text NOT NULL,
-        purpose text NOT NULL,
+        officer varchar NOT NULL,
+        purpose varchar NOT NULL,
         case_id uuid NOT NULL,
         request_id uuid,
-        register_name text NOT NULL,
-        operation text NOT NULL,
-        outcome text NOT NULL,
+        register_name varchar NOT NULL,
+        operation varchar NOT NULL,
+        outcome varchar NOT NULL,
         delivered jsonb NOT NULL,
-        source text NOT NULL,
+        source varchar NOT NULL,
         as_of timestamptz NOT NULL
     )""",
     "CREATE INDEX ix_register_access_log_officer ON register_access_log (officer, read_at)",
@@ -66,5 +65,5 @@ TABLES = (
 
 
 def upgrade() -> None:
-    for statement in (*schema.CREATE, *TABLES):
+    for statement in TABLES:
         op.execute(statement)

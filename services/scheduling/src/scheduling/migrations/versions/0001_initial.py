@@ -1,7 +1,6 @@
-"""All tables of scheduling, and those of the backbone."""
+"""All tables of scheduling."""
 
 from alembic import op
-from wanderamt.backbone.persistence import schema
 
 revision = "0001"
 down_revision = None
@@ -91,5 +90,5 @@ TABLES = (
 
 
 def upgrade() -> None:
-    for statement in (*schema.CREATE, *TABLES):
+    for statement in TABLES:
         op.execute(statement)

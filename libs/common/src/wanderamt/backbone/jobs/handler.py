@@ -1,0 +1,99 @@
+"""What a service writes for one kind of job. There is one model: a handler takes many jobs, a single one is a batch of
+one.
+
+`prepare_each` and `complete_each` make such functions of functions that take one job.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from wanderamt.backbone.jobs.queue import ClaimedJob
+from wanderamt.backbone.observability.messaging_spans import job_span
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
+from wanderamt.kernel.decision import Attempt, DeadlineExceeded, Job, NeedsOperator, OutcomeUnknown, Paused, RetryLater
+
+JobResult: TypeAlias = RetryLater | OutcomeUnknown | NeedsOperator | None
+"""What becomes of a job: another attempt, a person, or None when it is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompletedJob:
+    """An executed job. What `complete` emits for it belongs within `tracing.message_context(trace_context)`."""
+
+    claimed: ClaimedJob
+    outcome: Any
+
+    @property
+    def job(self) -> Any:
+        return self.claimed.job
+
+    @property
+    def trace_context(self) -> dict[str, str]:
+        return self.claimed.trace_context
+
+
+@dataclass(frozen=True, slots=True)
+class JobHandler:
+    """How to run one kind of job.
+
+    admission: (free slots, uow) → how many jobs may be claimed now, or Paused. Without it: as many as are free.
+    prepare:   (claimed jobs, uow) → for each job, in the same order, the task for `execute`; RetryLater to postpone it;
+               DeadlineExceeded to complete it without execution; None when nothing is left to do.
+    execute:   task → outcome, outside any transaction, within `timeout_s` seconds. RetryLater: it certainly had no
+               effect. OutcomeUnknown, an exception or a timeout: nobody knows, and the next attempt has
+               `previous_outcome_unknown`.
+    complete:  (completed jobs, uow) → for each job, in the same order, what becomes of it. It gets each outcome, also
+               RetryLater, OutcomeUnknown and DeadlineExceeded.
+
+    `batch_size`: how many jobs `complete` takes in one transaction. With 1, jobs are completed side by side.
+    """
+
+    job: type[Job]
+    prepare: Callable[[Sequence[ClaimedJob], UnitOfWork], Awaitable[Sequence[object]]]
+    execute: Callable[[Any], Awaitable[object]]
+    complete: Callable[[Sequence[CompletedJob], UnitOfWork], Awaitable[Sequence[JobResult]]]
+    concurrency: int = 8
+    timeout_s: float = 30.0
+    admission: Callable[[int, UnitOfWork], Awaitable[int | Paused]] | None = None
+    batch_size: int = 1
+
+
+def prepare_each(
+    prepare: Callable[[Any, Attempt, UnitOfWork], Awaitable[object]],
+) -> Callable[[Sequence[ClaimedJob], UnitOfWork], Awaitable[list[object]]]:
+    """`prepare`: (job, attempt, uow) → as JobHandler.prepare for this job. It sees no job whose deadline has passed."""
+
+    async def prepare_all(jobs: Sequence[ClaimedJob], uow: UnitOfWork) -> list[object]:
+        tasks: list[object] = []
+        for claimed in jobs:
+            with job_context(claimed, "prepare"):
+                expired = DeadlineExceeded(claimed.last_error) if claimed.expired else None
+                tasks.append(expired or await prepare(claimed.job, claimed.attempt, uow))
+        return tasks
+
+    return prepare_all
+
+
+def complete_each(
+    complete: Callable[[Any, Any, UnitOfWork], Awaitable[JobResult]],
+) -> Callable[[Sequence[CompletedJob], UnitOfWork], Awaitable[list[JobResult]]]:
+    """`complete`: (job, outcome, uow) → as JobHandler.complete for it. RetryLater and OutcomeUnknown pass by it."""
+
+    async def complete_all(jobs: Sequence[CompletedJob], uow: UnitOfWork) -> list[JobResult]:
+        results: list[JobResult] = []
+        for completed in jobs:
+            outcome = completed.outcome
+            with job_context(completed.claimed, "complete"):
+                unfinished = isinstance(outcome, RetryLater | OutcomeUnknown)
+                results.append(outcome if unfinished else await complete(completed.job, outcome, uow))
+        return results
+
+    return complete_all
+
+
+def job_context(claimed: ClaimedJob, step: str) -> AbstractContextManager[object]:
+    """What happens inside belongs to the trace of the job, with a span of its own if the trace is recorded."""
+    queue, attempt = claimed.job.QUEUE, claimed.attempt.number
+    return job_span(claimed.trace_context, step, queue=queue, job_id=claimed.id, attempt=attempt)

@@ -1,0 +1,179 @@
+"""Hand-written statements of entries: a sync stores up to 500 of them, and the conflicts that they cause.
+
+Invariants: each entry applies once, in order; a repeated request gets the first answer.
+"""
+
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from pydantic_core import to_json
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
+from wanderamt.kernel.ids import CaseId, DeviceId, EntryId
+from wanderamt.kernel.refusal import Refusal, RefusalKind
+from wanderamt.kernel.sealed import Sealed
+
+from intake.domain.entry import AnyEntry, UnreadableEntry
+from intake.store.conflicts import StoredConflict
+
+
+class EntryStatus(StrEnum):
+    """The result of an entry."""
+
+    APPLIED = "applied"
+    HELD = "held"  # waits for the entries before it
+    CONFLICT = "conflict"  # applied, except for fields that another device changed
+    REFUSED = "refused"
+
+
+class StoredEntry(NamedTuple):
+    """An entry as stored. `raw`: the entry itself, encrypted; None if it was applied."""
+
+    entry_id: EntryId
+    case_id: CaseId
+    device_id: DeviceId
+    case_seq: int
+    payload_hash: bytes
+    status: EntryStatus
+    refusal: Refusal | None
+    raw: Sealed | None
+
+
+class EntryResult(NamedTuple):
+    entry_id: EntryId
+    status: EntryStatus
+    refusal: Refusal | None = None
+    raw: Sealed | None = None
+
+
+async def insert_entries(uow: UnitOfWork, entries: Sequence[AnyEntry], device_id: DeviceId) -> set[EntryId]:
+    """Stores entries as applied and returns the ids of new ones. Sorted by id, so that two requests cannot deadlock."""
+    ordered = sorted(entries, key=lambda entry: entry.entry_id)
+    rows = await uow.db.fetch(
+        """
+        INSERT INTO entry (entry_id, device_id, device_seq, case_id, case_seq, type, payload_hash, captured_at,
+                           received_at, status)
+        SELECT entry_id, $2, device_seq, case_id, case_seq, type, decode(hash, 'hex'), captured_at, $3, 'applied'
+        FROM json_to_recordset($1::text::json)
+             AS e(entry_id uuid, device_seq bigint, case_id uuid, case_seq int, type text, hash text,
+                  captured_at timestamptz)
+        ON CONFLICT DO NOTHING RETURNING entry_id
+        """,
+        to_json([_row(entry) for entry in ordered]).decode(),
+        device_id,
+        uow.now,
+    )
+    return {EntryId(row["entry_id"]) for row in rows}
+
+
+def _row(entry: AnyEntry) -> dict[str, Any]:
+    return {
+        "entry_id": entry.entry_id,
+        "device_seq": entry.device_seq,
+        "case_id": entry.case_id,
+        "case_seq": entry.case_seq,
+        "type": entry.type,
+        "hash": entry.payload_hash.hex(),
+        "captured_at": entry.captured_at,
+    }
+
+
+async def find_entries(uow: UnitOfWork, entry_ids: Iterable[UUID]) -> dict[UUID, StoredEntry]:
+    rows = await uow.db.fetch("SELECT * FROM entry WHERE entry_id = ANY($1::uuid[])", list(entry_ids))
+    return {row["entry_id"]: _stored_entry(row) for row in rows}
+
+
+async def entries_of_cases(
+    uow: UnitOfWork, case_ids: Iterable[UUID], *, except_ids: Iterable[UUID]
+) -> list[StoredEntry]:
+    """Stored entries of the cases, without those in `except_ids`."""
+    rows = await uow.db.fetch(
+        "SELECT * FROM entry WHERE case_id = ANY($1::uuid[]) AND entry_id <> ALL($2::uuid[])",
+        list(case_ids),
+        list(except_ids),
+    )
+    return [_stored_entry(row) for row in rows]
+
+
+async def ready_cases(uow: UnitOfWork, *, limit: int) -> list[CaseId]:
+    """Cases with a held entry that is next in order, which happens after concurrent requests."""
+    rows = await uow.db.fetch(
+        """
+        SELECT DISTINCT h.case_id FROM entry h JOIN case_file USING (case_id)
+        WHERE h.status = 'held' AND h.case_seq = 1 + coalesce((
+            SELECT max(e.case_seq) FROM entry e
+            WHERE e.case_id = h.case_id AND e.device_id = h.device_id AND e.status <> 'held'), 0)
+        LIMIT $1
+        """,
+        limit,
+    )
+    return [CaseId(row["case_id"]) for row in rows]
+
+
+async def save_results(uow: UnitOfWork, results: Sequence[EntryResult]) -> None:
+    await uow.db.execute(
+        """
+        UPDATE entry SET status = o.status, code = o.code, hint = o.hint, refusal_kind = o.refusal_kind, raw = o.raw
+        FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[])
+             AS o(id, status, code, hint, refusal_kind, raw)
+        WHERE entry_id = o.id
+        """,
+        [result.entry_id for result in results],
+        [result.status for result in results],
+        [result.refusal.code if result.refusal else None for result in results],
+        [result.refusal.hint if result.refusal else None for result in results],
+        [result.refusal.kind if result.refusal else None for result in results],
+        [_dump(result.raw) for result in results],
+    )
+
+
+async def save_unreadable(
+    uow: UnitOfWork, entries: Sequence[tuple[UnreadableEntry, Sealed | None]], device_id: DeviceId
+) -> None:
+    await uow.db.executemany(
+        """
+        INSERT INTO refused_entry (device_id, code, sha256, bytes, raw, received_at)
+        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
+        """,
+        [
+            (device_id, entry.refusal.code, sha256(entry.raw).digest(), len(entry.raw), _dump(raw), uow.now)
+            for entry, raw in entries
+        ],
+    )
+
+
+async def insert_conflicts(uow: UnitOfWork, conflicts: Sequence[StoredConflict]) -> None:
+    await uow.db.execute(
+        """
+        INSERT INTO conflict (conflict_id, case_id, stand_id, entry_id, device_id, name, field_values, noted_at)
+        SELECT *, $8::timestamptz FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::text[],
+                                              $7::jsonb[])
+        """,
+        [conflict.conflict_id for conflict in conflicts],
+        [conflict.case_id for conflict in conflicts],
+        [conflict.stand_id for conflict in conflicts],
+        [conflict.entry_id for conflict in conflicts],
+        [conflict.device_id for conflict in conflicts],
+        [conflict.name for conflict in conflicts],
+        [conflict.field_values.model_dump(mode="json") for conflict in conflicts],
+        uow.now,
+    )
+
+
+def _dump(sealed: Sealed | None) -> dict[str, Any] | None:
+    return sealed.model_dump(mode="json") if sealed else None
+
+
+def _stored_entry(row: Any) -> StoredEntry:
+    return StoredEntry(
+        entry_id=EntryId(row["entry_id"]),
+        case_id=CaseId(row["case_id"]),
+        device_id=DeviceId(row["device_id"]),
+        case_seq=row["case_seq"],
+        payload_hash=row["payload_hash"],
+        status=EntryStatus(row["status"]),
+        refusal=Refusal(row["code"], row["hint"], RefusalKind(row["refusal_kind"])) if row["code"] else None,
+        raw=Sealed.model_validate(row["raw"]) if row["raw"] else None,
+    )

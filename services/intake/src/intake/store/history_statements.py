@@ -1,0 +1,107 @@
+"""Hand-written statements of the history of cases: a sync writes it with the cases.
+
+Invariants: the history holds all events and never changes; `case_file` holds the state rebuilt from them.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, get_args
+from uuid import UUID
+
+from pydantic import TypeAdapter
+from pydantic_core import to_json
+from wanderamt.backbone.persistence.outbox import Statement
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
+from wanderamt.kernel.ids import CaseId, DeviceId, EntryId
+from wanderamt.security.keys import FieldCipher
+
+from intake.domain.case.case_events import CaseHistoryEvent, Filled
+from intake.domain.event_mapping import EncryptedForm
+from intake.store.forms import decrypt_form, parse_form
+
+EMPTY_FORM = EncryptedForm()
+EVENT_TYPES: dict[str, TypeAdapter[Any]] = {kind.__name__: TypeAdapter(kind) for kind in get_args(CaseHistoryEvent)}
+
+
+class HistoryRow(NamedTuple):
+    """The events that one message added to a case. `version`: of the case after them. `fields`: encrypted.
+
+    `device_id` and `entry_id`: None for events from a register, the back office or a periodic task.
+    """
+
+    case_id: CaseId
+    version: int
+    events: tuple[CaseHistoryEvent, ...]
+    fields: EncryptedForm
+    officer: str
+    device_id: DeviceId | None = None
+    entry_id: EntryId | None = None
+
+
+def insert_history(rows: Sequence[HistoryRow], *, now: datetime) -> Statement:
+    """A statement for `save_cases(also=...)`."""
+    columns = [
+        {
+            "case_id": row.case_id,
+            "version": row.version,
+            "content": _content(row),
+            "officer": row.officer,
+            "device_id": row.device_id,
+            "entry_id": row.entry_id,
+        }
+        for row in rows
+    ]
+    return _INSERT, [to_json(columns).decode(), now]
+
+
+async def find_histories(
+    uow: UnitOfWork, case_ids: Iterable[UUID], cipher: FieldCipher
+) -> dict[CaseId, list[tuple[CaseHistoryEvent, DeviceId | None]]]:
+    """The events of each case in order, with the device that sent each."""
+    rows = await uow.db.fetch(
+        "SELECT * FROM case_history WHERE case_id = ANY($1::uuid[]) ORDER BY case_id, version", list(case_ids)
+    )
+    histories: dict[CaseId, list[tuple[CaseHistoryEvent, DeviceId | None]]] = defaultdict(list)
+    for row in rows:
+        device_id = DeviceId(row["device_id"]) if row["device_id"] else None
+        histories[CaseId(row["case_id"])] += [(event, device_id) for event in _events(row, cipher)]
+    return histories
+
+
+def _content(row: HistoryRow) -> str:
+    """JSON of the events, with the filled fields encrypted beside them: a message has one Filled at most."""
+    events = b",".join(map(_event_json, row.events))
+    fields = row.fields
+    sealed = {"applicant": fields.applicant, "contact": fields.contact, "facts": fields.facts}
+    return (b'{"events":[%b],"fields":%b}' % (events, to_json(sealed if fields != EMPTY_FORM else None))).decode()
+
+
+def _event_json(event: CaseHistoryEvent) -> bytes:
+    kind = type(event).__name__
+    data = (
+        b"null" if isinstance(event, Filled) else EVENT_TYPES[kind].serializer.to_json(event)
+    )  # faster than dump_json
+    return b'{"kind":"%b","data":%b}' % (kind.encode(), data)
+
+
+def _events(row: Any, cipher: FieldCipher) -> list[CaseHistoryEvent]:
+    content = json.loads(row["content"])
+    fields = decrypt_form(parse_form(content["fields"]), cipher) if content["fields"] else {}
+    return [_parse_event(event, fields) for event in content["events"]]
+
+
+def _parse_event(stored: dict[str, Any], fields: dict[str, Any]) -> CaseHistoryEvent:
+    if stored["kind"] == Filled.__name__:
+        return Filled(fields)
+    event: CaseHistoryEvent = EVENT_TYPES[stored["kind"]].validate_python(stored["data"])
+    return event
+
+
+_INSERT = """
+    INSERT INTO case_history (case_id, version, content, officer, device_id, entry_id, happened_at)
+    SELECT case_id, version, content::json, officer, device_id, entry_id, $2::timestamptz
+    FROM json_to_recordset($1::text::json)
+         AS h(case_id uuid, version int, content text, officer text, device_id uuid, entry_id uuid)
+"""

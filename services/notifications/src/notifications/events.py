@@ -1,0 +1,131 @@
+"""The events that notifications handles: they update the projection and decide notices, or go on to partners.
+
+Invariants: partners are a consumer of their own, so that web hooks never delay notices to citizens; the events of all
+topics arrive in one list, in the order of arrival; each notice carries the trace of its event.
+"""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from wanderamt.backbone.messaging.consumer import EventConsumer
+from wanderamt.backbone.messaging.records import ReceivedEvent
+from wanderamt.backbone.observability.tracing import message_context
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
+from wanderamt.contracts import (
+    AppointmentBooked,
+    AppointmentCancelled,
+    AppointmentMoved,
+    CaseClosed,
+    CaseCompensated,
+    CaseCompleted,
+    CaseHandedOver,
+    CaseNeedsVisit,
+    CaseOpened,
+    CaseReopened,
+    CaseWithdrawn,
+    DocumentIssued,
+    StandCancelled,
+    StandScheduled,
+)
+
+from notifications.domain.channel_decision import NoticeIntent
+from notifications.domain.citizen_case import (
+    CitizenCaseView,
+    Projection,
+    about_id_of,
+    new_view,
+    project,
+    time_variables,
+)
+from notifications.domain.kinds import NoticeKind
+from notifications.domain.notice import DropReason
+from notifications.domain.partner import PUBLIC_EVENTS
+from notifications.handlers.context import NotificationContext
+from notifications.handlers.decide_notices import (
+    NoticeRequest,
+    TraceHeaders,
+    cancel_pending_notices,
+    decide_notices,
+)
+from notifications.handlers.partners import deliver_public_events
+from notifications.store import citizen_statements, citizens
+
+consumer = EventConsumer("notifications")
+partner_consumer = EventConsumer("notifications", name="notifications-partners")
+
+
+@consumer.on_batch(
+    CaseOpened,
+    CaseHandedOver,
+    CaseNeedsVisit,
+    CaseCompensated,
+    CaseCompleted,
+    CaseWithdrawn,
+    CaseReopened,
+    CaseClosed,
+    DocumentIssued,
+    AppointmentBooked,
+    AppointmentMoved,
+    AppointmentCancelled,
+    StandScheduled,
+    StandCancelled,
+    with_headers=True,
+)
+async def on_events(items: Sequence[ReceivedEvent], uow: UnitOfWork, context: NotificationContext) -> None:
+    new = {id_: new_view(item.event) for item in items if (id_ := about_id_of(item.event))}
+    views = await citizen_statements.lock_or_add_views(uow, new)
+    requests: list[NoticeRequest] = []
+    cancelled: dict[UUID, TraceHeaders] = {}
+    changed: dict[UUID, CitizenCaseView] = {}
+    for item in items:
+        event, affected = item.event, []
+        with message_context(item.header.trace):
+            if isinstance(event, StandScheduled):
+                requests += await _requests_for_stand(event, uow)
+                continue
+            if isinstance(event, StandCancelled):
+                cancelled[event.stand_id] = item.header.trace
+                booked = await citizens.lock_views_of_stands(uow, [event.stand_id])
+                affected = [changed.get(view.id, view) for view in booked]
+            elif about_id := about_id_of(event):
+                affected = [changed.get(about_id) or views[about_id]]
+            for view in affected:
+                projection = project(view, event, now=uow.now)
+                changed[view.id] = projection.view
+                requests += _requests(projection)
+                if projection.cancels_pending:
+                    cancelled[view.id] = item.header.trace
+                    requests = [request for request in requests if request.intent.about_id != view.id]
+    citizen_statements.save_views(uow, changed.values())
+    if cancelled:
+        await cancel_pending_notices(cancelled, DropReason.WITHDRAWN, uow)
+    await decide_notices(requests, uow, context)
+
+
+@partner_consumer.on_batch(*PUBLIC_EVENTS.values(), with_headers=True)
+async def on_public_events(items: Sequence[ReceivedEvent], uow: UnitOfWork) -> None:
+    await deliver_public_events(items, uow)
+
+
+def _requests(projection: Projection) -> list[NoticeRequest]:
+    view = projection.view
+    if not view.contact:
+        return []
+    contact, language = view.contact, view.language
+    requests = [NoticeRequest(intent, contact, language) for intent in projection.intents]
+    return requests + [
+        NoticeRequest(intent, contact, language, supersedes_pending=False) for intent in projection.reminders
+    ]
+
+
+async def _requests_for_stand(event: StandScheduled, uow: UnitOfWork) -> list[NoticeRequest]:
+    """One for each citizen who subscribed to stands in this district."""
+    await citizens.record_district(uow, event.district)
+    variables = time_variables(event.place, event.starts_at, event.ends_at)
+    occurrence = event.starts_at.isoformat()
+    intent = NoticeIntent(NoticeKind.STAND_IN_DISTRICT, event.stand_id, variables, occurrence, until=event.starts_at)
+    subscriptions = await citizens.subscriptions_to(uow, event.district)
+    return [
+        NoticeRequest(intent, subscription.contact, subscription.language, supersedes_pending=False)
+        for subscription in subscriptions
+    ]

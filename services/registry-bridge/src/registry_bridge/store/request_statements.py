@@ -1,0 +1,148 @@
+"""Hand-written statements of requests: each request and each call of a register runs them.
+
+State, answer, access log and events of a step are one round trip (`execute_with_outbox`).
+"""
+
+from collections.abc import Iterable, Mapping
+from uuid import UUID
+
+from connector_kit.files.file_exchange import FILE_EXCHANGE, FileExchange
+from connector_kit.resilience.cache import CachedAnswer
+from connector_kit.resilience.register_state import REGISTER_STATE, RegisterState
+from pydantic_core import to_json
+from wanderamt.backbone.persistence.outbox import Statement
+from wanderamt.backbone.persistence.tables import columns_of, value_of
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
+from wanderamt.kernel.ids import RequestId
+
+from registry_bridge.domain.access_log import RegisterAccessLogEntry
+from registry_bridge.domain.lookup import SealedAnswer
+from registry_bridge.domain.request import RegisterRequest
+
+TABLE = "register"
+
+
+async def add_request(uow: UnitOfWork, request: RegisterRequest) -> bool:
+    """False when the request is stored already."""
+    status = await uow.db.execute(
+        "INSERT INTO request SELECT * FROM json_populate_record(NULL::request, $1::json) ON CONFLICT DO NOTHING",
+        to_json(columns_of(request) | {"request_id": request.id, "register_name": request.register}).decode(),
+    )
+    return bool(status == "INSERT 0 1")
+
+
+def request_update(request: RegisterRequest) -> Statement:
+    """Deletes the unreadable response once the request is answered."""
+    return (
+        """
+        UPDATE request SET state = $2, outcome = $3, answered_at = $4, effect_possible = $5, code = $6,
+                           unreadable_response = CASE WHEN $4::timestamptz IS NULL THEN unreadable_response END
+        WHERE request_id = $1
+        """,
+        (
+            request.id,
+            request.state,
+            request.outcome,
+            request.answered_at,
+            request.effect_possible,
+            request.code,
+        ),
+    )
+
+
+async def mark_effect_possible(uow: UnitOfWork, request_id: RequestId) -> None:
+    """For a call that a process did not finish: it may have had its effect."""
+    await uow.db.execute("UPDATE request SET effect_possible = true WHERE request_id = $1", request_id)
+
+
+async def find_request(uow: UnitOfWork, request_id: RequestId, *, lock: bool = False) -> RegisterRequest | None:
+    row = await uow.db.fetchrow(
+        f"SELECT * FROM request WHERE request_id = $1 {'FOR UPDATE' if lock else ''}",  # noqa: S608 -- two fixed texts
+        request_id,
+    )
+    return _request(row) if row else None
+
+
+async def lock_requests(uow: UnitOfWork, ids: Iterable[UUID]) -> dict[UUID, RegisterRequest]:
+    rows = await uow.db.fetch(
+        "SELECT * FROM request WHERE request_id = ANY($1::uuid[]) ORDER BY request_id FOR UPDATE", list(ids)
+    )
+    return {row["request_id"]: _request(row) for row in rows}
+
+
+def _request(row: Mapping[str, object]) -> RegisterRequest:
+    return value_of(RegisterRequest, row, id=row["request_id"], register=row["register_name"])
+
+
+async def has_exchange_job(uow: UnitOfWork, register: str) -> bool:
+    """Whether a job exchanges the files of this register."""
+    return bool(
+        await uow.db.fetchval(
+            "SELECT true FROM job WHERE queue = $1 AND status <> 'succeeded' LIMIT 1", f"files-{register}"
+        )
+    )
+
+
+async def lock_register(uow: UnitOfWork, name: str) -> tuple[RegisterState, FileExchange]:
+    """Locks the row until the commit, and reads it once. A register that was never called starts as healthy."""
+    known: tuple[RegisterState, FileExchange] | None = uow.locked.get((TABLE, name))
+    if known:
+        return known
+    select_for_update = "SELECT state, exchange FROM register WHERE register_name = $1 FOR UPDATE"
+    row = await uow.db.fetchrow(select_for_update, name)
+    if not row:
+        await uow.db.execute(
+            "INSERT INTO register (register_name, state, exchange, changed_at) VALUES ($1, $2, $3, $4) "
+            "ON CONFLICT DO NOTHING",
+            name,
+            REGISTER_STATE.dump_python(RegisterState(), mode="json"),
+            FILE_EXCHANGE.dump_python(FileExchange(), mode="json"),
+            uow.now,
+        )
+        row = await uow.db.fetchrow(select_for_update, name)
+    read = REGISTER_STATE.validate_python(row["state"]), FILE_EXCHANGE.validate_python(row["exchange"])
+    uow.locked[TABLE, name] = read
+    return read
+
+
+def save_state(uow: UnitOfWork, name: str, state: RegisterState) -> None:
+    """Of a locked register, with the next statement that writes. Of several states of one register the last counts."""
+    _, exchange = uow.locked[TABLE, name]
+    uow.locked[TABLE, name] = state, exchange
+    values = name, REGISTER_STATE.dump_python(state, mode="json"), uow.now
+    uow.write_later(
+        ("UPDATE register SET state = $2, changed_at = $3 WHERE register_name = $1", values), row=(TABLE, name)
+    )
+
+
+def access_log_insert(uow: UnitOfWork, entry: RegisterAccessLogEntry) -> Statement:
+    return (
+        """
+        INSERT INTO register_access_log (id, read_at, officer, purpose, case_id, request_id, register_name, operation,
+                                         outcome, delivered, source, as_of)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+        """,
+        (uow.new_id(), uow.now, *columns_of(entry).values()),
+    )
+
+
+def cache_upsert(register: str, operation: str, question_hash: bytes, cached: CachedAnswer[SealedAnswer]) -> Statement:
+    """The newest answer wins."""
+    details = cached.answer.details
+    return (
+        """
+        INSERT INTO cached_answer (register_name, operation, question_hash, outcome, answer, as_of)
+        VALUES ($1, $2, $3, $4, $5, $6)
+        ON CONFLICT (register_name, operation, question_hash)
+        DO UPDATE SET outcome = excluded.outcome, answer = excluded.answer, as_of = excluded.as_of
+        WHERE cached_answer.as_of < excluded.as_of
+        """,
+        (
+            register,
+            operation,
+            question_hash,
+            cached.answer.outcome,
+            details.model_dump(mode="json") if details else None,
+            cached.as_of,
+        ),
+    )
