@@ -69,7 +69,7 @@ class DogRegisterEnv:
         """No step of the file exchange is due or running."""
         async with asyncio.timeout(30):
             while await self.bridge_env.rows(
-                "SELECT 1 FROM job WHERE queue = 'files-dogs' AND (status = 'running' OR run_at <= $1)",
+                "SELECT 1 FROM job WHERE queue = 'files-dogs' AND status <> 'succeeded' AND (status = 'running' OR run_at <= $1)",
                 self.bridge_env.clock(),
             ):
                 await asyncio.sleep(0.05)
