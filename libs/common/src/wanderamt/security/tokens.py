@@ -6,6 +6,7 @@ never taken from the token. A token bound to a key (`cnf`, RFC 7800) is valid on
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from joserfc import jwt
@@ -18,6 +19,7 @@ from wanderamt.security.roles import Role
 ALGORITHM = "ES256"
 ISSUER = "wanderamt"
 LEEWAY_S = 30
+MAX_VERIFIED = 4096
 
 INVALID = Refusal("token.invalid", "The token is not valid here. Sign in again.", RefusalKind.UNAUTHENTICATED)
 EXPIRED = Refusal(
@@ -41,6 +43,13 @@ class Principal:
     device_id: UUID | None = None
     stand_id: UUID | None = None
     key_thumbprint: str | None = None
+
+
+class VerifiedToken(NamedTuple):
+    """`expires_at`: Unix time, without leeway."""
+
+    principal: Principal
+    expires_at: float
 
 
 class TokenSigner:
@@ -72,36 +81,46 @@ class TokenSigner:
 
 
 class TokenVerifier:
-    """Checks tokens for one audience (the service's own name) with the public keys (PEM) of the trusted signers."""
+    """Checks tokens for one audience (the service's own name) with the public keys (PEM) of the trusted signers.
+
+    The signature of a token is checked once, its expiry at each request: a device sends one token for hours.
+    """
 
     def __init__(self, *public_pems: str, audience: str) -> None:
         self._keys = [ECKey.import_key(pem) for pem in public_pems]
         self._audience = audience
+        self._verified: dict[str, VerifiedToken] = {}
 
     def verify(self, token: str, *, now: datetime) -> Principal | Refusal:
-        result: Principal | Refusal = INVALID
-        for key in self._keys:
-            result = self._verify(token, key, now=now)
-            if result is not INVALID:
-                return result
-        return result
+        verified = self._verified.get(token) or self._verify(token)
+        if not verified:
+            return INVALID
+        if verified.expires_at + LEEWAY_S < now.timestamp():
+            self._verified.pop(token, None)
+            return EXPIRED
+        if len(self._verified) >= MAX_VERIFIED:
+            self._verified.clear()
+        self._verified[token] = verified
+        return verified.principal
 
-    def _verify(self, token: str, key: ECKey, *, now: datetime) -> Principal | Refusal:
+    def _verify(self, token: str) -> VerifiedToken | None:
+        return next(filter(None, (self._verify_with(key, token) for key in self._keys)), None)
+
+    def _verify_with(self, key: ECKey, token: str) -> VerifiedToken | None:
         try:
             claims = jwt.decode(token, key, algorithms=[ALGORITHM]).claims
             if claims["iss"] != ISSUER or claims["aud"] != self._audience:
-                return INVALID
-            if float(claims["exp"]) + LEEWAY_S < now.timestamp():
-                return EXPIRED
-            return Principal(
+                return None
+            principal = Principal(
                 subject=str(claims["sub"]),
                 roles=frozenset(Role(role) for role in claims["roles"]),
                 device_id=UUID(claims["device"]) if "device" in claims else None,
                 stand_id=UUID(claims["stand"]) if "stand" in claims else None,
                 key_thumbprint=str(claims["cnf"]["jkt"]) if "cnf" in claims else None,
             )
+            return VerifiedToken(principal, float(claims["exp"]))
         except (JoseError, ValueError, KeyError, TypeError, AttributeError):
-            return INVALID
+            return None
 
 
 def generate_key_pair() -> tuple[str, str]:
