@@ -13,6 +13,7 @@ import hmac
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from uuid import UUID
 
 from pydantic import SecretStr
@@ -39,9 +40,10 @@ class AssertionSigner:
     """`key`: 32 bytes in base64, see 'wanderamt key assertion'. Raises ValueError for another length."""
 
     def __init__(self, key: SecretStr) -> None:
-        self._key = base64.b64decode(key.get_secret_value(), validate=True)
-        if len(self._key) != KEY_BYTES:
+        key_bytes = base64.b64decode(key.get_secret_value(), validate=True)
+        if len(key_bytes) != KEY_BYTES:
             raise ValueError("the assertion key must be 32 bytes in base64: set WANDERAMT_ASSERTION_KEY")
+        self._mac = hmac.new(key_bytes, digestmod="sha256")
 
     def sign(self, assertion: Assertion, *, until: datetime) -> str:
         ends = int(until.timestamp())
@@ -59,15 +61,16 @@ class AssertionSigner:
         return EXPIRED if int(ends) < now.timestamp() else ""
 
     def _hash(self, assertion: Assertion, ends: int) -> str:
-        text = json.dumps(
-            [
-                ends,
-                assertion.officer,
-                str(assertion.case_id),
-                str(assertion.request_id),
-                assertion.register,
-                assertion.operation,
-                assertion.purpose,
-            ]
-        )
-        return base64.b64encode(hmac.digest(self._key, text.encode(), "sha256")).decode()
+        officer, register = _quoted(assertion.officer), _quoted(assertion.register)
+        operation, purpose = _quoted(assertion.operation), _quoted(assertion.purpose)
+        ids = f'"{assertion.case_id}", "{assertion.request_id}"'
+        text = f"[{ends}, {officer}, {ids}, {register}, {operation}, {purpose}]"
+        mac = self._mac.copy()
+        mac.update(text.encode())
+        return base64.b64encode(mac.digest()).decode()
+
+
+@lru_cache(maxsize=1024)
+def _quoted(text: str) -> str:
+    """As JSON. Cached: officers, registers and purposes are few, requests are many."""
+    return json.dumps(text)

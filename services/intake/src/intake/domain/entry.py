@@ -248,8 +248,9 @@ def form_of(body: OpenBody | FillBody) -> dict[str, FieldValue]:
     """The present fields by their names in the form. Dates among the facts are still text."""
     form: dict[str, FieldValue] = {}
     for part, fields in (("applicant", body.applicant), ("contact", body.contact)):
-        present = fields.model_fields_set if fields else ()
-        form |= {f"{part}.{name}": value for name, value in fields or () if name in present}
+        if fields:
+            present = fields.model_fields_set
+            form |= {f"{part}.{name}": value for name, value in vars(fields).items() if name in present}
     return form | {f"facts.{code}": value for code, value in body.facts.items()}
 
 

@@ -1,6 +1,6 @@
 """Maps events of a case history to the public events of the contract. Most stay internal."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -55,18 +55,46 @@ class EncryptedForm:
 
 
 def to_public_events(
-    new_events: Iterable[CaseHistoryEvent], case: Case, form: EncryptedForm, *, officer: str, now: datetime
+    new_events: Iterable[CaseHistoryEvent],
+    case: Case,
+    form: EncryptedForm,
+    *,
+    officer: str,
+    now: datetime,
+    assertion_of: Callable[[RegisterAsked, Case, str], str | None],
 ) -> list[CaseEvent]:
-    """`case` and `form` after all events. `officer`: on whose behalf a register is queried."""
-    public = (
-        _to_public_event(event, case, form, officer, now) for event in new_events if type(event) not in INTERNAL_EVENTS
+    """`case` and `form` after all events. `officer`: on whose behalf a register is queried; `assertion_of`: the proof
+    of it."""
+    public: list[CaseEvent] = []
+    for event in new_events:
+        if type(event) in INTERNAL_EVENTS:
+            continue
+        if type(event) is RegisterAsked:
+            if form.applicant:
+                assertion = assertion_of(event, case, officer)
+                public.append(_to_register_query(event, case, form.applicant, officer, assertion))
+        elif published := _to_public_event(event, case, form, now):
+            public.append(published)
+    return public
+
+
+def _to_register_query(
+    event: RegisterAsked, case: Case, question: Sealed, officer: str, assertion: str | None
+) -> RegisterQueryRequested:
+    return RegisterQueryRequested(
+        case_id=case.id,
+        request_id=event.request_id,
+        register_name=event.register_name,
+        operation=event.operation,
+        question=question,
+        purpose=event.purpose,
+        officer=officer,
+        deadline=event.deadline,
+        assertion=assertion,
     )
-    return [event for event in public if event]
 
 
-def _to_public_event(
-    event: CaseHistoryEvent, case: Case, form: EncryptedForm, officer: str, now: datetime
-) -> CaseEvent | None:
+def _to_public_event(event: CaseHistoryEvent, case: Case, form: EncryptedForm, now: datetime) -> CaseEvent | None:
     match event:
         case Opened():
             return CaseOpened(
@@ -75,17 +103,6 @@ def _to_public_event(
                 captured_at=case.captured_at,
                 contact=form.contact,
                 appointment_id=event.appointment_id,
-            )
-        case RegisterAsked() if form.applicant:
-            return RegisterQueryRequested(
-                case_id=case.id,
-                request_id=event.request_id,
-                register_name=event.register_name,
-                operation=event.operation,
-                question=form.applicant,
-                purpose=event.purpose,
-                officer=officer,
-                deadline=event.deadline,
             )
         case Finished():
             return CaseCompleted(**_case_fields(case), completed_at=now)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from wanderamt.backbone.observability.tracing import span_from_traceparent
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
-from wanderamt.contracts import RegisterQueryRequested
 from wanderamt.kernel.ids import CaseId, DocumentId
 from wanderamt.security.assertions import Assertion
 from wanderamt.security.keys import FieldCipher
@@ -20,6 +19,7 @@ from intake.domain.case.case_events import (
     Finished,
     Paid,
     ProvisionalDocumentGiven,
+    RegisterAsked,
     Reopened,
     Withdrawn,
 )
@@ -65,10 +65,9 @@ class CaseWriter:
         form = encrypt_changed(
             before.form if before else EncryptedForm(), case.form, changed, case_id=case.id, cipher=self.cipher
         )
-        public = to_public_events(new_events, case, form, officer=actor.officer, now=uow.now)
-        public = [
-            with_assertion(event, self.cipher) if type(event) is RegisterQueryRequested else event for event in public
-        ]
+        public = to_public_events(
+            new_events, case, form, officer=actor.officer, now=uow.now, assertion_of=self._assertion_of
+        )
         event_version = (before.event_version if before else 0) + len(public)
         uow.emit(*public, version=event_version)
         finished_now = uow.now if case.state is CaseState.FINAL else None
@@ -98,6 +97,20 @@ class CaseWriter:
         if documents := await self._decide_documents():
             also.append(document_statements.upsert_documents(documents))
         await case_statements.save_cases(self.uow, [self.records[case_id] for case_id in self._changed], also=also)
+
+    def _assertion_of(self, asked: RegisterAsked, case: Case, officer: str) -> str | None:
+        """Signed: for which officer, case and purpose the register is queried."""
+        if not self.cipher.assertion_signer:
+            return None
+        assertion = Assertion(
+            officer=officer,
+            case_id=case.id,
+            request_id=asked.request_id,
+            register=asked.register_name,
+            operation=asked.operation,
+            purpose=asked.purpose,
+        )
+        return self.cipher.assertion_signer.sign(assertion, until=asked.deadline)
 
     def _encrypted_fields(self, new_events: NewEvents, case_id: CaseId) -> EncryptedForm:
         filled = next((event for event in new_events if isinstance(event, Filled)), None)
@@ -176,21 +189,6 @@ class CaseWriter:
                 number = document_number(uow.now.year, serial)
                 ordered.append(Document(document_id, case.id, number, uow.now, status_index=serial))
         return ordered
-
-
-def with_assertion(event: RegisterQueryRequested, cipher: FieldCipher) -> RegisterQueryRequested:
-    """The request with a signed assertion: for which officer, case and purpose it queries the register."""
-    if not cipher.assertion_signer:
-        return event
-    assertion = Assertion(
-        officer=event.officer,
-        case_id=event.case_id,
-        request_id=event.request_id,
-        register=event.register_name,
-        operation=event.operation,
-        purpose=event.purpose,
-    )
-    return event.model_copy(update={"assertion": cipher.assertion_signer.sign(assertion, until=event.deadline)})
 
 
 async def load_for_update(case_ids: Iterable[CaseId], uow: UnitOfWork, *, cipher: FieldCipher) -> CaseWriter:

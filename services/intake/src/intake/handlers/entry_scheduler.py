@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
 
-from wanderamt.backbone.observability.tracing import span_from_traceparent
+from wanderamt.backbone.observability.tracing import span_from_traceparent, tracing_enabled
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import CaseId, DeviceId, EntryId, RequestId, StandId
 from wanderamt.kernel.refusal import Refusal
@@ -72,6 +72,7 @@ class EntryScheduler:
     blocks: dict[UUID, NumberBlock] = field(default_factory=dict)
     spent: list[SpentNumber] = field(default_factory=list)
     histories: dict[CaseId, list[tuple[CaseHistoryEvent, DeviceId | None]]] = field(default_factory=dict)
+    traced: bool = field(default_factory=tracing_enabled)
 
     @classmethod
     async def load(
@@ -129,11 +130,11 @@ class EntryScheduler:
         ]
         if to_save:
             await entry_statements.save_results(self.uow, to_save)
-        await self.writer.flush()
         if self.conflicts:
-            await entry_statements.insert_conflicts(self.uow, self.conflicts)
+            self.uow.write_later(entry_statements.insert_conflicts(self.conflicts, now=self.uow.now))
         if self.spent:
-            await number_statements.insert_spent(self.uow, self.spent)
+            self.uow.write_later(number_statements.insert_spent(self.spent, now=self.uow.now))
+        await self.writer.flush()
         self._log_applied()
         return self.results
 
@@ -179,7 +180,10 @@ class EntryScheduler:
 
     def _spend_numbers(self, entry: AnyEntry, device_id: DeviceId) -> Refusal | None:
         """Spends all numbers of the entry, or none."""
-        parsed = parse_numbers(numbers_of(entry))
+        numbers = numbers_of(entry)
+        if not numbers:
+            return None
+        parsed = parse_numbers(numbers)
         if isinstance(parsed, Refusal):
             return parsed
         blocks, spent = dict(self.blocks), []
@@ -209,7 +213,10 @@ class EntryScheduler:
             return False
         queue.last += 1
         del queue.pending[queue.last]
-        with span_from_traceparent(f"apply {pending.entry.type}", pending.entry.traceparent):
+        if self.traced or pending.entry.traceparent:
+            with span_from_traceparent(f"apply {pending.entry.type}", pending.entry.traceparent):
+                self._apply(pending, queue.case_id, queue.device_id)
+        else:
             self._apply(pending, queue.case_id, queue.device_id)
         return True
 
@@ -239,7 +246,7 @@ class EntryScheduler:
             self._set_result(pending, EntryResult(pending.id, EntryStatus.APPLIED))
 
     def _form_as_author_saw(self, entry: AnyEntry, case_id: CaseId, device_id: DeviceId) -> Form | None:
-        if not isinstance(entry, FillCase) or case_id not in self.histories:
+        if case_id not in self.histories or not isinstance(entry, FillCase):
             return None
         return form_as_seen_by(self.histories[case_id], base_version=entry.base_version, device_id=device_id)
 

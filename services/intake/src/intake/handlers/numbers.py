@@ -93,7 +93,7 @@ async def return_block(block_id: UUID, uow: UnitOfWork, *, reason: str, device_i
     newly_void = returned.voided[len(block.voided) :]
     spent = [SpentNumber(block_id, Number(block.series, block.year, serial), why) for serial, why in newly_void]
     await number_blocks.return_block(uow, block_id)
-    await number_statements.insert_spent(uow, spent)
+    uow.write_later(number_statements.insert_spent(spent, now=uow.now))
     return LeasedBlock(block_id, returned)
 
 
@@ -122,7 +122,8 @@ async def _spend(number: Number, uow: UnitOfWork, *, reason: str | None, device_
         )
         if isinstance(outcome, Refusal):
             return outcome
-        await number_statements.insert_spent(uow, [SpentNumber(block_id, number, reason)])
+        spent = [SpentNumber(block_id, number, reason)]
+        uow.write_later(number_statements.insert_spent(spent, now=uow.now))
         return None
     return NUMBER_NOT_IN_BLOCK
 

@@ -59,8 +59,8 @@ def _columns(record: CaseRecord) -> dict[str, Any]:
         "edition": case.edition,
         "stand_id": case.stand_id,
         "device_id": case.device_id,
-        "language": case.language,
-        "state": case.state,
+        "language": str(case.language),  # the value of an enum is slow to get
+        "state": str(case.state),
         "number": case.number,
         "captured_at": case.captured_at,
         "application_day": case.application_day,
@@ -72,7 +72,7 @@ def _columns(record: CaseRecord) -> dict[str, Any]:
         "finished_at": record.finished_at,
         "bpk": case.bpk,
         "progress": {
-            "identified": case.identified,
+            "identified": str(case.identified),
             "documents_seen": sorted(case.documents_seen),
             "attachments": sorted(case.attachments),
             "confirmed": case.confirmed,

@@ -4,12 +4,14 @@ Invariants: each entry applies once, in order; a repeated request gets the first
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from pydantic_core import to_json
+from wanderamt.backbone.persistence.outbox import Statement
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import CaseId, DeviceId, EntryId
 from wanderamt.kernel.refusal import Refusal, RefusalKind
@@ -144,13 +146,13 @@ async def save_unreadable(
     )
 
 
-async def insert_conflicts(uow: UnitOfWork, conflicts: Sequence[StoredConflict]) -> None:
-    await uow.db.execute(
-        """
+def insert_conflicts(conflicts: Sequence[StoredConflict], *, now: datetime) -> Statement:
+    sql = """
         INSERT INTO conflict (conflict_id, case_id, stand_id, entry_id, device_id, name, field_values, noted_at)
         SELECT *, $8::timestamptz FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::text[],
                                               $7::jsonb[])
-        """,
+    """
+    return sql, [
         [conflict.conflict_id for conflict in conflicts],
         [conflict.case_id for conflict in conflicts],
         [conflict.stand_id for conflict in conflicts],
@@ -158,8 +160,8 @@ async def insert_conflicts(uow: UnitOfWork, conflicts: Sequence[StoredConflict])
         [conflict.device_id for conflict in conflicts],
         [conflict.name for conflict in conflicts],
         [conflict.field_values.model_dump(mode="json") for conflict in conflicts],
-        uow.now,
-    )
+        now,
+    ]
 
 
 def _dump(sealed: Sealed | None) -> dict[str, Any] | None:

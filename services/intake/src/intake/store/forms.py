@@ -6,7 +6,6 @@ Decrypting returns equal values of the same types.
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -32,12 +31,22 @@ def encrypt_changed(
     encrypted: EncryptedForm, form: Form, changed: Iterable[str], *, case_id: CaseId, cipher: FieldCipher
 ) -> EncryptedForm:
     """Encrypts only the parts with a changed field."""
-    touched = {name.split(".")[0] for name in changed}
+    touched = {name.partition(".")[0] for name in changed}
     if touched == {"applicant"} and encrypted.contact:
-        touched.add("contact")  # for the date of birth, see _encrypt_part
-    return replace(
-        encrypted, **{part: _encrypt_part(part, form, case_id, cipher) for part in FORM_PARTS if part in touched}
+        touched.add("contact")  # for the date of birth, see _birth
+    values: dict[str, dict[str, Any]] = {"applicant": {}, "contact": {}, "facts": {}}
+    for name, value in form.items():
+        part, _, field = name.partition(".")
+        values[part][field] = _to_json(part, value) if type(value) is date else value
+    if values["contact"]:
+        values["contact"] |= _birth(form)
+    parts = (
+        (cipher.seal(case_id, to_json(values[part])) if values[part] else None)
+        if part in touched
+        else getattr(encrypted, part)
+        for part in FORM_PARTS
     )
+    return EncryptedForm(*parts)
 
 
 def decrypt_form(encrypted: EncryptedForm, cipher: FieldCipher) -> dict[str, FieldValue]:
@@ -56,25 +65,13 @@ def parse_form(parts: Mapping[str, Any]) -> EncryptedForm:
     return EncryptedForm(*(Sealed.model_validate(parts[name]) if parts[name] else None for name in FORM_PARTS))
 
 
-def _encrypt_part(part: str, form: Form, case_id: CaseId, cipher: FieldCipher) -> Sealed | None:
-    prefix = f"{part}."
-    values = {
-        name.removeprefix(prefix): _to_json(part, value) for name, value in form.items() if name.startswith(prefix)
-    }
-    if part == "contact" and values:
-        values |= _birth(form)
-    return cipher.seal(case_id, to_json(values)) if values else None
-
-
 def _birth(form: Form) -> dict[str, str]:
     """Birth date or year for the contact part: citizens look up their case with it."""
     born = form.get("applicant.birth_date") or form.get("applicant.birth_year")
     return {BORN: born.isoformat() if isinstance(born, date) else str(born)} if born else {}
 
 
-def _to_json(part: str, value: FieldValue) -> Any:
-    if not isinstance(value, date):
-        return value
+def _to_json(part: str, value: date) -> Any:
     return {DATE: value.isoformat()} if part == "facts" else value.isoformat()
 
 

@@ -3,9 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from wanderamt.backbone.persistence.outbox import Statement
 from wanderamt.backbone.persistence.tables import value_of
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import EntryId
@@ -40,21 +42,21 @@ async def lock_blocks_of(uow: UnitOfWork, numbers: Iterable[Number]) -> dict[UUI
     return await with_spent_numbers(uow, rows)
 
 
-async def insert_spent(uow: UnitOfWork, spent: Sequence[SpentNumber]) -> None:
+def insert_spent(spent: Sequence[SpentNumber], *, now: datetime) -> Statement:
     """The primary key ensures that no number is spent twice."""
-    await uow.db.execute(
-        """
+    sql = """
         INSERT INTO spent_number (series, year, serial, block_id, reason, entry_id, spent_at)
         SELECT *, $7::timestamptz FROM unnest($1::text[], $2::int[], $3::int[], $4::uuid[], $5::text[], $6::uuid[])
-        """,
+    """
+    return sql, [
         [spent_number.number.series for spent_number in spent],
         [spent_number.number.year for spent_number in spent],
         [spent_number.number.serial for spent_number in spent],
         [spent_number.block_id for spent_number in spent],
         [spent_number.reason for spent_number in spent],
         [spent_number.entry_id for spent_number in spent],
-        uow.now,
-    )
+        now,
+    ]
 
 
 async def with_spent_numbers(uow: UnitOfWork, rows: Sequence[Mapping[str, Any]]) -> dict[UUID, NumberBlock]:

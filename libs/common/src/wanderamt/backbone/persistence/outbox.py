@@ -24,6 +24,7 @@ CHANNEL = "wanderamt_outbox"
 
 
 OutboxRow = tuple[int, str, UUID, int, bytes, datetime, str]
+"""The columns of _COLUMNS. All rows of a statement have one time: that of their transaction."""
 Statement = tuple[str, Sequence[Any]]
 """(SQL, its arguments)."""
 
@@ -80,8 +81,10 @@ def header_of_row(row: Mapping[str, Any], *, source: str) -> EventHeader:
     )
 
 
-def _columns(rows: list[OutboxRow]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]
+def _columns(rows: list[OutboxRow]) -> list[Any]:
+    columns: list[Any] = [list(column) for column in zip(*rows, strict=True)]
+    columns[_TIME] = rows[0][_TIME]  # the driver encodes a time slowly
+    return columns
 
 
 @lru_cache
@@ -101,12 +104,13 @@ def _combine(statements: tuple[str, ...], parameters: tuple[int, ...]) -> str:
 
 
 _PARAMETER = re.compile(r"\$(\d+)")
+_TIME = 5
 _COLUMNS = "shard, type, aggregate, version, value, emitted_at, traceparent"
 _INSERT_ONE = f"INSERT INTO outbox ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7)"  # noqa: S608
 _INSERT_MANY = f"""
     INSERT INTO outbox ({_COLUMNS})
-    SELECT {_COLUMNS}
-    FROM unnest($1::smallint[], $2::text[], $3::uuid[], $4::int[], $5::bytea[], $6::timestamptz[], $7::text[])
-         WITH ORDINALITY AS o({_COLUMNS}, place)
+    SELECT shard, type, aggregate, version, value, $6::timestamptz, traceparent
+    FROM unnest($1::smallint[], $2::text[], $3::uuid[], $4::int[], $5::bytea[], $7::text[])
+         WITH ORDINALITY AS o(shard, type, aggregate, version, value, traceparent, place)
     ORDER BY place
 """  # noqa: S608 -- fixed column names

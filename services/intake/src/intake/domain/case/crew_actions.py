@@ -25,6 +25,7 @@ from intake.domain.case.case_events import (
 )
 from intake.domain.case.state import BPK, Case, CaseState
 from intake.domain.case.steps import (
+    BIRTH_DATE,
     FACT_PREFIX,
     SATISFIED_BY,
     bill_of,
@@ -35,7 +36,6 @@ from intake.domain.case.steps import (
 from intake.domain.catalogue.catalogue import Catalogue
 from intake.domain.catalogue.due_dates import application_day
 from intake.domain.catalogue.service_definition import Edition, Identification, Step, invalid_facts
-from intake.domain.catalogue.types import FactKind
 from intake.domain.names import is_latin
 from intake.domain.refusals import (
     ALREADY_PAID,
@@ -69,7 +69,7 @@ FORM_FIELDS: dict[str, type] = {
     "contact.consent": str,
 }
 NAME_FIELDS = ("applicant.given_name", "applicant.family_name")
-BIRTH_FIELDS = ("applicant.birth_date", "applicant.birth_year")
+BIRTH_YEAR = "applicant.birth_year"
 OWNER_DEADLINE = timedelta(days=1)  # after that the case escalates as overdue
 
 
@@ -114,8 +114,8 @@ def open_case(case: Case | None, new: NewCase, catalogue: Catalogue, *, now: dat
 
 def parse_facts(form: Form, edition: Edition) -> dict[str, FieldValue]:
     """Parses facts of kind date. A text that is no date stays as it is; the check of the fields refuses it."""
-    dates = {FACT_PREFIX + fact.code for fact in edition.facts if fact.kind is FactKind.DATE}
-    return {name: _parse_date(value) if name in dates else value for name, value in form.items()}
+    dates = {FACT_PREFIX + code for code in edition.dates} & form.keys()
+    return {**form, **{name: _parse_date(form[name]) for name in dates}}
 
 
 def fill(case: Case, edition: Edition, fields: Mapping[str, FieldValue]) -> NewEvents | Refusal:
@@ -200,8 +200,11 @@ def advance(case: Case, edition: Edition, *, request_id: RequestId, now: datetim
 
 def _applicant_named(case: Case) -> bool:
     """Whether the form identifies the applicant well enough for a register query."""
-    named = all(case.form.get(name) for name in NAME_FIELDS)
-    return named and any(case.form.get(name) for name in BIRTH_FIELDS)
+    form = case.form
+    for name in NAME_FIELDS:
+        if not form.get(name):
+            return False
+    return bool(form.get(BIRTH_DATE) or form.get(BIRTH_YEAR))
 
 
 def _refuse_step(case: Case, edition: Edition, step: Step) -> Refusal | None:
@@ -224,7 +227,7 @@ def _invalid_fields(fields: Mapping[str, FieldValue], edition: Edition) -> Itera
     facts = {}
     for name, value in fields.items():
         if name.startswith(FACT_PREFIX):
-            facts[name.removeprefix(FACT_PREFIX)] = value
+            facts[name[len(FACT_PREFIX) :]] = value
         elif name not in FORM_FIELDS:
             yield f"{name}: this field does not exist"
         elif value is not None and type(value) is not FORM_FIELDS[name]:

@@ -4,9 +4,10 @@ Invariants: an edition declares everything it refers to. Reading it fails for a 
 without content or a fee without a fee step, so that nothing of this fails at the stand.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
 from itertools import pairwise
 
 from pydantic import ConfigDict, Field, model_validator
@@ -148,6 +149,15 @@ class Edition(CatalogueModel):
     notice_consent: bool = Field(default=True, description="Whether notices about it need consent.")
     sources: tuple[str, ...] = Field(min_length=1, description="Sources of these rules and amounts.")
 
+    @cached_property
+    def facts_by_code(self) -> Mapping[str, FactDefinition]:
+        return {fact.code: fact for fact in self.facts}
+
+    @cached_property
+    def dates(self) -> Set[str]:
+        """The codes of the facts of kind date."""
+        return {fact.code for fact in self.facts if fact.kind is FactKind.DATE}
+
     @model_validator(mode="after")
     def _consistent(self) -> "Edition":
         faults = [*self._repeated_codes(), *self._step_faults(), *self._fact_faults(), *self._ending_faults()]
@@ -231,7 +241,7 @@ class ServiceDefinition(ServiceEntry):
 
 def invalid_facts(edition: Edition, facts: Mapping[str, FactValue | None]) -> Iterator[str]:
     """One message per invalid answer. None clears an answer."""
-    defined = {fact.code: fact for fact in edition.facts}
+    defined = edition.facts_by_code
     for code, value in facts.items():
         if code not in defined:
             yield f"facts.{code}: this service does not ask for it"
