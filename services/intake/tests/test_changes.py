@@ -61,7 +61,7 @@ async def test_a_change_that_commits_late_is_not_behind_the_cursor(intake_client
         await late.db.execute("SELECT pg_current_xact_id()")
         await intake_client.answer_register(quick["case_id"], "confirmed")
         assert (await changes(intake_client, cursor))["cases"] == []  # not yet: an older change may still be committed
-        await case_statements.save_cases(late, [filed], also=[])
+        case_statements.save_cases(late, [filed], also=[])
     page = await changes(intake_client, cursor)
     assert {case["case_id"] for case in page["cases"]} == {slow["case_id"], quick["case_id"]}
 

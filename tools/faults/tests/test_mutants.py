@@ -215,6 +215,12 @@ async def test_a_consumer_commits_its_database_before_its_offsets(
 # the relay
 
 
+async def wait_until_two(there: set[int]) -> None:
+    async with asyncio.timeout(20):
+        while len(there) < 2:
+            await asyncio.sleep(0.02)
+
+
 class ClaimsWithoutLock(Relay):
     """Claims all shards without a lock. Each relay waits until both have read, and until both have sent before it
     deletes, so that the result does not depend on speed."""
@@ -223,15 +229,11 @@ class ClaimsWithoutLock(Relay):
     have_sent: ClassVar[set[int]] = set()
 
     async def _publish(self, rows: list[asyncpg.Record], producer: AIOKafkaProducer) -> None:
-        await self._wait_for_both(self.have_read)
+        self.have_read.add(id(self))
+        await wait_until_two(self.have_read)
         await super()._publish(rows, producer)
-        await self._wait_for_both(self.have_sent)
-
-    async def _wait_for_both(self, there: set[int]) -> None:
-        there.add(id(self))
-        async with asyncio.timeout(20):
-            while len(there) < 2:
-                await asyncio.sleep(0.02)
+        self.have_sent.add(id(self))
+        await wait_until_two(self.have_sent)
 
     async def _claim_shards(self, connection: asyncpg.Connection, held: list[int]) -> list[int]:
         return [shard for shard in range(SHARDS) if shard not in held]

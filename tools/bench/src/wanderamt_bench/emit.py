@@ -154,7 +154,7 @@ async def insert_case(database: Database, *, emits: bool) -> None:
         if emits:
             uow.emit(event, version=1)
         history = HistoryRow(case.id, case.version, (OPENED,), FORM, "clerk.one@linz", case.device_id)
-        await save_cases(uow, [CaseRecord(case, FORM, 1, uow.now)], also=[insert_history([history], now=uow.now)])
+        save_cases(uow, [CaseRecord(case, FORM, 1, uow.now)], also=[insert_history([history], now=uow.now)])
 
 
 async def insert_mapped_case(engine: AsyncEngine, *, emits: bool) -> None:

@@ -96,7 +96,7 @@ class CaseWriter:
             also.append(payment_statements.insert_refunds(self._refunds))
         if documents := await self._decide_documents():
             also.append(document_statements.upsert_documents(documents))
-        await case_statements.save_cases(self.uow, [self.records[case_id] for case_id in self._changed], also=also)
+        case_statements.save_cases(self.uow, [self.records[case_id] for case_id in self._changed], also=also)
 
     def _assertion_of(self, asked: RegisterAsked, case: Case, officer: str) -> str | None:
         """Signed: for which officer, case and purpose the register is queried."""

@@ -31,17 +31,19 @@ class CaseRecord(NamedTuple):
 
 async def lock_cases(uow: UnitOfWork, case_ids: Iterable[UUID], cipher: FieldCipher) -> dict[CaseId, CaseRecord]:
     """The existing cases, locked in the order of their ids."""
+    await uow.flush()  # what an earlier event of the same batch has changed
     rows = await uow.db.fetch(
         "SELECT * FROM case_file WHERE case_id = ANY($1::uuid[]) ORDER BY case_id FOR UPDATE", list(case_ids)
     )
     return {CaseId(row["case_id"]): record_of_row(row, cipher) for row in rows}
 
 
-async def save_cases(uow: UnitOfWork, records: Sequence[CaseRecord], *, also: Sequence[Statement]) -> None:
-    """Writes the records, the statements of `also` and the outbox in one statement."""
+def save_cases(uow: UnitOfWork, records: Sequence[CaseRecord], *, also: Sequence[Statement]) -> None:
+    """With the statements of `also` and the outbox, in the next statement that writes."""
     ordered = sorted(records, key=lambda record: record.case.id)
     rows = to_json([_columns(record) for record in ordered]).decode()
-    await uow.execute_with_outbox(_SAVE, rows, also=also)
+    for statement in ((_SAVE, (rows,)), *also):
+        uow.write_later(statement)
 
 
 def _columns(record: CaseRecord) -> dict[str, Any]:

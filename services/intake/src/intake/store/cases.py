@@ -33,4 +33,5 @@ async def lock_overdue_cases(uow: UnitOfWork, cipher: FieldCipher, *, limit: int
 
 
 async def _records(uow: UnitOfWork, query: SelectOfScalar[CaseRow], cipher: FieldCipher) -> list[CaseRecord]:
+    await uow.flush()  # what this transaction has changed
     return [record_of_row(vars(row), cipher) for row in await uow.session.exec(query)]

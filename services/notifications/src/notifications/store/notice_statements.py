@@ -13,6 +13,7 @@ from wanderamt.kernel.ids import NoticeId
 
 from notifications.domain.notice import Notice
 
+TABLE = "notice"
 MUTABLE_COLUMNS = (
     "version",
     "state",
@@ -47,6 +48,7 @@ async def add_notices(
         list(superseding),
     )
     added = {NoticeId(notice_id) for notice_id in rows[0]["added"] or ()}
+    _remember(uow, (notice for notice in notices if notice.id in added))
     return added, [_notice(row) for row in rows if row["notice_id"]]
 
 
@@ -64,15 +66,22 @@ def save_notices_later(uow: UnitOfWork, notices: Sequence[Notice]) -> None:
 
 def _update_notices(uow: UnitOfWork, notices: Sequence[Notice]) -> Statement:
     ordered = sorted(notices, key=lambda notice: notice.id)
+    _remember(uow, ordered)
     rows = [{name: getattr(notice, name) for name in MUTABLE_COLUMNS} | {"notice_id": notice.id} for notice in ordered]
     return _UPDATE_NOTICES, (to_json(rows).decode(), [notice.id for notice in ordered], uow.now)
 
 
 async def lock_notices(uow: UnitOfWork, ids: Iterable[UUID]) -> dict[NoticeId, Notice]:
+    """Reads those that this transaction has not added or saved itself."""
+    wanted = [NoticeId(id_) for id_ in ids]
+    known = {id_: uow.locked[TABLE, str(id_)] for id_ in wanted if (TABLE, str(id_)) in uow.locked}
+    unknown = [id_ for id_ in wanted if id_ not in known]
+    if not unknown:
+        return known
     rows = await uow.db.fetch(
-        "SELECT * FROM notice WHERE notice_id = ANY($1::uuid[]) ORDER BY notice_id FOR UPDATE", list(ids)
+        "SELECT * FROM notice WHERE notice_id = ANY($1::uuid[]) ORDER BY notice_id FOR UPDATE", unknown
     )
-    return {NoticeId(row["notice_id"]): _notice(row) for row in rows}
+    return known | {NoticeId(row["notice_id"]): _notice(row) for row in rows}
 
 
 async def lock_pending(
@@ -132,6 +141,10 @@ async def count_waiting(uow: UnitOfWork) -> dict[str, tuple[int, datetime]]:
         uow.now,
     )
     return {row["queue"]: (row["jobs"], row["oldest"]) for row in rows}
+
+
+def _remember(uow: UnitOfWork, notices: Iterable[Notice]) -> None:
+    uow.locked |= {(TABLE, str(notice.id)): notice for notice in notices}
 
 
 def _notice(row: Mapping[str, Any]) -> Notice:

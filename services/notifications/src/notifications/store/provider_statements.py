@@ -8,7 +8,7 @@ from uuid import UUID
 from connector_kit.resilience.register_state import REGISTER_STATE, RegisterState
 from pydantic import TypeAdapter
 from wanderamt.backbone.persistence.database import Database
-from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
+from wanderamt.backbone.persistence.unit_of_work import RowLockedError, UnitOfWork
 
 from notifications.domain.traffic_weights import TrafficWeight
 
@@ -19,14 +19,19 @@ KnownProviders: TypeAlias = dict[str, tuple[RegisterState, TrafficWeight]]
 
 
 async def lock_providers(uow: UnitOfWork, weights: Mapping[str, float]) -> KnownProviders:
-    """By name, read once per transaction. A provider that was never called starts healthy, with its configured
-    weight."""
+    """By name, read once per transaction. A provider that was never called starts healthy, with its configured weight.
+
+    Raises RowLockedError, see UnitOfWork.skip_locked.
+    """
     names = sorted(weights)
     if all((TABLE, name) in uow.locked for name in names):
         return {name: uow.locked[TABLE, name] for name in names}
     rows = await uow.db.fetch(
-        "SELECT name, state, weight FROM provider WHERE name = ANY($1::text[]) ORDER BY name FOR UPDATE", names
+        f"SELECT name, state, weight FROM provider WHERE name = ANY($1::text[]) ORDER BY name FOR UPDATE{uow.if_locked}",  # noqa: S608, E501 -- two fixed texts
+        names,
     )
+    if len(rows) < len(names) and uow.skip_locked:
+        raise RowLockedError
     if len(rows) < len(names):
         await uow.db.execute(
             """

@@ -12,7 +12,7 @@ from connector_kit.resilience.register_state import REGISTER_STATE, RegisterStat
 from pydantic_core import to_json
 from wanderamt.backbone.persistence.outbox import Statement
 from wanderamt.backbone.persistence.tables import columns_of, value_of
-from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
+from wanderamt.backbone.persistence.unit_of_work import RowLockedError, UnitOfWork
 from wanderamt.kernel.ids import RequestId
 
 from registry_bridge.domain.access_log import RegisterAccessLogEntry
@@ -20,6 +20,7 @@ from registry_bridge.domain.lookup import SealedAnswer
 from registry_bridge.domain.request import RegisterRequest
 
 TABLE = "register"
+REQUESTS = "request"
 
 
 async def add_request(uow: UnitOfWork, request: RegisterRequest) -> bool:
@@ -28,7 +29,10 @@ async def add_request(uow: UnitOfWork, request: RegisterRequest) -> bool:
         "INSERT INTO request SELECT * FROM json_populate_record(NULL::request, $1::json) ON CONFLICT DO NOTHING",
         to_json(columns_of(request) | {"request_id": request.id, "register_name": request.register}).decode(),
     )
-    return bool(status == "INSERT 0 1")
+    new = bool(status == "INSERT 0 1")
+    if new:
+        uow.locked[REQUESTS, str(request.id)] = request
+    return new
 
 
 def request_update(request: RegisterRequest) -> Statement:
@@ -56,6 +60,9 @@ async def mark_effect_possible(uow: UnitOfWork, request_id: RequestId) -> None:
 
 
 async def find_request(uow: UnitOfWork, request_id: RequestId, *, lock: bool = False) -> RegisterRequest | None:
+    added: RegisterRequest | None = uow.locked.get((REQUESTS, str(request_id)))
+    if added:
+        return added
     row = await uow.db.fetchrow(
         f"SELECT * FROM request WHERE request_id = $1 {'FOR UPDATE' if lock else ''}",  # noqa: S608 -- two fixed texts
         request_id,
@@ -84,12 +91,17 @@ async def has_exchange_job(uow: UnitOfWork, register: str) -> bool:
 
 
 async def lock_register(uow: UnitOfWork, name: str) -> tuple[RegisterState, FileExchange]:
-    """Locks the row until the commit, and reads it once. A register that was never called starts as healthy."""
+    """Locks the row until the commit, and reads it once. A register that was never called starts as healthy.
+
+    Raises RowLockedError, see UnitOfWork.skip_locked.
+    """
     known: tuple[RegisterState, FileExchange] | None = uow.locked.get((TABLE, name))
     if known:
         return known
     select_for_update = "SELECT state, exchange FROM register WHERE register_name = $1 FOR UPDATE"
-    row = await uow.db.fetchrow(select_for_update, name)
+    row = await uow.db.fetchrow(select_for_update + uow.if_locked, name)
+    if not row and uow.skip_locked:
+        raise RowLockedError
     if not row:
         await uow.db.execute(
             "INSERT INTO register (register_name, state, exchange, changed_at) VALUES ($1, $2, $3, $4) "

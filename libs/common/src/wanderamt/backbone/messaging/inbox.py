@@ -216,7 +216,7 @@ class Inbox:
         if not events and not unreadable:
             self._skipped_offsets |= end_offsets(records)
             return
-        async with self.database.unit_of_work(suppress_outbox=self.rebuilding) as uow:
+        async with self.database.unit_of_work(suppress_outbox=self.rebuilding, claim_jobs=True) as uow:
             if unreadable:
                 new = set(await self.deduplicator.after_watermark([record for record, *_ in unreadable], uow))
                 unreadable = [entry for entry in unreadable if entry[0] in new]

@@ -7,12 +7,12 @@ There is no NOTIFY while a listener of this process does all the work of its cha
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from secrets import token_hex
-from typing import Any
+from typing import Any, TypeAlias
 
 import asyncpg
 import structlog
@@ -33,6 +33,11 @@ SESSION_SETTINGS = {
     "tcp_keepalives_count": "3",
 }
 
+
+class EarlyClaimError(Exception):
+    """Jobs could not be claimed in the transaction that enqueued them: repeat it, the runner claims them later."""
+
+
 # Errors of a database that restarts, is overloaded or ended our transaction in a deadlock: wait and repeat.
 TRANSIENT_ERRORS: tuple[type[Exception], ...] = (
     asyncpg.PostgresConnectionError,
@@ -45,6 +50,7 @@ TRANSIENT_ERRORS: tuple[type[Exception], ...] = (
     asyncpg.CannotConnectNowError,
     TimeoutError,
     OSError,
+    EarlyClaimError,
 )
 
 # Characters that no text column can store: NUL, and those the server's encoding lacks.
@@ -52,6 +58,9 @@ UNSTORABLE_TEXT_ERRORS: tuple[type[Exception], ...] = (
     asyncpg.CharacterNotInRepertoireError,
     asyncpg.UntranslatableCharacterError,
 )
+
+JobClaimer: TypeAlias = Callable[[UnitOfWork], Awaitable[Callable[[bool], None] | None]]
+"""Claims jobs within a transaction. Returns what to call at its end, with whether it was committed."""
 
 log = structlog.get_logger()
 
@@ -82,6 +91,8 @@ class Database:
     environment: Environment = field(default_factory=Environment)
     max_connections: int = 10
     pool: Any = None
+    job_claimers: dict[str, JobClaimer] = field(default_factory=dict)
+    """Channel of a job queue → its runner in this process."""
     _process_id: str = field(default_factory=partial(token_hex, 8))
     _local_listeners: list[Listener] = field(default_factory=list)
     _pending_channels: set[str] = field(default_factory=set)
@@ -110,20 +121,40 @@ class Database:
                 await asyncio.wait_for(self.pool.close(), CONNECT_TIMEOUT_S)
 
     @asynccontextmanager
-    async def unit_of_work(self, *, suppress_outbox: bool = False) -> AsyncIterator[UnitOfWork]:
-        """One transaction. `suppress_outbox`: its events and jobs are discarded, see UnitOfWork."""
+    async def unit_of_work(
+        self, *, suppress_outbox: bool = False, claim_jobs: bool = False
+    ) -> AsyncIterator[UnitOfWork]:
+        """One transaction. `suppress_outbox`: its events and jobs are discarded, see UnitOfWork.
+
+        `claim_jobs`: it claims the jobs that it enqueued, if their runner in this process is idle. That saves them a
+        transaction of their own; a failure in it raises EarlyClaimError.
+        """
+        ending: list[Callable[[bool], None]] = []
+        committed = False
         async with self.pool.acquire(timeout=CONNECT_TIMEOUT_S) as connection:
-            async with connection.transaction():
-                uow = UnitOfWork(
-                    connection,
-                    service_name=self.service_name,
-                    environment=self.environment,
-                    suppress_outbox=suppress_outbox,
-                )
-                yield uow
-                await uow.flush()
+            try:
+                async with connection.transaction():
+                    uow = UnitOfWork(
+                        connection,
+                        service_name=self.service_name,
+                        environment=self.environment,
+                        suppress_outbox=suppress_outbox,
+                    )
+                    yield uow
+                    await uow.flush()
+                    if claim_jobs:
+                        ending += await self._claim_enqueued(uow)
+                committed = True
+            finally:
+                for end in ending:
+                    end(committed)
             self.notify(*uow.channels_to_notify)
             uow.write_log()
+
+    async def _claim_enqueued(self, uow: UnitOfWork) -> list[Callable[[bool], None]]:
+        channels = sorted(uow.channels_to_notify & self.job_claimers.keys())
+        claims = [await self.job_claimers[channel](uow) for channel in channels]
+        return [end for end in claims if end]
 
     async def execute(self, sql: str, *args: object) -> None:
         """A single statement, which commits by itself: one round trip instead of three."""

@@ -30,12 +30,17 @@ PendingJob: TypeAlias = tuple[UUID, Job, dict[str, str], datetime]
 """(id, job, trace context, due time)."""
 
 
+class RowLockedError(Exception):
+    """Another transaction holds a row that must not be waited for, see UnitOfWork.skip_locked."""
+
+
 class UnitOfWork:
     """`suppress_outbox`: state is written, events and jobs are discarded; for rebuilding a projection from the log.
 
     Events and jobs carry the current trace, see `tracing.message_context`. `db`: the asyncpg connection, for
     hand-written statements; `session`: SQLModel on the same connection, in the same transaction. `locked`: rows that
-    this transaction has locked, as it read or saved them last, so that it reads each of them once.
+    this transaction has locked, as it read or saved them last, so that it reads each of them once. `skip_locked`: code
+    that locks a row raises RowLockedError instead of waiting.
     """
 
     def __init__(
@@ -45,6 +50,7 @@ class UnitOfWork:
         self.now: datetime = environment.clock()
         self.channels_to_notify: set[str] = set()
         self.locked: dict[tuple[str, str], Any] = {}
+        self.skip_locked = False
         self._service_name = service_name
         self._suppress_outbox = suppress_outbox
         self._new_id = environment.new_id
@@ -54,6 +60,11 @@ class UnitOfWork:
         self._pending_jobs: list[PendingJob] = []
         self._pending_lines: list[PendingLine] = []
         self._lines: list[PendingLine] = []
+
+    @property
+    def if_locked(self) -> str:
+        """For the end of a SELECT … FOR UPDATE."""
+        return " SKIP LOCKED" if self.skip_locked else ""
 
     @property
     def session(self) -> AsyncSession:

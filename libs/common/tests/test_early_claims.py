@@ -1,0 +1,150 @@
+"""Jobs that the transaction which enqueues them also claims: fewer transactions, and never a wait or a loss."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import ClassVar
+
+import pytest
+from structlog.testing import capture_logs
+from wanderamt.backbone.jobs.handler import JobHandler, complete_each, prepare_each
+from wanderamt.backbone.jobs.runner import JobRunner
+from wanderamt.backbone.persistence.database import Database, EarlyClaimError
+from wanderamt.backbone.persistence.unit_of_work import RowLockedError, UnitOfWork
+from wanderamt.kernel.decision import Attempt, Job
+from wanderamt_testing.databases import OpenDatabase
+from wanderamt_testing.statements import StatementLog, shortened
+
+
+class Letter(Job):
+    QUEUE: ClassVar[str] = "letters"
+    KEY: ClassVar[str] = "number"
+    DEADLINE_S: ClassVar[int] = 60
+
+    number: int
+
+
+class Office:
+    """Executes letters, and remembers which. `broken`: `prepare` raises for these. `closed`: `execute` waits."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.executed: list[int] = []
+        self.broken: set[int] = set()
+        self.open = asyncio.Event()
+        self.open.set()
+        self.handler = JobHandler(
+            Letter, prepare_each(self.prepare), self.execute, complete_each(self.complete), concurrency=2
+        )
+
+    async def prepare(self, job: Letter, _: Attempt, __: UnitOfWork) -> Letter:
+        if job.number in self.broken:
+            raise LookupError
+        return job
+
+    async def execute(self, job: Letter) -> Letter:
+        await self.open.wait()
+        self.executed.append(job.number)
+        return job
+
+    async def complete(self, _: Letter, __: Letter, ___: UnitOfWork) -> None:
+        return None
+
+    async def enqueue(self, *numbers: int) -> None:
+        async with self.database.unit_of_work(claim_jobs=True) as uow:
+            uow.enqueue(*(Letter(number=number) for number in numbers))
+
+    async def statuses(self) -> list[str]:
+        async with self.database.unit_of_work() as uow:
+            rows = await uow.db.fetch("SELECT status FROM job ORDER BY seq")
+        return [row["status"] for row in rows]
+
+
+@asynccontextmanager
+async def running(office: Office, handler: JobHandler | None = None) -> AsyncIterator[JobRunner]:
+    """A runner whose loop has found that nothing is due, and waits."""
+    runner = JobRunner(office.database, [handler or office.handler])
+    await runner.start()
+    await until(lambda: not runner._states[0].more_due)
+    yield runner
+    await runner.stop()
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not holds():
+            await asyncio.sleep(0.01)
+
+
+async def test_an_idle_runner_claims_a_job_in_the_transaction_that_enqueues_it(open_database: OpenDatabase) -> None:
+    office = Office(await open_database("scheduling"))
+    async with running(office):
+        log = await StatementLog.of(office.database)
+        await office.enqueue(1)
+        await until(lambda: office.executed == [1])
+    claims = [sent for sent in log.transactions() if any("SET status = 'running'" in sql for sql in sent)]
+    assert len(claims) == 1, claims
+    assert [sql[:15] for sql in claims[0]] == ["BEGIN;", "INSERT INTO job", "WITH head AS ( ", "COMMIT;"], shortened(
+        claims[0]
+    )
+    assert await office.statuses() == ["succeeded"]
+
+
+async def test_what_exceeds_the_free_slots_waits_for_the_loop(open_database: OpenDatabase) -> None:
+    office = Office(await open_database("scheduling"))
+    async with running(office) as runner:
+        office.open.clear()
+        await office.enqueue(1, 2, 3)
+        await until(lambda: len(runner._running) == 2)
+        await office.enqueue(4)
+        assert (await office.statuses()) == ["running", "running", "todo", "todo"]
+        office.open.set()
+        await until(lambda: sorted(office.executed) == [1, 2, 3, 4])
+
+
+async def test_a_transaction_that_rolls_back_starts_nothing_and_frees_its_slots(open_database: OpenDatabase) -> None:
+    office = Office(await open_database("scheduling"))
+    async with running(office) as runner:
+        claim = next(iter(office.database.job_claimers.values()))
+        with pytest.raises(ZeroDivisionError):
+            async with office.database.unit_of_work() as uow:
+                uow.enqueue(Letter(number=1))
+                await uow.flush()
+                end = await claim(uow)
+                assert end
+                assert runner._states[0].free == 1
+                end(False)
+                raise ZeroDivisionError
+        assert runner._states[0].free == 2
+        await office.enqueue(2)
+        await until(lambda: office.executed == [2])
+    assert await office.statuses() == ["succeeded"]
+
+
+async def test_a_job_that_cannot_be_prepared_is_left_to_the_loop_after_one_failure(open_database: OpenDatabase) -> None:
+    office = Office(await open_database("scheduling"))
+    office.broken = {1}
+    async with running(office):
+        with capture_logs() as logs, pytest.raises(EarlyClaimError):
+            await office.enqueue(1, 2)
+        assert [line["event"] for line in logs] == ["jobs.early_claim_failed"]
+        await office.enqueue(1, 2)
+        await until(lambda: office.executed == [2])
+    assert await office.statuses() == ["todo", "succeeded"]
+
+
+async def test_it_waits_for_no_row_that_the_admission_finds_locked(open_database: OpenDatabase) -> None:
+    office = Office(await open_database("scheduling"))
+    refused = []
+
+    async def admission(free: int, uow: UnitOfWork) -> int:
+        if uow.skip_locked:
+            refused.append(free)
+            raise RowLockedError
+        return free
+
+    async with running(office, replace(office.handler, admission=admission)):
+        await office.enqueue(1)
+        await until(lambda: office.executed == [1])
+    assert refused == [2]
