@@ -36,13 +36,21 @@ LEFT_OVER = """
            (SELECT count(*) FROM job WHERE status = 'failed') AS failed_jobs,
            (SELECT count(*) FROM job WHERE status NOT IN ('failed', 'succeeded')) AS jobs
 """
+NEXT_ATTEMPT = """
+    SELECT coalesce(extract(epoch FROM max(run_at) - now()), 0)::float8 FROM job
+    WHERE status IN ('todo', 'outcome_unknown') AND run_at < now() + make_interval(secs => $1)
+"""
+LONGEST_BACKOFF_S = 600.0
 Rows = list[dict[str, Any]]
 
 
 @dataclass
 class Evidence:
+    """`next_attempt_s`: until the last of the jobs that wait for their next attempt is due; 0 if none waits."""
+
     tables: dict[str, Rows]
     left_over: dict[str, int]
+    next_attempt_s: float
     records: list[PublishedRecord]
     sms: Counter[str]
     mails: Counter[str]
@@ -70,6 +78,7 @@ async def gather(system: SystemUnderTest, *, topics: bool) -> Evidence:
     """Reads directly from the servers, not through the proxies. `topics`: also reads every topic from offset 0."""
     tables: dict[str, Rows] = {}
     left_over: Counter[str] = Counter()
+    next_attempt_s = 0.0
     assert system.kafka
     ends = await log_ends(system.kafka.bootstrap_servers, TOPIC_OWNERS)
     for service in SERVICES:
@@ -78,6 +87,7 @@ async def gather(system: SystemUnderTest, *, topics: bool) -> Evidence:
         try:
             async with connection.transaction():
                 left_over.update(dict(await connection.fetchrow(LEFT_OVER)))
+                next_attempt_s = max(next_attempt_s, await connection.fetchval(NEXT_ATTEMPT, LONGEST_BACKOFF_S))
                 watermarks = await connection.fetch("SELECT topic, partition, next_offset FROM inbox_watermark")
                 left_over["unread"] += _unread(service, ends, watermarks)
                 for name, query in TABLE_QUERIES[service].items():
@@ -88,6 +98,7 @@ async def gather(system: SystemUnderTest, *, topics: bool) -> Evidence:
     return Evidence(
         tables=tables,
         left_over=dict(left_over),
+        next_attempt_s=next_attempt_s,
         records=await read_log(system.kafka.bootstrap_servers, TOPIC_OWNERS) if topics else [],
         sms=Counter(message["reference"] for message in received["gate"]["messages"]),
         mails=Counter({mail_id.split("@")[0]: times for mail_id, times in received["post"]["mails"].items()}),

@@ -144,7 +144,7 @@ async def _until_enough(
 async def _drain(system: SystemUnderTest, fleet: DeviceFleet, report: ProgressReport) -> None:
     """Returns when no work is left, or when nothing has changed for 90 s: the audit reports the rest as stuck.
 
-    A slow machine is not stuck; the report shows how long draining took. A check reads every table, so checks use at
+    A job that waits for its next attempt is not stuck: after some failures it waits for minutes. A slow machine is not; the report shows how long draining took. A check reads every table, so checks use at
     most a fifth of the time: the system needs the cores.
     """
     loop = asyncio.get_running_loop()
@@ -162,7 +162,7 @@ async def _drain(system: SystemUnderTest, fleet: DeviceFleet, report: ProgressRe
         if evidence.quiet and not fleet.waiting:
             return
         waiting = evidence.waiting | {"on devices": fleet.waiting}
-        if waiting != last:
+        if waiting != last or evidence.next_attempt_s > 0:
             last, changed_at = waiting, loop.time()
         if loop.time() - reported_at > 10:
             reported_at = loop.time()
