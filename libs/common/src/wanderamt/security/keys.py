@@ -40,8 +40,7 @@ class FieldCipher:
         self.assertion_signer = assertion_signer
 
     def seal(self, subject: UUID, plain: bytes) -> Sealed:
-        nonce = os.urandom(NONCE_BYTES)
-        text = self._cipher(subject).encrypt(nonce, plain, subject.bytes)
+        nonce, text = self._encrypt(subject, plain)
         return Sealed(subject=subject, nonce=base64.b64encode(nonce).decode(), text=base64.b64encode(text).decode())
 
     def open(self, sealed: Sealed) -> bytes:
@@ -54,8 +53,8 @@ class FieldCipher:
 
     def seal_bytes(self, subject: UUID, plain: bytes) -> bytes:
         """For binary columns: the nonce, then the ciphertext."""
-        nonce = os.urandom(NONCE_BYTES)
-        return nonce + self._cipher(subject).encrypt(nonce, plain, subject.bytes)
+        nonce, text = self._encrypt(subject, plain)
+        return nonce + text
 
     def open_bytes(self, subject: UUID, sealed: bytes) -> bytes:
         """Raises UnreadableCiphertextError."""
@@ -67,6 +66,11 @@ class FieldCipher:
     def keyed_hash(self, plain: bytes) -> bytes:
         """HMAC-SHA-256: equal for equal input; without the key nobody can find the input by trying candidates."""
         return hmac.digest(self._extracted, b"wanderamt.fingerprint." + plain, "sha256")
+
+    def _encrypt(self, subject: UUID, plain: bytes) -> tuple[bytes, bytes]:
+        """(nonce, ciphertext)."""
+        nonce = os.urandom(NONCE_BYTES)
+        return nonce, self._cipher(subject).encrypt(nonce, plain, subject.bytes)
 
     def _cipher(self, subject: UUID) -> AESGCM:
         """Caches the last cipher: the fields of one person are usually processed one after the other."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
 
-from wanderamt.backbone.observability.tracing import span_from_traceparent, tracing_enabled
+from wanderamt.backbone.observability.tracing import span_from_traceparent
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import CaseId, DeviceId, EntryId, RequestId, StandId
 from wanderamt.kernel.refusal import Refusal
@@ -72,7 +72,6 @@ class EntryScheduler:
     blocks: dict[UUID, NumberBlock] = field(default_factory=dict)
     spent: list[SpentNumber] = field(default_factory=list)
     histories: dict[CaseId, list[tuple[CaseHistoryEvent, DeviceId | None]]] = field(default_factory=dict)
-    traced: bool = field(default_factory=tracing_enabled)
 
     @classmethod
     async def load(
@@ -213,10 +212,7 @@ class EntryScheduler:
             return False
         queue.last += 1
         del queue.pending[queue.last]
-        if self.traced or pending.entry.traceparent:
-            with span_from_traceparent(f"apply {pending.entry.type}", pending.entry.traceparent):
-                self._apply(pending, queue.case_id, queue.device_id)
-        else:
+        with span_from_traceparent(f"apply {pending.entry.type}", pending.entry.traceparent):
             self._apply(pending, queue.case_id, queue.device_id)
         return True
 

@@ -6,7 +6,7 @@ the trace is sampled.
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import Token
 from functools import cached_property
 from typing import Any
@@ -80,15 +80,12 @@ def is_sampled(carrier: Mapping[str, str]) -> bool:
         return False
 
 
-@contextmanager
-def span_from_traceparent(name: str, traceparent: str | None) -> Iterator[None]:
+def span_from_traceparent(name: str, traceparent: str | None) -> AbstractContextManager[object]:
     """A current span under the trace of a message, or under the current trace if the message has none."""
     if not traceparent and not tracing_enabled():
-        yield
-        return
+        return _NO_SPAN
     context = propagate.extract({"traceparent": traceparent}) if traceparent else None
-    with tracer.start_as_current_span(name, context=context):
-        yield
+    return tracer.start_as_current_span(name, context=context)
 
 
 @contextmanager
@@ -103,4 +100,5 @@ def span_in_context(
 
 
 _NO_TRACE = Context()
+_NO_SPAN = nullcontext()
 _SPAN_KEY = next(iter(trace.set_span_in_context(trace.INVALID_SPAN, _NO_TRACE)))
