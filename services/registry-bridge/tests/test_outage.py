@@ -45,9 +45,7 @@ async def test_the_backlog_of_an_hour_drains_in_order_within_the_limits_and_wast
         bridge_env.clock.ahead += MINUTE
         await drained(bridge_env)
         limits = bridge_env.manifests["residents"].limits
-        assert (
-            register.call_log.max_per_second() <= limits.rate_per_s * 1.1 + 1
-        )  # a busy machine sends some calls late, close to the next ones
+        assert register.call_log.max_per_second() <= limits.rate_per_s + 1
         assert register.call_log.max_concurrent <= limits.max_concurrent_calls
         after = Counter(register.call_log.calls) - calls_before
         assert set(after) == {str(request_id) for ids in requested.values() for request_id in ids}

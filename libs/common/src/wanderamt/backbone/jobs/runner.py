@@ -181,6 +181,7 @@ class JobRunner:
         if state.more_due or free <= 0 or loop.time() < state.early_claims_from:
             return None
         state.reserved += free
+        uow.now = self.database.environment.clock()  # leases and rate limits count from the claim, not from the events
         try:
             claimed = await self._claim_in(uow, state, free, state.handler.prepare, skip_locked=True)
             await uow.flush()
