@@ -116,7 +116,7 @@ class OpenBody(_Strict):
     appointment_id: UUID | None = Field(None, description="The appointment that the citizen came for.")
     applicant: ApplicantBody | None = None
     contact: ContactBody = ContactBody()
-    facts: dict[Code, Answer] = Field({}, max_length=50)
+    facts: dict[Code, Answer] = Field(default_factory=dict, max_length=50, json_schema_extra={"default": {}})
     identified: Identification | None = None
     papers: tuple[SeenDocumentBody, ...] = Field((), max_length=50)
     paid: PaymentBody | None = None
@@ -136,7 +136,7 @@ class FillBody(_Strict):
 
     applicant: ApplicantFields = ApplicantFields()
     contact: ContactBody = ContactBody()
-    facts: dict[Code, Answer | None] = Field({}, max_length=50)
+    facts: dict[Code, Answer | None] = Field(default_factory=dict, max_length=50, json_schema_extra={"default": {}})
 
 
 class IdentifyBody(_Strict):
@@ -172,7 +172,11 @@ class Entry(_Strict):
     @property
     def payload_hash(self) -> bytes:
         """SHA-256 of the content without `traceparent`, which differs when the device sends the entry again."""
-        return hashlib.sha256(self.model_dump_json(exclude={"traceparent"}, exclude_unset=True).encode()).digest()
+        exclude = _TRACEPARENT if "traceparent" in self.model_fields_set else None
+        return hashlib.sha256(self.__pydantic_serializer__.to_json(self, exclude=exclude, exclude_unset=True)).digest()
+
+
+_TRACEPARENT = {"traceparent"}
 
 
 class OpenCase(Entry):

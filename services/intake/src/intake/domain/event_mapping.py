@@ -54,6 +54,9 @@ class EncryptedForm:
     facts: Sealed | None = None
 
 
+EMPTY_FORM = EncryptedForm()
+
+
 def to_public_events(
     new_events: Iterable[CaseHistoryEvent],
     case: Case,

@@ -14,6 +14,7 @@ from wanderamt.security.keys import FieldCipher
 
 from intake.domain.actor import Actor
 from intake.domain.case.case_events import (
+    CaseHistoryEvent,
     Compensated,
     Filled,
     Finished,
@@ -26,7 +27,7 @@ from intake.domain.case.case_events import (
 from intake.domain.case.crew_actions import NewEvents
 from intake.domain.case.state import VOID_STATES, Case, CaseState
 from intake.domain.documents import Document, IssueDocument, document_number, provisional_document, revoke
-from intake.domain.event_mapping import EncryptedForm, to_public_events
+from intake.domain.event_mapping import EMPTY_FORM, EncryptedForm, to_public_events
 from intake.domain.till import Payment, Refund
 from intake.store import case_statements, document_statements, history_statements, payment_statements
 from intake.store.case_statements import CaseRecord
@@ -35,6 +36,7 @@ from intake.store.history_statements import HistoryRow
 
 FINAL_STATES = frozenset({CaseState.FINAL, CaseState.CLOSED})  # the back office has issued a document of its own
 REVOKING_EVENTS = (Compensated, Withdrawn, Reopened)  # an earlier document of the case is no longer valid
+NOTED_EVENTS = frozenset({*REVOKING_EVENTS, Paid, ProvisionalDocumentGiven, Finished})  # they touch money or documents
 
 
 @dataclass
@@ -63,7 +65,7 @@ class CaseWriter:
         uow, before = self.uow, self.records.get(case.id)
         changed = [name for event in new_events if isinstance(event, Filled) for name in event.fields]
         form = encrypt_changed(
-            before.form if before else EncryptedForm(), case.form, changed, case_id=case.id, cipher=self.cipher
+            before.form if before else EMPTY_FORM, case.form, changed, case_id=case.id, cipher=self.cipher
         )
         public = to_public_events(
             new_events, case, form, officer=actor.officer, now=uow.now, assertion_of=self._assertion_of
@@ -83,8 +85,10 @@ class CaseWriter:
         self._history_rows.append(
             HistoryRow(case.id, case.version, new_events, fields, actor.officer, actor.device_id, actor.entry_id)
         )
-        self._note_money(case, new_events, actor)
-        self._note_documents(case, new_events, actor)
+        for event in new_events:
+            if type(event) in NOTED_EVENTS:
+                self._note_money(case, event, actor)
+                self._note_document(case, event, actor)
 
     async def flush(self) -> None:
         if not self._changed:
@@ -114,37 +118,35 @@ class CaseWriter:
 
     def _encrypted_fields(self, new_events: NewEvents, case_id: CaseId) -> EncryptedForm:
         filled = next((event for event in new_events if isinstance(event, Filled)), None)
-        return encrypt_form(filled.fields, case_id, self.cipher) if filled else EncryptedForm()
+        return encrypt_form(filled.fields, case_id, self.cipher) if filled else EMPTY_FORM
 
-    def _note_money(self, case: Case, new_events: NewEvents, actor: Actor) -> None:
-        for event in new_events:
-            if isinstance(event, Paid):
-                self._payments.append(
-                    Payment(
-                        event.receipt,
-                        case.id,
-                        actor.stand_id or case.stand_id,
-                        actor.device_id or case.device_id,
-                        event.till_id,
-                        actor.officer,
-                        event.payment,
-                        event.cents,
-                        self.uow.now,
-                    )
+    def _note_money(self, case: Case, event: CaseHistoryEvent, actor: Actor) -> None:
+        if isinstance(event, Paid):
+            self._payments.append(
+                Payment(
+                    event.receipt,
+                    case.id,
+                    actor.stand_id or case.stand_id,
+                    actor.device_id or case.device_id,
+                    event.till_id,
+                    actor.officer,
+                    event.payment,
+                    event.cents,
+                    self.uow.now,
                 )
-            elif isinstance(event, Compensated | Withdrawn) and event.refund_cents:
-                reason = event.reason if isinstance(event, Compensated) else "withdrawn"
-                refund = Refund(self.uow.new_id(), case.id, case.stand_id, event.refund_cents, reason, self.uow.now)
-                self._refunds.append(refund)
+            )
+        elif isinstance(event, Compensated | Withdrawn) and event.refund_cents:
+            reason = event.reason if isinstance(event, Compensated) else "withdrawn"
+            refund = Refund(self.uow.new_id(), case.id, case.stand_id, event.refund_cents, reason, self.uow.now)
+            self._refunds.append(refund)
 
-    def _note_documents(self, case: Case, new_events: NewEvents, actor: Actor) -> None:
-        for event in new_events:
-            if isinstance(event, REVOKING_EVENTS):
-                self._void.add(case.id)
-            if isinstance(event, ProvisionalDocumentGiven):
-                self._note_provisional(case, event)
-            if isinstance(event, Finished):
-                self._finished.append((case.id, actor.traceparent))
+    def _note_document(self, case: Case, event: CaseHistoryEvent, actor: Actor) -> None:
+        if isinstance(event, REVOKING_EVENTS):
+            self._void.add(case.id)
+        elif isinstance(event, ProvisionalDocumentGiven):
+            self._note_provisional(case, event)
+        elif isinstance(event, Finished):
+            self._finished.append((case.id, actor.traceparent))
 
     def _note_provisional(self, case: Case, event: ProvisionalDocumentGiven) -> None:
         """When the case has ended without success in the meantime, the document is revoked as it is recorded."""

@@ -5,7 +5,7 @@ encrypted; fields that two devices changed become conflicts.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
@@ -23,7 +23,7 @@ from intake.domain.case.case_events import CaseHistoryEvent, Form
 from intake.domain.catalogue.catalogue import Catalogue
 from intake.domain.entry import AnyEntry, FillCase, OpenCase, UnreadableEntry, numbers_of, parse_line
 from intake.domain.merge import FieldConflict, SequencePosition, form_as_seen_by, sequence_position
-from intake.domain.numbers import NumberBlock, parse_number, parse_numbers, spend
+from intake.domain.numbers import NumberBlock, NumberSeries, parse_number, parse_numbers, spend
 from intake.domain.refusals import (
     ENTRY_ABANDONED,
     ENTRY_HELD,
@@ -70,6 +70,7 @@ class EntryScheduler:
     results: dict[UUID, EntryResult] = field(default_factory=dict)
     conflicts: list[StoredConflict] = field(default_factory=list)
     blocks: dict[UUID, NumberBlock] = field(default_factory=dict)
+    numbers: dict[EntryId, list[tuple[str, NumberSeries]]] = field(default_factory=dict)
     spent: list[SpentNumber] = field(default_factory=list)
     histories: dict[CaseId, list[tuple[CaseHistoryEvent, DeviceId | None]]] = field(default_factory=dict)
 
@@ -81,10 +82,12 @@ class EntryScheduler:
         catalogue: Catalogue,
         *,
         case_ids: Iterable[CaseId],
-        new: Sequence[UUID],
+        new: Collection[UUID],
     ) -> "EntryScheduler":
-        """`new`: entries of this request; they are stored already, and are not loaded."""
+        """`case_ids`: known cases. `new`: entries of this request; they are stored already, and are not loaded."""
         ids = set(case_ids)
+        if not ids:
+            return cls(uow, cipher, catalogue, CaseWriter(uow, cipher))
         scheduler = cls(uow, cipher, catalogue, await load_for_update(ids, uow, cipher=cipher))
         for stored in await entry_statements.entries_of_cases(uow, ids, except_ids=new):
             scheduler._restore(stored)
@@ -125,7 +128,7 @@ class EntryScheduler:
         to_save = [
             result
             for result in self.results.values()
-            if result.status is not EntryStatus.APPLIED or result.entry_id in self.held
+            if result.status is not EntryStatus.APPLIED or (self.held and result.entry_id in self.held)
         ]
         if to_save:
             await entry_statements.save_results(self.uow, to_save)
@@ -172,14 +175,17 @@ class EntryScheduler:
 
     async def _load_blocks(self) -> None:
         """Locks the blocks of all numbers in the entries; an unreadable number is refused later, with its entry."""
-        pending = [pending.entry for queue in self.queues.values() for pending in queue.pending.values()]
-        parsed = [parse_number(text) for entry in pending for text, _ in numbers_of(entry)]
+        for queue in self.queues.values():
+            for pending in queue.pending.values():
+                if numbers := numbers_of(pending.entry):
+                    self.numbers[pending.id] = numbers
+        parsed = [parse_number(text) for numbers in self.numbers.values() for text, _ in numbers]
         readable = [number for number in parsed if not isinstance(number, Refusal)]
         self.blocks = await number_statements.lock_blocks_of(self.uow, readable) if readable else {}
 
     def _spend_numbers(self, entry: AnyEntry, device_id: DeviceId) -> Refusal | None:
         """Spends all numbers of the entry, or none."""
-        numbers = numbers_of(entry)
+        numbers = self.numbers.get(EntryId(entry.entry_id)) if self.numbers else None
         if not numbers:
             return None
         parsed = parse_numbers(numbers)
@@ -233,7 +239,7 @@ class EntryScheduler:
             self._set_result(pending, EntryResult(pending.id, EntryStatus.REFUSED, refusal))
             return
         self.writer.add(applied.case, applied.new_events, actor)
-        if case_id in self.histories:
+        if self.histories and case_id in self.histories:
             self.histories[case_id].extend((event, device_id) for event in applied.new_events)
         if applied.conflicts:
             self.conflicts += [self._conflict(conflict, entry, device_id) for conflict in applied.conflicts]
@@ -242,7 +248,7 @@ class EntryScheduler:
             self._set_result(pending, EntryResult(pending.id, EntryStatus.APPLIED))
 
     def _form_as_author_saw(self, entry: AnyEntry, case_id: CaseId, device_id: DeviceId) -> Form | None:
-        if case_id not in self.histories or not isinstance(entry, FillCase):
+        if not isinstance(entry, FillCase) or case_id not in self.histories:
             return None
         return form_as_seen_by(self.histories[case_id], base_version=entry.base_version, device_id=device_id)
 

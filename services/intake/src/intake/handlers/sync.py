@@ -50,17 +50,30 @@ async def process_sync(
     request: SyncRequest, uow: UnitOfWork, *, cipher: FieldCipher, catalogue: Catalogue
 ) -> list[EntryAnswer] | Refusal:
     """One transaction for the whole request; one answer per entry, in the order of the request."""
-    if not await device_statements.device_enrolled(uow, request.device_id):
+    readable = [entry for entry in request.entries if not isinstance(entry, UnreadableEntry)]
+    allowed = await _allowed(readable, request, uow)
+    new, cases_new = await entry_statements.insert_entries(uow, allowed, request.device_id)
+    all_inserted = len(new) == len(request.entries)  # then the device is enrolled
+    if not all_inserted and not await device_statements.device_enrolled(uow, request.device_id):
         return NOT_ENROLLED
     if request.clock:
         off_s = round((request.clock - uow.now).total_seconds())
-        await device_statements.record_clock(uow, request.device_id, max(-MAX_CLOCK_OFF_S, min(off_s, MAX_CLOCK_OFF_S)))
+        off_s = max(-MAX_CLOCK_OFF_S, min(off_s, MAX_CLOCK_OFF_S))
+        uow.write_later(device_statements.record_clock(request.device_id, off_s, now=uow.now))
     unreadable = [entry for entry in request.entries if isinstance(entry, UnreadableEntry)]
     if unreadable:
         kept = [(entry, _encrypted_raw(entry, request.device_id, cipher)) for entry in unreadable]
         await entry_statements.save_unreadable(uow, kept, request.device_id)
-    readable = [entry for entry in request.entries if not isinstance(entry, UnreadableEntry)]
-    answers = await _process_readable(readable, request, uow, cipher, catalogue)
+    fresh, answers = await _sort_out(readable, allowed, new, uow)
+    if fresh:
+        known_cases = set() if cases_new else {CaseId(entry.case_id) for entry in fresh.values()}
+        scheduler = await EntryScheduler.load(uow, cipher, catalogue, case_ids=known_cases, new=fresh)
+        for entry in fresh.values():
+            scheduler.enqueue(PendingEntry(entry, request.caller.subject), request.device_id)
+        results = await scheduler.apply_ready()
+        for entry_id, entry in fresh.items():
+            result = results[entry_id]
+            answers[id(entry)] = EntryAnswer(result.entry_id, result.status, refusal=result.refusal)
     return [
         EntryAnswer(entry.entry_id, EntryStatus.REFUSED, refusal=entry.refusal, errors=entry.errors)
         if isinstance(entry, UnreadableEntry)
@@ -110,37 +123,35 @@ async def abandon_held_entry(
     return None
 
 
-async def _process_readable(
-    readable: Sequence[AnyEntry], request: SyncRequest, uow: UnitOfWork, cipher: FieldCipher, catalogue: Catalogue
-) -> dict[int, EntryAnswer]:
-    """Answers by `id()` of the entry object: the same entry id may occur twice in one request."""
+async def _allowed(readable: list[AnyEntry], request: SyncRequest, uow: UnitOfWork) -> list[AnyEntry]:
+    """The entries for the caller's stand, or for one where the device leased numbers: left over from another day."""
     stands = {request.caller.stand_id}
-    if any(entry.stand_id not in stands for entry in readable):  # entries left over from another day
-        stands |= await device_statements.stands_of(uow, request.device_id)
-    allowed = [entry for entry in readable if entry.stand_id in stands]
-    new = await entry_statements.insert_entries(uow, allowed, request.device_id) if allowed else set()
+    if {entry.stand_id for entry in readable} <= stands:
+        return readable
+    stands |= await device_statements.stands_of(uow, request.device_id)
+    return [entry for entry in readable if entry.stand_id in stands]
+
+
+async def _sort_out(
+    readable: Sequence[AnyEntry], allowed: Sequence[AnyEntry], new: set[EntryId], uow: UnitOfWork
+) -> tuple[dict[UUID, AnyEntry], dict[int, EntryAnswer]]:
+    """The entries to apply by their id, and the answers for the others by `id()` of the entry object: the same entry
+    id may occur twice in one request."""
+    if len(new) == len(readable):
+        return {entry.entry_id: entry for entry in readable}, {}
     has_known = len(new) < len(allowed)  # an id came in an earlier request, or twice in this one
     known = await entry_statements.find_entries(uow, {entry.entry_id for entry in allowed}) if has_known else {}
+    taken = set(map(id, allowed))
     fresh: dict[UUID, AnyEntry] = {}
     answers: dict[int, EntryAnswer] = {}
     for entry in readable:
-        if entry.stand_id not in stands:
+        if id(entry) not in taken:
             answers[id(entry)] = EntryAnswer(entry.entry_id, EntryStatus.REFUSED, refusal=OTHER_STAND)
         elif entry.entry_id in new and entry.entry_id not in fresh:
             fresh[entry.entry_id] = entry
         else:
             answers[id(entry)] = _answer_again(entry, known.get(entry.entry_id))
-    if not fresh:
-        return answers
-    case_ids = {CaseId(entry.case_id) for entry in fresh.values()}
-    scheduler = await EntryScheduler.load(uow, cipher, catalogue, case_ids=case_ids, new=list(fresh))
-    for entry in fresh.values():
-        scheduler.enqueue(PendingEntry(entry, request.caller.subject), request.device_id)
-    results = await scheduler.apply_ready()
-    for entry in fresh.values():
-        result = results[entry.entry_id]
-        answers[id(entry)] = EntryAnswer(result.entry_id, result.status, refusal=result.refusal)
-    return answers
+    return fresh, answers
 
 
 def _answer_again(entry: AnyEntry, stored: StoredEntry | None) -> EntryAnswer:

@@ -1,7 +1,9 @@
 """Hand-written statements of devices: what a sync or a poll reads and writes about its device."""
 
+from datetime import datetime
 from uuid import UUID
 
+from wanderamt.backbone.persistence.outbox import Statement
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import DeviceId
 
@@ -18,19 +20,14 @@ async def stands_of(uow: UnitOfWork, device_id: DeviceId) -> set[UUID]:
     return {row["stand_id"] for row in rows}
 
 
-async def record_clock(uow: UnitOfWork, device_id: DeviceId, off_s: int) -> None:
+def record_clock(device_id: DeviceId, off_s: int, *, now: datetime) -> Statement:
     """Updates the row only if the clock moved or the last request is an hour old."""
-    await uow.db.execute(
-        """
+    sql = """
         UPDATE device SET clock_off_s = $2, heard_at = $3
         WHERE device_id = $1
           AND (abs(clock_off_s - $2::int) > $4 OR heard_at < $3::timestamptz - interval '1 hour' OR heard_at IS NULL)
-        """,
-        device_id,
-        off_s,
-        uow.now,
-        CLOCK_TOLERANCE_S,
-    )
+    """
+    return sql, (device_id, off_s, now, CLOCK_TOLERANCE_S)
 
 
 async def advance_durable(uow: UnitOfWork, device_id: DeviceId) -> int:

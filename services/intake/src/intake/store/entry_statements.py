@@ -50,24 +50,44 @@ class EntryResult(NamedTuple):
     raw: Sealed | None = None
 
 
-async def insert_entries(uow: UnitOfWork, entries: Sequence[AnyEntry], device_id: DeviceId) -> set[EntryId]:
-    """Stores entries as applied and returns the ids of new ones. Sorted by id, so that two requests cannot deadlock."""
-    ordered = sorted(entries, key=lambda entry: entry.entry_id)
-    rows = await uow.db.fetch(
+async def insert_entries(
+    uow: UnitOfWork, entries: Sequence[AnyEntry], device_id: DeviceId
+) -> tuple[set[EntryId], bool]:
+    """Stores the entries of an enrolled device as applied, of another device none. Sorted by id, so that two requests
+    cannot deadlock.
+
+    Returns the ids of new entries, and whether all cases are new too: without a file and without earlier entries.
+    """
+    if not entries:
+        return set(), True
+    # no EXISTS in RETURNING: for that PostgreSQL reads the whole table
+    ordered = sorted(entries, key=lambda entry: entry.entry_id.int)
+    row = await uow.db.fetchrow(
         """
+        WITH inserted AS (
         INSERT INTO entry (entry_id, device_id, device_seq, case_id, case_seq, type, payload_hash, captured_at,
                            received_at, status)
         SELECT entry_id, $2, device_seq, case_id, case_seq, type, decode(hash, 'hex'), captured_at, $3, 'applied'
         FROM json_to_recordset($1::text::json)
              AS e(entry_id uuid, device_seq bigint, case_id uuid, case_seq int, type text, hash text,
                   captured_at timestamptz)
-        ON CONFLICT DO NOTHING RETURNING entry_id
+        WHERE EXISTS (SELECT 1 FROM device d WHERE d.device_id = $2 AND d.revoked_at IS NULL)
+        ON CONFLICT DO NOTHING RETURNING entry_id,
+            coalesce((SELECT true FROM case_file c WHERE c.case_id = entry.case_id),
+                     (SELECT true FROM entry e WHERE e.case_id = entry.case_id LIMIT 1)) AS case_known)
+        SELECT count(*) = $4 AS all_new, count(case_known) = 0 AS cases_new,
+               CASE WHEN count(*) <> $4 THEN array_agg(entry_id) END AS ids
+        FROM inserted
         """,
         to_json([_row(entry) for entry in ordered]).decode(),
         device_id,
         uow.now,
+        len(entries),
     )
-    return {EntryId(row["entry_id"]) for row in rows}
+    if row["all_new"]:
+        return {EntryId(entry.entry_id) for entry in entries}, row["cases_new"]
+    # a repeated entry may have waited for a request that opened its case, which the statement did not see
+    return set(row["ids"] or ()), False
 
 
 def _row(entry: AnyEntry) -> dict[str, Any]:

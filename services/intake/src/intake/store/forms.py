@@ -15,7 +15,7 @@ from wanderamt.kernel.sealed import Sealed
 from wanderamt.security.keys import FieldCipher
 
 from intake.domain.case.case_events import FieldValue, Form
-from intake.domain.event_mapping import EncryptedForm
+from intake.domain.event_mapping import EMPTY_FORM, EncryptedForm
 
 FORM_PARTS = ("applicant", "contact", "facts")
 DATE = "date"  # a date among the facts is {"date": "2026-05-04"}, to distinguish it from text
@@ -24,24 +24,28 @@ BORN = "born"  # key in the contact part
 
 
 def encrypt_form(form: Form, case_id: CaseId, cipher: FieldCipher) -> EncryptedForm:
-    return encrypt_changed(EncryptedForm(), form, form, case_id=case_id, cipher=cipher)
+    return encrypt_changed(EMPTY_FORM, form, form, case_id=case_id, cipher=cipher)
 
 
 def encrypt_changed(
     encrypted: EncryptedForm, form: Form, changed: Iterable[str], *, case_id: CaseId, cipher: FieldCipher
 ) -> EncryptedForm:
     """Encrypts only the parts with a changed field."""
+    values: dict[str, dict[str, Any]] = {}
+    for name, value in form.items():
+        part, _, field = name.partition(".")
+        if part not in values:
+            values[part] = {}
+        values[part][field] = _to_json(part, value) if type(value) is date else value
+    if "contact" in values:
+        values["contact"] |= _birth(form)
+    if encrypted == EMPTY_FORM:
+        return EncryptedForm(**{part: cipher.seal(case_id, to_json(fields)) for part, fields in values.items()})
     touched = {name.partition(".")[0] for name in changed}
     if touched == {"applicant"} and encrypted.contact:
         touched.add("contact")  # for the date of birth, see _birth
-    values: dict[str, dict[str, Any]] = {"applicant": {}, "contact": {}, "facts": {}}
-    for name, value in form.items():
-        part, _, field = name.partition(".")
-        values[part][field] = _to_json(part, value) if type(value) is date else value
-    if values["contact"]:
-        values["contact"] |= _birth(form)
     parts = (
-        (cipher.seal(case_id, to_json(values[part])) if values[part] else None)
+        (cipher.seal(case_id, to_json(values[part])) if part in values else None)
         if part in touched
         else getattr(encrypted, part)
         for part in FORM_PARTS

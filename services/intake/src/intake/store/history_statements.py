@@ -18,10 +18,9 @@ from wanderamt.kernel.ids import CaseId, DeviceId, EntryId
 from wanderamt.security.keys import FieldCipher
 
 from intake.domain.case.case_events import CaseHistoryEvent, Filled
-from intake.domain.event_mapping import EncryptedForm
+from intake.domain.event_mapping import EMPTY_FORM, EncryptedForm
 from intake.store.forms import decrypt_form, parse_form
 
-EMPTY_FORM = EncryptedForm()
 FILLED = Filled.__name__
 EVENT_TYPES: dict[str, TypeAdapter[Any]] = {kind.__name__: TypeAdapter(kind) for kind in get_args(CaseHistoryEvent)}
 
@@ -72,7 +71,7 @@ def _row_json(row: HistoryRow) -> bytes:
     }
     fields = row.fields
     sealed = {"applicant": fields.applicant, "contact": fields.contact, "facts": fields.facts}
-    filled = to_json(sealed if fields != EMPTY_FORM else None)
+    filled = to_json(sealed if fields is not EMPTY_FORM else None)
     events = b",".join(map(_event_json, row.events))
     return b'%b,"content":{"events":[%b],"fields":%b}}' % (to_json(columns)[:-1], events, filled)
 

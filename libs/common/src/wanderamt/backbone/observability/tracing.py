@@ -67,7 +67,7 @@ def current_trace() -> dict[str, str]:
 
 def tracing_enabled() -> bool:
     """Whether this process records spans at all."""
-    return not isinstance(trace.get_tracer_provider(), ProxyTracerProvider | NoOpTracerProvider)
+    return not isinstance(trace.get_tracer_provider(), _RECORDING_NOTHING)
 
 
 def is_sampled(carrier: Mapping[str, str]) -> bool:
@@ -99,6 +99,7 @@ def span_in_context(
         yield
 
 
+_RECORDING_NOTHING = (ProxyTracerProvider, NoOpTracerProvider)  # a union would be built anew at each call
 _NO_TRACE = Context()
 _NO_SPAN = nullcontext()
 _SPAN_KEY = next(iter(trace.set_span_in_context(trace.INVALID_SPAN, _NO_TRACE)))

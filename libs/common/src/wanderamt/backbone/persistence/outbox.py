@@ -82,9 +82,14 @@ def header_of_row(row: Mapping[str, Any], *, source: str) -> EventHeader:
 
 
 def _columns(rows: list[OutboxRow]) -> list[Any]:
-    columns: list[Any] = [list(column) for column in zip(*rows, strict=True)]
-    columns[_TIME] = rows[0][_TIME]  # the driver encodes a time slowly
-    return columns
+    """The rows as JSON beside their values in one string of bytes: the driver encodes arrays slowly."""
+    described, values, start = [], [], 1
+    for shard, type_, aggregate, version, value, _, traceparent in rows:
+        row = {"shard": shard, "type": type_, "aggregate": aggregate, "version": version, "traceparent": traceparent}
+        described.append(row | {"start": start, "bytes": len(value)})
+        values.append(value)
+        start += len(value)
+    return [to_json(described).decode(), b"".join(values), rows[0][_TIME]]
 
 
 @lru_cache
@@ -109,8 +114,8 @@ _COLUMNS = "shard, type, aggregate, version, value, emitted_at, traceparent"
 _INSERT_ONE = f"INSERT INTO outbox ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7)"  # noqa: S608
 _INSERT_MANY = f"""
     INSERT INTO outbox ({_COLUMNS})
-    SELECT shard, type, aggregate, version, value, $6::timestamptz, traceparent
-    FROM unnest($1::smallint[], $2::text[], $3::uuid[], $4::int[], $5::bytea[], $7::text[])
-         WITH ORDINALITY AS o(shard, type, aggregate, version, value, traceparent, place)
-    ORDER BY place
+    SELECT shard, type, aggregate, version, substring($2::bytea FROM start FOR bytes), $3::timestamptz, traceparent
+    FROM json_to_recordset($1::text::json)
+         AS o(shard smallint, type text, aggregate uuid, version int, traceparent text, start int, bytes int)
+    ORDER BY start
 """  # noqa: S608 -- fixed column names

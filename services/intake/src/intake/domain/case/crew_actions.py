@@ -112,10 +112,10 @@ def open_case(case: Case | None, new: NewCase, catalogue: Catalogue, *, now: dat
     return (opened, Filled(form)) if form else (opened,)
 
 
-def parse_facts(form: Form, edition: Edition) -> dict[str, FieldValue]:
+def parse_facts(form: Form, edition: Edition) -> Form:
     """Parses facts of kind date. A text that is no date stays as it is; the check of the fields refuses it."""
-    dates = {FACT_PREFIX + code for code in edition.dates} & form.keys()
-    return {**form, **{name: _parse_date(form[name]) for name in dates}}
+    dates = [name for code in edition.dates if (name := FACT_PREFIX + code) in form]
+    return {**form, **{name: _parse_date(form[name]) for name in dates}} if dates else form
 
 
 def fill(case: Case, edition: Edition, fields: Mapping[str, FieldValue]) -> NewEvents | Refusal:

@@ -115,14 +115,15 @@ def apply(case: Case | None, event: CaseHistoryEvent, case_id: CaseId) -> Case:
         return _opened(case_id, event)
     if case is None:
         raise ValueError(f"the history of case {case_id} does not begin with Opened")
-    return _replace_fast(case, _changes(case, event) | {"version": case.version + 1})
+    changes = _changes(case, event)
+    changes["version"] = case.version + 1
+    return _replace_fast(case, changes)
 
 
 def _replace_fast(case: Case, changes: dict[str, Any]) -> Case:
     """A faster `dataclasses.replace`: a sync of fifty entries creates hundreds of cases."""
     changed = object.__new__(Case)
-    vars(changed).update(vars(case))
-    vars(changed).update(changes)
+    vars(changed).update(vars(case), **changes)
     return changed
 
 
@@ -222,4 +223,5 @@ def _ended(state: CaseState) -> dict[str, Any]:
 
 
 def _merge_fields(form: Mapping[str, FieldValue], fields: Mapping[str, FieldValue]) -> Mapping[str, FieldValue]:
-    return {name: value for name, value in {**form, **fields}.items() if value is not None}
+    merged = {**form, **fields}
+    return merged if None not in fields.values() else {n: value for n, value in merged.items() if value is not None}
