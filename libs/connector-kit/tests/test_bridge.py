@@ -25,7 +25,7 @@ from connector_kit.call_outcome import (
 from connector_kit.manifest.manifest import Manifest, read_manifest
 from connector_kit.resilience.policy import CallKind
 from connector_kit.testing.simulator import FaultConfig, HttpSimulator
-from connector_kit.transports.http import HttpxTransport
+from connector_kit.transports.http import RegisterTransport
 from connector_kit.transports.http_status import outcome_of_status
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
@@ -138,7 +138,7 @@ def manifest(manifest_text: str) -> Manifest:
 
 @pytest_asyncio.fixture
 async def bridge(manifest: Manifest, register: tuple[PermitRegister, str]) -> AsyncIterator[Bridge]:
-    transport = HttpxTransport(register[1], manifest, max_bytes=MAX_BYTES)
+    transport = RegisterTransport(register[1], manifest, max_bytes=MAX_BYTES)
     yield Bridge(
         manifest, PermitAdapter(), transport, {"Plate": Plate, "Order": PermitRequest, "Permit": GrantedPermit}
     )
@@ -189,7 +189,7 @@ async def test_any_behaviour_of_the_register_ends_in_an_outcome(
 
 
 async def test_an_unreachable_register_executed_nothing(manifest: Manifest) -> None:
-    transport = HttpxTransport(f"http://127.0.0.1:{free_port()}", manifest)
+    transport = RegisterTransport(f"http://127.0.0.1:{free_port()}", manifest)
     bridge = Bridge(
         manifest, PermitAdapter(), transport, {"Plate": Plate, "Order": PermitRequest, "Permit": GrantedPermit}
     )

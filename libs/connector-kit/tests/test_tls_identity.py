@@ -11,7 +11,7 @@ import trustme
 import uvicorn
 from connector_kit.adapter import HttpCall
 from connector_kit.manifest.manifest import Manifest, read_manifest
-from connector_kit.transports.http import HttpFailure, HttpxTransport, TlsIdentity
+from connector_kit.transports.http import HttpFailure, RegisterTransport, TlsIdentity
 from connector_kit.transports.soap import SoapPort, username_token
 from lxml import etree
 from pydantic import SecretStr
@@ -77,7 +77,7 @@ async def tls_server(tmp_path: Path) -> AsyncIterator[TlsServer]:
 
 
 async def call(tls_server: TlsServer, manifest: Manifest, identity: TlsIdentity) -> object:
-    transport = HttpxTransport(f"https://localhost:{tls_server.port}", manifest, identity=identity)
+    transport = RegisterTransport(f"https://localhost:{tls_server.port}", manifest, identity=identity)
     try:
         reply = await transport.send(HttpCall("GET", "/"), timeout_s=5)
     finally:

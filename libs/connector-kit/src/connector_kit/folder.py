@@ -19,7 +19,7 @@ from connector_kit.adapter import Adapter, AdapterConfig, BatchAdapter
 from connector_kit.bridge import Bridge, InvalidBridgeError
 from connector_kit.manifest.manifest import Manifest, Transport, read_manifest
 from connector_kit.scenarios import Scenario, read_scenarios
-from connector_kit.transports.http import HttpxTransport, TlsIdentity
+from connector_kit.transports.http import RegisterTransport, TlsIdentity
 
 MANIFEST: Final = "bridge.toml"
 RELEASED: Final = "released.json"
@@ -69,7 +69,7 @@ class BridgeFolder:
         adapter: Adapter = self.adapter(connection)
         bearer = connection.secrets[self.manifest.bearer].get_secret_value() if self.manifest.bearer else ""
         headers = {"Authorization": f"Bearer {bearer}"} if bearer else None
-        transport = HttpxTransport(connection.url, self.manifest, identity=connection.identity, headers=headers)
+        transport = RegisterTransport(connection.url, self.manifest, identity=connection.identity, headers=headers)
         return Bridge(self.manifest, adapter, transport, self.models)
 
     def batch_adapter(self, connection: RegisterConnection | None = None) -> BatchAdapter:

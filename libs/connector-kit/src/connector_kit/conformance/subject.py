@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from connector_kit.adapter import AdapterConfig
+from connector_kit.adapter import AdapterConfig, HttpCall, HttpReply
 from connector_kit.bridge import Bridge, HttpTransport
 from connector_kit.files.file_bridge import FileBridge
 from connector_kit.folder import BridgeFolder
@@ -16,7 +16,7 @@ from connector_kit.manifest.manifest import Manifest
 from connector_kit.scenarios import Scenario
 from connector_kit.testing.file_simulator import FileSimulator
 from connector_kit.testing.simulator import FaultConfig, HttpSimulator, ScenarioSimulator
-from connector_kit.transports.http import HttpxTransport
+from connector_kit.transports.http import HttpFailure, RegisterTransport
 
 SECRET = "kept-secret-5b1e"  # noqa: S105 -- a dummy that the checks search for in logs
 
@@ -68,9 +68,8 @@ class BridgeUnderTest:
         simulator: HttpSimulator[Any] = own.open_simulator(self.folder, faults=faults)
         return simulator
 
-    def transport(self, simulator: HttpSimulator[Any]) -> HttpxTransport:
-        transport = httpx.ASGITransport(simulator.app)
-        return HttpxTransport(f"http://register.invalid{simulator.base_path}", self.manifest, transport=transport)
+    def transport(self, simulator: HttpSimulator[Any]) -> RegisterTransport:
+        return SimulatorTransport(simulator, self.manifest)
 
     def file_simulator(self, root: Path, **faults: Any) -> FileSimulator:
         own = self.folder.simulator()
@@ -83,6 +82,28 @@ class BridgeUnderTest:
 
     def file_bridge(self, simulator: FileSimulator) -> FileBridge:
         return FileBridge(self.manifest, self.adapter(), simulator.folders, self.folder.models, rows_per_chunk=2)
+
+
+class SimulatorTransport(RegisterTransport):
+    """Reaches a simulator without a network, so that the checks can run in simulated time."""
+
+    def __init__(self, simulator: HttpSimulator[Any], manifest: Manifest) -> None:
+        super().__init__(f"http://register.invalid{simulator.base_path}", manifest)
+        base_url = f"http://register.invalid{simulator.base_path}"
+        self._client = httpx.AsyncClient(transport=httpx.ASGITransport(simulator.app), base_url=base_url, timeout=None)  # noqa: S113 -- `send` has one
+
+    async def exchange(self, call: HttpCall, timeout_s: float) -> HttpReply | HttpFailure:
+        reply = await self._client.request(
+            call.method, call.path, params=dict(call.query), headers=dict(call.headers), content=call.body
+        )
+        if len(reply.content) > self._max_bytes:
+            return HttpFailure.TOO_LONG
+        return HttpReply(
+            reply.status_code, {name.lower(): value for name, value in reply.headers.items()}, reply.content
+        )
+
+    async def close(self) -> None:
+        await self._client.aclose()
 
 
 def make_bridge(subject: BridgeUnderTest, transport: HttpTransport) -> Bridge:

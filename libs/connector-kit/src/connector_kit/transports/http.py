@@ -11,13 +11,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-import httpx
+import aiohttp
 
 from connector_kit.adapter import HttpCall, HttpReply
 from connector_kit.manifest.manifest import Manifest
 from connector_kit.resilience.sliding_window import SlidingWindow
 
 MAX_REPLY_BYTES: Final = 10 * 1024 * 1024
+MAX_HEADER_BYTES: Final = 64 * 1024
 
 
 class HttpFailure(StrEnum):
@@ -29,7 +30,11 @@ class HttpFailure(StrEnum):
     TOO_LONG = "too_long"
 
 
-NOT_SENT_ERRORS = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+NOT_SENT_ERRORS = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL, ValueError)
+
+
+class ConnectionBrokenError(aiohttp.ClientError):
+    """The connection broke before the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,7 @@ class TlsIdentity:
         return context
 
 
-class HttpxTransport:
+class RegisterTransport:
     """`url`: the register's base address."""
 
     def __init__(
@@ -57,50 +62,69 @@ class HttpxTransport:
         identity: TlsIdentity | None = None,
         headers: dict[str, str] | None = None,
         max_bytes: int = MAX_REPLY_BYTES,
-        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        """`transport`: for checks that reach a simulator without a network."""
         self._url = url.rstrip("/")
         self._max_bytes = max_bytes
         self._connect_s = manifest.connect_timeout_s
         self._window = SlidingWindow(manifest.limits.rate_per_s)
-        slots = manifest.limits.max_concurrent_calls
-        self._client = httpx.AsyncClient(
-            verify=identity.context() if identity else True,
-            limits=httpx.Limits(max_connections=slots, max_keepalive_connections=slots),
-            headers=headers,
-            transport=transport,
-            follow_redirects=False,  # a redirect would lead to another register
-            trust_env=False,
-        )
+        self._slots = manifest.limits.max_concurrent_calls
+        self._tls = identity.context() if identity else True
+        self._headers = headers
+        self._session: aiohttp.ClientSession | None = None
 
     async def send(self, call: HttpCall, *, timeout_s: float) -> HttpReply | HttpFailure:
         """The whole call ends within `timeout_s`; connecting has the manifest's own timeout."""
         await self._window.wait_for_slot()
         try:
             async with asyncio.timeout(timeout_s):
-                return await self._send(call, timeout_s)
+                return await self.exchange(call, timeout_s)
         except NOT_SENT_ERRORS:
             return HttpFailure.UNREACHABLE
-        except (httpx.HTTPError, TimeoutError):
+        except (aiohttp.ClientError, TimeoutError):
             return HttpFailure.NO_ANSWER
 
-    async def _send(self, call: HttpCall, timeout_s: float) -> HttpReply | HttpFailure:
-        async with self._client.stream(
+    async def exchange(self, call: HttpCall, timeout_s: float) -> HttpReply | HttpFailure:
+        """Sends the call once. Raises an error of aiohttp, TimeoutError, or ValueError for a call that is no HTTP."""
+        async with self._open_session().request(
             call.method,
             self._url + call.path,
             params=dict(call.query),
             headers=dict(call.headers),
-            content=call.body,
-            timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, self._connect_s)),
+            data=call.body or None,
+            skip_auto_headers=("Content-Type",),
+            allow_redirects=False,  # a redirect would lead to another register
+            timeout=aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(timeout_s, self._connect_s)),
         ) as reply:
             body = bytearray()
-            async for chunk in reply.aiter_bytes():
+            async for chunk in reply.content.iter_any():
                 body += chunk
                 if len(body) > self._max_bytes:
                     return HttpFailure.TOO_LONG
-            headers = {name.lower(): value for name, value in reply.headers.items()}
-            return HttpReply(reply.status_code, headers, bytes(body))
+            headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in reply.raw_headers}
+            return HttpReply(reply.status, headers, bytes(body))
 
     async def close(self) -> None:
-        await self._client.aclose()
+        if self._session:
+            await self._session.close()
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        """At the first call, because a session belongs to the event loop that runs then."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self._slots, ssl=self._tls),
+                headers=self._headers,
+                middlewares=(_send_once,),
+                max_line_size=MAX_HEADER_BYTES,
+                max_field_size=MAX_HEADER_BYTES,
+            )
+        return self._session
+
+
+async def _send_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """aiohttp would repeat a GET, PUT or DELETE when the connection breaks, but the policy decides what is repeated."""
+    try:
+        return await send(request)
+    except NOT_SENT_ERRORS:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise ConnectionBrokenError from error
