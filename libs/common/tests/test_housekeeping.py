@@ -33,7 +33,7 @@ async def run_cycle(database: Database, cycle: int) -> None:
             uow.emit(event.event, version=1)
         await uow.flush()
         await deduplicator.lookup(events, uow)
-        await deduplicator.save(events, [event.record for event in events], uow)
+        deduplicator.save(events, [event.record for event in events], uow)
         await uow.db.execute(
             """
             INSERT INTO job (id, queue, key, body, trace_context, run_at, deadline)

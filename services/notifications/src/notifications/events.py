@@ -51,7 +51,7 @@ from notifications.handlers.partners import deliver_public_events
 from notifications.store import citizen_statements, citizens
 
 consumer = EventConsumer("notifications")
-partner_consumer = EventConsumer("notifications", name="notifications-partners")
+partner_consumer = EventConsumer("notifications", name="notifications-partners", linger=True)
 
 
 @consumer.on_batch(

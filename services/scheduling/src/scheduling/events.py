@@ -18,7 +18,7 @@ from scheduling.handlers.appointments import record_attendance
 from scheduling.store import demand_statements
 
 # larger batches: demand figures are not urgent, and citizens share the machine with them
-consumer = EventConsumer("scheduling", linger_s=0.1)
+consumer = EventConsumer("scheduling", linger=True)
 
 
 @consumer.on_batch(CaseOpened, CaseCompleted, CaseNeedsVisit, CaseCompensated, CaseWithdrawn, CaseReopened)

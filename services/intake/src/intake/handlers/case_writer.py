@@ -30,7 +30,7 @@ from intake.domain.documents import Document, IssueDocument, document_number, pr
 from intake.domain.event_mapping import EMPTY_FORM, EncryptedForm, to_public_events
 from intake.domain.till import Payment, Refund
 from intake.store import case_statements, document_statements, history_statements, payment_statements
-from intake.store.case_statements import CaseRecord
+from intake.store.case_statements import CaseRecord, CaseToFinish
 from intake.store.forms import encrypt_changed, encrypt_form
 from intake.store.history_statements import HistoryRow
 
@@ -43,13 +43,15 @@ NOTED_EVENTS = frozenset({*REVOKING_EVENTS, Paid, ProvisionalDocumentGiven, Fini
 class CaseWriter:
     """Call `add` for each change in its order, then `flush` once: it writes all changes in a few statements.
 
-    `records`: the locked cases. `status_list_indexes`: of the numbers that devices gave to documents.
+    `records`: the locked cases. `status_list_indexes`: of the numbers that devices gave to documents. `to_finish`: the
+    case that will probably be finished; a serial that is left over is a harmless gap.
     """
 
     uow: UnitOfWork
     cipher: FieldCipher
     records: dict[CaseId, CaseRecord] = field(default_factory=dict)
     status_list_indexes: dict[str, int] = field(default_factory=dict)
+    to_finish: CaseToFinish | None = None
     _history_rows: list[HistoryRow] = field(default_factory=list)
     _payments: list[Payment] = field(default_factory=list)
     _refunds: list[Refund] = field(default_factory=list)
@@ -178,7 +180,9 @@ class CaseWriter:
         """Orders the documents of finished cases, under the trace of the entry that finished each case."""
         uow = self.uow
         finished = [(self.records[case_id].case, traceparent) for case_id, traceparent in self._finished]
-        unnumbered = sum(not case.provisional_document for case, _ in finished)
+        known = self.to_finish
+        known_id = known.record.case.id if known else None
+        unnumbered = sum(not case.provisional_document and case.id != known_id for case, _ in finished)
         serials = iter(await document_statements.next_serials(uow, unnumbered) if unnumbered else [])
         ordered = []
         for case, traceparent in finished:
@@ -187,10 +191,19 @@ class CaseWriter:
                 document_id = provisional.document_id if provisional else DocumentId(uow.new_id())
                 uow.enqueue(IssueDocument(case_id=case.id, document_id=document_id))
             if not provisional:
-                serial = next(serials)
+                serial = known.serial if known and case.id == known_id else next(serials)
                 number = document_number(uow.now.year, serial)
-                ordered.append(Document(document_id, case.id, number, uow.now, status_index=serial))
+                document = Document(document_id, case.id, number, uow.now, status_index=serial)
+                ordered.append(document)
+                if known and case.id == known_id:
+                    document_statements.remember(uow, document, self.records[case.id], known.place)
         return ordered
+
+
+async def load_to_finish(case_id: CaseId, uow: UnitOfWork, *, cipher: FieldCipher) -> CaseWriter:
+    """Locks the case if it exists, for a change that usually finishes it."""
+    found = await case_statements.lock_case_to_finish(uow, case_id, cipher)
+    return CaseWriter(uow, cipher, {case_id: found.record} if found else {}, to_finish=found)
 
 
 async def load_for_update(case_ids: Iterable[CaseId], uow: UnitOfWork, *, cipher: FieldCipher) -> CaseWriter:

@@ -21,7 +21,7 @@ from intake.domain.catalogue.catalogue import Catalogue
 from intake.domain.catalogue.service_definition import Edition
 from intake.domain.documents import Document
 from intake.domain.refusals import CONFLICT_DECIDED, NO_CASE, NO_CONFLICT
-from intake.handlers.case_writer import CaseWriter, load_for_update
+from intake.handlers.case_writer import CaseWriter, load_for_update, load_to_finish
 from intake.store import attachments, cases, conflicts, documents
 from intake.store.case_statements import CaseRecord
 from intake.store.conflicts import StoredConflict
@@ -40,7 +40,7 @@ class Resolution(StrEnum):
 async def record_register_answer(
     event: RegisterAnswered, uow: UnitOfWork, *, cipher: FieldCipher, catalogue: Catalogue
 ) -> None:
-    writer = await load_for_update([CaseId(event.case_id)], uow, cipher=cipher)
+    writer = await load_to_finish(CaseId(event.case_id), uow, cipher=cipher)
     request_id, outcome = RequestId(event.request_id), event.outcome
 
     def record_answer(case: Case, _: Edition) -> NewEvents | Refusal:

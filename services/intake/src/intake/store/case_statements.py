@@ -29,6 +29,14 @@ class CaseRecord(NamedTuple):
     finished_at: datetime | None = None
 
 
+class CaseToFinish(NamedTuple):
+    """`serial`: for its document. `place`: of its stand, empty while the stand is unknown."""
+
+    record: CaseRecord
+    serial: int
+    place: str
+
+
 async def lock_cases(uow: UnitOfWork, case_ids: Iterable[UUID], cipher: FieldCipher) -> dict[CaseId, CaseRecord]:
     """The existing cases, locked in the order of their ids."""
     await uow.flush()  # what an earlier event of the same batch has changed
@@ -36,6 +44,20 @@ async def lock_cases(uow: UnitOfWork, case_ids: Iterable[UUID], cipher: FieldCip
         "SELECT * FROM case_file WHERE case_id = ANY($1::uuid[]) ORDER BY case_id FOR UPDATE", list(case_ids)
     )
     return {CaseId(row["case_id"]): record_of_row(row, cipher) for row in rows}
+
+
+async def lock_case_to_finish(uow: UnitOfWork, case_id: CaseId, cipher: FieldCipher) -> CaseToFinish | None:
+    """Also reads what ordering its document needs: a serial, as `document_statements.next_serials`, and the place."""
+    await uow.flush()
+    row = await uow.db.fetchrow(
+        """
+        SELECT c.*, nextval('document_serial') AS serial,
+               coalesce((SELECT place FROM stand s WHERE s.stand_id = c.stand_id), '') AS place
+        FROM case_file c WHERE case_id = $1 FOR UPDATE
+        """,
+        case_id,
+    )
+    return CaseToFinish(record_of_row(row, cipher), row["serial"], row["place"]) if row else None
 
 
 def save_cases(uow: UnitOfWork, records: Sequence[CaseRecord], *, also: Sequence[Statement]) -> None:

@@ -1,6 +1,7 @@
 """Hand-written statements of documents: a sync orders and revokes many; the status list covers all."""
 
 from collections.abc import Iterable, Sequence
+from typing import TypeAlias
 
 from wanderamt.backbone.persistence.outbox import Statement
 from wanderamt.backbone.persistence.tables import value_of
@@ -10,6 +11,10 @@ from wanderamt.security.keys import FieldCipher
 
 from intake.domain.documents import Document
 from intake.store.case_statements import CaseRecord, record_of_row
+
+TABLE = "document"
+DocumentWithCase: TypeAlias = tuple[Document, CaseRecord, str]
+"""With the place of the case's stand."""
 
 
 async def next_serials(uow: UnitOfWork, count: int) -> list[int]:
@@ -40,13 +45,21 @@ def upsert_documents(documents: Sequence[Document]) -> Statement:
     )
 
 
+def remember(uow: UnitOfWork, document: Document, record: CaseRecord, place: str) -> None:
+    """A document that this transaction orders, with its locked case: to prepare its rendering here reads nothing."""
+    uow.locked[TABLE, str(document.document_id)] = document, record, place
+
+
 async def find_with_case(
     uow: UnitOfWork, document_id: DocumentId, cipher: FieldCipher, *, lock: bool = False
-) -> tuple[Document, CaseRecord, str] | None:
+) -> DocumentWithCase | None:
     """A document with its case and the place of its stand, empty while the stand is unknown.
 
     `lock`: the case, then the document.
     """
+    ordered: DocumentWithCase | None = uow.locked.get((TABLE, str(document_id)))
+    if ordered:
+        return ordered
     row = await uow.db.fetchrow(
         f"""
         SELECT c.*, d.document_id, d.number AS document_number, d.version AS document_version, d.ordered_at,

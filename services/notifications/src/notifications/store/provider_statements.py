@@ -26,7 +26,7 @@ async def lock_providers(uow: UnitOfWork, weights: Mapping[str, float]) -> Known
     names = sorted(weights)
     if all((TABLE, name) in uow.locked for name in names):
         return {name: uow.locked[TABLE, name] for name in names}
-    rows = await uow.db.fetch(
+    rows = await uow.fetch_with_outbox(
         f"SELECT name, state, weight FROM provider WHERE name = ANY($1::text[]) ORDER BY name FOR UPDATE{uow.if_locked}",  # noqa: S608, E501 -- two fixed texts
         names,
     )

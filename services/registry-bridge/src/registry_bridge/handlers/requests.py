@@ -104,7 +104,7 @@ async def complete_call(
     manifest: Manifest,
     cipher: FieldCipher,
 ) -> RetryLater | OutcomeUnknown | NeedsOperator | None:
-    request = await request_statements.find_request(uow, RequestId(job.request_id), lock=True)
+    request = await request_statements.lock_call(uow, RequestId(job.request_id), manifest.id)
     if not request or request.state is RegisterRequestState.ANSWERED:
         return None
     step: RequestAnswer | OperatorNeeded | RetryLater | OutcomeUnknown

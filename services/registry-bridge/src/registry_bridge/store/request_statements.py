@@ -70,6 +70,23 @@ async def find_request(uow: UnitOfWork, request_id: RequestId, *, lock: bool = F
     return _request(row) if row else None
 
 
+async def lock_call(uow: UnitOfWork, request_id: RequestId, register: str) -> RegisterRequest | None:
+    """Locks the request, then its register, as `find_request` and `lock_register` do, in one statement."""
+    if (TABLE, register) not in uow.locked:
+        row = await uow.db.fetchrow(
+            """
+            SELECT r.*, g.state AS register_state, g.exchange AS register_exchange
+            FROM request r CROSS JOIN register g WHERE r.request_id = $1 AND g.register_name = $2 FOR UPDATE
+            """,
+            request_id,
+            register,
+        )
+        if row:
+            _remember_register(uow, register, row["register_state"], row["register_exchange"])
+            return _request(row)
+    return await find_request(uow, request_id, lock=True)
+
+
 async def lock_requests(uow: UnitOfWork, ids: Iterable[UUID]) -> dict[UUID, RegisterRequest]:
     rows = await uow.db.fetch(
         "SELECT * FROM request WHERE request_id = ANY($1::uuid[]) ORDER BY request_id FOR UPDATE", list(ids)
@@ -99,7 +116,7 @@ async def lock_register(uow: UnitOfWork, name: str) -> tuple[RegisterState, File
     if known:
         return known
     select_for_update = "SELECT state, exchange FROM register WHERE register_name = $1 FOR UPDATE"
-    row = await uow.db.fetchrow(select_for_update + uow.if_locked, name)
+    row = next(iter(await uow.fetch_with_outbox(select_for_update + uow.if_locked, name)), None)
     if not row and uow.skip_locked:
         raise RowLockedError
     if not row:
@@ -112,7 +129,13 @@ async def lock_register(uow: UnitOfWork, name: str) -> tuple[RegisterState, File
             uow.now,
         )
         row = await uow.db.fetchrow(select_for_update, name)
-    read = REGISTER_STATE.validate_python(row["state"]), FILE_EXCHANGE.validate_python(row["exchange"])
+    return _remember_register(uow, name, row["state"], row["exchange"])
+
+
+def _remember_register(
+    uow: UnitOfWork, name: str, state: object, exchange: object
+) -> tuple[RegisterState, FileExchange]:
+    read = REGISTER_STATE.validate_python(state), FILE_EXCHANGE.validate_python(exchange)
     uow.locked[TABLE, name] = read
     return read
 

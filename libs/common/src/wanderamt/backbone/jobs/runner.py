@@ -225,6 +225,7 @@ class JobRunner:
         if isinstance(allowed, Paused) or allowed <= 0:
             return []
         limit = min(free, allowed)
+        await uow.flush()  # the jobs that this transaction enqueued, if the admission has not written them
         jobs = await claim(uow, handler.job, limit)
         state.more_due = len(jobs) == limit
         prepared = list(zip(jobs, await prepare(jobs, uow) if jobs else (), strict=True))

@@ -50,13 +50,14 @@ class InvalidConsumerError(CannotStartError):
 class EventConsumer:
     """The handlers of one consumer group of a service.
 
-    `name`: the Kafka group and the name in the inbox tables; the service's own name by default. `linger_s`: how long to
-    wait for more records after the first, where nobody waits for the effect: fewer transactions.
+    `name`: the Kafka group and the name in the inbox tables; the service's own name by default. `linger`: nobody waits
+    for the effects, so the broker collects records for up to half a second: fewer transactions, and no work in the
+    moment in which other consumers of the same event are in a hurry.
     """
 
     service: str
     name: str = ""
-    linger_s: float = 0.0
+    linger: bool = False
     _declared: dict[type[Event], AnyHandler] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

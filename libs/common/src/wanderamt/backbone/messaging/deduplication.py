@@ -103,23 +103,13 @@ class Deduplicator:
                 newer.append(event)
         return newer
 
-    async def save(self, handled: Sequence[ReceivedEvent], records: Sequence[RawRecord], uow: UnitOfWork) -> None:
-        """Stores the versions of the handled events and the watermarks behind the records, as the last write of the
-        transaction."""
+    def save(self, handled: Sequence[ReceivedEvent], records: Sequence[RawRecord], uow: UnitOfWork) -> None:
+        """Stores the versions of the handled events and the watermarks behind the records, once per transaction or
+        savepoint, with its last statement."""
         last = {event.header.subject: event.header.sequence for event in handled}
         subjects = sorted(last)
-        await uow.execute_with_outbox(
-            """
-            INSERT INTO inbox_version (consumer, aggregate, version)
-            SELECT $1, * FROM unnest($2::uuid[], $3::int[])
-            ON CONFLICT (consumer, aggregate)
-            DO UPDATE SET version = greatest(inbox_version.version, excluded.version), seen_at = now()
-            """,
-            self.consumer,
-            subjects,
-            [last[subject] for subject in subjects],
-            also=[self.advance_watermarks(end_offsets(records))],
-        )
+        uow.write_later((_SAVE_VERSIONS, (self.consumer, subjects, [last[subject] for subject in subjects])))
+        uow.write_later(self.advance_watermarks(end_offsets(records)))
 
     def advance_watermarks(self, ends: Mapping[PartitionKey, int]) -> Statement:
         """The statement that moves the watermarks to these offsets."""
@@ -137,6 +127,12 @@ def end_offsets(records: Iterable[RawRecord]) -> dict[PartitionKey, int]:
     return ends
 
 
+_SAVE_VERSIONS = """
+    INSERT INTO inbox_version (consumer, aggregate, version)
+    SELECT $1, * FROM unnest($2::uuid[], $3::int[])
+    ON CONFLICT (consumer, aggregate)
+    DO UPDATE SET version = greatest(inbox_version.version, excluded.version), seen_at = now()
+"""
 _ADVANCE = """
     INSERT INTO inbox_watermark (consumer, topic, partition, next_offset)
     SELECT $1, * FROM unnest($2::text[], $3::int[], $4::bigint[])

@@ -165,7 +165,8 @@ class Inbox:
             if event.header.sequence <= (version or 0):
                 return False
             await self.handle([event], uow)
-            await self.deduplicator.save([event], [], uow)
+            self.deduplicator.save([event], [], uow)
+            await uow.flush()
         return bool(events)
 
     async def flush_watermarks(self) -> None:
@@ -206,7 +207,7 @@ class Inbox:
         async with self.database.unit_of_work(suppress_outbox=self.rebuilding) as uow:
             for record in await self.deduplicator.after_watermark(records, uow):
                 await self._process_alone(record, uow, deliver)
-            await self.deduplicator.save([], records, uow)
+            self.deduplicator.save([], records, uow)
 
     async def _process_in_one_transaction(
         self, records: Sequence[RawRecord], poisoned: dict[UUID, tuple[UUID, FailureCause]], deliver: Deliver
@@ -240,7 +241,7 @@ class Inbox:
             handled = await self._without_blocked(healthy, states, uow)
             if handled:
                 await deliver(handled, uow)
-            await self.deduplicator.save(handled, records, uow)
+            self.deduplicator.save(handled, records, uow)
 
     async def _without_blocked(
         self, events: list[ReceivedEvent], states: Mapping[UUID, InboxState], uow: UnitOfWork
@@ -321,7 +322,7 @@ class Inbox:
                     )
                     if handled:
                         await deliver(handled, uow)
-                    await self.deduplicator.save(handled, [], uow)
+                    self.deduplicator.save(handled, [], uow)
                     await uow.flush()
             except TRANSIENT_ERRORS:
                 raise

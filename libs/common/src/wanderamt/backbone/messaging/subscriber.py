@@ -29,6 +29,10 @@ from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.contracts import EVENTS
 
 POLL_TIMEOUT_MS = 500
+LINGER = {
+    "fetch_min_bytes": 64 * 1024,
+    "fetch_max_wait_ms": POLL_TIMEOUT_MS,
+}  # the broker answers when either is reached
 CLIENT_ERROR_PAUSE_S = 1.0  # between two polls of a client that fails
 
 Record: TypeAlias = ConsumerRecord[bytes, bytes]
@@ -75,7 +79,7 @@ class EventSubscriber(BatchSubscriber):
     restart its loop at once and for ever, and nobody would learn of it.
     """
 
-    __slots__ = ("_channels", "_linger_s", "_on_client_error")
+    __slots__ = ("_channels", "_on_client_error")
 
     def __init__(
         self,
@@ -84,12 +88,10 @@ class EventSubscriber(BatchSubscriber):
         calls: CallsCollection[tuple[Record, ...]],
         *,
         channels: Mapping[str, SubscriberSpec],
-        linger_s: float,
         on_client_error: Callable[[Exception], None] | None,
     ) -> None:
         super().__init__(config, specification, calls, batch_timeout_ms=POLL_TIMEOUT_MS, max_records=MAX_RECORDS)
         self._channels = channels
-        self._linger_s = linger_s
         self._on_client_error = on_client_error
 
     async def get_msg(self, consumer: "AIOKafkaConsumer[bytes, bytes]") -> tuple[Record, ...]:
@@ -107,11 +109,7 @@ class EventSubscriber(BatchSubscriber):
         return dict(self._channels)
 
     async def _fetch(self, consumer: "AIOKafkaConsumer[bytes, bytes]") -> tuple[Record, ...]:
-        records = _flat(await consumer.getmany(timeout_ms=POLL_TIMEOUT_MS, max_records=MAX_RECORDS))
-        if records and self._linger_s:
-            await asyncio.sleep(self._linger_s)
-            records += _flat(await consumer.getmany(max_records=MAX_RECORDS))
-        return tuple(records)
+        return tuple(_flat(await consumer.getmany(timeout_ms=POLL_TIMEOUT_MS, max_records=MAX_RECORDS)))
 
 
 class EventRouter(KafkaRouter):
@@ -126,7 +124,7 @@ class EventRouter(KafkaRouter):
             KafkaSubscriberConfig(
                 topics=names,
                 group_id=group,
-                connection_args={"auto_offset_reset": "earliest"},
+                connection_args={"auto_offset_reset": "earliest"} | (LINGER if consumer.linger else {}),
                 no_reply=True,
                 _outer_config=config,  # its only way to the broker, see docs/decisions/0020
             ),
@@ -135,7 +133,6 @@ class EventRouter(KafkaRouter):
             ),
             calls,
             channels=consumed_channels(consumer.events, topics, group=group),
-            linger_s=consumer.linger_s,
             on_client_error=inbox.note_client_error if inbox else None,
         )
         super(KafkaRegistrator, self).subscriber(subscriber)

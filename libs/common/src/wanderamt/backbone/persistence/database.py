@@ -141,9 +141,9 @@ class Database:
                         suppress_outbox=suppress_outbox,
                     )
                     yield uow
-                    await uow.flush()
                     if claim_jobs:
                         ending += await self._claim_enqueued(uow)
+                    await uow.flush()
                 committed = True
             finally:
                 for end in ending:
@@ -152,7 +152,8 @@ class Database:
             uow.write_log()
 
     async def _claim_enqueued(self, uow: UnitOfWork) -> list[Callable[[bool], None]]:
-        channels = sorted(uow.channels_to_notify & self.job_claimers.keys())
+        """Before the last flush: the first statement of a claim writes what is pending."""
+        channels = sorted(uow.channels_of_due_jobs() & self.job_claimers.keys())
         claims = [await self.job_claimers[channel](uow) for channel in channels]
         return [end for end in claims if end]
 

@@ -132,7 +132,7 @@ class UnitOfWork:
     async def fetch_with_outbox(self, sql: str, *args: object) -> Any:
         """The rows that `sql` returns; everything pending is written in the same statement.
 
-        `sql` is one INSERT, UPDATE or DELETE with RETURNING.
+        `sql` is one INSERT, UPDATE or DELETE with RETURNING, or a SELECT of rows that nothing pending writes.
         """
         writes, rows = self._take_pending()
         if rows:
@@ -149,6 +149,11 @@ class UnitOfWork:
         if writes or rows:
             sql, args = outbox.combine_statements(writes, rows) if writes else outbox.insert_statement(rows)
             await self.db.execute(sql, *args)
+
+    def channels_of_due_jobs(self) -> set[str]:
+        """The channels of the jobs that this transaction has enqueued and that are due."""
+        pending = {job_channel(job.QUEUE) for _, job, _, run_at in self._pending_jobs if run_at <= self.now}
+        return (self.channels_to_notify - {outbox.CHANNEL}) | (set() if self._suppress_outbox else pending)
 
     def discard_pending(self) -> None:
         """Drops what was added since the last flush, all rows of the session and what is known of locked rows, because
