@@ -93,6 +93,7 @@ def build(settings: IntakeSettings | None = None) -> Service:
         complete=complete_each(partial(record_document, cipher=cipher)),
         concurrency=4,
         timeout_s=30,
+        prepare_flushes=True,
     )
     escalate = partial(escalate_overdue_cases, to=settings.overdue_case_owner, cipher=cipher)
     apply_held = partial(apply_held_entries, cipher=cipher, catalogue=catalogue)

@@ -60,6 +60,7 @@ async def find_with_case(
     ordered: DocumentWithCase | None = uow.locked.get((TABLE, str(document_id)))
     if ordered:
         return ordered
+    await uow.flush()
     row = await uow.db.fetchrow(
         f"""
         SELECT c.*, d.document_id, d.number AS document_number, d.version AS document_version, d.ordered_at,

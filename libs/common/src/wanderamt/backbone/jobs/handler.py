@@ -48,6 +48,8 @@ class JobHandler:
                RetryLater, OutcomeUnknown and DeadlineExceeded.
 
     `batch_size`: how many jobs `complete` takes in one transaction. With 1, jobs are completed side by side.
+    `prepare_flushes`: `prepare` calls `uow.flush()` itself before it reads what the transaction may have written, so
+    that it costs no round trip where nothing is read.
     """
 
     job: type[Job]
@@ -58,6 +60,7 @@ class JobHandler:
     timeout_s: float = 30.0
     admission: Callable[[int, UnitOfWork], Awaitable[int | Paused]] | None = None
     batch_size: int = 1
+    prepare_flushes: bool = False
 
 
 def prepare_each(

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from uuid import UUID
 
 from wanderamt.backbone.persistence.database import Database
-from wanderamt.backbone.persistence.unit_of_work import UnitOfWork, job_channel
+from wanderamt.backbone.persistence.unit_of_work import PendingJob, UnitOfWork, job_channel, job_columns
 from wanderamt.kernel.decision import Attempt, Job, OutcomeUnknown, RetryLater
 
 LEASE_S = 6.0
@@ -90,6 +90,38 @@ async def claim(uow: UnitOfWork, job_type: type[Job], limit: int) -> list[Claime
         )
         for row in rows
     ]
+
+
+def as_claimed(jobs: Sequence[PendingJob], lease_token: UUID) -> list[ClaimedJob]:
+    """Jobs that their transaction has enqueued and not written, for `insert_running`."""
+    first = Attempt(1, previous_outcome_unknown=False)
+    return [
+        ClaimedJob(id_, lease_token, job, first, trace, last_error="", expired=False) for id_, job, trace, _ in jobs
+    ]
+
+
+async def insert_running(uow: UnitOfWork, jobs: Sequence[PendingJob], lease_token: UUID) -> bool:
+    """Writes new jobs as `claim` leaves them, with everything pending, in one statement. False if the key of one has
+    another unfinished job: the transaction must be rolled back."""
+    rows = await uow.fetch_with_outbox(
+        """
+        INSERT INTO job (id, queue, key, body, trace_context, run_at, deadline, status, lease_token, lease_expires_at,
+                         attempts)
+        SELECT id, queue, key, body, trace_context, run_at, deadline,
+               CASE WHEN EXISTS (SELECT 1 FROM job e WHERE e.queue = j.queue AND e.key = j.key
+                                                       AND e.status <> 'succeeded')
+                    THEN 'todo' ELSE 'running' END,
+               $8::uuid, $9::timestamptz + make_interval(secs => $10), 1
+        FROM unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[], $5::jsonb[], $6::timestamptz[], $7::timestamptz[])
+             WITH ORDINALITY AS j(id, queue, key, body, trace_context, run_at, deadline, place)
+        ORDER BY place RETURNING status
+        """,
+        *job_columns(jobs),
+        lease_token,
+        uow.now,
+        LEASE_S,
+    )
+    return all(row["status"] == JobStatus.RUNNING for row in rows)
 
 
 async def record_results(uow: UnitOfWork, results: Sequence[ClaimedResult], rng: random.Random) -> set[UUID]:

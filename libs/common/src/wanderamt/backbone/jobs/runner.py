@@ -25,14 +25,16 @@ from wanderamt.backbone.jobs.handler import JobHandler, job_context
 from wanderamt.backbone.jobs.queue import (
     ClaimedJob,
     ClaimedResult,
+    as_claimed,
     backoff,
     claim,
     count_without_handler,
     extend_leases,
+    insert_running,
     record_results,
 )
 from wanderamt.backbone.persistence.database import TRANSIENT_ERRORS, Database, EarlyClaimError
-from wanderamt.backbone.persistence.unit_of_work import RowLockedError, UnitOfWork, job_channel
+from wanderamt.backbone.persistence.unit_of_work import PendingJob, RowLockedError, UnitOfWork, job_channel
 from wanderamt.backbone.start_error import CannotStartError
 from wanderamt.backbone.supervision import run_forever, wait_for_signal
 from wanderamt.kernel.decision import DeadlineExceeded, OutcomeUnknown, Paused, RetryLater
@@ -42,6 +44,7 @@ FIND_UNHANDLED_EVERY_S = 60.0
 POLL_S = 1.0
 DRAIN_S = 15.0
 NO_EARLY_CLAIMS_S = 60.0  # after one has failed
+KEY_BUSY_S = 1.0  # no early claims, while the transaction repeats
 
 log = structlog.get_logger()
 
@@ -182,11 +185,21 @@ class JobRunner:
             return None
         state.reserved += free
         uow.now = self.database.environment.clock()  # leases and rate limits count from the claim, not from the events
+        channel = job_channel(state.handler.job.QUEUE)
+        written = channel in uow.channels_to_notify  # then its jobs are claimed, older ones first
+        jobs = [] if written else uow.take_due_jobs(state.handler.job.QUEUE)
         try:
-            claimed = await self._claim_in(uow, state, free, state.handler.prepare, skip_locked=True)
+            if written:
+                claimed = await self._claim_in(uow, state, free, state.handler.prepare, skip_locked=True)
+            else:
+                claimed = await self._start_enqueued(uow, state, free, jobs)
             await uow.flush()
         except RowLockedError:
+            uow.put_back_jobs(jobs)
             return None
+        except EarlyClaimError:
+            state.early_claims_from = loop.time() + KEY_BUSY_S
+            raise
         except TRANSIENT_ERRORS:
             raise
         except Exception as error:
@@ -195,8 +208,8 @@ class JobRunner:
             raise EarlyClaimError from error
         finally:
             state.reserved -= free
-        if not state.more_due and not state.slots_left:
-            uow.channels_to_notify.discard(job_channel(state.handler.job.QUEUE))
+        if claimed and not state.more_due and not state.slots_left:
+            uow.channels_to_notify.discard(channel)
         state.reserved += len(claimed)
 
         def end(committed: bool) -> None:  # noqa: FBT001 -- the only argument of a callback
@@ -207,6 +220,40 @@ class JobRunner:
 
         return end
 
+    async def _start_enqueued(
+        self, uow: UnitOfWork, state: HandlerState, free: int, jobs: Sequence[PendingJob]
+    ) -> list[tuple[ClaimedJob, object]]:
+        """Writes new jobs as running ones: one statement less than to write and to claim them.
+
+        Raises RowLockedError, and EarlyClaimError if another job of a key is unfinished.
+        """
+        allowed = await self._admit(uow, state.handler, free, skip_locked=True)
+        if isinstance(allowed, Paused) or allowed <= 0:
+            uow.put_back_jobs(jobs)
+            return []
+        first_of_key: dict[str, PendingJob] = {}
+        for pending in jobs:
+            first_of_key.setdefault(pending[1].key, pending)
+        starting = list(first_of_key.values())[: min(free, allowed)]
+        if not state.handler.prepare_flushes:
+            await uow.flush()
+        lease_token = uow.new_id()
+        claimed = as_claimed(starting, lease_token)
+        tasks = await state.handler.prepare(claimed, uow)
+        if not await insert_running(uow, starting, lease_token):
+            raise EarlyClaimError
+        state.more_due = len(starting) < len(jobs)
+        uow.put_back_jobs([pending for pending in jobs if pending not in starting])  # behind those of the same key
+        return await self._without_ended(uow, state, claimed, tasks)
+
+    async def _admit(self, uow: UnitOfWork, handler: JobHandler, free: int, *, skip_locked: bool) -> int | Paused:
+        """`skip_locked`: for the admission only, since nothing is claimed before it. Raises RowLockedError then."""
+        uow.skip_locked = skip_locked
+        allowed = await handler.admission(free, uow) if handler.admission else free
+        uow.skip_locked = False
+        self._note_pause(handler, allowed)
+        return allowed
+
     async def _claim_in(
         self,
         uow: UnitOfWork,
@@ -216,19 +263,21 @@ class JobRunner:
         *,
         skip_locked: bool = False,
     ) -> list[tuple[ClaimedJob, object]]:
-        """`skip_locked`: for the admission only, since nothing is claimed before it. Raises RowLockedError then."""
-        handler = state.handler
-        uow.skip_locked = skip_locked
-        allowed = await handler.admission(free, uow) if handler.admission else free
-        uow.skip_locked = False
-        self._note_pause(handler, allowed)
+        """`skip_locked`: see `_admit`."""
+        allowed = await self._admit(uow, state.handler, free, skip_locked=skip_locked)
         if isinstance(allowed, Paused) or allowed <= 0:
             return []
         limit = min(free, allowed)
         await uow.flush()  # the jobs that this transaction enqueued, if the admission has not written them
-        jobs = await claim(uow, handler.job, limit)
+        jobs = await claim(uow, state.handler.job, limit)
         state.more_due = len(jobs) == limit
-        prepared = list(zip(jobs, await prepare(jobs, uow) if jobs else (), strict=True))
+        return await self._without_ended(uow, state, jobs, await prepare(jobs, uow) if jobs else ())
+
+    async def _without_ended(
+        self, uow: UnitOfWork, state: HandlerState, jobs: Sequence[ClaimedJob], tasks: Sequence[object]
+    ) -> list[tuple[ClaimedJob, object]]:
+        """Records what needs no execution; returns the other jobs with their tasks."""
+        prepared = list(zip(jobs, tasks, strict=True))
         ended = [
             _without_execution(claimed, task)
             for claimed, task in prepared

@@ -155,6 +155,16 @@ class UnitOfWork:
         pending = {job_channel(job.QUEUE) for _, job, _, run_at in self._pending_jobs if run_at <= self.now}
         return (self.channels_to_notify - {outbox.CHANNEL}) | (set() if self._suppress_outbox else pending)
 
+    def take_due_jobs(self, queue: str) -> list[PendingJob]:
+        """Removes the due jobs of this queue that are not written yet: the caller writes them, or puts them back."""
+        due = [job for job in self._pending_jobs if queue == job[1].QUEUE and job[3] <= self.now]
+        if due:
+            self._pending_jobs = [job for job in self._pending_jobs if job not in due]
+        return due
+
+    def put_back_jobs(self, jobs: Sequence[PendingJob]) -> None:
+        self._pending_jobs = [*jobs, *self._pending_jobs]
+
     def discard_pending(self) -> None:
         """Drops what was added since the last flush, all rows of the session and what is known of locked rows, because
         their savepoint was rolled back."""
@@ -195,7 +205,12 @@ def rows_changed(status: str) -> int:
 
 def _insert_jobs_statement(jobs: Sequence[PendingJob]) -> Statement:
     """One INSERT for all jobs. A job whose key has a failed job is inserted as blocked."""
-    return _INSERT_JOBS, (
+    return _INSERT_JOBS, job_columns(jobs)
+
+
+def job_columns(jobs: Sequence[PendingJob]) -> Sequence[Any]:
+    """Arrays of id, queue, key, body, trace_context, run_at and deadline."""
+    return (
         [id_ for id_, *_ in jobs],
         [job.QUEUE for _, job, *_ in jobs],
         [job.key for _, job, *_ in jobs],
