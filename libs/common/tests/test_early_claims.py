@@ -4,14 +4,22 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 import pytest
 from structlog.testing import capture_logs
+from uuid_utils.compat import uuid7
 from wanderamt.backbone.jobs.handler import JobHandler, complete_each, prepare_each
+from wanderamt.backbone.jobs.queue import LEASE_S
 from wanderamt.backbone.jobs.runner import JobRunner
+from wanderamt.backbone.messaging.consumer import EventConsumer
+from wanderamt.backbone.messaging.dead_letter import RawRecord
+from wanderamt.backbone.messaging.inbox import Inbox
+from wanderamt.backbone.messaging.topics import Topics
 from wanderamt.backbone.persistence.database import Database, EarlyClaimError
 from wanderamt.backbone.persistence.unit_of_work import RowLockedError, UnitOfWork
+from wanderamt.contracts import EventHeader, StandCancelled, encode
 from wanderamt.kernel.decision import Attempt, Job
 from wanderamt_testing.databases import OpenDatabase
 from wanderamt_testing.statements import StatementLog, shortened
@@ -181,3 +189,47 @@ async def test_it_waits_for_no_row_that_the_admission_finds_locked(open_database
         await office.enqueue(1)
         await until(lambda: office.executed == [1])
     assert refused == [2]
+
+
+async def test_a_consumer_repeats_at_once_when_a_key_is_busy(open_database: OpenDatabase, topics: Topics) -> None:
+    office = Office(await open_database("scheduling"))
+    consumer = EventConsumer("scheduling", name="listener")
+
+    @consumer.on(StandCancelled)
+    async def on_cancelled(_: StandCancelled, uow: UnitOfWork) -> None:
+        uow.enqueue(Letter(number=1))
+
+    inbox = Inbox(consumer, office.database, "127.0.0.1:1", topics)
+    async with running(office):
+        office.open.clear()
+        with capture_logs() as logs:
+            for offset in range(2):
+                await inbox.process_batch([record_of_cancelled_stand(topics, offset)])
+        assert [line for line in logs if line["log_level"] != "info"] == []
+        assert await office.statuses() == ["running", "todo"]
+        office.open.set()
+        await until(lambda: office.executed == [1, 1])
+
+
+async def test_a_lease_counts_from_the_claim_not_from_the_begin_of_a_long_batch(open_database: OpenDatabase) -> None:
+    office = Office(await open_database("scheduling"))
+    started = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
+    now = started
+    async with running(office):
+        office.open.clear()
+        office.database.environment = replace(office.database.environment, clock=lambda: now)
+        async with office.database.unit_of_work(claim_jobs=True) as uow:
+            uow.enqueue(Letter(number=1))
+            now = started + timedelta(seconds=20)  # the other events of the batch
+        async with office.database.unit_of_work() as uow:
+            lease = await uow.db.fetchval("SELECT lease_expires_at FROM job")
+        assert lease == now + timedelta(seconds=LEASE_S)
+        office.open.set()
+
+
+def record_of_cancelled_stand(topics: Topics, offset: int) -> RawRecord:
+    at = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
+    event = StandCancelled(stand_id=uuid7(), reason="rain", cancelled_at=at)
+    header = EventHeader(uuid7(), event.TYPE, "/wanderamt/scheduling", event.stand_id, at, 1, {})
+    key, value, headers = encode(event, header)
+    return RawRecord(topics.name("stand.v1"), 0, offset, key, value, headers)

@@ -28,7 +28,7 @@ log = structlog.get_logger()
 
 @dataclass
 class InteractiveLookups:
-    """A component of the service; `stop` waits for running calls.
+    """A component of the service; `stop` waits for running calls, then closes the connections to the registers.
 
     `manifests`: of all connected registers. `bridges`: of those that can be called.
     """
@@ -45,6 +45,8 @@ class InteractiveLookups:
 
     async def stop(self) -> None:
         await asyncio.gather(*self._running, return_exceptions=True)
+        for bridge in self.bridges.values():
+            await bridge.transport.close()
 
     def question_hash(self, lookup: Lookup) -> bytes:
         """Keyed hash of the canonical question; empty if the question does not fit the lookup."""

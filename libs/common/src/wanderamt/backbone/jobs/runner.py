@@ -44,7 +44,7 @@ FIND_UNHANDLED_EVERY_S = 60.0
 POLL_S = 1.0
 DRAIN_S = 15.0
 NO_EARLY_CLAIMS_S = 60.0  # after one has failed
-KEY_BUSY_S = 1.0  # no early claims, while the transaction repeats
+KEY_BUSY_S = 10.0  # no early claims, while the transaction repeats
 
 log = structlog.get_logger()
 

@@ -35,7 +35,7 @@ from wanderamt.backbone.messaging.records import Deliver, ReceivedEvent, RecordD
 from wanderamt.backbone.messaging.topics import Topics
 from wanderamt.backbone.observability.messaging_spans import process_batch_span, process_span
 from wanderamt.backbone.observability.metrics import Measurement, consumed_messages
-from wanderamt.backbone.persistence.database import TRANSIENT_ERRORS, Database
+from wanderamt.backbone.persistence.database import TRANSIENT_ERRORS, Database, EarlyClaimError
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.backbone.supervision import backoff_s, run_forever
 from wanderamt.contracts import Event, EventHeader, InvalidEventError
@@ -138,6 +138,8 @@ class Inbox:
                 await self._process_once(records, deliver or self.handle)
                 self.health_problem = ""
                 return
+            except EarlyClaimError:
+                continue  # at once: the jobs are claimed later
             except TRANSIENT_ERRORS as error:
                 log.warning("consumer.retrying", consumer=self.consumer, error=type(error).__name__, failures=failures)
                 self.health_problem = f"{type(error).__name__}: events wait on the topic"
