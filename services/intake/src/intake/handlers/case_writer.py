@@ -202,8 +202,8 @@ class CaseWriter:
 
 async def load_to_finish(case_id: CaseId, uow: UnitOfWork, *, cipher: FieldCipher) -> CaseWriter:
     """Locks the case if it exists, for a change that usually finishes it."""
-    found = await case_statements.lock_case_to_finish(uow, case_id, cipher)
-    return CaseWriter(uow, cipher, {case_id: found.record} if found else {}, to_finish=found)
+    to_finish = await case_statements.lock_case_to_finish(uow, case_id, cipher)
+    return CaseWriter(uow, cipher, {case_id: to_finish.record} if to_finish else {}, to_finish=to_finish)
 
 
 async def load_for_update(case_ids: Iterable[CaseId], uow: UnitOfWork, *, cipher: FieldCipher) -> CaseWriter:

@@ -146,9 +146,7 @@ class Inbox:
             except Exception as error:
                 # nothing may be skipped: to continue would commit offsets past these records
                 log.exception("consumer.blocked", consumer=self.consumer)
-                self.health_problem = (
-                    f"{type(error).__name__}: a batch cannot be processed, and the consumer is blocked until it can"
-                )
+                self.health_problem = f"{type(error).__name__}: the consumer is blocked until this batch is processed"
             await asyncio.sleep(backoff_s(failures))
             failures += 1
 
