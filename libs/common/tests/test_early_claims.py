@@ -33,6 +33,23 @@ class Letter(Job):
     number: int
 
 
+class Parcel(Letter):
+    QUEUE: ClassVar[str] = "parcels"
+
+
+class CountedLetter(Letter):
+    """Counts how often it is compared."""
+
+    QUEUE: ClassVar[str] = "counted"
+    comparisons: ClassVar[int] = 0
+
+    def __eq__(self, other: object) -> bool:
+        CountedLetter.comparisons += 1
+        return self is other
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 class Office:
     """Executes letters, and remembers which. `broken`: `prepare` raises for these. `closed`: `execute` waits."""
 
@@ -59,8 +76,8 @@ class Office:
     async def complete(self, _: Letter, __: Letter, ___: UnitOfWork) -> None:
         return None
 
-    async def enqueue(self, *numbers: int) -> None:
-        async with self.database.unit_of_work(claim_jobs=True) as uow:
+    async def enqueue(self, *numbers: int, claim_jobs: bool = True) -> None:
+        async with self.database.unit_of_work(claim_jobs=claim_jobs) as uow:
             uow.enqueue(*(Letter(number=number) for number in numbers))
 
     async def statuses(self) -> list[str]:
@@ -127,7 +144,7 @@ async def test_a_job_behind_an_unfinished_one_of_its_key_is_not_started(open_dat
         with pytest.raises(EarlyClaimError):
             await office.enqueue(1)
         assert (await office.statuses()) == ["running"]
-        await office.enqueue(1)  # repeated, as a consumer does
+        await office.enqueue(1, claim_jobs=False)  # repeated, as a consumer does
         assert (await office.statuses()) == ["running", "todo"]
         office.open.set()
         await until(lambda: office.executed == [1, 1])
@@ -173,6 +190,41 @@ async def test_a_job_that_cannot_be_prepared_is_left_to_the_loop_after_one_failu
         await office.enqueue(1, 2)
         await until(lambda: office.executed == [2])
     assert await office.statuses() == ["todo", "succeeded"]
+
+
+async def test_a_queue_whose_claim_fails_keeps_no_slot_of_another(open_database: OpenDatabase) -> None:
+    database = await open_database("scheduling")
+    office, parcels = Office(database), Office(database)
+    broken = replace(parcels.handler, job=Parcel, prepare=prepare_each(_fail))
+    runner = JobRunner(database, [office.handler, broken])
+    await runner.start()
+    await until(lambda: not any(state.more_due for state in runner._states))
+    with pytest.raises(EarlyClaimError):
+        async with database.unit_of_work(claim_jobs=True) as uow:
+            uow.enqueue(Letter(number=1), Parcel(number=1))
+    assert [state.free for state in runner._states] == [2, 2]
+    await runner.stop()
+
+
+async def _fail(_: Parcel, __: Attempt, ___: UnitOfWork) -> None:
+    raise LookupError
+
+
+async def test_thousands_of_jobs_of_a_transaction_hold_up_nobody(open_database: OpenDatabase) -> None:
+    """Counted, not timed: each job is compared with no other."""
+    database = await open_database("scheduling")
+    async with database.unit_of_work() as uow:
+        uow.enqueue(*(CountedLetter(number=number) for number in range(3000)))
+        assert len(uow.take_due_jobs(CountedLetter.QUEUE)) == 3000
+    assert CountedLetter.comparisons == 0
+
+
+async def test_a_due_job_stays_behind_one_of_its_key_that_is_not_due(open_database: OpenDatabase) -> None:
+    database = await open_database("scheduling")
+    async with database.unit_of_work() as uow:
+        uow.enqueue(Letter(number=1), after_s=5)
+        uow.enqueue(Letter(number=1), Letter(number=2))
+        assert [job.key for _, job, *_ in uow.take_due_jobs(Letter.QUEUE)] == ["2"]
 
 
 async def test_it_waits_for_no_row_that_the_admission_finds_locked(open_database: OpenDatabase) -> None:

@@ -19,7 +19,8 @@ from wanderamt.backbone.jobs.runner import JobRunner
 from wanderamt.backbone.messaging.consumer import Handler
 from wanderamt.backbone.messaging.dead_letter_queries import DeadLetterFilter
 from wanderamt.backbone.messaging.deduplication import Deduplicator, InboxState
-from wanderamt.backbone.messaging.inbox import HandlerFailedError, Inbox
+from wanderamt.backbone.messaging.handler_watch import HandlerFailedError
+from wanderamt.backbone.messaging.inbox import Inbox
 from wanderamt.backbone.messaging.records import Deliver, ReceivedEvent
 from wanderamt.backbone.messaging.relay import TOPIC_OF, Relay
 from wanderamt.backbone.messaging.replay import replay

@@ -89,12 +89,11 @@ class SimulatorTransport(RegisterTransport):
 
     def __init__(self, simulator: HttpSimulator[Any], manifest: Manifest) -> None:
         super().__init__(f"http://register.invalid{simulator.base_path}", manifest)
-        base_url = f"http://register.invalid{simulator.base_path}"
-        self._client = httpx.AsyncClient(transport=httpx.ASGITransport(simulator.app), base_url=base_url, timeout=None)  # noqa: S113 -- `send` has one
+        self._client = httpx.AsyncClient(transport=httpx.ASGITransport(simulator.app), timeout=None)  # noqa: S113 -- `send` has one
 
     async def exchange(self, call: HttpCall, timeout_s: float) -> HttpReply | HttpFailure:
         reply = await self._client.request(
-            call.method, call.path, params=dict(call.query), headers=dict(call.headers), content=call.body
+            call.method, self._url + call.path, params=dict(call.query), headers=dict(call.headers), content=call.body
         )
         if len(reply.content) > self._max_bytes:
             return HttpFailure.TOO_LONG

@@ -18,6 +18,7 @@ from connector_kit.manifest.manifest import Manifest
 from connector_kit.resilience.sliding_window import SlidingWindow
 
 MAX_REPLY_BYTES: Final = 10 * 1024 * 1024
+KEEP_ALIVE_S: Final = 4.0  # less than servers keep an idle connection: a call into a closed one may have arrived
 MAX_HEADER_BYTES: Final = 64 * 1024
 
 
@@ -93,25 +94,37 @@ class RegisterTransport:
             data=call.body or None,
             skip_auto_headers=("Content-Type",),
             allow_redirects=False,  # a redirect would lead to another register
-            timeout=aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(timeout_s, self._connect_s)),
+            # `connect` covers the name, all addresses and TLS: in that time nothing is sent
+            timeout=aiohttp.ClientTimeout(total=timeout_s, connect=min(timeout_s, self._connect_s)),
         ) as reply:
-            body = bytearray()
-            async for chunk in reply.content.iter_any():
-                body += chunk
-                if len(body) > self._max_bytes:
-                    return HttpFailure.TOO_LONG
-            headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in reply.raw_headers}
-            return HttpReply(reply.status, headers, bytes(body))
+            try:
+                return await self._read(reply)
+            except ValueError as error:  # the register has received the call
+                raise ConnectionBrokenError from error
 
     async def close(self) -> None:
         if self._session:
             await self._session.close()
+            self._session = None
+
+    async def _read(self, reply: aiohttp.ClientResponse) -> HttpReply | HttpFailure:
+        body = bytearray()
+        async for chunk in reply.content.iter_any():
+            body += chunk
+            if len(body) > self._max_bytes:
+                return HttpFailure.TOO_LONG
+        headers: dict[str, str] = {}
+        for name, value in reply.raw_headers:
+            key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+            headers[key] = f"{headers[key]}, {text}" if key in headers else text
+        return HttpReply(reply.status, headers, bytes(body))
 
     def _open_session(self) -> aiohttp.ClientSession:
         """At the first call, because a session belongs to the event loop that runs then."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._slots, ssl=self._tls),
+                connector=aiohttp.TCPConnector(limit=self._slots, ssl=self._tls, keepalive_timeout=KEEP_ALIVE_S),
+                cookie_jar=aiohttp.DummyCookieJar(),  # officers share the session
                 headers=self._headers,
                 middlewares=(_send_once,),
                 max_line_size=MAX_HEADER_BYTES,

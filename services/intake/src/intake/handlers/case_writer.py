@@ -58,7 +58,7 @@ class CaseWriter:
     _provisional: list[Document] = field(default_factory=list)
     _finished: list[tuple[CaseId, str | None]] = field(default_factory=list)
     _void: set[CaseId] = field(default_factory=set)
-    _changed: set[CaseId] = field(default_factory=set)
+    _changed: dict[CaseId, bool] = field(default_factory=dict)  # whether it is new
 
     def add(self, case: Case, new_events: NewEvents, actor: Actor) -> None:
         """`case`: its state after `new_events`. Emits the public events, under the current trace."""
@@ -82,7 +82,7 @@ class CaseWriter:
             opened_at=before.opened_at if before else uow.now,
             finished_at=(before.finished_at if before else None) or finished_now,
         )
-        self._changed.add(case.id)
+        self._changed.setdefault(case.id, before is None)
         fields = form if not before else self._encrypted_fields(new_events, case.id)
         self._history_rows.append(
             HistoryRow(case.id, case.version, new_events, fields, actor.officer, actor.device_id, actor.entry_id)
@@ -102,7 +102,9 @@ class CaseWriter:
             also.append(payment_statements.insert_refunds(self._refunds))
         if documents := await self._decide_documents():
             also.append(document_statements.upsert_documents(documents))
-        case_statements.save_cases(self.uow, [self.records[case_id] for case_id in self._changed], also=also)
+        new = [self.records[case_id] for case_id, is_new in self._changed.items() if is_new]
+        changed = [self.records[case_id] for case_id, is_new in self._changed.items() if not is_new]
+        case_statements.save_cases(self.uow, changed, new=new, also=also)
 
     def _assertion_of(self, asked: RegisterAsked, case: Case, officer: str) -> str | None:
         """Signed: for which officer, case and purpose the register is queried."""

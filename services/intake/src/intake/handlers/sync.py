@@ -53,7 +53,7 @@ async def process_sync(
     readable = [entry for entry in request.entries if not isinstance(entry, UnreadableEntry)]
     allowed = await _allowed(readable, request, uow)
     new, cases_new = await entry_statements.insert_entries(uow, allowed, request.device_id)
-    all_inserted = len(new) == len(request.entries)  # then the device is enrolled
+    all_inserted = bool(new) and len(new) == len(request.entries)  # then the device is enrolled
     if not all_inserted and not await device_statements.device_enrolled(uow, request.device_id):
         return NOT_ENROLLED
     if request.clock:

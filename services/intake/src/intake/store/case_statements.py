@@ -60,11 +60,19 @@ async def lock_case_to_finish(uow: UnitOfWork, case_id: CaseId, cipher: FieldCip
     return CaseToFinish(record_of_row(row, cipher), row["serial"], row["place"]) if row else None
 
 
-def save_cases(uow: UnitOfWork, records: Sequence[CaseRecord], *, also: Sequence[Statement]) -> None:
-    """With the statements of `also` and the outbox, in the next statement that writes."""
-    ordered = sorted(records, key=lambda record: record.case.id)
-    rows = to_json([_columns(record) for record in ordered]).decode()
-    for statement in ((_SAVE, (rows,)), *also):
+def save_cases(
+    uow: UnitOfWork, changed: Sequence[CaseRecord], *, new: Sequence[CaseRecord] = (), also: Sequence[Statement]
+) -> None:
+    """With the statements of `also` and the outbox, in the next statement that writes.
+
+    `changed`: locked before. `new`: cannot be locked; a case that another device has opened meanwhile fails the
+    transaction, instead of being overwritten.
+    """
+    for sql, records in ((_ADD, new), (_SAVE, changed)):
+        if records:
+            ordered = sorted(records, key=lambda record: record.case.id.int)
+            uow.write_later((sql, (to_json([_columns(record) for record in ordered]).decode(),)))
+    for statement in also:
         uow.write_later(statement)
 
 
@@ -136,16 +144,18 @@ _COLUMNS = {
     "contact": "json",
     "facts": "json",
 }
-_SAVE = f"""
+_ADD = f"""
     INSERT INTO case_file ({", ".join(_COLUMNS)}, changed)
     SELECT *, pg_current_xact_id()::text::bigint
     FROM json_to_recordset($1::text::json) AS c({", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())})
+"""  # noqa: S608 -- constant names
+_SAVE = f"""{_ADD}
     ON CONFLICT (case_id) DO UPDATE SET version = excluded.version, event_version = excluded.event_version,
         state = excluded.state, owner = excluded.owner, reason = excluded.reason, deadline = excluded.deadline,
         request_id = excluded.request_id, finished_at = excluded.finished_at, bpk = excluded.bpk,
         progress = excluded.progress, applicant = excluded.applicant, contact = excluded.contact,
         facts = excluded.facts, changed = excluded.changed
-"""  # noqa: S608 -- constant names
+"""
 
 
 def record_of_row(row: Mapping[str, Any], cipher: FieldCipher) -> CaseRecord:

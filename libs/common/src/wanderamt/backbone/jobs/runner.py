@@ -44,7 +44,6 @@ FIND_UNHANDLED_EVERY_S = 60.0
 POLL_S = 1.0
 DRAIN_S = 15.0
 NO_EARLY_CLAIMS_S = 60.0  # after one has failed
-KEY_BUSY_S = 10.0  # no early claims, while the transaction repeats
 
 log = structlog.get_logger()
 
@@ -197,9 +196,6 @@ class JobRunner:
         except RowLockedError:
             uow.put_back_jobs(jobs)
             return None
-        except EarlyClaimError:
-            state.early_claims_from = loop.time() + KEY_BUSY_S
-            raise
         except TRANSIENT_ERRORS:
             raise
         except Exception as error:
@@ -242,8 +238,9 @@ class JobRunner:
         tasks = await state.handler.prepare(claimed, uow)
         if not await insert_running(uow, starting, lease_token):
             raise EarlyClaimError
-        state.more_due = len(starting) < len(jobs)
-        uow.put_back_jobs([pending for pending in jobs if pending not in starting])  # behind those of the same key
+        state.more_due = state.more_due or len(starting) < len(jobs)
+        started = {id_ for id_, *_ in starting}
+        uow.put_back_jobs([pending for pending in jobs if pending[0] not in started])  # behind those of the same key
         return await self._without_ended(uow, state, claimed, tasks)
 
     async def _admit(self, uow: UnitOfWork, handler: JobHandler, free: int, *, skip_locked: bool) -> int | Paused:

@@ -24,6 +24,15 @@ QUERY_TIMEOUT_S = 2
 log = structlog.get_logger()
 
 
+class HandlerFailedError(Exception):
+    """A handler raised `error`; `header` is that of its event."""
+
+    def __init__(self, header: EventHeader | None, error: Exception) -> None:
+        super().__init__("a handler failed")
+        self.header = header
+        self.error = error
+
+
 class HandlerBlockedError(Exception):
     """A handler waited LIMIT_S seconds for something other than the database."""
 

@@ -28,7 +28,12 @@ from wanderamt.backbone.messaging.dead_letter import (
     store_dead_letter,
 )
 from wanderamt.backbone.messaging.deduplication import Deduplicator, InboxState, PartitionKey, end_offsets
-from wanderamt.backbone.messaging.handler_watch import HandlerBlockedError, HandlerWatch, RunningHandler
+from wanderamt.backbone.messaging.handler_watch import (
+    HandlerBlockedError,
+    HandlerFailedError,
+    HandlerWatch,
+    RunningHandler,
+)
 from wanderamt.backbone.messaging.lag_monitor import LagMonitor
 from wanderamt.backbone.messaging.offset_committer import COMMIT_INTERVAL_S, OffsetCommitter
 from wanderamt.backbone.messaging.records import Deliver, ReceivedEvent, RecordDecoder, raw_record
@@ -38,7 +43,7 @@ from wanderamt.backbone.observability.metrics import Measurement, consumed_messa
 from wanderamt.backbone.persistence.database import TRANSIENT_ERRORS, Database, EarlyClaimError
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.backbone.supervision import backoff_s, run_forever
-from wanderamt.contracts import Event, EventHeader, InvalidEventError
+from wanderamt.contracts import Event, InvalidEventError
 
 MAX_FAILED_AGGREGATES = 4  # per batch; with more, its records run one at a time
 STUCK_AFTER_S = 30.0
@@ -46,15 +51,6 @@ CHECK_INTERVAL_S = 5.0
 MAX_COMMITS_FAILED = 3
 
 log = structlog.get_logger()
-
-
-class HandlerFailedError(Exception):
-    """A handler raised `error`; `header` is that of its event."""
-
-    def __init__(self, header: EventHeader | None, error: Exception) -> None:
-        super().__init__("a handler failed")
-        self.header = header
-        self.error = error
 
 
 class MixedBatchError(Exception):
@@ -132,14 +128,15 @@ class Inbox:
 
     async def process_batch(self, records: Sequence[RawRecord], deliver: Deliver | None = None) -> None:
         """Returns when the batch is committed, however long database or broker are unavailable."""
-        failures = 0
+        failures, claim_jobs = 0, True
         while True:
             try:
-                await self._process_once(records, deliver or self.handle)
+                await self._process_once(records, deliver or self.handle, claim_jobs=claim_jobs)
                 self.health_problem = ""
                 return
             except EarlyClaimError:
-                continue  # at once: the jobs are claimed later
+                claim_jobs = False  # and again at once: the runner claims the jobs later
+                continue
             except TRANSIENT_ERRORS as error:
                 log.warning("consumer.retrying", consumer=self.consumer, error=type(error).__name__, failures=failures)
                 self.health_problem = f"{type(error).__name__}: events wait on the topic"
@@ -187,11 +184,11 @@ class Inbox:
         await self.flush_watermarks()
         await self._committer.commit(self._subscriber.consumer if self._subscriber else None)
 
-    async def _process_once(self, records: Sequence[RawRecord], deliver: Deliver) -> None:
+    async def _process_once(self, records: Sequence[RawRecord], deliver: Deliver, *, claim_jobs: bool) -> None:
         poisoned: dict[UUID, tuple[UUID, FailureCause]] = {}
         while len(poisoned) <= MAX_FAILED_AGGREGATES:
             try:
-                await self._process_in_one_transaction(records, poisoned, deliver)
+                await self._process_in_one_transaction(records, poisoned, deliver, claim_jobs)
                 return
             except TRANSIENT_ERRORS:
                 raise
@@ -210,14 +207,18 @@ class Inbox:
             self.deduplicator.save([], records, uow)
 
     async def _process_in_one_transaction(
-        self, records: Sequence[RawRecord], poisoned: dict[UUID, tuple[UUID, FailureCause]], deliver: Deliver
+        self,
+        records: Sequence[RawRecord],
+        poisoned: dict[UUID, tuple[UUID, FailureCause]],
+        deliver: Deliver,
+        claim_jobs: bool,  # noqa: FBT001 -- passed on
     ) -> None:
         """`poisoned`: aggregate → the event whose handler failed, and why. It and its successors are dead letters."""
         events, unreadable = self._decoder.decode(records)
         if not events and not unreadable:
             self._skipped_offsets |= end_offsets(records)
             return
-        async with self.database.unit_of_work(suppress_outbox=self.rebuilding, claim_jobs=True) as uow:
+        async with self.database.unit_of_work(suppress_outbox=self.rebuilding, claim_jobs=claim_jobs) as uow:
             if unreadable:
                 new = set(await self.deduplicator.after_watermark([record for record, *_ in unreadable], uow))
                 unreadable = [entry for entry in unreadable if entry[0] in new]

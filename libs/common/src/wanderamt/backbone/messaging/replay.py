@@ -22,7 +22,8 @@ from wanderamt.backbone.messaging.dead_letter import (
     decode_headers,
 )
 from wanderamt.backbone.messaging.dead_letter_queries import SELECTED, DeadLetterFilter
-from wanderamt.backbone.messaging.inbox import HandlerFailedError, Inbox
+from wanderamt.backbone.messaging.handler_watch import HandlerFailedError
+from wanderamt.backbone.messaging.inbox import Inbox
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 
 BATCH_ROWS = 500  # of one aggregate in one transaction

@@ -142,7 +142,7 @@ class Database:
                     )
                     yield uow
                     if claim_jobs:
-                        ending += await self._claim_enqueued(uow)
+                        await self._claim_enqueued(uow, ending)
                     await uow.flush()
                 committed = True
             finally:
@@ -151,11 +151,13 @@ class Database:
             self.notify(*uow.channels_to_notify)
             uow.write_log()
 
-    async def _claim_enqueued(self, uow: UnitOfWork) -> list[Callable[[bool], None]]:
-        """Before the last flush: the first statement of a claim writes what is pending."""
+    async def _claim_enqueued(self, uow: UnitOfWork, ending: list[Callable[[bool], None]]) -> None:
+        """Before the last flush: the first statement of a claim writes what is pending. Adds to `ending` as it goes: a
+        later queue may fail."""
         channels = sorted(uow.channels_of_due_jobs() & self.job_claimers.keys())
-        claims = [await self.job_claimers[channel](uow) for channel in channels]
-        return [end for end in claims if end]
+        for channel in channels:
+            if end := await self.job_claimers[channel](uow):
+                ending.append(end)
 
     async def execute(self, sql: str, *args: object) -> None:
         """A single statement, which commits by itself: one round trip instead of three."""

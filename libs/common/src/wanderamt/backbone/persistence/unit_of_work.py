@@ -156,10 +156,21 @@ class UnitOfWork:
         return (self.channels_to_notify - {outbox.CHANNEL}) | (set() if self._suppress_outbox else pending)
 
     def take_due_jobs(self, queue: str) -> list[PendingJob]:
-        """Removes the due jobs of this queue that are not written yet: the caller writes them, or puts them back."""
-        due = [job for job in self._pending_jobs if queue == job[1].QUEUE and job[3] <= self.now]
-        if due:
-            self._pending_jobs = [job for job in self._pending_jobs if job not in due]
+        """Removes the due jobs of this queue that are not written yet, except those behind one of their key that is not
+        due: the caller writes them, or puts them back."""
+        due: list[PendingJob] = []
+        others: list[PendingJob] = []
+        waiting: set[str] = set()
+        for pending in self._pending_jobs:
+            _, job, _, run_at = pending
+            of_queue = queue == job.QUEUE
+            if of_queue and run_at <= self.now and job.key not in waiting:
+                due.append(pending)
+                continue
+            others.append(pending)
+            if of_queue:
+                waiting.add(job.key)
+        self._pending_jobs = others
         return due
 
     def put_back_jobs(self, jobs: Sequence[PendingJob]) -> None:
