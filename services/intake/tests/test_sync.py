@@ -3,13 +3,17 @@
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 from intake.catalogue_files.loader import load_catalogue
-from intake.handlers.sync import apply_held_entries
+from intake.domain.entry import parse_value
+from intake.handlers.sync import SyncRequest, apply_held_entries, process_sync
 from intake_fixtures import IntakeClient
 from uuid_utils.compat import uuid7
+from wanderamt.kernel.ids import DeviceId
 from wanderamt.security.roles import Role
+from wanderamt.security.tokens import Principal
 
 CATALOGUE = load_catalogue()
 NOTHING: dict[str, Any] = {"service": "registration_confirmation"}
@@ -122,6 +126,22 @@ async def test_entries_that_two_parallel_requests_missed_are_applied_by_the_peri
     async with intake_client.service.context.database.unit_of_work() as uow:
         assert await apply_held_entries(uow, cipher=intake_client.cipher, catalogue=CATALOGUE) == 0
     assert (await intake_client.case(opened["case_id"]))["identified"] == "photo_id"
+
+
+async def test_a_case_that_another_device_has_opened_meanwhile_is_not_overwritten(intake_client: IntakeClient) -> None:
+    other = await intake_client.second_device()
+    first = intake_client.entry(body=NOTHING)
+    second = other.entry(case_id=first["case_id"], body=NOTHING | {"language": "en", "applicant": PERSON})
+    entry = parse_value(second)
+    clerk = Principal("clerk.two@linz", frozenset({Role.CLERK}), stand_id=other.stand_id, device_id=other.device_id)
+    request = SyncRequest(clerk, DeviceId(other.device_id), (entry,))
+    with pytest.raises(asyncpg.UniqueViolationError):
+        async with intake_client.service.context.database.unit_of_work() as uow:
+            assert await process_sync(request, uow, cipher=intake_client.cipher, catalogue=CATALOGUE)
+            assert statuses(await intake_client.sync(first)) == ["accepted"]
+    [row] = await intake_client.rows("SELECT language FROM case_file")
+    assert row["language"] == "de"
+    assert codes(await other.sync(second)) == ["case.exists"]  # the device sends it again
 
 
 async def test_a_held_entry_whose_predecessor_never_arrives_is_listed_and_can_be_abandoned(
