@@ -134,24 +134,20 @@ async def record_results(uow: UnitOfWork, results: Sequence[ClaimedResult], rng:
     if not results:
         return set()
     ordered = sorted(results, key=lambda result: result[0].id)  # always locked in one order
-    rows = await uow.fetch_with_outbox(
-        """
-        UPDATE job SET status = r.status, run_at = r.run_at, last_error = r.reason,
-                       body = CASE r.status WHEN 'succeeded' THEN '{}' ELSE body END,
-                       finished_at = CASE r.status WHEN 'succeeded' THEN r.run_at END
-        FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::text[])
-             AS r(id, lease_token, status, run_at, reason)
-        WHERE job.id = r.id AND job.lease_token = r.lease_token AND job.status = 'running'
-        RETURNING job.id, job.status = 'succeeded' AND EXISTS (
-            SELECT 1 FROM job n WHERE n.queue = job.queue AND n.key = job.key AND n.id <> job.id
-                                  AND n.status IN ('todo', 'outcome_unknown')) AS next_waits
-        """,
-        [claimed.id for claimed, _ in ordered],
-        [claimed.lease_token for claimed, _ in ordered],
-        [_status_after(result) for _, result in ordered],
-        [uow.now + _delay(result, rng) for _, result in ordered],
-        [result.reason if result else "" for _, result in ordered],
-    )
+    values = [
+        (
+            claimed.id,
+            claimed.lease_token,
+            _status_after(result),
+            uow.now + _delay(result, rng),
+            result.reason if result else "",
+        )
+        for claimed, result in ordered
+    ]
+    if len(values) == 1:
+        rows = await uow.fetch_with_outbox(_RECORD_ONE, *values[0])
+    else:
+        rows = await uow.fetch_with_outbox(_RECORD_MANY, *map(list, zip(*values, strict=True)))
     if any(row["next_waits"] for row in rows):
         uow.channels_to_notify.add(job_channel(ordered[0][0].job.QUEUE))  # all of one handler
     return {row["id"] for row in rows}
@@ -212,3 +208,17 @@ def _status_after(result: RetryLater | OutcomeUnknown | None) -> JobStatus:
 def _delay(result: RetryLater | OutcomeUnknown | None, rng: random.Random) -> timedelta:
     """Spreads delays, so that many jobs that failed together do not return together."""
     return timedelta(seconds=result.after_s * (1 + JITTER * rng.uniform(-1, 1))) if result else timedelta()
+
+
+_RECORD = """
+    UPDATE job SET status = r.status, run_at = r.run_at, last_error = r.reason,
+                   body = CASE r.status WHEN 'succeeded' THEN '{}' ELSE body END,
+                   finished_at = CASE r.status WHEN 'succeeded' THEN r.run_at END
+    FROM %s AS r(id, lease_token, status, run_at, reason)
+    WHERE job.id = %s AND job.lease_token = r.lease_token AND job.status = 'running'
+    RETURNING job.id, job.status = 'succeeded' AND EXISTS (
+        SELECT 1 FROM job n WHERE n.queue = job.queue AND n.key = job.key AND n.id <> job.id
+                              AND n.status IN ('todo', 'outcome_unknown')) AS next_waits
+"""
+_RECORD_MANY = _RECORD % ("unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::text[])", "r.id")
+_RECORD_ONE = _RECORD % ("(VALUES ($1::uuid, $2::uuid, $3::text, $4::timestamptz, $5::text))", "$1")  # no arrays
