@@ -144,8 +144,9 @@ async def _until_enough(
 async def _drain(system: SystemUnderTest, fleet: DeviceFleet, report: ProgressReport) -> None:
     """Returns when no work is left, or when nothing has changed for 90 s: the audit reports the rest as stuck.
 
-    A job that waits for its next attempt is not stuck: after some failures it waits for minutes. A slow machine is not; the report shows how long draining took. A check reads every table, so checks use at
-    most a fifth of the time: the system needs the cores.
+    A job that waits for its next attempt is not stuck: after some failures it waits for minutes. Nor is a slow machine;
+    the report shows how long draining took. A check reads every table, so checks use at most a fifth of the time: the
+    system needs the cores.
     """
     loop = asyncio.get_running_loop()
     begun = changed_at = reported_at = loop.time()
