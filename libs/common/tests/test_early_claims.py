@@ -165,7 +165,7 @@ async def test_jobs_that_the_transaction_has_written_before_are_claimed_with_the
 async def test_a_transaction_that_rolls_back_starts_nothing_and_frees_its_slots(open_database: OpenDatabase) -> None:
     office = Office(await open_database("scheduling"))
     async with running(office) as runner:
-        claim = next(iter(office.database.job_claimers.values()))
+        claim = next(iter(office.database.job_claimers.values())).claim
         with pytest.raises(ZeroDivisionError):
             async with office.database.unit_of_work() as uow:
                 uow.enqueue(Letter(number=1))

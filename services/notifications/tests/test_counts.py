@@ -1,12 +1,16 @@
 """What a notice costs: messages to the citizen, and SQL statements from its event over its provider to its receipt."""
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
+from notifications.domain.notice import JOB_TYPES
 from notifications_fixtures import NotificationsEnv, OpenNotificationsEnv
 from pydantic_core import to_json
 from uuid_utils.compat import uuid7
 from wanderamt.backbone.jobs.runner import JobRunner
+from wanderamt.backbone.persistence.unit_of_work import job_channel
 from wanderamt.backbone.scheduler import PeriodicTask
+from wanderamt.contracts import Channel
 from wanderamt_testing.service_env import component
 from wanderamt_testing.statements import StatementLog, shortened
 from wanderamt_testing.waiting import wait_until
@@ -100,3 +104,26 @@ async def test_a_notice_that_is_superseded_in_time_costs_no_job_no_call_and_no_r
         assert (len(opened), len(issued)) == (6, 6), shortened(log.statements)
         rows = await env.rows("SELECT kind FROM job JOIN notice ON notice_id::text = key WHERE about_id = $1", case_id)
         assert [row["kind"] for row in rows] == ["document_ready"]
+
+
+async def test_an_idle_handler_locks_its_providers_with_the_statement_that_stores_the_notice(
+    open_notifications_env: OpenNotificationsEnv,
+) -> None:
+    async with open_notifications_env("gate", components=("providers", "jobs")) as env:
+        await env.deliver_events(env.document_issued())
+        await wait_until(lambda: env.has_states({"sent": 1}))  # the row of the provider exists
+        await wait_until(handler_is_idle(env))
+        log = await StatementLog.of(env.database)
+        await env.deliver_events(env.document_issued(), claim_jobs=True)
+        await wait_until(lambda: env.has_states({"sent": 2}))
+        decided = log.transaction_with("INSERT INTO notice ")
+        # view, consents and address, notice and providers, the rest with the running job
+        assert len(decided) == 6, shortened(decided)
+        assert "'running'" in decided[-2]
+
+
+def handler_is_idle(env: NotificationsEnv) -> Callable[[], Awaitable[bool]]:
+    async def is_idle() -> bool:
+        return env.database.job_claimers[job_channel(JOB_TYPES[Channel.SMS].QUEUE)].is_idle()
+
+    return is_idle

@@ -133,6 +133,15 @@ async def test_an_incomplete_file_answers_no_request_and_the_complete_file_answe
     assert len(await dogs_env.bridge_env.published(RegisterAnswered)) == 3
 
 
+async def test_requests_of_one_batch_have_one_file_exchange(dogs_env: DogRegisterEnv) -> None:
+    bridge_env = dogs_env.bridge_env
+    events = [bridge_env.request("dogs", "register_dog", DOG | {"chip": f"04009810000000{n}"}) for n in range(2)]
+    await bridge_env.deliver_events(*events)
+    assert len(await bridge_env.rows("SELECT 1 FROM job WHERE queue = 'files-dogs'")) == 1
+    await dogs_env.night()
+    assert await states(dogs_env) == [ANSWERED] * 2
+
+
 async def test_the_same_content_under_two_names_counts_once(dogs_env: DogRegisterEnv) -> None:
     await dogs_env.register_dogs(2)
     dogs_env.register.faults = FileFaults(duplicated=True)

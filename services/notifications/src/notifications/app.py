@@ -128,6 +128,7 @@ def _send_handler(
         concurrency=concurrency,
         timeout_s=max(timeouts, default=10.0) * 2 + CALL_OVERHEAD_S,
         batch_size=JOBS_PER_TRANSACTION,
+        prepare_flushes=True,
     )
 
 

@@ -130,6 +130,7 @@ def call_handler(bridge: Bridge, dependencies: CallDependencies) -> JobHandler:
         admission=partial(admit_calls, manifest=manifest),
         concurrency=manifest.limits.background_slots,
         timeout_s=manifest.longest_timeout_s + CALL_OVERHEAD_S,
+        prepare_flushes=True,
     )
 
 

@@ -38,7 +38,7 @@ from notifications.domain.notice import (
     finish,
 )
 from notifications.domain.recipient import Recipient
-from notifications.handlers.context import NotificationContext
+from notifications.handlers.context import NotificationContext, configured_weights
 from notifications.store import citizen_statements, notice_statements, providers
 from notifications.store.citizen_statements import AddressRecord, GivenConsent
 
@@ -100,18 +100,33 @@ async def decide_notices(requests: Sequence[NoticeRequest], uow: UnitOfWork, con
         if created and created[-1][0].state is NoticeState.FAILED:
             unreached.append(UnreachedNotice(created[-1][0], created[-1][0].reason, request.trace))
     if decided:
-        await _store_decided(decided, unreached, uow)
+        await _store_decided(decided, unreached, uow, context)
 
 
-async def _store_decided(decided: Sequence[Decided], unreached: Sequence[UnreachedNotice], uow: UnitOfWork) -> None:
+async def _store_decided(
+    decided: Sequence[Decided], unreached: Sequence[UnreachedNotice], uow: UnitOfWork, context: NotificationContext
+) -> None:
     """Stores the new notices with their jobs and events; they supersede older ones about the same case."""
     superseding = [
         (request, notice)
         for request, notice, _ in decided
         if notice.state is NoticeState.CREATED and _supersedes_pending(request)
     ]
+    sent_at_once = {
+        notice.channel
+        for _, notice, decision in decided
+        if notice.state is NoticeState.CREATED and decision.delay_s <= 0
+    }
+    claimed = [channel for channel in sent_at_once if uow.will_claim(JOB_TYPES[channel])]
     new, pending = await notice_statements.add_notices(
-        uow, [notice for _, notice, _ in decided], superseding={notice.about_id for _, notice in superseding}
+        uow,
+        [notice for _, notice, _ in decided],
+        superseding={notice.about_id for _, notice in superseding},
+        providers={
+            name: weight
+            for channel in claimed
+            for name, weight in configured_weights(context.providers_of(channel)).items()
+        },
     )
     for request, notice, decision in decided:
         if notice.id not in new:

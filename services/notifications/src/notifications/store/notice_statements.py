@@ -12,6 +12,7 @@ from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import NoticeId
 
 from notifications.domain.notice import Notice
+from notifications.store import provider_statements
 
 TABLE = "notice"
 MUTABLE_COLUMNS = (
@@ -28,27 +29,22 @@ MUTABLE_COLUMNS = (
 
 
 async def add_notices(
-    uow: UnitOfWork, notices: Sequence[Notice], *, superseding: Iterable[UUID]
+    uow: UnitOfWork, notices: Sequence[Notice], *, superseding: Iterable[UUID], providers: Mapping[str, float]
 ) -> tuple[set[NoticeId], list[Notice]]:
     """(the ids of the new ones: a notice that was decided before is not decided again; older notices without an outcome
-    about the cases in `superseding`, locked)."""
+    about the cases in `superseding`, locked).
+
+    `providers`: name → weight of some that it locks, unless another transaction holds them, see `lock_providers`.
+    """
     rows = await uow.db.fetch(
-        """
-        WITH added AS (
-            INSERT INTO notice SELECT * FROM json_populate_recordset(NULL::notice, $1::json)
-            ON CONFLICT DO NOTHING RETURNING notice_id
-        ), pending AS (
-            SELECT * FROM notice WHERE about_id = ANY($2::uuid[]) AND state IN ('created', 'sending')
-            ORDER BY notice_id FOR UPDATE
-        )
-        SELECT (SELECT array_agg(notice_id) FROM added) AS added, pending.*
-        FROM (VALUES (true)) AS always_a_row LEFT JOIN pending ON true
-        """,
+        _ADD_NOTICES,
         to_json([_to_row(notice, uow.now) for notice in notices]).decode(),
         list(superseding),
+        sorted(providers),
     )
     added = {NoticeId(notice_id) for notice_id in rows[0]["added"] or ()}
     _remember(uow, (notice for notice in notices if notice.id in added))
+    provider_statements.remember_locked(uow, [row for row in rows if row["name"]], providers)
     return added, [_notice(row) for row in rows if row["notice_id"]]
 
 
@@ -78,6 +74,7 @@ async def lock_notices(uow: UnitOfWork, ids: Iterable[UUID]) -> dict[NoticeId, N
     unknown = [id_ for id_ in wanted if id_ not in known]
     if not unknown:
         return known
+    await uow.flush()
     rows = await uow.db.fetch(
         "SELECT * FROM notice WHERE notice_id = ANY($1::uuid[]) ORDER BY notice_id FOR UPDATE", unknown
     )
@@ -161,6 +158,23 @@ def _hex(value: bytes | None) -> str | None:
     return None if value is None else f"\\x{value.hex()}"
 
 
+# UNION ALL runs its parts in this order: the providers are locked last, so that nothing waits for them meanwhile
+_ADD_NOTICES = """
+    WITH added AS (
+        INSERT INTO notice SELECT * FROM json_populate_recordset(NULL::notice, $1::json)
+        ON CONFLICT DO NOTHING RETURNING notice_id
+    ), pending AS (
+        SELECT * FROM notice WHERE about_id = ANY($2::uuid[]) AND state IN ('created', 'sending')
+        ORDER BY notice_id FOR UPDATE
+    )
+    SELECT (SELECT array_agg(notice_id) FROM added) AS added, pending.*,
+           NULL AS name, NULL::jsonb AS provider_state, NULL::jsonb AS weight
+    FROM (VALUES (true)) AS always_a_row LEFT JOIN pending ON true
+    UNION ALL
+    SELECT NULL, (NULL::notice).*, free.*
+    FROM (SELECT name, state, weight FROM provider WHERE name = ANY($3::text[]) ORDER BY name
+          FOR UPDATE SKIP LOCKED) free
+"""
 _UPDATE_NOTICES = f"""
     UPDATE notice SET {", ".join(f"{name} = n.{name}" for name in MUTABLE_COLUMNS)}, changed_at = $3
     FROM json_populate_recordset(NULL::notice, $1::json) n

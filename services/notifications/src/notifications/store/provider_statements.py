@@ -1,6 +1,6 @@
 """Hand-written statements of providers and receipts: each batch of sent messages locks the providers' rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -44,9 +44,15 @@ async def lock_providers(uow: UnitOfWork, weights: Mapping[str, float]) -> Known
             uow.now,
         )
         return await lock_providers(uow, weights)
-    known = {row["name"]: _known(row, weights[row["name"]]) for row in rows}
+    known = {row["name"]: _known(row["state"], row["weight"], weights[row["name"]]) for row in rows}
     _remember(uow, known)
     return known
+
+
+def remember_locked(uow: UnitOfWork, rows: Iterable[Mapping[str, Any]], weights: Mapping[str, float]) -> None:
+    """Providers that a statement has locked: `lock_providers` does not read them again. A row has the columns name,
+    provider_state and weight."""
+    _remember(uow, {row["name"]: _known(row["provider_state"], row["weight"], weights[row["name"]]) for row in rows})
 
 
 def save_providers(uow: UnitOfWork, known: KnownProviders) -> None:
@@ -66,8 +72,8 @@ def _remember(uow: UnitOfWork, known: KnownProviders) -> None:
     uow.locked |= {(TABLE, name): provider for name, provider in known.items()}
 
 
-def _known(row: Mapping[str, Any], configured: float) -> tuple[RegisterState, TrafficWeight]:
-    return REGISTER_STATE.validate_python(row["state"]), WEIGHT.validate_python(row["weight"]).configured_as(configured)
+def _known(state: object, weight: object, configured: float) -> tuple[RegisterState, TrafficWeight]:
+    return REGISTER_STATE.validate_python(state), WEIGHT.validate_python(weight).configured_as(configured)
 
 
 async def store_raw_receipts(database: Database, provider: str, encrypted: Sequence[tuple[UUID, bytes]]) -> None:

@@ -1,18 +1,30 @@
 """Requests from cases: acceptance, their calls, and what operators do about them."""
 
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
 from connector_kit.call_outcome import CallOutcome, RawResponse, UnreadableResponse
 from connector_kit.manifest.manifest import Manifest
-from connector_kit.manifest.operation import OnFailure, OperationKind
+from connector_kit.manifest.operation import OnFailure
 from connector_kit.resilience.availability import status_now
 from connector_kit.resilience.cache import CachedAnswer
 from connector_kit.resilience.policy import FinalOutcome, OperatorNeeded, decide_after, next_call
 from connector_kit.resilience.register_state import acquire, free_slots, mark_finished, record_outcome, release
 from wanderamt.backbone.jobs.failed import discard_failed, find_failed, retry_failed
 from wanderamt.backbone.messaging.replay import record_operator_action
+from wanderamt.backbone.observability.tracing import message_context
 from wanderamt.backbone.persistence.outbox import Statement
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.contracts import RegisterOutcome, RegisterQueryRequested
-from wanderamt.kernel.decision import Attempt, DeadlineExceeded, NeedsOperator, OutcomeUnknown, Paused, RetryLater
+from wanderamt.kernel.decision import (
+    Attempt,
+    DeadlineExceeded,
+    Decision,
+    NeedsOperator,
+    OutcomeUnknown,
+    Paused,
+    RetryLater,
+)
 from wanderamt.kernel.ids import RequestId
 from wanderamt.kernel.refusal import Refusal
 from wanderamt.security.keys import FieldCipher
@@ -42,26 +54,61 @@ from registry_bridge.handlers.availability import Manifests, acquire_call_slot, 
 from registry_bridge.store import request_statements, requests
 
 ANSWERED_OUTCOMES = frozenset({RegisterOutcome.CONFIRMED, RegisterOutcome.NOT_FOUND})
+TraceHeaders = Mapping[str, str]
 
 
-async def record_query(event: RegisterQueryRequested, uow: UnitOfWork, *, manifests: Manifests) -> None:
-    manifest = manifests.get(event.register_name)
-    decision = accept_request(event, manifest, now=uow.now)
-    request = request_from(event, now=uow.now)
-    if isinstance(decision, RequestAnswer):
-        if await request_statements.add_request(uow, request):
-            await record_answer(request, decision, uow, cipher=None, manifest=manifest)
-        return
-    batch = manifest and manifest.operations[event.operation].kind is OperationKind.BATCH
-    if batch:
-        await request_statements.lock_register(
-            uow, event.register_name
-        )  # an exchange job that ends now ends before or after this
-    if not await request_statements.add_request(uow, request):
-        return
-    uow.enqueue(*decision.jobs)
-    if batch and not await request_statements.has_exchange_job(uow, event.register_name):
-        uow.enqueue(exchange_job_type(event.register_name)(register_name=event.register_name))
+class _ReceivedQuery(NamedTuple):
+    request: RegisterRequest
+    decision: Decision[RegisterRequest] | RequestAnswer
+    trace: TraceHeaders
+
+    @property
+    def is_exchanged_in_files(self) -> bool:
+        """The next file carries it: it is accepted and needs no call of its own."""
+        return not isinstance(self.decision, RequestAnswer) and not self.decision.jobs
+
+
+async def record_queries(
+    queries: Sequence[tuple[RegisterQueryRequested, TraceHeaders]], uow: UnitOfWork, *, manifests: Manifests
+) -> None:
+    """Each with the trace of its event. A request that is stored already changes nothing."""
+    received: dict[RequestId, _ReceivedQuery] = {}
+    for event, trace in queries:
+        decision = accept_request(event, manifests.get(event.register_name), now=uow.now)
+        request = request_from(event, now=uow.now)
+        received.setdefault(request.id, _ReceivedQuery(request, decision, trace))
+    by_file = sorted({query.request.register for query in received.values() if query.is_exchanged_in_files})
+    for register in by_file:  # an exchange job that ends now ends before or after this
+        await request_statements.lock_register(uow, register)
+    requests_ = [query.request for query in received.values()]
+    new = await request_statements.add_requests(uow, requests_, lock=_register_of_claim(received.values(), uow))
+    exchanging: set[str] = set()
+    for query in received.values():
+        if query.request.id not in new:
+            continue
+        with message_context(query.trace):
+            register = query.request.register
+            if isinstance(query.decision, RequestAnswer):
+                manifest = manifests.get(register)
+                await record_answer(query.request, query.decision, uow, cipher=None, manifest=manifest)
+                continue
+            uow.enqueue(*query.decision.jobs)
+            if query.is_exchanged_in_files and register not in exchanging:
+                exchanging.add(register)
+                if not await request_statements.has_exchange_job(uow, register):
+                    uow.enqueue(exchange_job_type(register)(register_name=register))
+
+
+def _register_of_claim(queries: Iterable["_ReceivedQuery"], uow: UnitOfWork) -> str:
+    """The one register whose calls this transaction claims at its end; empty if there are several or none."""
+    registers = {
+        query.request.register
+        for query in queries
+        if not isinstance(query.decision, RequestAnswer)
+        for job in query.decision.jobs
+        if uow.will_claim(type(job))
+    }
+    return registers.pop() if len(registers) == 1 else ""
 
 
 async def admit_calls(free: int, uow: UnitOfWork, *, manifest: Manifest) -> int | Paused:

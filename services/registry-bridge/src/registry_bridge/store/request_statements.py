@@ -3,7 +3,7 @@
 State, answer, access log and events of a step are one round trip (`execute_with_outbox`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
 from connector_kit.files.file_exchange import FILE_EXCHANGE, FileExchange
@@ -23,16 +23,20 @@ TABLE = "register"
 REQUESTS = "request"
 
 
-async def add_request(uow: UnitOfWork, request: RegisterRequest) -> bool:
-    """False when the request is stored already."""
-    status = await uow.db.execute(
-        "INSERT INTO request SELECT * FROM json_populate_record(NULL::request, $1::json) ON CONFLICT DO NOTHING",
-        to_json(columns_of(request) | {"request_id": request.id, "register_name": request.register}).decode(),
-    )
-    new = bool(status == "INSERT 0 1")
-    if new:
-        uow.locked[REQUESTS, str(request.id)] = request
-    return new
+async def add_requests(uow: UnitOfWork, requests: Sequence[RegisterRequest], *, lock: str = "") -> set[RequestId]:
+    """The ids of those that were not stored before. `lock`: a register to lock as `lock_register` does, unless another
+    transaction holds it."""
+    ordered = sorted(requests, key=lambda request: request.id)
+    values = [
+        columns_of(request) | {"request_id": request.id, "register_name": request.register} for request in ordered
+    ]
+    rows = await uow.db.fetch(_ADD_REQUESTS, to_json(values).decode(), lock)
+    added = {RequestId(row["request_id"]) for row in rows if row["request_id"]}
+    uow.locked |= {(REQUESTS, str(request.id)): request for request in ordered if request.id in added}
+    for row in rows:
+        if not row["request_id"]:
+            _remember_register(uow, lock, row["state"], row["exchange"])
+    return added
 
 
 def request_update(request: RegisterRequest) -> Statement:
@@ -63,6 +67,7 @@ async def find_request(uow: UnitOfWork, request_id: RequestId, *, lock: bool = F
     added: RegisterRequest | None = uow.locked.get((REQUESTS, str(request_id)))
     if added:
         return added
+    await uow.flush()
     row = await uow.db.fetchrow(
         f"SELECT * FROM request WHERE request_id = $1 {'FOR UPDATE' if lock else ''}",  # noqa: S608 -- two fixed texts
         request_id,
@@ -181,3 +186,16 @@ def cache_upsert(register: str, operation: str, question_hash: bytes, cached: Ca
             cached.as_of,
         ),
     )
+
+
+# UNION ALL runs its parts in this order: the register is locked last, so that nothing waits for it meanwhile
+_ADD_REQUESTS = """
+    WITH added AS (
+        INSERT INTO request SELECT * FROM json_populate_recordset(NULL::request, $1::json)
+        ON CONFLICT DO NOTHING RETURNING request_id
+    )
+    SELECT request_id, NULL::jsonb AS state, NULL::jsonb AS exchange FROM added
+    UNION ALL
+    SELECT NULL, free.*
+    FROM (SELECT state, exchange FROM register WHERE register_name = $2 FOR UPDATE SKIP LOCKED) free
+"""

@@ -33,7 +33,7 @@ from wanderamt.backbone.jobs.queue import (
     insert_running,
     record_results,
 )
-from wanderamt.backbone.persistence.database import TRANSIENT_ERRORS, Database, EarlyClaimError
+from wanderamt.backbone.persistence.database import TRANSIENT_ERRORS, Database, EarlyClaimError, JobClaimer
 from wanderamt.backbone.persistence.unit_of_work import PendingJob, RowLockedError, UnitOfWork, job_channel
 from wanderamt.backbone.start_error import CannotStartError
 from wanderamt.backbone.supervision import run_forever, wait_for_signal
@@ -105,7 +105,9 @@ class JobRunner:
             HandlerState(handler, CompletionWriter(self.database, handler, self.rng)) for handler in self.handlers
         ]
         for state in self._states:
-            self.database.job_claimers[job_channel(state.handler.job.QUEUE)] = partial(self._claim_early, state)
+            self.database.job_claimers[job_channel(state.handler.job.QUEUE)] = JobClaimer(
+                partial(self._claim_early, state), partial(_claims_early, state)
+            )
             self._tasks.append(self._run_forever(f"jobs-{state.handler.job.QUEUE}", partial(self._run_handler, state)))
         self._tasks.append(self._run_forever("jobs-unhandled", self._report_unhandled))
         self._lease_task = self._run_forever("jobs-leases", self._extend_leases)
@@ -180,7 +182,7 @@ class JobRunner:
         admission.
         """
         free, loop = state.free, asyncio.get_running_loop()
-        if state.more_due or free <= 0 or loop.time() < state.early_claims_from:
+        if not _claims_early(state):
             return None
         state.reserved += free
         uow.now = self.database.environment.clock()  # leases and rate limits count from the claim, not from the events
@@ -338,6 +340,10 @@ class JobRunner:
         for queue, jobs in self.unhandled.items():
             log.error("jobs.no_handler", queue=queue, jobs=jobs)
         await asyncio.sleep(FIND_UNHANDLED_EVERY_S)
+
+
+def _claims_early(state: HandlerState) -> bool:
+    return not state.more_due and state.free > 0 and asyncio.get_running_loop().time() >= state.early_claims_from
 
 
 def _without_execution(claimed: ClaimedJob, task: RetryLater | None) -> ClaimedResult:

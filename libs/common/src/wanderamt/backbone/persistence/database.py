@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from secrets import token_hex
-from typing import Any, TypeAlias
+from typing import Any
 
 import asyncpg
 import structlog
@@ -59,8 +59,18 @@ UNSTORABLE_TEXT_ERRORS: tuple[type[Exception], ...] = (
     asyncpg.UntranslatableCharacterError,
 )
 
-JobClaimer: TypeAlias = Callable[[UnitOfWork], Awaitable[Callable[[bool], None] | None]]
-"""Claims jobs within a transaction. Returns what to call at its end, with whether it was committed."""
+
+@dataclass(frozen=True, slots=True)
+class JobClaimer:
+    """The runner of a job queue in this process.
+
+    claim:   claims jobs within a transaction; returns what to call at its end, with whether it was committed.
+    is_idle: whether it would claim some now, as far as is known without the database.
+    """
+
+    claim: Callable[[UnitOfWork], Awaitable[Callable[[bool], None] | None]]
+    is_idle: Callable[[], bool]
+
 
 log = structlog.get_logger()
 
@@ -139,6 +149,7 @@ class Database:
                         service_name=self.service_name,
                         environment=self.environment,
                         suppress_outbox=suppress_outbox,
+                        idle_channels=self._idle_channels if claim_jobs and not suppress_outbox else frozenset,
                     )
                     yield uow
                     if claim_jobs:
@@ -151,12 +162,15 @@ class Database:
             self.notify(*uow.channels_to_notify)
             uow.write_log()
 
+    def _idle_channels(self) -> frozenset[str]:
+        return frozenset(channel for channel, claimer in self.job_claimers.items() if claimer.is_idle())
+
     async def _claim_enqueued(self, uow: UnitOfWork, ending: list[Callable[[bool], None]]) -> None:
         """Before the last flush: the first statement of a claim writes what is pending. Adds to `ending` as it goes: a
         later queue may fail."""
         channels = sorted(uow.channels_of_due_jobs() & self.job_claimers.keys())
         for channel in channels:
-            if end := await self.job_claimers[channel](uow):
+            if end := await self.job_claimers[channel].claim(uow):
                 ending.append(end)
 
     async def execute(self, sql: str, *args: object) -> None:

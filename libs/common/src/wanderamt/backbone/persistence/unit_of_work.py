@@ -5,7 +5,7 @@ no other system. What waits to be written goes with the next statement that writ
 trip.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -44,7 +44,13 @@ class UnitOfWork:
     """
 
     def __init__(
-        self, connection: Any, *, service_name: str, environment: Environment, suppress_outbox: bool = False
+        self,
+        connection: Any,
+        *,
+        service_name: str,
+        environment: Environment,
+        suppress_outbox: bool = False,
+        idle_channels: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
         self.db = connection
         self.now: datetime = environment.clock()
@@ -53,6 +59,7 @@ class UnitOfWork:
         self.skip_locked = False
         self._service_name = service_name
         self._suppress_outbox = suppress_outbox
+        self._idle_channels = idle_channels
         self._new_id = environment.new_id
         self._session: AsyncSession | None = None
         self._pending_writes: dict[object, Statement] = {}
@@ -149,6 +156,11 @@ class UnitOfWork:
         if writes or rows:
             sql, args = outbox.combine_statements(writes, rows) if writes else outbox.insert_statement(rows)
             await self.db.execute(sql, *args)
+
+    def will_claim(self, job: type[Job]) -> bool:
+        """Whether this transaction, at its end, claims the due jobs of this queue that it enqueues: their handler is
+        idle. Who knows that can lock what the handler's admission locks with a statement of its own."""
+        return job_channel(job.QUEUE) in self._idle_channels()
 
     def channels_of_due_jobs(self) -> set[str]:
         """The channels of the jobs that this transaction has enqueued and that are due."""
