@@ -119,3 +119,17 @@ async def test_any_number_of_values_is_one_statement_text(database: Database) ->
                 rows = await uow.session.exec(select(Lamp).where(is_any_of(Lamp.name, "abc"[:count])))
                 assert len(rows.all()) == count
     assert len([text for text in texts if "FROM lamp" in text]) == 1
+
+
+async def test_a_statement_is_planned_once_for_an_index_however_small_its_table_is(database: Database) -> None:
+    lookup = "SELECT watts FROM lamp WHERE name = ANY($1::text[])"
+    async with database.unit_of_work() as uow:
+        await uow.session.exec(insert(Lamp).values(name="a", watts=1))
+        for _ in range(3):
+            assert len(await uow.db.fetch(lookup, ["a"])) == 1
+        [plans] = await uow.db.fetch(
+            "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement = $1", lookup
+        )
+        explained = await uow.db.fetch("EXPLAIN SELECT watts FROM lamp WHERE name = 'a'")
+    assert tuple(plans) == (3, 0)
+    assert "Index Scan" in explained[0][0]

@@ -31,6 +31,11 @@ SESSION_SETTINGS = {
     "tcp_keepalives_idle": "5",
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "3",
+    # each statement finds its rows by an index: planned once per connection instead of at each execution, and not
+    # by the size that a queue had at that moment
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "jit": "off",  # compiling pays for long reports only
 }
 
 
