@@ -10,8 +10,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel, func, select, update
 from wanderamt.backbone.persistence.database import Database
-from wanderamt.backbone.persistence.tables import is_any_of, json_column
+from wanderamt.backbone.persistence.tables import has_constant, is_any_of, json_column
 from wanderamt_testing.databases import OpenDatabase
+from wanderamt_testing.statements import StatementLog
 
 
 class OwnTable(SQLModel, registry=registry(metadata=MetaData())):
@@ -133,3 +134,14 @@ async def test_a_statement_is_planned_once_for_an_index_however_small_its_table_
         explained = await uow.db.fetch("EXPLAIN SELECT watts FROM lamp WHERE name = 'a'")
     assert tuple(plans) == (3, 0)
     assert "Index Scan" in explained[0][0]
+
+
+async def test_a_constant_stands_in_the_text_of_its_statement(database: Database) -> None:
+    log = await StatementLog.of(database)
+    async with database.unit_of_work() as uow:
+        uow.session.add_all([Lamp(name=name, watts=1) for name in ("a", "b", "it's")])
+        await uow.session.flush()
+        within = await uow.session.exec(select(Lamp.name).where(has_constant(Lamp.name, "a", "it's")))
+        assert set(within) == {"a", "it's"}
+        assert list(await uow.session.exec(select(Lamp.name).where(~has_constant(Lamp.name, "a", "b")))) == ["it's"]
+    assert "IN ('a', 'it''s')" in "".join(log.statements)

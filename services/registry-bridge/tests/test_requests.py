@@ -356,6 +356,24 @@ async def test_a_request_costs_few_statements_from_its_event_to_its_answer(
     assert counts == {"asked": 4, "prepared": 6, "answered": 4}, shortened(log.statements)
 
 
+async def test_a_claim_of_several_requests_writes_its_register_once(
+    parking_env: tuple[ParkingSimulator, BridgeEnv],
+) -> None:
+    _, bridge_env = parking_env
+    await bridge_env.wait_for_state(await bridge_env.ask("parking", "grant_permit", GRANT))
+    await bridge_env.jobs.stop()
+    requests = [bridge_env.request("parking", "find_permit", {"plate": "L 123AB"}) for _ in range(3)]
+    await bridge_env.deliver_events(*requests)
+    log = await StatementLog.of(bridge_env.database)
+    await bridge_env.jobs.start()
+    for request in requests:
+        await bridge_env.wait_for_state(request.request_id)
+    await bridge_env.jobs.stop()
+    claims = [sent for sent in log.transactions() if any("AS interrupted" in sql for sql in sent)]
+    claimed = [sent for sent in claims if any("FROM request " in sql for sql in sent)]
+    assert sum("UPDATE register " in sql for sent in claimed for sql in sent) == len(claimed), shortened(claimed[0])
+
+
 async def test_an_idle_handler_locks_its_register_with_the_statement_that_stores_the_request(
     parking_env: tuple[ParkingSimulator, BridgeEnv],
 ) -> None:

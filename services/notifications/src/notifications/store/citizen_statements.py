@@ -120,9 +120,9 @@ _ADD_CONSENTS = """
 _ADDRESS_RECORDS = f"""
     WITH given AS ({_ADD_CONSENTS} RETURNING address_hash)
     SELECT a.address_hash,
-           EXISTS (SELECT 1 FROM given g WHERE g.address_hash = a.address_hash)
-               OR EXISTS (SELECT 1 FROM consent c WHERE c.address_hash = a.address_hash AND c.withdrawn_at IS NULL)
-               AS consented,
+           EXISTS (SELECT 1 FROM given g WHERE g.address_hash = a.address_hash) OR coalesce(
+               (SELECT true FROM consent c WHERE c.address_hash = a.address_hash AND c.withdrawn_at IS NULL LIMIT 1),
+               false) AS consented,  -- EXISTS could read all consents
            p.channel, p.language,
            (SELECT count(*) FROM notice n WHERE n.address_hash = a.address_hash AND n.created_at >= $8
             AND n.state <> 'dropped') AS sent_today

@@ -64,7 +64,7 @@ def _update_notices(uow: UnitOfWork, notices: Sequence[Notice]) -> Statement:
     ordered = sorted(notices, key=lambda notice: notice.id)
     _remember(uow, ordered)
     rows = [{name: getattr(notice, name) for name in MUTABLE_COLUMNS} | {"notice_id": notice.id} for notice in ordered]
-    return _UPDATE_NOTICES, (to_json(rows).decode(), [notice.id for notice in ordered], uow.now)
+    return _UPDATE_NOTICES, (to_json(rows).decode(), uow.now)
 
 
 async def lock_notices(uow: UnitOfWork, ids: Iterable[UUID]) -> dict[NoticeId, Notice]:
@@ -176,7 +176,7 @@ _ADD_NOTICES = """
           FOR UPDATE SKIP LOCKED) free
 """
 _UPDATE_NOTICES = f"""
-    UPDATE notice SET {", ".join(f"{name} = n.{name}" for name in MUTABLE_COLUMNS)}, changed_at = $3
+    UPDATE notice SET {", ".join(f"{name} = n.{name}" for name in MUTABLE_COLUMNS)}, changed_at = $2
     FROM json_populate_recordset(NULL::notice, $1::json) n
-    WHERE notice.notice_id = n.notice_id AND notice.notice_id = ANY($2::uuid[])
+    WHERE notice.notice_id = n.notice_id
 """  # noqa: S608 -- fixed column names

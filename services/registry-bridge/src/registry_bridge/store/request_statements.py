@@ -67,7 +67,6 @@ async def find_request(uow: UnitOfWork, request_id: RequestId, *, lock: bool = F
     added: RegisterRequest | None = uow.locked.get((REQUESTS, str(request_id)))
     if added:
         return added
-    await uow.flush()
     row = await uow.db.fetchrow(
         f"SELECT * FROM request WHERE request_id = $1 {'FOR UPDATE' if lock else ''}",  # noqa: S608 -- two fixed texts
         request_id,

@@ -4,14 +4,14 @@ from datetime import datetime
 
 from connector_kit.resilience.availability import Backlog
 from sqlmodel import col, func, select, update
-from wanderamt.backbone.persistence.tables import value_of
+from wanderamt.backbone.persistence.tables import has_constant, value_of
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import RequestId
 
 from registry_bridge.domain.request import RegisterRequest, RegisterRequestState
 from registry_bridge.tables import RequestRow
 
-_WAITING = col(RequestRow.state) == RegisterRequestState.WAITING
+_WAITING = has_constant(RequestRow.state, RegisterRequestState.WAITING)
 _BACKLOG = func.count(), func.min(col(RequestRow.asked_at))
 
 

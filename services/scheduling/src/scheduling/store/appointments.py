@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlmodel import case, col, delete, func, or_, select, update
-from wanderamt.backbone.persistence.tables import columns_of, is_any_of, value_of
+from wanderamt.backbone.persistence.tables import columns_of, has_constant, is_any_of, value_of
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.contracts import case_code
 from wanderamt.kernel.ids import StandId
@@ -56,14 +56,16 @@ async def lock_appointments_of(
 
 
 async def overdue_holds(uow: UnitOfWork, *, limit: int) -> list[Appointment]:
-    query = select(AppointmentRow).where(AppointmentRow.state == "held", col(AppointmentRow.hold_until) <= uow.now)
+    query = select(AppointmentRow).where(
+        has_constant(AppointmentRow.state, "held"), col(AppointmentRow.hold_until) <= uow.now
+    )
     rows = await uow.session.exec(query.order_by(col(AppointmentRow.hold_until)).limit(limit))
     return [value_of(Appointment, row) for row in rows]
 
 
 async def drop_hold(uow: UnitOfWork, appointment_id: UUID) -> bool:
     """Deletes an expired hold. False: it was booked in the meantime."""
-    expired = col(AppointmentRow.state) == "held", col(AppointmentRow.hold_until) <= uow.now
+    expired = has_constant(AppointmentRow.state, "held"), col(AppointmentRow.hold_until) <= uow.now
     dropped = await uow.session.exec(delete(AppointmentRow).where(col(AppointmentRow.id) == appointment_id, *expired))
     return dropped.rowcount == 1
 
@@ -72,14 +74,16 @@ async def count_open(uow: UnitOfWork, address_hash: bytes, *, except_id: UUID) -
     query = select(func.count()).where(
         AppointmentRow.address_hash == address_hash,
         AppointmentRow.id != except_id,
-        col(AppointmentRow.state).in_(("held", "booked", "needs_rebooking")),
+        has_constant(AppointmentRow.state, "held", "booked", "needs_rebooking"),
     )
     return (await uow.session.exec(query)).one()
 
 
 async def count_holds(uow: UnitOfWork, holder: bytes) -> int:
     query = select(func.count()).where(
-        AppointmentRow.holder == holder, AppointmentRow.state == "held", col(AppointmentRow.hold_until) > uow.now
+        AppointmentRow.holder == holder,
+        has_constant(AppointmentRow.state, "held"),
+        col(AppointmentRow.hold_until) > uow.now,
     )
     return (await uow.session.exec(query)).one()
 
@@ -89,7 +93,7 @@ async def by_code(uow: UnitOfWork, code: str, *, within: timedelta) -> list[tupl
     again = col(AppointmentRow.tried_at) > uow.now - within
     tried = (
         update(AppointmentRow)
-        .where(col(AppointmentRow.code) == code, col(AppointmentRow.state) != "held")
+        .where(col(AppointmentRow.code) == code, ~has_constant(AppointmentRow.state, "held"))
         .values(tried_at=uow.now, tries=case((again, AppointmentRow.tries + 1), else_=1))
         .returning(AppointmentRow)
     )
@@ -99,9 +103,9 @@ async def by_code(uow: UnitOfWork, code: str, *, within: timedelta) -> list[tupl
 async def unserved_after(uow: UnitOfWork, *, grace: timedelta, limit: int) -> list[UUID]:
     """Booked appointments whose stand has closed, or ended longer than `grace` ago."""
     query = select(AppointmentRow.id).join(StandRow, col(StandRow.id) == AppointmentRow.stand_id)
-    ended = or_(StandRow.state == "closed", func.upper(StandRow.during) < uow.now - grace)
+    ended = or_(has_constant(StandRow.state, "closed"), func.upper(StandRow.during) < uow.now - grace)
     rows = await uow.session.exec(
-        query.where(AppointmentRow.state == "booked", AppointmentRow.ends_at < uow.now, ended).limit(limit)
+        query.where(has_constant(AppointmentRow.state, "booked"), AppointmentRow.ends_at < uow.now, ended).limit(limit)
     )
     return list(rows)
 

@@ -7,7 +7,7 @@ import asyncpg
 from sqlalchemy.dialects.postgresql import Range, insert
 from sqlalchemy.orm import aliased
 from sqlmodel import and_, col, func, or_, select, tuple_, update
-from wanderamt.backbone.persistence.tables import columns_of, value_of
+from wanderamt.backbone.persistence.tables import columns_of, has_constant, value_of
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import StandId
 from wanderamt.kernel.refusal import Refusal
@@ -19,7 +19,7 @@ from scheduling.tables import ResourceRow, StandRow
 
 _BY_KIND = {kind: aliased(ResourceRow, name=kind) for kind in ResourceKind}
 _NAMES = {ResourceKind.PITCH: "place"} | {kind: str(kind) for kind in ResourceKind if kind is not ResourceKind.PITCH}
-_IS_PUBLIC = col(StandRow.state).in_(sorted(PUBLIC_STATES))
+_IS_PUBLIC = has_constant(StandRow.state, *sorted(PUBLIC_STATES))
 _begins, _ends = func.lower(StandRow.during), func.upper(StandRow.during)
 
 
@@ -50,8 +50,8 @@ async def public_stands(uow: UnitOfWork, *, ending_after: datetime, limit: int) 
 
 async def calendar_stands(uow: UnitOfWork, *, since: datetime, limit: int) -> list[Stand]:
     """Public and closed stands that end after this time, and formerly public ones that were cancelled since then."""
-    cancelled = and_(StandRow.state == "cancelled", StandRow.version > 1, col(StandRow.changed_at) > since)
-    shown = or_(and_(or_(_IS_PUBLIC, StandRow.state == "closed"), _ends > since), cancelled)
+    cancelled = and_(has_constant(StandRow.state, "cancelled"), StandRow.version > 1, col(StandRow.changed_at) > since)
+    shown = or_(and_(or_(_IS_PUBLIC, has_constant(StandRow.state, "closed")), _ends > since), cancelled)
     return await _stands(uow, _in_order(limit).where(shown))
 
 
@@ -95,7 +95,7 @@ async def stands_of_crew(
         select(func.lower(busy), func.upper(busy))
         .join(ResourceRow, and_(ResourceRow.resource_id == StandRow.crew_id, ResourceRow.kind == ResourceKind.CREW))
         .where(ResourceRow.name == crew, busy.overlaps(Range(since, until)), StandRow.id != except_id)
-        .where(col(StandRow.state).not_in(("draft", "cancelled")))
+        .where(~has_constant(StandRow.state, "draft", "cancelled"))
     )
     return [(begin, end) for begin, end in await uow.session.exec(query)]
 

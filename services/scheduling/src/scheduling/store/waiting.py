@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, func, literal, or_, select, update
-from wanderamt.backbone.persistence.tables import columns_of, type_of, value_of
+from wanderamt.backbone.persistence.tables import columns_of, has_constant, type_of, value_of
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import StandId
 
@@ -36,7 +36,11 @@ async def first_waiting(uow: UnitOfWork, *, limit: int) -> list[tuple[UUID, Stan
     query = (
         select(WaitingRow)
         .join(StandRow, col(StandRow.id) == WaitingRow.stand_id)
-        .where(col(WaitingRow.ended).is_(None), func.lower(StandRow.during) > uow.now, StandRow.state == "confirmed")
+        .where(
+            col(WaitingRow.ended).is_(None),
+            func.lower(StandRow.during) > uow.now,
+            has_constant(StandRow.state, "confirmed"),
+        )
         .where(free.exists())
         .order_by(col(WaitingRow.made_at), col(WaitingRow.waiting_id))
         .limit(limit)
@@ -51,7 +55,7 @@ async def end_waiting(uow: UnitOfWork, waiting_id: UUID, outcome: str) -> None:
 
 
 async def end_past_waiting(uow: UnitOfWork) -> None:
-    over = or_(func.lower(StandRow.during) <= uow.now, col(StandRow.state).not_in(("confirmed", "planned")))
+    over = or_(func.lower(StandRow.during) <= uow.now, ~has_constant(StandRow.state, "confirmed", "planned"))
     past = update(WaitingRow).where(col(StandRow.id) == WaitingRow.stand_id, col(WaitingRow.ended).is_(None), over)
     await uow.session.exec(past.values(ended="past"))
 

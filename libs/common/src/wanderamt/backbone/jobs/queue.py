@@ -63,8 +63,8 @@ async def claim(uow: UnitOfWork, job_type: type[Job], limit: int) -> list[Claime
             SELECT id, status <> 'todo' AS interrupted FROM job j
             WHERE queue = $1 AND run_at <= $2 AND status IN ('todo', 'outcome_unknown', 'running')
               AND (status <> 'running' OR lease_expires_at < $2)
-              AND NOT EXISTS (SELECT 1 FROM job e WHERE e.queue = j.queue AND e.key = j.key AND e.seq < j.seq
-                                                    AND e.status <> 'succeeded')
+              AND NOT coalesce((SELECT true FROM job e WHERE e.queue = j.queue AND e.key = j.key AND e.seq < j.seq
+                                AND e.status <> 'succeeded' LIMIT 1), false)  -- EXISTS could read the whole queue
             ORDER BY run_at, seq LIMIT $3 FOR UPDATE SKIP LOCKED
         )
         UPDATE job SET status = 'running', lease_token = $4, lease_expires_at = $2 + make_interval(secs => $5),
@@ -108,8 +108,8 @@ async def insert_running(uow: UnitOfWork, jobs: Sequence[PendingJob], lease_toke
         INSERT INTO job (id, queue, key, body, trace_context, run_at, deadline, status, lease_token, lease_expires_at,
                          attempts)
         SELECT id, queue, key, body, trace_context, run_at, deadline,
-               CASE WHEN EXISTS (SELECT 1 FROM job e WHERE e.queue = j.queue AND e.key = j.key
-                                                       AND e.status <> 'succeeded')
+               CASE WHEN (SELECT true FROM job e WHERE e.queue = j.queue AND e.key = j.key
+                                                   AND e.status <> 'succeeded' LIMIT 1)
                     THEN 'todo' ELSE 'running' END,
                $8::uuid, $9::timestamptz + make_interval(secs => $10), 1
         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[], $5::jsonb[], $6::timestamptz[], $7::timestamptz[])

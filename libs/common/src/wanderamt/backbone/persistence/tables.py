@@ -6,7 +6,19 @@ from functools import cache
 from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter
-from sqlalchemy import Column, ColumnElement, DateTime, Dialect, String, TextClause, TypeDecorator, Uuid, any_, literal
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    DateTime,
+    Dialect,
+    String,
+    TextClause,
+    TypeDecorator,
+    Uuid,
+    any_,
+    bindparam,
+    literal,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.types import TypeEngine
 from sqlmodel import Field, SQLModel, col
@@ -87,6 +99,12 @@ def columns_of(value: Any, row: type[SQLModel] | None = None) -> dict[str, Any]:
 def is_any_of(column: Any, values: Collection[Any]) -> ColumnElement[bool]:
     """`column = ANY($1)`: one statement for any number of values, where `IN` would be one per number."""
     return col(column) == any_(literal(list(values), ARRAY(type_of(column))))
+
+
+def has_constant(column: Any, *values: str) -> ColumnElement[bool]:
+    """Whether the column has one of these values, which stand in the text of the statement, as in the condition of a
+    partial index. A plan that does not know its parameters can use that index. Not for values that a person gives."""
+    return col(column).in_(bindparam(None, [str(value) for value in values], expanding=True, literal_execute=True))
 
 
 def type_of(column: Any) -> TypeEngine[Any]:

@@ -247,7 +247,7 @@ def job_columns(jobs: Sequence[PendingJob]) -> Sequence[Any]:
 _INSERT_JOBS = """
     INSERT INTO job (id, queue, key, body, trace_context, run_at, deadline, status)
     SELECT id, queue, key, body, trace_context, run_at, deadline,
-           CASE WHEN EXISTS (SELECT 1 FROM job f WHERE f.status = 'failed' AND f.queue = j.queue AND f.key = j.key)
+           CASE WHEN (SELECT true FROM job f WHERE f.status = 'failed' AND f.queue = j.queue AND f.key = j.key LIMIT 1)
                 THEN 'blocked' ELSE 'todo' END
     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[], $5::jsonb[], $6::timestamptz[], $7::timestamptz[])
          WITH ORDINALITY AS j(id, queue, key, body, trace_context, run_at, deadline, place)
