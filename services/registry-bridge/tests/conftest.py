@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from connector_kit.testing.simulator import FaultConfig
 from pydantic import SecretStr
 from registry_bridge.app import build
+from registry_bridge.bridges.parking.simulator import ParkingSimulator
 from registry_bridge.settings import RegistryBridgeSettings
 from registry_bridge_fixtures import BridgeEnv, Connect, OpenBridgeEnv, bridge_to, connection_settings
 from wanderamt_local.state import Secrets
@@ -54,3 +56,12 @@ def open_bridge_env(make_database: MakeDatabase) -> OpenBridgeEnv:
             await bridge_env.database.stop()
 
     return opened
+
+
+@pytest_asyncio.fixture
+async def parking_env(
+    serve: ServeSimulator, open_bridge_env: OpenBridgeEnv
+) -> AsyncIterator[tuple[ParkingSimulator, BridgeEnv]]:
+    simulator = ParkingSimulator(faults=FaultConfig(latency_s=0.01))
+    async with open_bridge_env({"parking": await serve(simulator)}) as bridge_env:
+        yield simulator, bridge_env
