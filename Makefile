@@ -58,8 +58,8 @@ demo: $(STATE)/fetched ## Play a recorded morning through all services (KILL=reg
 up: $(STATE)/fetched $(STATE)/field-app ## Start the whole system, print its URLs, keep it running
 	@exec .venv/bin/wanderamt local up
 
-samples: $(STATE)/fetched ## Run Kafka and PostgreSQL with a sample case every two seconds, for the services in examples/
-	@exec .venv/bin/wanderamt local samples case-counter letter-printer
+samples: $(STATE)/fetched ## Run Kafka and PostgreSQL with a sample case every two seconds, for the services in examples/ (SERVICES="my-service")
+	@exec .venv/bin/wanderamt local samples $(or $(SERVICES),case-counter letter-printer)
 
 down: $(STATE)/synced ## Stop what 'make up' started
 	@$(RUN) wanderamt local down

@@ -192,6 +192,7 @@ async def _two(_: object, __: UnitOfWork) -> None: ...
 async def _moved(_: StandMoved, __: UnitOfWork) -> None: ...
 async def _needs_context(_: object, __: UnitOfWork, context: object) -> None: ...
 async def _four(_: object, __: UnitOfWork, context: object, more: object) -> None: ...
+async def _swapped(uow: UnitOfWork, event: object) -> None: ...
 def _sync(_: object, __: UnitOfWork) -> None: ...
 
 
@@ -202,6 +203,7 @@ def _sync(_: object, __: UnitOfWork) -> None: ...
         (StandCancelled, _moved, "declared for StandCancelled, which its parameter does not take"),
         (StandCancelled, _four, r"parameters must be \(event, uow\)"),
         (StandCancelled, _sync, "it would block all other work"),
+        (StandCancelled, _swapped, "in this order"),
     ],
 )
 def test_a_declaration_that_cannot_work_is_refused(
@@ -209,6 +211,32 @@ def test_a_declaration_that_cannot_work_is_refused(
 ) -> None:
     with pytest.raises(InvalidConsumerError, match=f"consumer listener: {handler.__name__}: .*{complaint}"):
         consumer.on(event)(handler)
+
+
+@pytest.mark.parametrize("wrong", ["at.wanderamt.stand.cancelled", _two])
+def test_an_event_is_declared_by_its_class(consumer: EventConsumer, wrong: object) -> None:
+    for declare in (consumer.on, consumer.on_batch):
+        with pytest.raises(
+            InvalidConsumerError, match=r"consumer listener: write @consumer.on\(CaseOpened\), with a class"
+        ):
+            declare(wrong)  # type: ignore[arg-type]
+
+
+async def test_the_log_says_where_a_handler_failed_and_not_with_which_value(
+    consumer: EventConsumer, open_database: OpenDatabase
+) -> None:
+    @consumer.on(StandCancelled)
+    async def on_cancelled(event: StandCancelled, __: UnitOfWork) -> None:
+        raise KeyError(event.reason)
+
+    probe = ConsumerProbe(consumer, await open_database("scheduling"))
+    with capture_logs() as logs:
+        async with TestKafkaBroker(probe.broker):
+            await probe.publish(event := cancelled())
+    [line] = [line for line in logs if line["event"] == "consumer.handler_failed"]
+    assert (line["type"], line["error"]) == (StandCancelled.TYPE, "KeyError")
+    assert re.search(r"test_consumer.py:\d+ on_cancelled$", line["places"][-1])
+    assert event.reason not in str(line)
 
 
 def test_a_type_is_handled_once_per_consumer(consumer: EventConsumer) -> None:

@@ -4,7 +4,8 @@ one.
 `prepare_each` and `complete_each` make such functions of functions that take one job.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+import inspect
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -12,6 +13,7 @@ from typing import Any, TypeAlias
 from wanderamt.backbone.jobs.queue import ClaimedJob
 from wanderamt.backbone.observability.messaging_spans import job_span
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
+from wanderamt.backbone.start_error import CannotStartError
 from wanderamt.kernel.decision import Attempt, DeadlineExceeded, Job, NeedsOperator, OutcomeUnknown, Paused, RetryLater
 
 JobResult: TypeAlias = RetryLater | OutcomeUnknown | NeedsOperator | None
@@ -34,6 +36,10 @@ class CompletedJob:
         return self.claimed.trace_context
 
 
+class InvalidJobHandlerError(CannotStartError):
+    """A job handler is declared in a way that cannot work."""
+
+
 @dataclass(frozen=True, slots=True)
 class JobHandler:
     """How to run one kind of job.
@@ -50,6 +56,8 @@ class JobHandler:
     `batch_size`: how many jobs `complete` takes in one transaction. With 1, jobs are completed side by side.
     `prepare_flushes`: `prepare` calls `uow.flush()` itself before it reads what the transaction may have written, so
     that it costs no round trip where nothing is read.
+
+    Raises InvalidJobHandlerError for one that cannot work.
     """
 
     job: type[Job]
@@ -61,6 +69,10 @@ class JobHandler:
     admission: Callable[[int, UnitOfWork], Awaitable[int | Paused]] | None = None
     batch_size: int = 1
     prepare_flushes: bool = False
+
+    def __post_init__(self) -> None:
+        if fault := next(_faults(self), ""):
+            raise InvalidJobHandlerError(f"job handler of {self.job.__name__}: {fault}")
 
 
 def prepare_each(
@@ -100,3 +112,23 @@ def job_context(claimed: ClaimedJob, step: str) -> AbstractContextManager[object
     """What happens inside belongs to the trace of the job, with a span of its own if the trace is recorded."""
     queue, attempt = claimed.job.QUEUE, claimed.attempt.number
     return job_span(claimed.trace_context, step, queue=queue, job_id=claimed.id, attempt=attempt)
+
+
+def _faults(handler: JobHandler) -> Iterator[str]:
+    job = handler.job
+    if not getattr(job, "QUEUE", ""):
+        yield "the job has no QUEUE, the name under which its handlers find it"
+    key = getattr(job, "KEY", "")
+    if key not in job.model_fields and not isinstance(getattr(job, key, None), property):
+        yield f"KEY must name a field of the job, not {key!r}; jobs with an equal one run one after the other"
+    if getattr(job, "DEADLINE_S", 0) <= 0:
+        yield "the job has no DEADLINE_S, the seconds after which nobody needs it any more"
+    for name in ("prepare", "execute", "complete"):
+        function = getattr(handler, name)
+        if not (inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)):
+            yield f"{name} would block all other work: declare it with `async def`"
+    for name in ("prepare", "complete"):
+        try:
+            inspect.signature(getattr(handler, name)).bind((), None)
+        except TypeError:
+            yield f"{name} must take (jobs, uow); {name}_each makes it of a function that takes one job"

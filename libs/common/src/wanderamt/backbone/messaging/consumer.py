@@ -65,6 +65,7 @@ class EventConsumer:
 
     def on(self, *events: type[Event]) -> Callable[[DeclaredHandler], DeclaredHandler]:
         """Declares a handler `(event, uow)` or `(event, uow, context)` of these events. Raises InvalidConsumerError."""
+        self._check_events(events)
 
         def declare(handler: DeclaredHandler) -> DeclaredHandler:
             self._check_parameters(handler, events)
@@ -80,6 +81,7 @@ class EventConsumer:
 
         Raises InvalidConsumerError.
         """
+        self._check_events(events)
 
         def declare(handler: DeclaredHandler) -> DeclaredHandler:
             self._check_parameters(handler, ())
@@ -145,10 +147,19 @@ class EventConsumer:
     ) -> None:
         for event in events:
             if event not in EVENTS or event.TOPIC not in TOPIC_OWNERS:
-                raise self._invalid(function, f"no service emits {event.__name__}, it is no event of the contracts")
+                raise self._invalid(
+                    function, f"no service emits {event.__name__}, it is no event of the contracts (docs/events.md)"
+                )
             if event in self._declared:
                 raise self._invalid(function, f"{event.__name__} is handled by {_name(self._declared[event])} already")
             self._declared[event] = handler
+
+    def _check_events(self, events: Iterable[object]) -> None:
+        """For a text, or a function when the brackets behind `on` are forgotten."""
+        if wrong := [event for event in events if not inspect.isclass(event)]:
+            raise InvalidConsumerError(
+                f"consumer {self.name}: write @consumer.on(CaseOpened), with a class, not {wrong[0]!r}"
+            )
 
     def _check_parameters(self, function: Callable[..., object], events: Iterable[type[Event]]) -> None:
         if not inspect.iscoroutinefunction(function):
@@ -157,6 +168,8 @@ class EventConsumer:
         if len(names) != 2 and names[2:] != [CONTEXT]:
             raise self._invalid(function, f"its parameters must be (event, uow) or (event, uow, {CONTEXT})")
         annotation = inspect.signature(function).parameters[names[0]].annotation
+        if names[0] == "uow" or annotation is UnitOfWork:
+            raise self._invalid(function, "its parameters must be (event, uow), in this order")
         accepted = tuple(type_ for type_ in get_args(annotation) or (annotation,) if inspect.isclass(type_))
         for event in events:
             if accepted and annotation is not inspect.Parameter.empty and not issubclass(event, accepted):

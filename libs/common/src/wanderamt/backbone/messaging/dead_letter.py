@@ -16,7 +16,13 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import structlog
+
+from wanderamt.contracts import EventHeader
+
 LOCK_AGGREGATE = "SELECT pg_advisory_xact_lock(hashtextextended($1 || $2, 4711))"
+
+log = structlog.get_logger()
 
 
 class DeadLetterKind(StrEnum):
@@ -54,6 +60,15 @@ class FailureCause:
 
 
 BLOCKED_BY_EARLIER = FailureCause("an earlier event of this aggregate is a dead letter", "blocked")
+
+
+def log_failure(event: str, consumer: str, error: BaseException, header: EventHeader | None = None) -> None:
+    """With the lines at which the error was raised, the innermost last, but without its text: that may hold personal
+    data. `header`: of the event whose handler failed."""
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+    failed = {"event_id": str(header.id), "type": header.type} if header else {}
+    log.warning(event, consumer=consumer, **failed, error=type(error).__name__, places=places)
 
 
 def cause_of(error: BaseException, type_: str) -> FailureCause:

@@ -24,6 +24,7 @@ from wanderamt.backbone.messaging.dead_letter import (
     FailureCause,
     RawRecord,
     cause_of,
+    log_failure,
     still_blocked,
     store_dead_letter,
 )
@@ -197,9 +198,9 @@ class Inbox:
                 if not header:
                     raise
                 poisoned[header.subject] = (header.id, cause_of(failure.error, header.type))
-                log.warning("consumer.handler_failed", consumer=self.consumer, event_id=str(header.id))
+                log_failure("consumer.handler_failed", self.consumer, failure.error, header)
             except Exception as error:
-                log.warning("consumer.batch_failed", consumer=self.consumer, error=type(error).__name__)
+                log_failure("consumer.batch_failed", self.consumer, error)
                 break
         async with self.database.unit_of_work(suppress_outbox=self.rebuilding) as uow:
             for record in await self.deduplicator.after_watermark(records, uow):
@@ -316,11 +317,8 @@ class Inbox:
             try:
                 async with uow.db.transaction():
                     states = await self.deduplicator.lookup([event], uow)
-                    handled = await self._without_blocked(
-                        self.deduplicator.not_stale(self.deduplicator.not_duplicate([event], states), states),
-                        states,
-                        uow,
-                    )
+                    new = self.deduplicator.not_duplicate([event], states)
+                    handled = await self._without_blocked(self.deduplicator.not_stale(new, states), states, uow)
                     if handled:
                         await deliver(handled, uow)
                     self.deduplicator.save(handled, [], uow)
@@ -332,6 +330,7 @@ class Inbox:
                 await self.deduplicator.lookup([event], uow)
                 original = error.error if isinstance(error, HandlerFailedError) else error
                 cause = cause_of(original, event.header.type)
+                log_failure("consumer.handler_failed", self.consumer, original, event.header)
                 await self._store_dead_letter(event, uow, state=DeadLetterState.FAILED, cause=cause)
 
     async def _store_unreadable(

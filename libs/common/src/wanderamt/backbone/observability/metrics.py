@@ -64,7 +64,7 @@ GAUGES = {
     "wanderamt.consumer.lag": ("{message}", "Records of a partition that this process has not read yet."),
     "wanderamt.consumer.committed": ("{offset}", "Offset that this process has committed to the consumer group."),
     "wanderamt.consumer.watermark": ("{offset}", "Offset behind the last event whose effects are in the database."),
-    "wanderamt.dead_letters": ("{message}", "Dead letters by consumer and state."),
+    "wanderamt.dead_letters": ("{message}", "Dead events and failed jobs by consumer, kind and state."),
     "wanderamt.jobs": ("{job}", "Unfinished jobs by queue and status."),
     "wanderamt.jobs.oldest.age": ("s", "Age of the oldest unfinished job by queue and status."),
     "db.client.connection.count": ("{connection}", "Connections of the pool by state."),
@@ -147,8 +147,9 @@ _MEASURE = """
         'messaging.consumer.group.name', consumer, 'messaging.destination.name', topic,
         'messaging.destination.partition.id', partition::text) FROM inbox_watermark
     UNION ALL
-    SELECT 'wanderamt.dead_letters', count(*), jsonb_build_object('consumer', consumer, 'state', state)
-    FROM dead_letter GROUP BY consumer, state
+    SELECT 'wanderamt.dead_letters', count(*), jsonb_build_object(
+        'consumer', consumer, 'kind', kind, 'state', state)
+    FROM dead_letter GROUP BY consumer, kind, state
     UNION ALL
     SELECT name, value, jsonb_build_object('queue', queue, 'status', status)
     FROM (SELECT queue, status, count(*)::float8 AS jobs,
