@@ -71,6 +71,10 @@ class HandlerState:
     def free(self) -> int:
         return self.handler.concurrency - len(self.running) - self.reserved
 
+    def claims_early(self) -> bool:
+        """Whether a transaction that enqueues jobs for this handler claims them: no other is due and a slot is free."""
+        return not self.more_due and self.free > 0 and asyncio.get_running_loop().time() >= self.early_claims_from
+
 
 @dataclass
 class JobRunner:
@@ -106,7 +110,7 @@ class JobRunner:
         ]
         for state in self._states:
             self.database.job_claimers[job_channel(state.handler.job.QUEUE)] = JobClaimer(
-                partial(self._claim_early, state), partial(_claims_early, state)
+                partial(self._claim_early, state), state.claims_early
             )
             self._tasks.append(self._run_forever(f"jobs-{state.handler.job.QUEUE}", partial(self._run_handler, state)))
         self._tasks.append(self._run_forever("jobs-unhandled", self._report_unhandled))
@@ -182,7 +186,7 @@ class JobRunner:
         admission.
         """
         free, loop = state.free, asyncio.get_running_loop()
-        if not _claims_early(state):
+        if not state.claims_early():
             return None
         state.reserved += free
         uow.now = self.database.environment.clock()  # leases and rate limits count from the claim, not from the events
@@ -340,10 +344,6 @@ class JobRunner:
         for queue, jobs in self.unhandled.items():
             log.error("jobs.no_handler", queue=queue, jobs=jobs)
         await asyncio.sleep(FIND_UNHANDLED_EVERY_S)
-
-
-def _claims_early(state: HandlerState) -> bool:
-    return not state.more_due and state.free > 0 and asyncio.get_running_loop().time() >= state.early_claims_from
 
 
 def _without_execution(claimed: ClaimedJob, task: RetryLater | None) -> ClaimedResult:
