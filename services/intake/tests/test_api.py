@@ -2,7 +2,6 @@
 
 import gzip
 import json
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -46,8 +45,8 @@ async def test_a_request_to_a_register_is_signed_for_its_officer_case_and_purpos
     signer = AssertionSigner(SecretStr(run_keys.secrets.assertion_key))
     assert signer.verify(request.assertion, assertion, now=utc_now()) == ""
     assert signer.verify(request.assertion, assertion, now=request.deadline + timedelta(seconds=1)) == EXPIRED
-    assert signer.verify(request.assertion, replace(assertion, officer="other@linz"), now=utc_now()) == INVALID
-    assert signer.verify(request.assertion, replace(assertion, case_id=uuid7()), now=utc_now()) == INVALID
+    assert signer.verify(request.assertion, assertion._replace(officer="other@linz"), now=utc_now()) == INVALID
+    assert signer.verify(request.assertion, assertion._replace(case_id=uuid7()), now=utc_now()) == INVALID
 
 
 async def test_a_service_without_a_register_is_final_at_once_and_its_document_is_ordered(

@@ -11,11 +11,12 @@ itself holds the asserted fields; the assertion holds only its expiry and the ha
 import base64
 import hmac
 import json
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import NamedTuple
 from uuid import UUID
 
+import orjson
 from pydantic import SecretStr
 
 KEY_BYTES = 32
@@ -24,8 +25,7 @@ INVALID = "assertion_invalid"
 EXPIRED = "assertion_expired"
 
 
-@dataclass(frozen=True, slots=True)
-class Assertion:
+class Assertion(NamedTuple):
     """This officer asks a register this question, for this case and this purpose."""
 
     officer: str
@@ -63,11 +63,15 @@ class AssertionSigner:
     def _hash(self, assertion: Assertion, ends: int) -> str:
         officer, register = _quoted(assertion.officer), _quoted(assertion.register)
         operation, purpose = _quoted(assertion.operation), _quoted(assertion.purpose)
-        ids = f'"{assertion.case_id}", "{assertion.request_id}"'
-        text = f"[{ends}, {officer}, {ids}, {register}, {operation}, {purpose}]"
+        case_id, request_id = _quoted_id(assertion.case_id), _quoted_id(assertion.request_id)
+        text = f"[{ends}, {officer}, {case_id}, {request_id}, {register}, {operation}, {purpose}]"
         mac = self._mac.copy()
         mac.update(text.encode())
         return base64.b64encode(mac.digest()).decode()
+
+
+def _quoted_id(id_: UUID) -> str:
+    return orjson.dumps(id_, str).decode()  # faster than str(); `str` for the driver's own class
 
 
 @lru_cache(maxsize=1024)

@@ -18,6 +18,7 @@ from opentelemetry.sdk.metrics.export import MetricReader
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.trace import NoOpTracerProvider
 
 from wanderamt.shell.logs import start_logs
 
@@ -90,6 +91,7 @@ def resource_of(service: str) -> Resource:
 def start_traces(service: str, *, export_otlp: bool = False, trace_folder: str = "") -> TracerProvider | None:
     """None without an endpoint and a folder: trace ids are still passed on."""
     if not export_otlp and not trace_folder:
+        trace.set_tracer_provider(NoOpTracerProvider())  # without one the API reads the environment at each span
         return None
     provider = TracerProvider(resource=resource_of(service))
     if export_otlp:

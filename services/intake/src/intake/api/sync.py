@@ -1,6 +1,7 @@
 """`POST /sync`: takes the entries that a device captured, online or offline, and answers each one."""
 
 import json
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -9,6 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header, Request, Response
 from pydantic import AwareDatetime, BaseModel
 from wanderamt.kernel.ids import DeviceId
+from wanderamt.kernel.json_text import to_json
 from wanderamt.shell.http import Body, Transaction
 from wanderamt.shell.problems import Problem, RefusalError, or_refuse, problem_for
 
@@ -43,7 +45,8 @@ class SyncStatus(StrEnum):
     REFUSED = "refused"
 
 
-class EntryResultOut(BaseModel):
+@dataclass(slots=True)
+class EntryResultOut:
     """The device may delete an entry that is accepted or a duplicate; it keeps and shows the others."""
 
     entry_id: UUID | None
@@ -147,7 +150,7 @@ async def sync(
     reset = await has_lost_entries(acked_through, uow, device_id=order.device_id)
     answers = or_refuse(await process_sync(order, uow, cipher=context.cipher, catalogue=context.catalogue))
     body = SyncOut(results=[_result_out(answer) for answer in answers], server_time=uow.now, reset=reset)
-    return Response(body.model_dump_json(), media_type="application/json")  # validated once is enough
+    return Response(to_json(body), media_type="application/json")  # validated once is enough
 
 
 def _media_type(request: Request) -> str:

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from pydantic_core import to_json
 from wanderamt.backbone.persistence.outbox import Statement
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.contracts import Language
 from wanderamt.kernel.ids import CaseId, DeviceId, DocumentId, RequestId, StandId
+from wanderamt.kernel.json_text import to_json_rows
 from wanderamt.security.keys import FieldCipher
 
 from intake.domain.case.state import Case, CaseState, ProvisionalDocument
@@ -71,7 +71,7 @@ def save_cases(
     for sql, records in ((_ADD, new), (_SAVE, changed)):
         if records:
             ordered = sorted(records, key=lambda record: record.case.id.int)
-            uow.write_later((sql, (to_json([_columns(record) for record in ordered]).decode(),)))
+            uow.write_later((sql, (to_json_rows(map(_columns, ordered)),)))
     for statement in also:
         uow.write_later(statement)
 
@@ -91,8 +91,8 @@ def _columns(record: CaseRecord) -> dict[str, Any]:
         "edition": case.edition,
         "stand_id": case.stand_id,
         "device_id": case.device_id,
-        "language": str(case.language),  # the value of an enum is slow to get
-        "state": str(case.state),
+        "language": case.language,
+        "state": case.state,
         "number": case.number,
         "captured_at": case.captured_at,
         "application_day": case.application_day,
@@ -104,7 +104,7 @@ def _columns(record: CaseRecord) -> dict[str, Any]:
         "finished_at": record.finished_at,
         "bpk": case.bpk,
         "progress": {
-            "identified": str(case.identified),
+            "identified": case.identified,
             "documents_seen": sorted(case.documents_seen),
             "attachments": sorted(case.attachments),
             "confirmed": case.confirmed,

@@ -10,10 +10,10 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from pydantic_core import to_json
 from wanderamt.backbone.persistence.outbox import Statement
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import CaseId, DeviceId, EntryId
+from wanderamt.kernel.json_text import to_json_rows
 from wanderamt.kernel.refusal import Refusal, RefusalKind
 from wanderamt.kernel.sealed import Sealed
 
@@ -79,7 +79,7 @@ async def insert_entries(
                CASE WHEN count(*) <> $4 THEN array_agg(entry_id) END AS ids
         FROM inserted
         """,
-        to_json([_row(entry) for entry in ordered]).decode(),
+        to_json_rows(map(_row, ordered)),
         device_id,
         uow.now,
         len(entries),

@@ -7,6 +7,7 @@ Decrypting returns equal values of the same types.
 import json
 from collections.abc import Iterable, Mapping
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from pydantic_core import to_json
@@ -33,15 +34,15 @@ def encrypt_changed(
     """Encrypts only the parts with a changed field."""
     values: dict[str, dict[str, Any]] = {}
     for name, value in form.items():
-        part, _, field = name.partition(".")
+        part, field = _part_and_field(name)
         if part not in values:
             values[part] = {}
-        values[part][field] = _to_json(part, value) if type(value) is date else value
+        values[part][field] = {DATE: value} if type(value) is date and part == "facts" else value
     if "contact" in values:
         values["contact"] |= _birth(form)
-    if encrypted == EMPTY_FORM:
+    if encrypted is EMPTY_FORM:
         return EncryptedForm(**{part: cipher.seal(case_id, to_json(fields)) for part, fields in values.items()})
-    touched = {name.partition(".")[0] for name in changed}
+    touched = {_part_and_field(name)[0] for name in changed}
     if touched == {"applicant"} and encrypted.contact:
         touched.add("contact")  # for the date of birth, see _birth
     parts = (
@@ -75,8 +76,10 @@ def _birth(form: Form) -> dict[str, str]:
     return {BORN: born.isoformat() if isinstance(born, date) else str(born)} if born else {}
 
 
-def _to_json(part: str, value: date) -> Any:
-    return {DATE: value.isoformat()} if part == "facts" else value.isoformat()
+@lru_cache(maxsize=1024)
+def _part_and_field(name: str) -> tuple[str, str]:
+    part, _, field = name.partition(".")
+    return part, field
 
 
 def _from_json(name: str, value: Any) -> FieldValue:

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple, get_args
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from pydantic_core import to_json
 from wanderamt.backbone.persistence.outbox import Statement
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import CaseId, DeviceId, EntryId
+from wanderamt.kernel.json_text import to_json_rows
 from wanderamt.security.keys import FieldCipher
 
 from intake.domain.case.case_events import CaseHistoryEvent, Filled
@@ -42,7 +42,7 @@ class HistoryRow(NamedTuple):
 
 def insert_history(rows: Sequence[HistoryRow], *, now: datetime) -> Statement:
     """A statement for `save_cases(also=...)`."""
-    return _INSERT, [(b"[%b]" % b",".join(map(_row_json, rows))).decode(), now]
+    return _INSERT, [to_json_rows(map(_columns, rows)), now]
 
 
 async def find_histories(
@@ -59,27 +59,24 @@ async def find_histories(
     return histories
 
 
-def _row_json(row: HistoryRow) -> bytes:
-    """The columns, and the content: the events, with the filled fields encrypted beside them, since a message has one
-    Filled at most."""
-    columns = {
+def _columns(row: HistoryRow) -> dict[str, Any]:
+    """The columns. The filled fields stand encrypted beside the events, since a message has one Filled at most."""
+    fields = row.fields
+    sealed = {"applicant": fields.applicant, "contact": fields.contact, "facts": fields.facts}
+    content = {
+        "events": [
+            {"kind": type(event).__name__, "data": None if type(event) is Filled else event} for event in row.events
+        ],
+        "fields": None if fields is EMPTY_FORM else sealed,
+    }
+    return {
         "case_id": row.case_id,
         "version": row.version,
+        "content": content,
         "officer": row.officer,
         "device_id": row.device_id,
         "entry_id": row.entry_id,
     }
-    fields = row.fields
-    sealed = {"applicant": fields.applicant, "contact": fields.contact, "facts": fields.facts}
-    filled = to_json(sealed if fields is not EMPTY_FORM else None)
-    events = b",".join(map(_event_json, row.events))
-    return b'%b,"content":{"events":[%b],"fields":%b}}' % (to_json(columns)[:-1], events, filled)
-
-
-def _event_json(event: CaseHistoryEvent) -> bytes:
-    kind = type(event).__name__
-    data = b"null" if kind == FILLED else EVENT_TYPES[kind].serializer.to_json(event)  # faster than dump_json
-    return b'{"kind":"%b","data":%b}' % (kind.encode(), data)
 
 
 def _events(row: Any, cipher: FieldCipher) -> list[CaseHistoryEvent]:

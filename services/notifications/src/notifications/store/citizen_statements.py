@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic_core import to_json
 from wanderamt.backbone.persistence.tables import columns_of, value_of
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.contracts import Channel
+from wanderamt.kernel.json_text import to_json_rows
 
 from notifications.domain.citizen_case import CitizenCaseView
 
@@ -104,7 +104,7 @@ def _columns(consents: Sequence[GivenConsent]) -> list[list[object]]:
 
 def _as_json(views: Iterable[CitizenCaseView]) -> str:
     ordered = sorted(views, key=lambda view: view.id)
-    return to_json([columns_of(view) | {"about_id": view.id, "code": view.code} for view in ordered]).decode()
+    return to_json_rows(columns_of(view) | {"about_id": view.id, "code": view.code} for view in ordered)
 
 
 def _view(row: Mapping[str, Any]) -> CitizenCaseView:

@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic_core import to_json
 from wanderamt.backbone.persistence.outbox import Statement
 from wanderamt.backbone.persistence.tables import columns_of, value_of
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import NoticeId
+from wanderamt.kernel.json_text import to_json_rows
 
 from notifications.domain.notice import Notice
 from notifications.store import provider_statements
@@ -38,7 +38,7 @@ async def add_notices(
     """
     rows = await uow.db.fetch(
         _ADD_NOTICES,
-        to_json([_to_row(notice, uow.now) for notice in notices]).decode(),
+        to_json_rows(_to_row(notice, uow.now) for notice in notices),
         list(superseding),
         sorted(providers),
     )
@@ -64,7 +64,7 @@ def _update_notices(uow: UnitOfWork, notices: Sequence[Notice]) -> Statement:
     ordered = sorted(notices, key=lambda notice: notice.id)
     _remember(uow, ordered)
     rows = [{name: getattr(notice, name) for name in MUTABLE_COLUMNS} | {"notice_id": notice.id} for notice in ordered]
-    return _UPDATE_NOTICES, (to_json(rows).decode(), uow.now)
+    return _UPDATE_NOTICES, (to_json_rows(rows), uow.now)
 
 
 async def lock_notices(uow: UnitOfWork, ids: Iterable[UUID]) -> dict[NoticeId, Notice]:

@@ -9,11 +9,11 @@ from uuid import UUID
 from connector_kit.files.file_exchange import FILE_EXCHANGE, FileExchange
 from connector_kit.resilience.cache import CachedAnswer
 from connector_kit.resilience.register_state import REGISTER_STATE, RegisterState
-from pydantic_core import to_json
 from wanderamt.backbone.persistence.outbox import Statement
 from wanderamt.backbone.persistence.tables import columns_of, value_of
 from wanderamt.backbone.persistence.unit_of_work import RowLockedError, UnitOfWork
 from wanderamt.kernel.ids import RequestId
+from wanderamt.kernel.json_text import to_json_rows
 
 from registry_bridge.domain.access_log import RegisterAccessLogEntry
 from registry_bridge.domain.lookup import SealedAnswer
@@ -30,7 +30,7 @@ async def add_requests(uow: UnitOfWork, requests: Sequence[RegisterRequest], *, 
     values = [
         columns_of(request) | {"request_id": request.id, "register_name": request.register} for request in ordered
     ]
-    rows = await uow.db.fetch(_ADD_REQUESTS, to_json(values).decode(), lock)
+    rows = await uow.db.fetch(_ADD_REQUESTS, to_json_rows(values), lock)
     added = {RequestId(row["request_id"]) for row in rows if row["request_id"]}
     uow.locked |= {(REQUESTS, str(request.id)): request for request in ordered if request.id in added}
     for row in rows:

@@ -14,9 +14,8 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from pydantic_core import to_json
-
 from wanderamt.contracts import Event, EventHeader
+from wanderamt.kernel.json_text import to_json, to_json_rows
 
 SHARDS = 16
 MAX_EVENT_BYTES = 1024 * 1024
@@ -89,7 +88,7 @@ def _columns(rows: list[OutboxRow]) -> list[Any]:
         described.append(row | {"start": start, "bytes": len(value)})
         values.append(value)
         start += len(value)
-    return [to_json(described).decode(), b"".join(values), rows[0][_TIME]]
+    return [to_json_rows(described), b"".join(values), rows[0][_TIME]]
 
 
 @lru_cache

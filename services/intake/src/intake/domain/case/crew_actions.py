@@ -1,8 +1,8 @@
 """Actions of the crew: open, fill in, identify, see documents, take the fee, give a provisional document."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from wanderamt.contracts import Language
@@ -73,8 +73,7 @@ BIRTH_YEAR = "applicant.birth_year"
 OWNER_DEADLINE = timedelta(days=1)  # after that the case escalates as overdue
 
 
-@dataclass(frozen=True, slots=True)
-class NewCase:
+class NewCase(NamedTuple):
     service: str
     language: Language
     stand_id: StandId

@@ -60,7 +60,7 @@ class ProvisionalDocument:
     number: str
 
 
-@dataclass(frozen=True)  # without slots: `_replace_fast` copies `__dict__`
+@dataclass(frozen=True)  # without slots: `_case_of` sets `__dict__`
 class Case:
     """`paid_cents`: what the city holds, refunds deducted. `settled`: the fee is paid or waived.
 
@@ -104,6 +104,9 @@ class Case:
         return self.state in ENDED_STATES
 
 
+_DEFAULTS = {name: default for name, default in vars(Case).items() if name in Case.__dataclass_fields__} | {"form": {}}
+
+
 def rebuild(case_id: CaseId, history: Iterable[CaseHistoryEvent]) -> Case | None:
     """None for an empty history."""
     return reduce(lambda case, event: apply(case, event, case_id), history, None)
@@ -117,14 +120,14 @@ def apply(case: Case | None, event: CaseHistoryEvent, case_id: CaseId) -> Case:
         raise ValueError(f"the history of case {case_id} does not begin with Opened")
     changes = _changes(case, event)
     changes["version"] = case.version + 1
-    return _replace_fast(case, changes)
+    return _case_of(vars(case) | changes)
 
 
-def _replace_fast(case: Case, changes: dict[str, Any]) -> Case:
-    """A faster `dataclasses.replace`: a sync of fifty entries creates hundreds of cases."""
-    changed = object.__new__(Case)
-    vars(changed).update(vars(case), **changes)
-    return changed
+def _case_of(fields: dict[str, Any]) -> Case:
+    """A case with exactly these fields. Faster than `Case()`: a sync of fifty entries creates hundreds of cases."""
+    case = object.__new__(Case)
+    object.__setattr__(case, "__dict__", fields)
+    return case
 
 
 def apply_all(case: Case, events: Iterable[CaseHistoryEvent]) -> Case:
@@ -134,21 +137,24 @@ def apply_all(case: Case, events: Iterable[CaseHistoryEvent]) -> Case:
 
 
 def _opened(case_id: CaseId, opened: Opened) -> Case:
-    return Case(
-        id=case_id,
-        version=1,
-        service=opened.service,
-        edition=opened.edition,
-        stand_id=opened.stand_id,
-        device_id=opened.device_id,
-        language=opened.language,
-        state=CaseState.OPEN,
-        captured_at=opened.captured_at,
-        application_day=opened.application_day,
-        number=opened.number,
-        owner=opened.owner,
-        reason="opened",
-        deadline=opened.deadline,
+    return _case_of(
+        _DEFAULTS
+        | {
+            "id": case_id,
+            "version": 1,
+            "service": opened.service,
+            "edition": opened.edition,
+            "stand_id": opened.stand_id,
+            "device_id": opened.device_id,
+            "language": opened.language,
+            "state": CaseState.OPEN,
+            "captured_at": opened.captured_at,
+            "application_day": opened.application_day,
+            "number": opened.number,
+            "owner": opened.owner,
+            "reason": "opened",
+            "deadline": opened.deadline,
+        }
     )
 
 
