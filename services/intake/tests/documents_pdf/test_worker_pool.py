@@ -16,7 +16,7 @@ from pydantic import SecretStr
 MakePage = Callable[..., RenderTask]
 
 SLOW = """
-import os, sys, time
+import os, pathlib, sys, time
 from intake.documents_pdf.worker_process import run_worker
 
 def begin(line):
@@ -27,6 +27,7 @@ def begin(line):
 def answer(line):
     print("printed by a library")
     if line.strip() == b"sleep":
+        pathlib.Path(__file__).with_name("busy").touch()
         time.sleep(60)
     if line.strip() == b"secrets":
         return " ".join(name for name in os.environ if name.startswith("WANDERAMT")).encode()
@@ -127,6 +128,9 @@ async def test_a_killed_service_leaves_no_worker(slow: str, tmp_path: Path) -> N
     assert await asyncio.wait_for(parent.stdout.readline(), 30) == b"ready\n"
     workers = psutil.Process(parent.pid).children()
     assert len(workers) == 2
+    async with asyncio.timeout(30):
+        while not (tmp_path / "busy").exists():
+            await asyncio.sleep(0.01)
     os.kill(parent.pid, signal.SIGKILL)
     await parent.wait()
     gone, _ = psutil.wait_procs(workers, timeout=5)
