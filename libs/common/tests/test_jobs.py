@@ -366,6 +366,24 @@ async def test_a_graceful_stop_lets_the_running_job_end_and_leases_nothing_more(
     assert [row["status"] for row in await probe.sql("SELECT status FROM job ORDER BY seq")] == ["succeeded", "todo"]
 
 
+async def test_a_graceful_stop_lets_a_claim_end_and_runs_its_jobs(probe: JobProbe) -> None:
+    claiming, go_on = asyncio.Event(), asyncio.Event()
+
+    async def prepare(job: KeyedCall, attempt: Attempt, uow: UnitOfWork) -> KeyedCall:
+        claiming.set()
+        await go_on.wait()
+        return await probe.prepare(job, attempt, uow)
+
+    async with probe.database.unit_of_work() as uow:
+        uow.enqueue(KeyedCall(who="a"))
+    jobs = JobRunner(probe.database, [replace(probe.handler, prepare=prepare_each(prepare))])
+    await jobs.start()
+    await asyncio.wait_for(claiming.wait(), 20)
+    asyncio.get_running_loop().call_later(0.05, go_on.set)
+    await jobs.stop()
+    assert probe.done == [("a", 0)]
+
+
 async def test_an_execution_longer_than_its_lease_runs_once(probe: JobProbe) -> None:
     calls: list[str] = []
 

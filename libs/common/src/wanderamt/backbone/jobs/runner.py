@@ -56,7 +56,7 @@ class DuplicateHandlerError(CannotStartError):
 class HandlerState:
     """`signal`: jobs may be due. `more_due`: the last claim may have left due jobs. `slots_left`: some of the jobs that
     it took needed no execution. `reserved`: slots of claims that are not committed yet. `early_claims_from`: on the
-    loop's clock."""
+    loop's clock. `claiming`: held while the loop claims."""
 
     handler: JobHandler
     completion: CompletionWriter
@@ -66,6 +66,7 @@ class HandlerState:
     slots_left: bool = False
     reserved: int = 0
     early_claims_from: float = 0.0
+    claiming: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def free(self) -> int:
@@ -120,12 +121,21 @@ class JobRunner:
         """Leases nothing more, lets running jobs end within DRAIN_S seconds, then leaves the rest to their leases."""
         for handler in self.handlers:
             self.database.job_claimers.pop(job_channel(handler.job.QUEUE), None)
+        await self._end_claims()
         await _cancel(self._tasks)
         if self._running:
             await asyncio.wait(self._running.values(), timeout=DRAIN_S)
         await _cancel([*self._running.values(), *([self._lease_task] if self._lease_task else [])])
         for state in self._states:
             await state.completion.stop()
+
+    async def _end_claims(self) -> None:
+        """A claim that is cancelled while it commits would leave leased jobs that nobody runs: their outcomes would be
+        unknown."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_S):
+                for state in self._states:
+                    await state.claiming.acquire()
 
     def _run_forever(self, name: str, body: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         return asyncio.create_task(run_forever(name, body, self._report_problem), name=name)
@@ -142,8 +152,9 @@ class JobRunner:
             while True:
                 state.signal.clear()
                 had_left_jobs = state.more_due
-                for claimed, task in await self._claim(state):
-                    self._start_job(state, claimed, task)
+                async with state.claiming:
+                    for claimed, task in await self._claim(state):
+                        self._start_job(state, claimed, task)
                 if state.more_due and not had_left_jobs:
                     self.database.notify_others(channel)
                 if state.more_due and state.slots_left:
