@@ -67,3 +67,33 @@ async def test_a_call_that_is_no_http_is_not_sent(transport: RegisterTransport, 
     call = HttpCall("GET", "/", headers={"X-Order": "1\r\nX-Officer: another"})
     assert await transport.send(call, timeout_s=5) is HttpFailure.UNREACHABLE
     assert register.requests == []
+
+
+async def test_calls_whose_connections_took_long_arrive_at_the_rate(manifest_text: str) -> None:
+    """All connect within half a second, which is held up as a slow handshake holds it up."""
+    manifest = read_manifest(manifest_text)
+    assert isinstance(manifest, Manifest)
+    loop, arrived = asyncio.get_running_loop(), list[float]()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        arrived.append(loop.time())
+        writer.write(ANSWER)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        limits = manifest.limits.model_copy(update={"rate_per_s": 20.0, "max_concurrent_calls": 20})
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        transport = RegisterTransport(url, manifest.model_copy(update={"limits": limits}))
+        connect = loop.create_connection
+        ready_at = loop.time() + 0.5
+
+        async def connect_slowly(*args: object, **kwargs: object) -> object:
+            await asyncio.sleep(ready_at - loop.time())
+            return await connect(*args, **kwargs)  # type: ignore[call-overload]
+
+        loop.create_connection = connect_slowly  # type: ignore[method-assign,assignment]
+        await asyncio.gather(*(transport.send(HttpCall("GET", "/"), timeout_s=5) for _ in range(10)))
+        await transport.close()
+    assert len(arrived) == 10
+    assert all(later - earlier >= 0.15 for earlier, later in zip(arrived, arrived[4:], strict=False))

@@ -15,7 +15,7 @@ import aiohttp
 
 from connector_kit.adapter import HttpCall, HttpReply
 from connector_kit.manifest.manifest import Manifest
-from connector_kit.resilience.sliding_window import SlidingWindow
+from connector_kit.resilience.call_pacer import CallPacer
 
 MAX_REPLY_BYTES: Final = 10 * 1024 * 1024
 KEEP_ALIVE_S: Final = 4.0  # less than servers keep an idle connection: a call into a closed one may have arrived
@@ -67,7 +67,8 @@ class RegisterTransport:
         self._url = url.rstrip("/")
         self._max_bytes = max_bytes
         self._connect_s = manifest.connect_timeout_s
-        self._window = SlidingWindow(manifest.limits.rate_per_s)
+        self._rate_per_s = manifest.limits.rate_per_s
+        self._pacer = CallPacer(self._rate_per_s)
         self._slots = manifest.limits.max_concurrent_calls
         self._tls = identity.context() if identity else True
         self._headers = headers
@@ -75,7 +76,7 @@ class RegisterTransport:
 
     async def send(self, call: HttpCall, *, timeout_s: float) -> HttpReply | HttpFailure:
         """The whole call ends within `timeout_s`; connecting has the manifest's own timeout."""
-        await self._window.wait_for_slot()
+        await self._pacer.wait_for_turn()
         try:
             async with asyncio.timeout(timeout_s):
                 return await self.exchange(call, timeout_s)
@@ -107,6 +108,18 @@ class RegisterTransport:
             await self._session.close()
             self._session = None
 
+    def _paced_when_sent(self) -> aiohttp.TraceConfig:
+        """Paces the calls once more where their connection is ready: connecting takes some of them longer than others,
+        and the register counts what arrives. aiohttp waits for this hook before it writes the headers."""
+        pacer = CallPacer(self._rate_per_s)
+
+        async def wait(*_: object) -> None:
+            await pacer.wait_for_turn()
+
+        trace = aiohttp.TraceConfig()
+        trace.on_request_headers_sent.append(wait)
+        return trace
+
     async def _read(self, reply: aiohttp.ClientResponse) -> HttpReply | HttpFailure:
         body = bytearray()
         async for chunk in reply.content.iter_any():
@@ -129,6 +142,7 @@ class RegisterTransport:
                 middlewares=(_send_once,),
                 max_line_size=MAX_HEADER_BYTES,
                 max_field_size=MAX_HEADER_BYTES,
+                trace_configs=[self._paced_when_sent()],
             )
         return self._session
 

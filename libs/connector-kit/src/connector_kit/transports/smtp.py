@@ -24,8 +24,8 @@ from connector_kit.call_outcome import (
 )
 from connector_kit.call_telemetry import instrument
 from connector_kit.manifest.manifest import Manifest
+from connector_kit.resilience.call_pacer import CallPacer
 from connector_kit.resilience.policy import CallKind
-from connector_kit.resilience.sliding_window import SlidingWindow
 
 try:
     import aiosmtplib
@@ -79,7 +79,7 @@ class SmtpBridge:
 
     def __post_init__(self) -> None:
         self._tls = self.target.context()
-        self._window = SlidingWindow(self.manifest.limits.rate_per_s)
+        self._pacer = CallPacer(self.manifest.limits.rate_per_s)
 
     async def call(
         self, operation: str, question: bytes, context: CallContext, *, kind: CallKind = CallKind.EXECUTE
@@ -97,7 +97,7 @@ class SmtpBridge:
             email = self.adapter.encode(operation, self.models[rules.question].model_validate_json(question), context)
         except ValueError:
             return Rejected("question_invalid")
-        await self._window.wait_for_slot()
+        await self._pacer.wait_for_turn()
         try:
             async with asyncio.timeout(rules.timeout_s):
                 server = await self._envelope(email)

@@ -19,8 +19,8 @@ from connector_kit.call_outcome import (
 )
 from connector_kit.call_telemetry import instrument
 from connector_kit.manifest.manifest import Manifest
+from connector_kit.resilience.call_pacer import CallPacer
 from connector_kit.resilience.policy import CallKind
-from connector_kit.resilience.sliding_window import SlidingWindow
 from connector_kit.transports.smpp.connection import NotBoundError, SmppConnection, SmppTarget, StoreDeliveries
 from connector_kit.transports.smpp.pdu import Pdu, SmppStatus, SubmitMessage, read_message_id, submit_body
 
@@ -50,10 +50,10 @@ class SmppBridge:
     store: StoreDeliveries
     _connection: SmppConnection | None = None
     _binding: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _window: SlidingWindow = field(init=False)
+    _pacer: CallPacer = field(init=False)
 
     def __post_init__(self) -> None:
-        self._window = SlidingWindow(self.manifest.limits.rate_per_s)
+        self._pacer = CallPacer(self.manifest.limits.rate_per_s)
 
     async def call(
         self, operation: str, question: bytes, context: CallContext, *, kind: CallKind = CallKind.EXECUTE
@@ -76,7 +76,7 @@ class SmppBridge:
             body = submit_body(submit)
         except ValueError:
             return Rejected("question_invalid")
-        await self._window.wait_for_slot()
+        await self._pacer.wait_for_turn()
         try:
             answering = (await self._bound()).submit(body)
         except NotBoundError as error:
