@@ -9,10 +9,11 @@ from typing import Any
 
 import httpx
 import pytest
-from pydantic import create_model
+from pydantic import BaseModel, create_model
 from wanderamt.backbone.messaging.topics import TOPIC_OWNERS
 from wanderamt.contracts import EVENTS, CaseOpened
 from wanderamt.contracts.compatibility import breaking_changes, published_schema, schema_of
+from wanderamt.kernel.sealed import Sealed
 from wanderamt.security.roles import Role
 from wanderamt_local.contracts import CONSUMED_EVENTS, generated_files, incompatible_changes
 from wanderamt_local.system import SERVICES, System
@@ -23,6 +24,13 @@ ROOT = Path(__file__).parents[2]
 def test_no_event_breaks_its_published_schema_and_every_event_has_one() -> None:
     assert [event.TYPE for event in EVENTS if published_schema(event) is None] == []
     assert incompatible_changes() == []
+
+
+@pytest.mark.parametrize("model", [*EVENTS, Sealed])
+def test_a_model_declares_nothing_that_the_fast_json_text_would_ignore(model: type[BaseModel]) -> None:
+    declared = model.__pydantic_decorators__
+    assert [*declared.field_serializers, *declared.model_serializers, *declared.computed_fields] == []
+    assert not [name for name, field in model.model_fields.items() if field.serialization_alias or field.exclude]
 
 
 def test_files_generated_from_the_contracts_are_up_to_date() -> None:

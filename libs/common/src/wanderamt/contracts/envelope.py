@@ -13,6 +13,7 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from wanderamt.kernel.decision import Event
+from wanderamt.kernel.json_text import to_json
 
 SPEC_VERSION = "1.0"
 CONTENT_TYPE = "application/json"
@@ -68,7 +69,7 @@ def _headers_of_type(type_: str, source: str) -> Headers:
 
 def encode(event: Event, header: EventHeader) -> tuple[bytes, bytes, Headers]:
     """Record key, value and headers."""
-    return str(header.subject).encode(), event.model_dump_json().encode(), to_headers(header)
+    return str(header.subject).encode(), to_json(event), to_headers(header)
 
 
 def decode_header(headers: Iterable[tuple[str, bytes]], *, uuid: Callable[[str], UUID] = UUID) -> EventHeader:
