@@ -8,7 +8,7 @@ UV := $(shell command -v uv 2>/dev/null || echo $(STATE)/uv/bin/uv)
 RUN := $(UV) run --frozen --all-packages --all-extras
 PROJECTS := pyproject.toml uv.lock $(wildcard libs/*/pyproject.toml services/*/pyproject.toml infra/*/pyproject.toml tools/*/pyproject.toml)
 
-.PHONY: help setup check demo up samples down test faults bench docs lint format clean
+.PHONY: help setup check demo up samples down fuzz test faults bench docs lint format clean
 
 help: ## Show this help
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,7 +35,7 @@ $(STATE)/compiled: $(STATE)/synced $(wildcard services/scheduling/src/scheduling
 	@touch $@
 
 APP := apps/field
-$(STATE)/field-app: $(STATE)/synced $(shell find $(APP) -type f -not -path '*/node_modules/*' -not -path '*/tests/*')
+$(STATE)/field-app: $(STATE)/synced $(shell find $(APP) -type f -not -path '*/node_modules/*' -not -path '*/tests/*') $(wildcard libs/service-catalogue/src/service_catalogue/facts/*.json)
 	@echo "building the crew's app (half a minute, once)"
 	@$(RUN) wanderamt local field-app
 	@touch $@
@@ -63,6 +63,9 @@ samples: $(STATE)/fetched ## Run Kafka and PostgreSQL with a sample case every t
 
 down: $(STATE)/synced ## Stop what 'make up' started
 	@$(RUN) wanderamt local down
+
+fuzz: $(STATE)/fetched ## Send 2,000 hostile requests to every route of the running system (half an hour; ARGS="--requests 200")
+	@$(RUN) wanderamt-fuzz run $(ARGS)
 
 test: $(STATE)/fetched $(STATE)/browser $(STATE)/compiled $(STATE)/field-app ## Run all tests on real Kafka, PostgreSQL and a real browser, two files at a time (ARGS="-k name")
 	@$(RUN) pytest $(or $(ARGS),-n 2 --dist loadfile --no-loadscope-reorder)

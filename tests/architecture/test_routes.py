@@ -1,9 +1,8 @@
-"""Each route of each service is a module-level function, importable by name, that requires a role or is public.
+"""Each route of each service is a module-level function, importable by name, that requires one action or is public.
 
 Routes and dependencies are coroutines: FastAPI runs a plain function in a thread, which costs a quarter of the requests.
 """
 
-import importlib.util
 import inspect
 import sys
 from collections.abc import Iterator
@@ -13,9 +12,10 @@ import pytest
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
-from wanderamt.security.roles import Role
+from wanderamt.security.policy import Action
 from wanderamt.security.tokens import Principal
-from wanderamt.shell.http import RequireRole, require_roles
+from wanderamt.shell.access import Require, require
+from wanderamt_local.access_table import PUBLIC, read_table
 from wanderamt_local.contracts import unstarted_application
 from wanderamt_local.system import SERVICES
 
@@ -24,15 +24,10 @@ MOUNTS = {"/field"}  # the built field app: files that everybody may read
 HEALTH = {("GET", "/health/live"), ("GET", "/health/ready")}
 
 
-def public_routes() -> set[tuple[str, str, str]]:
-    """(service, method, path), from the test that checks them against running services: one list for both."""
-    spec = importlib.util.spec_from_file_location("roles_of_routes", ROOT / "tests" / "security" / "test_roles.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    routes: set[tuple[str, str, str]] = module.PUBLIC
-    return routes
+def public_routes(service: str) -> set[tuple[str, str]]:
+    """(method, path), as printed in docs/security.md, which another test compares with the running services."""
+    table = read_table((ROOT / "docs" / "security.md").read_text(), service)
+    return {route for route, answers in table.items() if set(answers.values()) == {PUBLIC}}
 
 
 @pytest.fixture(scope="module", params=SERVICES)
@@ -62,20 +57,18 @@ def is_importable(endpoint: object) -> bool:
     return getattr(sys.modules.get(endpoint.__module__), getattr(endpoint, "__qualname__", ""), None) is endpoint
 
 
-def required_roles(dependant: Dependant) -> frozenset[Role]:
-    """Roles of the RequireRole dependencies of a route, nested ones too. Empty: no role is required."""
-    roles: frozenset[Role] = dependant.call.roles if isinstance(dependant.call, RequireRole) else frozenset()
-    for dependency in dependant.dependencies:
-        roles |= required_roles(dependency)
-    return roles
+def required_actions(dependant: Dependant) -> frozenset[Action]:
+    """Actions of the Require dependencies of a route, nested ones too. Empty: the route is open to everybody."""
+    actions = frozenset({dependant.call.action}) if isinstance(dependant.call, Require) else frozenset()
+    return actions.union(*map(required_actions, dependant.dependencies))
 
 
-def without_role(app: FastAPI, public: set[tuple[str, str]]) -> list[str]:
+def without_action(app: FastAPI, public: set[tuple[str, str]]) -> list[str]:
     return [
         f"{method} {route.path}"
         for route in api_routes(app)
         for method in sorted(route.methods or ())
-        if (method, route.path) not in public | HEALTH and not required_roles(route.dependant)
+        if (method, route.path) not in public | HEALTH and len(required_actions(route.dependant)) != 1
     ]
 
 
@@ -106,10 +99,10 @@ def test_no_route_goes_around_the_dependencies(service: tuple[str, FastAPI]) -> 
     assert app.dependency_overrides == {}
 
 
-def test_each_route_requires_a_role_or_is_listed_as_public(service: tuple[str, FastAPI]) -> None:
+def test_each_route_requires_one_action_or_is_listed_as_public(service: tuple[str, FastAPI]) -> None:
     name, app = service
-    public = {(method, path) for owner, method, path in public_routes() if owner == name}
-    assert without_role(app, public) == []
+    public = public_routes(name)
+    assert without_action(app, public) == []
     assert public <= {(method, route.path) for route in api_routes(app) for method in route.methods or ()}
 
 
@@ -126,7 +119,7 @@ async def open_route() -> None: ...
 
 
 @router.get("/guarded")
-async def guarded_route(_: Principal = require_roles(Role.CLERK)) -> None: ...
+async def guarded_route(_: Principal = require(Action.READ_CASE)) -> None: ...
 
 
 def test_a_route_that_is_a_closure_is_reported() -> None:
@@ -137,17 +130,17 @@ def test_a_route_that_is_a_closure_is_reported() -> None:
     assert not_importable(app) == []
 
     @app.get("/closure")
-    async def closure(_: Principal = require_roles(Role.CLERK)) -> None: ...
+    async def closure(_: Principal = require(Action.READ_CASE)) -> None: ...
 
     assert not_importable(app) == ["/closure"]
 
 
-def test_a_route_without_a_role_is_reported() -> None:
+def test_a_route_without_an_action_is_reported() -> None:
     app = FastAPI()
     app.include_router(router)
-    app.include_router(router, prefix="/group", dependencies=[Depends(RequireRole(frozenset({Role.OPERATOR})))])
-    assert without_role(app, set()) == ["GET /open"]
-    assert without_role(app, {("GET", "/open")}) == []
+    app.include_router(router, prefix="/group", dependencies=[Depends(Require(Action.READ_CASE))])
+    assert without_action(app, set()) == ["GET /open"]
+    assert without_action(app, {("GET", "/open")}) == []
 
 
 def test_a_dependency_that_runs_in_a_thread_is_reported() -> None:

@@ -16,7 +16,7 @@ from wanderamt_local.field_entries import open_case_entry
 from wanderamt_local.system import SERVICES, System
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = 15
+EXAMPLES = 3
 CHECKS = (
     "not_a_server_error",
     "status_code_conformance",

@@ -15,10 +15,10 @@ from wanderamt_local.system import System
 CASES = 60
 
 
-async def rebuild(system: System, url: str) -> tuple[int, str]:
+async def rebuild(system: System, url: str, service: str = "scheduling") -> tuple[int, str]:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "wanderamt.shell", "rebuild", "scheduling", "--into", url),
-        env={**os.environ, **system.env("scheduling"), "COLUMNS": "200"},
+        *(sys.executable, "-m", "wanderamt.shell", "rebuild", service, "--into", url),
+        env={**os.environ, **system.env(service), "COLUMNS": "200"},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
@@ -56,8 +56,8 @@ async def test_a_projection_rebuilt_from_offset_0_equals_the_live_one_row_by_row
     url = await system.postgres.create_database(f"rebuilt_{uuid7().hex[-12:]}")
     code, output = await rebuild(system, url)
     assert code == 0, output
-    live = await rows(system.postgres.database_url("scheduling"))
-    rebuilt = await rows(url)
+    live = await rows(system.postgres.database_url("scheduling"), "visit")
+    rebuilt = await rows(url, "visit")
     assert len(live) >= CASES
     assert rebuilt == live
     connection = await asyncpg.connect(url)
@@ -69,10 +69,18 @@ async def test_a_projection_rebuilt_from_offset_0_equals_the_live_one_row_by_row
     assert code == 2, output
     assert "name an empty one" in " ".join(output.split())
 
+    url = await system.postgres.create_database(f"rebuilt_{uuid7().hex[-12:]}")
+    code, output = await rebuild(system, url, "registry-bridge")
+    assert code == 0, output
+    live = await rows(system.postgres.database_url(system.database("registry-bridge")), "case_copy")
+    assert len(live) >= CASES
+    assert await rows(url, "case_copy") == live
 
-async def rows(url: str) -> list[tuple[object, ...]]:
+
+async def rows(url: str, table: str) -> list[tuple[object, ...]]:
+    """Of a projection of cases."""
     connection = await asyncpg.connect(url)
     try:
-        return [tuple(row.values()) for row in await connection.fetch("SELECT * FROM visit ORDER BY case_id")]
+        return [tuple(row.values()) for row in await connection.fetch(f"SELECT * FROM {table} ORDER BY case_id")]
     finally:
         await connection.close()

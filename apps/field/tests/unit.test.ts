@@ -1,7 +1,8 @@
 // Tests of the app that need no browser.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { cleanForm, isLatin, parsePhone } from "../src/domain/form.ts";
+import { isLatin } from "../src/domain/facts/texts.ts";
+import { cleanForm, parsePhone } from "../src/domain/form.ts";
 import { fromBase45, toBase45 } from "../src/domain/tokens.ts";
 import type { EntryRow } from "../src/model/rows.ts";
 import { adaptiveBatchSize, MAX_BYTES, recordTransfer } from "../src/platform/request_size.ts";

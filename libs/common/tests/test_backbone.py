@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaProducer
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from uuid_utils.compat import uuid7
 from wanderamt.backbone.jobs.handler import JobHandler, complete_each, prepare_each
 from wanderamt.backbone.jobs.runner import JobRunner
@@ -14,6 +15,7 @@ from wanderamt.backbone.messaging.consumer import EventConsumer
 from wanderamt.backbone.messaging.inbox import Inbox
 from wanderamt.backbone.messaging.relay import Relay
 from wanderamt.backbone.messaging.topics import Topics
+from wanderamt.backbone.persistence import database as database_module
 from wanderamt.backbone.persistence.database import Database
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.contracts import StandCancelled
@@ -125,6 +127,54 @@ async def test_a_client_that_is_broken_for_good_is_replaced_and_no_event_is_miss
     await relay.stop()
 
 
+class BrokenName(str):
+    """A name of a header that is not UTF-8."""
+
+    def encode(self, *_: object) -> bytes:
+        return b"\xff\xfe"
+
+
+async def test_a_header_whose_name_nobody_can_read_holds_up_no_event(
+    database: Database, servers: Servers, topics: Topics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("producer", "message_accumulator"):  # the builder in C refuses such a name
+        monkeypatch.setattr(f"aiokafka.producer.{module}.DefaultRecordBatchBuilder", _DefaultRecordBatchBuilderPy)
+    received: list[str] = []
+    consumer = EventConsumer("scheduling", name="listener")
+
+    @consumer.on(StandCancelled)
+    async def on_cancelled(event: StandCancelled, _: UnitOfWork) -> None:
+        received.append(event.reason)
+
+    await topics.create(servers.kafka.bootstrap_servers, partitions=2)
+    relay = Relay(database, servers.kafka.bootstrap_servers, topics)
+    await relay.start()
+    stand_id = uuid7()
+    async with AIOKafkaProducer(bootstrap_servers=servers.kafka.bootstrap_servers) as producer:
+        for version in (1, 2, 3):
+            async with database.unit_of_work() as uow:
+                uow.emit(cancelled(stand_id, str(version)), version=version)
+            await wait_until(lambda: nothing_waits(database))
+            for partition in (0, 1):
+                headers = [(BrokenName("name"), b"1")]
+                await producer.send_and_wait(topics.name("stand.v1"), b"{}", partition=partition, headers=headers)
+    inbox = Inbox(consumer, database, servers.kafka.bootstrap_servers, topics)
+    await inbox.start()
+    await wait_until(lambda: len(received) >= 3)
+    await wait_until(lambda: all_parked(database, 6))
+    assert received == ["1", "2", "3"]
+    await inbox.stop()
+    await relay.stop()
+
+
+async def nothing_waits(database: Database) -> bool:
+    return await count(database, "outbox") == 0
+
+
+async def all_parked(database: Database, records: int) -> bool:
+    return await count(database, "dead_letter") == records
+
+
 async def test_nothing_is_emitted_when_the_transaction_fails(database: Database) -> None:
     async def fail() -> None:
         async with database.unit_of_work() as uow:
@@ -154,6 +204,35 @@ async def test_a_commit_signals_this_process_at_once_and_others_by_one_notificat
             other.notify("c")
             async with asyncio.timeout(10):
                 await local.wait()
+    finally:
+        await other.stop()
+
+
+async def test_other_processes_hear_of_busy_subjects_rarely_and_of_the_last_change_of_each(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many commits a second for many stands are a few notifications, and none of them delays one about work."""
+    monkeypatch.setattr(database_module, "SUBJECTS_INTERVAL_S", 60)
+    other = Database(database.url, service_name=database.service_name)
+    await other.start()
+    heard: list[str] = []
+    try:
+        async with other.listen("stands", on_subject=heard.append), other.listen("work") as (_, work):
+            database.notify("stands:first")
+            await wait_until(lambda: heard == ["first"])
+            for number in range(50):
+                database.notify("stands:second", f"stands:{number % 2}", "work")
+                await asyncio.sleep(0.005)
+            async with asyncio.timeout(10):
+                await work.wait()
+            assert heard == ["first"]
+            monkeypatch.setattr(database_module, "SUBJECTS_INTERVAL_S", 0)
+            database.notify("work")
+            await wait_until(lambda: set(heard) == {"first", "second", "0", "1"})
+            assert len(heard) == 4
+            monkeypatch.setattr(database_module, "SUBJECTS_INTERVAL_S", 0.3)
+            database.notify("stands:last")
+            await wait_until(lambda: heard[-1] == "last")  # by its own timer, without another commit
     finally:
         await other.stop()
 

@@ -19,6 +19,8 @@ from wanderamt.kernel.decision import Job, NeedsOperator
 from wanderamt.security.roles import Role
 from wanderamt.security.tokens import TokenVerifier
 from wanderamt.shell import dead_letter_routes
+from wanderamt.shell.access import AccessLookup
+from wanderamt.shell.audit_log import AuditLog
 from wanderamt.shell.http import create_http
 from wanderamt_testing.databases import OpenDatabase
 from wanderamt_testing.run_keys import RunKeys
@@ -79,7 +81,9 @@ class OperatorDesk:
 @pytest_asyncio.fixture
 async def desk(open_database: OpenDatabase, run_keys: RunKeys) -> AsyncIterator[OperatorDesk]:
     database = await open_database("scheduling")
-    app = create_http("scheduling", tokens=TokenVerifier(run_keys.public_key, audience="scheduling"), database=database)
+    verifier = TokenVerifier(run_keys.public_key, audience="scheduling")
+    app = create_http("scheduling", tokens=verifier, database=database, note_refusal=AuditLog(database).note)
+    app.state.access_lookup = AccessLookup()
     app.state.inboxes = {"scheduling": Inbox(consumer, database, "nowhere:9092", Topics())}
     app.include_router(dead_letter_routes.router)
     headers = run_keys.bearer(Role.OPERATOR, audience="scheduling", subject="night shift")
@@ -143,5 +147,5 @@ async def test_a_discarded_job_lets_the_next_of_its_key_run_and_the_reason_is_re
     assert (await desk.http.post(path, json={"why": "done by hand"})).status_code == 204
     assert await desk.rows() == []
     assert [job["status"] for job in await desk.sql("SELECT status FROM job")] == ["todo"]
-    [action] = await desk.sql("SELECT who, action, details->>'why' AS why FROM operator_action")
+    [action] = await desk.sql("SELECT who, action, details->>'why' AS why FROM audit_record")
     assert action == {"who": "night shift", "action": "discard", "why": "done by hand"}

@@ -159,12 +159,12 @@ async def _ready(jobs: JobRunner) -> httpx.Response:
     async def alive() -> bool:
         return True
 
-    async def refresh() -> None:
-        return
+    async def refresh() -> None: ...
 
     add_standard_routes(app, {"jobs": jobs}, alive, dict, refresh_metrics=refresh)
+    app.state.metrics_token = "secret"
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:
-        return await http.get("/health/ready")
+        return await http.get("/health/ready", headers={"Authorization": "Bearer secret"})
 
 
 async def test_other_processes_are_notified_of_a_job_only_if_this_one_leaves_jobs_due(probe: JobProbe) -> None:

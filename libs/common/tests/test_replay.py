@@ -74,6 +74,7 @@ def wanderamt(run_keys: RunKeys) -> RunCommand:
         env = {
             "WANDERAMT_DATABASE_URL": database.url,
             "WANDERAMT_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+            "WANDERAMT_TRUSTED_PROXIES": "none",
             "WANDERAMT_TOKEN_PUBLIC_KEY": run_keys.public_key,
             "WANDERAMT_ENCRYPTION_KEY": run_keys.encryption_key,
             "COLUMNS": "200",
@@ -119,7 +120,7 @@ async def test_rows_are_replayed_once_and_in_order_although_the_replay_is_killed
     assert process.returncode == 0, output
     async with database.unit_of_work() as uow:
         handled_version = await uow.db.fetch("SELECT aggregate, version FROM handled_version ORDER BY id")
-        actions = await uow.db.fetch("SELECT who, action FROM operator_action ORDER BY id")
+        actions = await uow.db.fetch("SELECT who, action FROM audit_record ORDER BY id")
     by_case: dict[UUID, list[int]] = {case_id: [] for case_id in ids}
     for row in handled_version:
         by_case[row["aggregate"]].append(row["version"])
@@ -147,7 +148,7 @@ async def test_dead_letters_are_listed_shown_counted_and_discarded(
     assert await count(database, "SELECT count(*) FROM dead_letter") == 6
     words = ("dead-letters", "discard", "scheduling", "--why", "test data", "--aggregate", str(second))
     assert "3 rows" in await output_of(await wanderamt(database, *words))
-    assert await count(database, "SELECT count(*) FROM operator_action WHERE details->>'why' = 'test data'") == 1
+    assert await count(database, "SELECT count(*) FROM audit_record WHERE details->>'why' = 'test data'") == 1
     process = await wanderamt(database, "dead-letters", "discard", "scheduling", "--why", "x")
     assert "--group" in await output_of(process)
     assert process.returncode == 2

@@ -122,6 +122,7 @@ async def test_a_service_sends_traces_metrics_and_logs_and_answers_its_scraper(
         "WANDERAMT_TOKEN_PUBLIC_KEY": run_keys.public_key,
         "WANDERAMT_ENCRYPTION_KEY": run_keys.encryption_key,
         "WANDERAMT_PORT": str(port),
+        "WANDERAMT_TRUSTED_PROXIES": "none",
         "WANDERAMT_METRICS_TOKEN": SCRAPE_SECRET,
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{sink.server_address[1]}",
         "OTEL_EXPORTER_OTLP_HEADERS": "x-scope=linz",

@@ -3,16 +3,24 @@
 import gzip
 import json
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
-from intake_fixtures import IntakeClient
+from intake.api.sync import MAX_BYTES
+from intake_fixtures import WITH_REASON, IntakeClient
 from pydantic import SecretStr
 from uuid_utils.compat import uuid7
 from wanderamt.backbone.environment import utc_now
-from wanderamt.contracts import RegisterQueryRequested
-from wanderamt.security.assertions import EXPIRED, INVALID, Assertion, AssertionSigner
+from wanderamt.contracts import (
+    AllowedQuery,
+    CaseApplicantChanged,
+    CaseEvent,
+    CaseOpened,
+    CaseReopened,
+    RegisterQueryRequested,
+)
+from wanderamt.security.assertions import EXPIRED, INVALID, Assertion, AssertionSigner, Person
 from wanderamt.security.roles import Role
-from wanderamt.shell.http import MAX_BODY_BYTES
 from wanderamt_testing.run_keys import RunKeys
 from wanderamt_testing.statements import StatementLog, shortened
 
@@ -31,7 +39,7 @@ async def test_an_entry_opens_a_case_and_writes_its_events_in_the_same_transacti
     assert rows[1]["type"] == "at.wanderamt.case.register-query-requested.v1"
 
 
-async def test_a_request_to_a_register_is_signed_for_its_officer_case_and_purpose(
+async def test_a_request_to_a_register_is_signed_for_its_officer_case_question_and_purpose(
     intake_client: IntakeClient, run_keys: RunKeys
 ) -> None:
     await intake_client.sync(intake_client.entry())
@@ -40,13 +48,72 @@ async def test_a_request_to_a_register_is_signed_for_its_officer_case_and_purpos
     )
     request = RegisterQueryRequested.model_validate_json(row["value"])
     assertion = Assertion(
-        "tester@linz", request.case_id, request.request_id, request.register_name, request.operation, request.purpose
+        officer="tester@linz",
+        case_id=request.case_id,
+        request_id=request.request_id,
+        register=request.register_name,
+        operation=request.operation,
+        purpose=request.purpose,
+        question=request.question,
     )
     signer = AssertionSigner(SecretStr(run_keys.secrets.assertion_key))
     assert signer.verify(request.assertion, assertion, now=utc_now()) == ""
     assert signer.verify(request.assertion, assertion, now=request.deadline + timedelta(seconds=1)) == EXPIRED
     assert signer.verify(request.assertion, assertion._replace(officer="other@linz"), now=utc_now()) == INVALID
     assert signer.verify(request.assertion, assertion._replace(case_id=uuid7()), now=utc_now()) == INVALID
+    other = intake_client.cipher.seal(request.case_id, b'{"family_name": "Other"}')
+    assert signer.verify(request.assertion, assertion._replace(question=other), now=utc_now()) == INVALID
+
+
+ASKED_IN_CONFIRMATION = AllowedQuery(register_name="residents", operation="confirm_residence", purpose="MeldeG-19")
+
+
+async def test_an_opened_case_tells_what_its_service_may_ask_and_about_whom_without_a_name(
+    intake_client: IntakeClient, run_keys: RunKeys
+) -> None:
+    body = {"service": "registration_confirmation", "applicant": {"given_name": "Zoë", "family_name": "Hadžić"}}
+    opened = intake_client.entry(body=body)
+    await intake_client.sync(opened)
+    signer, case_id = AssertionSigner(SecretStr(run_keys.secrets.assertion_key)), UUID(opened["case_id"])
+    assert await case_events(intake_client, CaseOpened) == [((ASKED_IN_CONFIRMATION,), "")]  # nobody without a birth
+    changes = (
+        {"applicant": {"birth_date": "1990-04-01"}},
+        {"contact": {"phone": "+43660555001"}},
+        {"applicant": {"family_name": "Hadzic"}},
+    )
+    for number, fields in enumerate(changes, 2):
+        fill = intake_client.follow_up(opened["case_id"], "case.fill", fields, case_seq=number)
+        assert [result["status"] for result in (await intake_client.sync(fill)).json()["results"]] == ["accepted"]
+    expected = [
+        signer.hash_applicant(case_id, Person("Zoë", "Hadžić", "1990-04-01")),
+        signer.hash_applicant(case_id, Person("Zoë", "Hadzic", "1990-04-01")),
+    ]
+    assert [hash_ for _, hash_ in await case_events(intake_client, CaseApplicantChanged)] == expected
+    assert all(expected)
+    values = b" ".join(row["value"] for row in await intake_client.rows("SELECT value FROM outbox"))
+    assert b"Had" not in values
+
+
+async def test_a_reopened_case_tells_again_what_its_service_may_ask_and_about_whom(
+    intake_client: IntakeClient, run_keys: RunKeys
+) -> None:
+    opened = intake_client.entry()
+    await intake_client.sync(opened)
+    office = intake_client.bearer(Role.OFFICE) | WITH_REASON
+    for action, body in (("withdraw", None), ("reopen", {"reason": "came back"})):
+        reply = await intake_client.http.post(f"/cases/{opened['case_id']}/{action}", json=body, headers=office)
+        assert reply.status_code == 200, reply.text
+    signer = AssertionSigner(SecretStr(run_keys.secrets.assertion_key))
+    hash_ = signer.hash_applicant(UUID(opened["case_id"]), Person("Zoë", "Hadžić", "1990-04-01"))
+    assert await case_events(intake_client, CaseOpened) == [((ASKED_IN_CONFIRMATION,), hash_)]
+    assert await case_events(intake_client, CaseReopened) == [((ASKED_IN_CONFIRMATION,), hash_)]
+
+
+async def case_events(intake_client: IntakeClient, kind: type[CaseEvent]) -> list[tuple[object, str]]:
+    """(queries, applicant hash) of the events of this kind."""
+    rows = await intake_client.rows(f"SELECT value FROM outbox WHERE type = '{kind.TYPE}' ORDER BY id")
+    events = [kind.model_validate_json(row["value"]) for row in rows]
+    return [(getattr(event, "queries", ()), getattr(event, "applicant_hash", "")) for event in events]
 
 
 async def test_a_service_without_a_register_is_final_at_once_and_its_document_is_ordered(
@@ -61,7 +128,7 @@ async def test_a_service_without_a_register_is_final_at_once_and_its_document_is
 
 
 async def test_a_request_that_announces_too_much_is_refused_before_it_is_read(intake_client: IntakeClient) -> None:
-    announced = intake_client.clerk() | {"Content-Length": str(MAX_BODY_BYTES + 1)}
+    announced = intake_client.clerk() | {"Content-Length": str(MAX_BYTES + 1)}
     reply = await intake_client.http.post("/sync", content=b"{}", headers=announced)
     assert reply.status_code == 413
     assert reply.json()["code"] == "request.too_large"
@@ -76,7 +143,7 @@ async def test_entries_come_as_gzip_over_a_slow_link(intake_client: IntakeClient
     for broken in (packed[:-9], b"no gzip at all", packed[:20] + b"x" + packed[21:]):
         reply = await intake_client.http.post("/sync", content=broken, headers=headers)
         assert (reply.status_code, reply.json()["code"]) == (422, "request.not_gzip")
-    bomb = gzip.compress(bytes(MAX_BODY_BYTES + 1))
+    bomb = gzip.compress(bytes(MAX_BYTES + 1))
     reply = await intake_client.http.post("/sync", content=bomb, headers=headers)
     assert (reply.status_code, reply.json()["code"]) == (413, "request.too_large")
 
@@ -216,7 +283,7 @@ async def test_a_sync_of_fifty_entries_is_a_few_statements_in_one_transaction(in
 
 
 async def test_the_openapi_document_is_complete_and_its_example_is_accepted(intake_client: IntakeClient) -> None:
-    described = (await intake_client.http.get("/openapi.json")).json()
+    described = intake_client.service.context.http.openapi()
     assert "$defs" not in json.dumps(described)
     body = described["paths"]["/sync"]["post"]["requestBody"]["content"]["application/json"]
     example = body["example"]["entries"][0]

@@ -9,7 +9,8 @@ from uuid import UUID
 import httpx
 import pytest
 from intake.handlers.attachments import delete_abandoned_uploads
-from intake_fixtures import IntakeClient
+from intake_fixtures import WITH_REASON, IntakeClient
+from structlog.testing import capture_logs
 from uuid_utils.compat import uuid7
 from wanderamt.security.roles import Role
 
@@ -46,6 +47,35 @@ class Upload:
         )
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE attachment_piece SET sealed = (SELECT sealed FROM attachment_piece WHERE start = 100000) WHERE start = 0",
+        "UPDATE attachment_piece SET start = -start",
+        "DELETE FROM attachment_piece WHERE start = 100000",
+        "DELETE FROM attachment_piece WHERE start = 200000",
+        "UPDATE attachment_piece SET sealed = '' WHERE start = 0",
+        "UPDATE attachment SET case_id = gen_random_uuid()",
+        "UPDATE attachment SET attachment_id = gen_random_uuid()",
+    ],
+)
+async def test_a_piece_opens_only_at_its_place_in_its_attachment(intake_client: IntakeClient, change: str) -> None:
+    upload = Upload(intake_client)
+    await upload.announce()
+    for start in range(0, len(JPEG), 100_000):
+        assert (await upload.send(start, start + 100_000)).status_code == 204
+    async with intake_client.service.context.database.unit_of_work() as uow:
+        await uow.db.execute(change)
+        attachment_id = await uow.db.fetchval("SELECT attachment_id FROM attachment")
+        await uow.db.execute("UPDATE attachment_piece SET attachment_id = $1", attachment_id)
+    with capture_logs() as logs:
+        headers = intake_client.clerk() | WITH_REASON
+        reply = await intake_client.http.get(f"/attachments/{attachment_id}", headers=headers)
+    assert (reply.status_code, reply.json()["code"]) == (409, "content.unreadable")
+    [line] = [line for line in logs if line["event"] == "content.unreadable"]
+    assert line["purpose"].startswith(f"attachment:{attachment_id}:")
+
+
 async def test_a_picture_is_sent_in_pieces_and_resumed_after_every_cut(intake_client: IntakeClient) -> None:
     upload = Upload(intake_client)
     first = await upload.announce()
@@ -55,7 +85,7 @@ async def test_a_picture_is_sent_in_pieces_and_resumed_after_every_cut(intake_cl
         reply = await upload.send(start, start + chance.randrange(1, 90_000))
         assert reply.status_code == 204, reply.text
         assert (await upload.announce()).headers["upload-offset"] == reply.headers["upload-offset"]
-    download = await intake_client.http.get(upload.url, headers=intake_client.clerk())
+    download = await intake_client.http.get(upload.url, headers=intake_client.clerk() | WITH_REASON)
     assert download.content == JPEG
     assert (download.headers["content-type"], download.headers["x-content-type-options"]) == ("image/jpeg", "nosniff")
     assert (await upload.send(0, 1, offset=len(JPEG))).json()["code"] == "attachment.complete"
@@ -84,7 +114,7 @@ async def test_bytes_that_differ_from_the_announced_hash_are_discarded_and_sent_
     right, upload.content = upload.content, JPEG[:500] + b"X" + JPEG[501:]
     assert (await upload.send(0, len(JPEG))).json()["code"] == "attachment.hash"
     assert await upload.received() == 0
-    assert (await intake_client.http.get(upload.url, headers=intake_client.clerk())).json()[
+    assert (await intake_client.http.get(upload.url, headers=intake_client.clerk() | WITH_REASON)).json()[
         "code"
     ] == "attachment.not_found"
     upload.content = right

@@ -1,14 +1,18 @@
 """Changes that no device sends: answers of registers, decisions of the back office, deadlines; and the history."""
 
+import json
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-from intake.domain.case.state import rebuild
+import structlog
+from intake.domain.case.case_events import HandedOver
+from intake.domain.case.state import CaseState, rebuild
 from intake.handlers.cases import escalate_overdue_cases
 from intake.store import case_statements, history_statements
-from intake_fixtures import IntakeClient
+from intake_fixtures import CATALOGUE, WITH_REASON, IntakeClient
+from wanderamt.kernel.ids import CaseId
 from wanderamt.security.roles import Role
 
 PAPER_ID = "0197c1c0-0000-7000-8000-000000000001"
@@ -99,8 +103,50 @@ async def test_the_office_hands_over_withdraws_closes_and_opens_again(intake_cli
     reopened = await intake_client.http.post(f"{url}/reopen", json={"reason": "she came back"}, headers=clerk)
     assert (reopened.json()["state"], reopened.json()["owner"]) == ("provisional", "tester@linz")  # asks again
     assert (
-        await intake_client.http.post("/cases/" + str(intake_client.device_id) + "/close", headers=clerk)
+        await intake_client.http.post(f"/cases/{intake_client.device_id}/close", headers=clerk | WITH_REASON)
     ).status_code == 404
+
+
+async def test_what_people_type_about_a_case_is_nowhere_in_clear(intake_client: IntakeClient) -> None:
+    case_id = await open_complete_case(intake_client)
+    url, clerk = f"/cases/{case_id}", intake_client.clerk()
+    typed = {"to": "Ada Lovelace", "reason": "her son Byron called", "deadline": "2026-12-01T12:00:00+01:00"}
+    sent = intake_client.follow_up(case_id, "case.hand_over", typed, case_seq=2)
+    with structlog.testing.capture_logs() as lines:
+        assert (await intake_client.http.post(f"{url}/hand-over", json=typed, headers=clerk)).status_code == 200
+        assert (await intake_client.sync(sent)).json()["results"][0]["status"] == "accepted"
+        case = await intake_client.case(case_id)
+        await intake_client.http.post(f"{url}/withdraw", headers=clerk)
+        await intake_client.http.post(f"{url}/reopen", json={"reason": "Ada came back"}, headers=clerk)
+    assert (case["owner"], case["reason"]) == ("Ada Lovelace", "her son Byron called")
+    assert (await intake_client.case(case_id))["state"] == CaseState.PROVISIONAL
+    tables = ("case_file", "case_history", "entry", "outbox", "job", "audit_record")
+    kept = {table: str(await intake_client.rows(f"SELECT t::text FROM {table} t")) for table in tables}
+    for text in ("Ada", "Lovelace", "Byron"):
+        assert text not in str(lines)
+        assert [table for table, content in kept.items() if text in content] == []
+
+
+async def test_a_case_of_an_earlier_release_keeps_its_owner_and_its_reason(intake_client: IntakeClient) -> None:
+    case_id = await open_complete_case(intake_client)
+    earlier = "UPDATE case_file SET owner = 'office', reason = 'seen', assignment = NULL RETURNING 1"
+    events = [
+        {"kind": "HandedOver", "data": {"owner": "office", "reason": "seen", "deadline": "2026-12-01T12:00:00+01:00"}}
+    ]
+    await intake_client.rows(earlier)
+    content = json.dumps({"events": events, "fields": None})
+    await intake_client.rows(f"UPDATE case_history SET content = '{content}' RETURNING 1")
+    case = await intake_client.case(case_id)
+    assert (case["owner"], case["reason"]) == ("office", "seen")
+    async with intake_client.service.context.database.unit_of_work() as uow:
+        histories = await history_statements.find_histories(uow, [UUID(case_id)], intake_client.cipher)
+    [(event, _)] = histories[CaseId(UUID(case_id))]
+    assert isinstance(event, HandedOver)
+    assert event.reason == "seen"
+    await intake_client.answer_register(case_id, "not_found")
+    [row] = await intake_client.rows("SELECT owner, reason FROM case_file")
+    assert (row["owner"], row["reason"]) == ("", "")
+    assert (await intake_client.case(case_id))["owner"] == "office"
 
 
 async def test_a_reopened_case_gets_a_new_document_and_the_old_one_is_revoked(intake_client: IntakeClient) -> None:
@@ -118,10 +164,10 @@ async def test_a_reopened_case_gets_a_new_document_and_the_old_one_is_revoked(in
 async def test_an_overdue_case_is_handed_over_once_and_published(intake_client: IntakeClient) -> None:
     case_id = await open_complete_case(intake_client)
     async with intake_client.service.context.database.unit_of_work() as uow:
-        assert await escalate_overdue_cases(uow, to="head", cipher=intake_client.cipher) == 0
+        assert await escalate_overdue_cases(uow, to="head", cipher=intake_client.cipher, catalogue=CATALOGUE) == 0
         uow.now += timedelta(days=2)
-        assert await escalate_overdue_cases(uow, to="head", cipher=intake_client.cipher) == 1
-        assert await escalate_overdue_cases(uow, to="head", cipher=intake_client.cipher) == 0
+        assert await escalate_overdue_cases(uow, to="head", cipher=intake_client.cipher, catalogue=CATALOGUE) == 1
+        assert await escalate_overdue_cases(uow, to="head", cipher=intake_client.cipher, catalogue=CATALOGUE) == 0
     assert (await intake_client.case(case_id))["owner"] == "head"
     assert (await types(intake_client))[-1] == "case.handed-over"
 

@@ -1,13 +1,22 @@
 """The changes that a device reads, on a real database: none is missing, none stays behind the cursor."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
+from uuid import UUID
 
+import httpx
 import pytest
-from intake.store import case_statements
+from intake.handlers.change_waits import ChangeWaits
+from intake.store import case_statements, change_statements
 from intake.store.change_statements import server_epoch
 from intake_fixtures import IntakeClient
+from wanderamt.backbone.persistence.database import Database
+from wanderamt.kernel.ids import CaseId
 from wanderamt.security.roles import Role
+from wanderamt_testing.service_env import component
+from wanderamt_testing.statements import StatementLog
 
 
 async def changes(intake_client: IntakeClient, cursor: str = "", **params: Any) -> dict[str, Any]:
@@ -61,7 +70,7 @@ async def test_a_change_that_commits_late_is_not_behind_the_cursor(intake_client
         await late.db.execute("SELECT pg_current_xact_id()")
         await intake_client.answer_register(quick["case_id"], "confirmed")
         assert (await changes(intake_client, cursor))["cases"] == []  # not yet: an older change may still be committed
-        case_statements.save_cases(late, [filed], also=[])
+        case_statements.save_cases(late, [filed], also=[], cipher=intake_client.cipher)
     page = await changes(intake_client, cursor)
     assert {case["case_id"] for case in page["cases"]} == {slow["case_id"], quick["case_id"]}
 
@@ -72,6 +81,75 @@ async def test_a_waiting_device_gets_the_next_change(intake_client: IntakeClient
     await asyncio.sleep(0.2)
     await intake_client.sync(intake_client.entry())
     assert len((await waiting)["cases"]) == 1
+
+
+async def test_a_change_that_another_process_makes_wakes_a_waiting_device(intake_client: IntakeClient) -> None:
+    entry = intake_client.entry()
+    await intake_client.sync(entry)
+    cursor = (await changes(intake_client))["cursor"]
+    database = intake_client.service.context.database
+    async with waiting_device(intake_client, cursor) as waiting:
+        other = Database(database.url, service_name="intake")
+        await other.start()
+        async with other.unit_of_work() as uow:
+            await change_statements.touch_case(uow, CaseId(UUID(entry["case_id"])))
+        assert [case["case_id"] for case in (await waiting).json()["cases"]] == [entry["case_id"]]
+        await other.stop()
+
+
+async def test_a_change_that_an_older_transaction_hides_reaches_a_waiting_device(intake_client: IntakeClient) -> None:
+    entry = intake_client.entry()
+    await intake_client.sync(entry)
+    cursor = (await changes(intake_client))["cursor"]
+    async with waiting_device(intake_client, cursor) as waiting:
+        async with intake_client.service.context.database.unit_of_work() as older:
+            await older.db.execute("SELECT pg_current_xact_id()")
+            await intake_client.answer_register(entry["case_id"], "confirmed")
+            await asyncio.sleep(0.3)
+            assert not waiting.done()
+        assert [case["state"] for case in (await waiting).json()["cases"]] == ["final"]
+
+
+async def test_nothing_is_asked_of_the_database_while_a_device_waits(intake_client: IntakeClient) -> None:
+    cursor = (await changes(intake_client))["cursor"]
+    async with waiting_device(intake_client, cursor) as waiting:
+        log = await StatementLog.of(intake_client.service.context.database)
+        await asyncio.sleep(1.5)
+        assert log.statements == []
+        component(intake_client.service.components, "change_waits", ChangeWaits).end_waits()
+        assert ((await waiting).status_code, (await waiting).content) == (204, b"")
+        late = await intake_client.http.get("/changes", params={"wait_s": 20}, headers=intake_client.clerk())
+        assert late.status_code in {200, 204}
+
+
+async def test_of_two_requests_of_a_device_the_newer_waits(intake_client: IntakeClient) -> None:
+    cursor = (await changes(intake_client))["cursor"]
+    async with waiting_device(intake_client, cursor) as earlier, waiting_device(intake_client, cursor) as newer:
+        assert (await earlier).status_code == 204
+        assert not newer.done()
+        await intake_client.sync(intake_client.entry())
+        assert len((await newer).json()["cases"]) == 1
+
+
+async def test_more_devices_than_allowed_do_not_wait(intake_client: IntakeClient) -> None:
+    other = await intake_client.second_device()
+    waits = component(intake_client.service.components, "change_waits", ChangeWaits)
+    waits.max_waits = 1
+    async with waiting_device(intake_client, "") as waiting:
+        refused = await other.http.get("/changes", params={"wait_s": 20}, headers=other.clerk())
+        assert (refused.status_code, refused.json()["code"]) == (503, "changes.too_many_wait")
+        assert (await changes(other))["cases"] == []
+        assert not waiting.done()
+
+
+@asynccontextmanager
+async def waiting_device(intake_client: IntakeClient, cursor: str) -> AsyncIterator[asyncio.Task[httpx.Response]]:
+    """A request that waits, after its first look."""
+    params: dict[str, str | float] = {"cursor": cursor, "wait_s": 20}
+    waiting = asyncio.create_task(intake_client.http.get("/changes", params=params, headers=intake_client.clerk()))
+    await asyncio.sleep(0.3)
+    yield waiting
+    waiting.cancel()
 
 
 async def test_a_device_learns_up_to_which_entry_the_office_has_stored_everything(intake_client: IntakeClient) -> None:
@@ -93,7 +171,9 @@ async def test_after_a_restore_a_device_gets_a_reset(intake_client: IntakeClient
         assert page["server_epoch"] == await server_epoch(uow)
 
 
-@pytest.mark.parametrize("cursor", ["x", "1-1.2", "1-1.x.0", "1-1.2.zz"])
+@pytest.mark.parametrize(
+    "cursor", ["x", "1-1.2", "1-1.x.0", "1-1.2.zz", f"1-1.{2**63}.{'0' * 32}", f"1-1.-1.{'0' * 32}"]
+)
 async def test_an_invalid_cursor_is_refused(intake_client: IntakeClient, cursor: str) -> None:
     reply = await intake_client.http.get("/changes", params={"cursor": cursor}, headers=intake_client.clerk())
     assert (reply.status_code, reply.json()["code"]) == (422, "changes.cursor")

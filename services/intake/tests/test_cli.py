@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from intake.cli.access import officers
 from intake.cli.catalogue import catalogue
 from intake.cli.devices import commands as devices
 from typer.testing import CliRunner, Result
@@ -59,3 +60,22 @@ def test_every_device_command_explains_itself(command: str) -> None:
     result = CliRunner(env={"COLUMNS": "200"}).invoke(devices, [command, "--help"])
     assert result.exit_code == 0
     assert "Usage" in result.output
+
+
+@pytest.mark.parametrize(
+    ("officer", "reason"),
+    [
+        ("anna.huber@linz", "abc"),
+        ("anna.huber@linz", "x" * 201),
+        ("anna.huber@linz", "left the city\nanna.huber@linz is admitted again"),
+        ("anna.huber@linz", "left\u202ethe city"),
+        ("", "left the city"),
+    ],
+)
+@pytest.mark.parametrize("command", ["cut-off", "restore"])
+def test_an_operator_gives_an_account_and_a_reason_that_others_can_read(
+    command: str, officer: str, reason: str
+) -> None:
+    result = CliRunner(env={"COLUMNS": "200"}).invoke(officers, [command, officer, "--reason", reason])
+    assert result.exit_code == 2
+    assert "Invalid value" in result.output

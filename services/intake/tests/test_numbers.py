@@ -96,7 +96,7 @@ async def test_numbers_are_for_clerks_on_a_device(intake_client: IntakeClient, r
     ):
         assert (await intake_client.http.request(method, url, json={}, headers=headers)).status_code == 403
     reply = await intake_client.http.get("/numbers/blocks", headers=intake_client.bearer(Role.CLERK))
-    assert reply.json()["code"] == "device.not_enrolled"
+    assert reply.json()["code"] == "access.device_needed"
 
 
 async def sync_until_answered(device: IntakeClient, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -120,9 +120,12 @@ async def test_the_page_is_in_the_reader_s_language_and_escapes_values(
     assert "default-src 'none'" in page.headers["content-security-policy"]
 
 
-async def test_a_report_over_an_empty_range_is_refused(intake_client: IntakeClient) -> None:
-    reply = await intake_client.http.get(
-        "/report", params={"since": "yesterday"}, headers=intake_client.bearer(Role.PLANNER)
-    )
-    assert reply.status_code == 422
+@pytest.mark.parametrize("form", ["", ".csv", ".html"])
+async def test_a_report_over_an_impossible_range_is_refused(intake_client: IntakeClient, form: str) -> None:
+    for time in ("yesterday", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-23:59"):
+        for bound in ("since", "until"):
+            reply = await intake_client.http.get(
+                f"/report{form}", params={bound: time}, headers=intake_client.bearer(Role.PLANNER)
+            )
+            assert reply.status_code == 422
     assert (await intake_client.http.get("/report", headers=intake_client.bearer())).status_code == 403

@@ -6,6 +6,7 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
+import structlog
 from intake.catalogue_files.loader import load_catalogue
 from intake.domain.entry import parse_value
 from intake.handlers.sync import SyncRequest, apply_held_entries, process_sync
@@ -152,7 +153,7 @@ async def test_a_held_entry_whose_predecessor_never_arrives_is_listed_and_can_be
     fourth = intake_client.follow_up(opened["case_id"], "case.fill", {"facts": {"channel": "spoken"}}, case_seq=4)
     lost = intake_client.follow_up(str(uuid7()), "case.fill", {"applicant": PERSON}, case_seq=1)
     assert statuses(await intake_client.sync(opened, third, fourth, lost)) == ["accepted", "held", "held", "held"]
-    waiting = (await intake_client.http.get("/entries/held", headers=intake_client.clerk())).json()
+    waiting = (await intake_client.http.get("/entries/held", headers=intake_client.bearer(Role.OPERATOR))).json()
     assert {result["entry_id"]: result["waits_for"] for result in waiting} == {
         third["entry_id"]: "case sequence 2 of the same device",
         fourth["entry_id"]: "case sequence 2 of the same device",
@@ -168,7 +169,7 @@ async def test_a_held_entry_whose_predecessor_never_arrives_is_listed_and_can_be
     for entry in (third, lost):
         assert (await abandon(entry)).status_code == 204
     assert (await abandon(third)).json()["code"] == (await abandon(opened)).json()["code"] == "entry.not_held"
-    assert (await intake_client.http.get("/entries/held", headers=intake_client.clerk())).json() == []
+    assert (await intake_client.http.get("/entries/held", headers=intake_client.bearer(Role.OPERATOR))).json() == []
     assert (await intake_client.form(opened["case_id"]))["facts.channel"] == "spoken"
     assert codes(await intake_client.sync(third, lost)) == ["entry.given_up"] * 2
     assert len(await intake_client.rows("SELECT 1 FROM entry WHERE status = 'refused' AND raw IS NOT NULL")) == 2
@@ -256,6 +257,16 @@ async def test_an_opening_with_an_impossible_step_saves_nothing(intake_client: I
         assert await intake_client.rows(f"SELECT 1 FROM {table}") == [], table
 
 
+@pytest.mark.parametrize("absurd", ["0001-01-01T00:00:00+23:59", "1970-01-01T00:00:00Z", "9999-12-31T23:59:59-23:59"])
+async def test_what_was_captured_with_an_absurd_clock_is_not_lost(intake_client: IntakeClient, absurd: str) -> None:
+    entry = intake_client.entry() | {"captured_at": absurd}
+    for status in ("accepted", "duplicate"):
+        reply = await intake_client.sync(entry, headers=intake_client.clerk())
+        assert reply.json()["results"][0]["status"] == status
+    shown = await intake_client.http.get(f"/cases/{entry['case_id']}", headers=intake_client.clerk())
+    assert shown.json()["captured_at"][:4] in {"1970", "2199"}
+
+
 async def test_the_offset_of_a_device_clock_is_recorded_and_orders_nothing(intake_client: IntakeClient) -> None:
     fast = (intake_client.service.context.database.environment.clock() + timedelta(hours=3)).isoformat()
     entry = intake_client.entry()
@@ -269,3 +280,14 @@ async def test_the_offset_of_a_device_clock_is_recorded_and_orders_nothing(intak
         assert reply.status_code == 200
     wrong = await intake_client.sync(entry, headers=intake_client.clerk() | {"Device-Time": "noon"})
     assert (wrong.status_code, wrong.json()["code"]) == (422, "request.invalid")
+
+
+async def test_the_name_of_an_answer_that_no_service_asks_for_is_kept_nowhere(intake_client: IntakeClient) -> None:
+    entry = intake_client.entry()
+    entry["body"]["facts"] = {"ada_lovelace": True}
+    with structlog.testing.capture_logs() as lines:
+        [result] = (await intake_client.sync(entry)).json()["results"]
+    assert (result["status"], result["problem"]["code"]) == ("refused", "case.field_wrong")
+    assert "lovelace" not in str(lines)
+    for table in ("case_file", "case_history", "entry", "refused_entry", "conflict", "outbox"):
+        assert "lovelace" not in str(await intake_client.rows(f"SELECT t::text FROM {table} t"))

@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx
 import pytest
-from intake_fixtures import IntakeClient
+from intake_fixtures import WITH_REASON, IntakeClient
 from uuid_utils.compat import uuid7
 from wanderamt.security.roles import Role
 
@@ -91,7 +91,7 @@ async def test_a_device_has_one_open_till_and_no_other_closes_it(intake_client: 
     till_id, other = str(uuid7()), await intake_client.second_device()
     await opened(intake_client, till_id)
     assert (await opened(intake_client, str(uuid7()))).json()["code"] == "till.other_open"
-    assert (await opened(other, till_id)).json()["code"] == "till.other_open"
+    assert (await opened(other, till_id)).json()["code"] == "id.taken"
     assert (await closed(other, till_id, counted=FLOAT, receipts=0)).json()["code"] == "till.not_found"
 
 
@@ -113,6 +113,10 @@ async def test_a_fee_without_a_service_is_refunded_once(intake_client: IntakeCli
     assert waived.json()["code"] == "refund.not_waived"
     foreign = await intake_client.http.post(url, json=order, headers=(await intake_client.second_device()).clerk())
     assert foreign.json()["code"] == "number.not_in_block"
+    other = await intake_client.second_device()
+    own_number = order | {"receipt": other.numbers.take("BE")}
+    foreign_till = await intake_client.http.post(url, json=own_number, headers=other.clerk())
+    assert foreign_till.json()["code"] == "till.not_found"
     for _ in range(2):
         assert (await intake_client.http.post(url, json=order, headers=intake_client.clerk())).json()[
             "receipt"
@@ -124,7 +128,10 @@ async def test_a_fee_without_a_service_is_refunded_once(intake_client: IntakeCli
     assert [refund["case_id"] for refund in await owed(intake_client)] == [withdrawn]
     report = (await closed(intake_client, till_id, counted=FLOAT + 330, receipts=3)).json()
     assert (report["cash_in_cents"], report["cash_out_cents"], report["difference_cents"]) == (660, 330, 0)
-    unknown = await intake_client.http.post(f"/refunds/{uuid7()}/pay-out", json=order, headers=intake_client.clerk())
+    nowhere = f"/refunds/{uuid7()}/pay-out"
+    without_reason = await intake_client.http.post(nowhere, json=order, headers=intake_client.clerk())
+    assert (without_reason.status_code, without_reason.json()["code"]) == (403, "access.reason_needed")
+    unknown = await intake_client.http.post(nowhere, json=order, headers=intake_client.clerk() | WITH_REASON)
     assert (unknown.status_code, unknown.json()["code"]) == (404, "refund.not_found")
 
 
@@ -135,4 +142,4 @@ async def test_money_is_for_clerks_on_a_device(intake_client: IntakeClient, role
         assert (await intake_client.http.post(url, json={}, headers=headers)).status_code == 403
     order = {"till_id": str(uuid7()), "float_cents": 0}
     reply = await intake_client.http.post("/tills", json=order, headers=intake_client.bearer(Role.CLERK))
-    assert reply.json()["code"] == "device.not_enrolled"
+    assert reply.json()["code"] == "access.device_needed"

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 from time import perf_counter
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from intake.api.verification import ANSWER_S, MAX_FILE_BYTES
 from intake.cli.documents import document, verify
-from intake.documents_pdf.verification_workers import MAX_PENDING
+from intake.documents_pdf.verification_workers import MAX_PENDING, MAX_PENDING_OF_NETWORK
 from intake.domain.case.state import CaseState
 from intake.domain.document_status import Claims
 from intake.signing.authority import Authority
@@ -106,12 +107,38 @@ async def test_the_page_answers_to_a_file_and_to_the_text_of_a_code(intake_clien
     assert "The file is too large" in large.text
 
 
-async def test_a_request_beyond_the_capacity_is_refused_with_a_retry_time(
+async def test_an_uploaded_file_is_in_no_temporary_file(
     intake_client: IntakeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(intake_client.service.components["verification_workers"], "_pending", MAX_PENDING)
+    def fail(*_: object, **__: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("tempfile.TemporaryFile", fail)
+    photo = b"\xff\xd8\xff\xe0" + bytes(3 * 1024 * 1024)
+    page = await intake_client.http.post("/verify.html?lang=en", files={"file": ("x.jpg", photo)})
+    assert page.status_code == 200
+    assert 'role="status"' in page.text
+
+
+@pytest.mark.parametrize(
+    ("network", "pending", "status", "code"),
+    [
+        ("198.51.100.7", MAX_PENDING, 503, "verification.busy"),
+        ("127.0.0.1", MAX_PENDING_OF_NETWORK, 429, "verification.too_many"),
+    ],
+)
+async def test_a_request_beyond_the_capacity_is_refused_with_its_code(
+    intake_client: IntakeClient, monkeypatch: pytest.MonkeyPatch, network: str, pending: int, status: int, code: str
+) -> None:
+    asked = Counter({network: pending})
+    monkeypatch.setattr(intake_client.service.components["verification_workers"], "_asked", asked)
     reply = await intake_client.http.post("/verify", json={"stamp": "WA1:X"})
-    assert (reply.status_code, reply.json()["code"]) == (503, "verification.busy")
+    assert (reply.status_code, reply.json()["code"]) == (status, code)
+    page = await intake_client.http.post("/verify.html?lang=en", data={"stamp": "WA1:X"})
+    assert page.status_code == status
+    assert 'role="status"' in page.text
+    assert [reply.headers.get("retry-after"), page.headers.get("retry-after")] == ["2" if status == 503 else None] * 2
+    assert asked == {network: pending}
 
 
 def call(*words: str) -> Result:

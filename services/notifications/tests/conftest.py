@@ -56,7 +56,12 @@ def open_notifications_env(make_database: MakeDatabase) -> OpenNotificationsEnv:
                 for name in names
             }
             secrets = Secrets.generate()
-            others: dict[str, Any] = {"quiet_hours": "", "day_budget": 1000, "case_opened_wait_s": 0} | settings
+            others: dict[str, Any] = {
+                "trusted_proxies": "none",
+                "quiet_hours": "",
+                "day_budget": 1000,
+                "case_opened_wait_s": 0,
+            } | settings
             url = await make_database("notifications")
             service = build(
                 NotificationSettings(

@@ -350,17 +350,6 @@ async def test_an_invalid_address_becomes_a_task_for_staff_and_nothing_is_sent(
         assert "nobody" not in str(await env.published(NoticeFailed))
 
 
-async def test_line_breaks_in_a_value_reach_no_mail_header(open_notifications_env: OpenNotificationsEnv) -> None:
-    async with open_notifications_env("post") as env:
-        await env.deliver_events(
-            env.appointment_booked(email="zoe@mail.example", place="Markt\r\nBcc: all@mail.example")
-        )
-        await env.wait_until_idle()
-        assert not env.post.call_log.effects
-        assert {notice["reason"] for notice in await env.notices()} == {"text.control_character"}
-        assert await env.published(CitizenUnreached)
-
-
 async def test_quiet_hours_delay_an_sms_until_the_morning(open_notifications_env: OpenNotificationsEnv) -> None:
     async with open_notifications_env("gate", "post", quiet_hours="20:00-07:00") as env:
         night = datetime(2026, 11, 25, 22, 0, tzinfo=VIENNA)

@@ -39,9 +39,12 @@ def open_bridge_env(make_database: MakeDatabase) -> OpenBridgeEnv:
         service_settings = RegistryBridgeSettings(
             database_url=SecretStr(await make_database("registry_bridge")),
             kafka_bootstrap_servers="nowhere:9092",
+            trusted_proxies="none",
+            public_addresses=["https://linz.example"],
             token_public_key=secrets.token_public_key,
             encryption_key=SecretStr(secrets.encryption_key),
             assertion_key=SecretStr(secrets.assertion_key),
+            session_public_key=secrets.session_public_key,
             bridges={name: settings.get(name) or connection_settings(name, url) for name, url in urls.items()},
             **{name: value for name, value in settings.items() if name not in urls},
         )

@@ -39,7 +39,7 @@ async def test_an_operator_without_a_user_name_resolves_a_request(
         result = await run_command(bridge_env.environment(), "resolve", str(fee), flag)
         assert result.returncode == 0, result.stderr
         assert (await bridge_env.wait_for_state(fee))["outcome"] == "confirmed"
-        [action] = await bridge_env.rows("SELECT who, action FROM operator_action")
+        [action] = await bridge_env.rows("SELECT who, action FROM audit_record")
         assert action == {"who": f"user {IMAGE_USER}", "action": "resolve"}
 
 

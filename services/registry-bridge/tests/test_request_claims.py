@@ -3,8 +3,11 @@
 import asyncio
 
 from registry_bridge.bridges.parking.simulator import ParkingSimulator
+from registry_bridge.events import on_case_events
+from registry_bridge.handlers.requests import record_queries
 from registry_bridge.store.request_statements import lock_register
 from registry_bridge_fixtures import BridgeEnv
+from wanderamt.backbone.observability.tracing import current_trace
 from wanderamt.backbone.persistence.unit_of_work import job_channel
 from wanderamt.contracts import RegisterAnswered
 from wanderamt_testing.statements import StatementLog, shortened
@@ -30,6 +33,22 @@ async def test_a_request_costs_few_statements_from_its_event_to_its_answer(
     }
     counts = {step: len(log.transaction_with(*texts)) for step, texts in steps.items()}
     assert counts == {"asked": 4, "prepared": 6, "answered": 4}, shortened(log.statements)
+
+
+async def test_events_of_cases_cost_a_batch_no_statement_of_their_own(
+    parking_env: tuple[ParkingSimulator, BridgeEnv],
+) -> None:
+    _, bridge_env = parking_env
+    await bridge_env.wait_for_state(await bridge_env.ask("parking", "grant_permit", GRANT))  # the register's row exists
+    await bridge_env.jobs.stop()
+    log = await StatementLog.of(bridge_env.database)
+    requests = [bridge_env.request("parking", "grant_permit", GRANT) for _ in range(3)]
+    async with bridge_env.database.unit_of_work() as uow:
+        await on_case_events([bridge_env.opened(request.case_id) for request in requests], uow)
+        queries = [(request, current_trace()) for request in requests]
+        await record_queries(queries, uow, manifests=bridge_env.manifests, cipher=bridge_env.cipher)
+    assert len(log.transaction_with("INSERT INTO request ", "INSERT INTO case_copy ")) == 4, shortened(log.statements)
+    assert len(await bridge_env.rows("SELECT 1 FROM case_copy")) == 3
 
 
 async def test_a_claim_of_several_requests_writes_its_register_once(

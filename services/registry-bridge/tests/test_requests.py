@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from datetime import time, timedelta
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -17,6 +18,7 @@ from connector_kit.testing.simulator import FaultConfig
 from pydantic import SecretStr
 from registry_bridge.bridges.parking.models import FeeReceipt
 from registry_bridge.bridges.parking.simulator import ParkingSimulator
+from registry_bridge.domain.request import request_from
 from registry_bridge.handlers.availability import acquire_call_slot
 from registry_bridge.handlers.requests import (
     admit_calls,
@@ -28,14 +30,23 @@ from registry_bridge.handlers.requests import (
 from registry_bridge.settings import RegisterConnectionSettings
 from registry_bridge_fixtures import BridgeEnv, OpenBridgeEnv
 from uuid_utils.compat import uuid7
+from wanderamt.backbone.environment import utc_now
 from wanderamt.backbone.jobs.handler import complete_each
 from wanderamt.backbone.jobs.runner import JobRunner
 from wanderamt.backbone.messaging import replay
+from wanderamt.backbone.messaging.dead_letter import RawRecord
 from wanderamt.backbone.messaging.dead_letter_queries import DeadLetterFilter, list_groups
-from wanderamt.contracts import RegisterAnswered, RegisterAvailabilityChanged
+from wanderamt.contracts import (
+    EventHeader,
+    RegisterAnswered,
+    RegisterAvailabilityChanged,
+    RegisterQueryRequested,
+    encode,
+)
 from wanderamt.kernel.decision import Paused
 from wanderamt.kernel.ids import RequestId
-from wanderamt.security.assertions import Assertion
+from wanderamt.security.assertions import INVALID, MISSING, Assertion, AssertionSigner
+from wanderamt_local.state import Secrets
 from wanderamt_testing.simulator_server import ServeSimulator
 
 GRANT = {"plate": "L 123AB", "zone": "A", "valid_from": "2026-12-01", "months": 24}
@@ -51,16 +62,21 @@ async def test_a_command_is_executed_answered_and_published(parking_env: tuple[P
     [answer] = await bridge_env.published(RegisterAnswered)
     assert answer["outcome"] == "confirmed"
     assert answer["request_id"] == str(request_id)
+    assert bridge_env.signer.verify_answer(RegisterAnswered.model_validate(answer)) == ""
     assert simulator.call_log.effects == {str(request_id): 1}
 
 
-@pytest.mark.parametrize("wrong", ["missing", "forged", "expired", "of another case", "of another operation"])
+def asserted(event: RegisterQueryRequested) -> Assertion:
+    return request_from(event, now=utc_now()).expected_assertion()
+
+
+@pytest.mark.parametrize(
+    "wrong", ["missing", "forged", "expired", "of another case", "of another operation", "of another question"]
+)
 async def test_no_call_without_a_valid_assertion(parking_env: tuple[ParkingSimulator, BridgeEnv], wrong: str) -> None:
     simulator, bridge_env = parking_env
     event = bridge_env.request("parking", "grant_permit", GRANT)
-    assertion = Assertion(
-        event.officer, event.case_id, event.request_id, event.register_name, event.operation, event.purpose
-    )
+    assertion = asserted(event)
     until = bridge_env.clock() + timedelta(hours=1)
     sign = bridge_env.signer.sign
     token = {
@@ -69,10 +85,11 @@ async def test_no_call_without_a_valid_assertion(parking_env: tuple[ParkingSimul
         "expired": sign(assertion, until=bridge_env.clock() - timedelta(minutes=1)),
         "of another case": bridge_env.request("parking", "grant_permit", GRANT).assertion,
         "of another operation": sign(
-            Assertion(
-                assertion.officer, assertion.case_id, assertion.request_id, "parking", "book_fee", assertion.purpose
-            ),
+            assertion._replace(operation="book_fee"),
             until=until,
+        ),
+        "of another question": sign(
+            assertion._replace(question=bridge_env.request("parking", "grant_permit", GRANT).question), until=until
         ),
     }[wrong]
     await bridge_env.deliver_events(event.model_copy(update={"assertion": token}))
@@ -90,9 +107,7 @@ async def test_the_assertion_is_verified_at_the_time_of_the_call(
     simulator.faults = QUIET.model_copy(update={"down": True})
     event = bridge_env.request("parking", "grant_permit", GRANT)
     sign = bridge_env.signer.sign
-    assertion = Assertion(
-        event.officer, event.case_id, event.request_id, event.register_name, event.operation, event.purpose
-    )
+    assertion = asserted(event)
     await bridge_env.deliver_events(
         event.model_copy(update={"assertion": sign(assertion, until=bridge_env.clock() + timedelta(seconds=2))})
     )
@@ -164,7 +179,7 @@ async def test_a_command_resolved_as_not_done_is_sent_again(
     simulator.faults = QUIET
     await resolve(bridge_env, fee, happened=False)
     assert (await bridge_env.wait_for_state(fee))["outcome"] == "confirmed"
-    actions = await bridge_env.rows("SELECT who, action, details FROM operator_action WHERE action = 'resolve'")
+    actions = await bridge_env.rows("SELECT who, action, details FROM audit_record WHERE action = 'resolve'")
     assert [(action["who"], action["details"]["happened"]) for action in actions] == [("operator", False)]
 
 
@@ -316,7 +331,56 @@ async def resolve(bridge_env: BridgeEnv, request_id: UUID, *, happened: bool) ->
             uow,
             happened=happened,
             manifests=bridge_env.manifests,
+            cipher=bridge_env.cipher,
             operator="operator",
             consumer="registry-bridge",
         )
     assert isinstance(result, str)
+
+
+async def test_a_request_that_intake_has_not_signed_is_rejected_on_arrival_and_the_true_one_is_carried_out(
+    parking_env: tuple[ParkingSimulator, BridgeEnv],
+) -> None:
+    """Otherwise its refusal, proven by this service, would answer the true request."""
+    simulator, bridge_env = parking_env
+    true = bridge_env.request("parking", "grant_permit", GRANT)
+    other = bridge_env.request("parking", "grant_permit", GRANT | {"plate": "L 999ZZ"}, case_id=true.case_id)
+    stranger = AssertionSigner(SecretStr(Secrets.generate().assertion_key))
+    forged: list[dict[str, Any]] = [
+        {"assertion": None},
+        {"assertion": other.assertion},
+        {"assertion": stranger.sign(asserted(true), until=true.deadline)},
+        {"question": other.question},  # another person's, encrypted under the key of the same case
+        {"officer": "other@linz"},
+        {"operation": "book_fee"},
+        {"purpose": "other"},
+        {"case_id": uuid7()},
+        {"request_id": uuid7()},
+    ]
+    records = [query_record(true.model_copy(update=changes), at, sequence=900) for at, changes in enumerate(forged)]
+    await bridge_env.inbox.process_batch(records)
+    rows = await bridge_env.rows("SELECT state, aggregate, reason FROM dead_letter")
+    assert {(row["state"], row["aggregate"]) for row in rows} == {("rejected", None)}
+    assert sorted(row["reason"] for row in rows) == [INVALID] * (len(forged) - 1) + [MISSING]
+    assert await bridge_env.rows("SELECT * FROM request") == []
+    await bridge_env.inbox.process_batch([query_record(true, len(forged))])
+    assert (await bridge_env.wait_for_state(true.request_id))["outcome"] == "confirmed"
+    assert simulator.call_log.effects == {str(true.request_id): 1}
+    assert len(await bridge_env.published(RegisterAnswered)) == 1
+
+
+async def test_a_signed_request_whose_time_has_passed_is_answered_and_not_rejected(
+    parking_env: tuple[ParkingSimulator, BridgeEnv],
+) -> None:
+    simulator, bridge_env = parking_env
+    event = bridge_env.request("parking", "grant_permit", GRANT)
+    signed = bridge_env.signer.sign(asserted(event), until=bridge_env.clock() - timedelta(days=1))
+    await bridge_env.inbox.process_batch([query_record(event.model_copy(update={"assertion": signed}), 1)])
+    assert (await bridge_env.wait_for_state(event.request_id))["code"] == "assertion_expired"
+    assert not simulator.call_log.calls
+
+
+def query_record(event: RegisterQueryRequested, offset: int, *, sequence: int = 1) -> RawRecord:
+    header = EventHeader(uuid7(), event.TYPE, "/wanderamt/intake", event.case_id, utc_now(), sequence, {})
+    key, value, headers = encode(event, header)
+    return RawRecord(event.TOPIC, 0, offset, key, value, headers)

@@ -1,17 +1,22 @@
 """Fixtures of scheduling: a database, a context, and details of two stands."""
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_asyncio
+from public_fixtures import PublicEnv
 from pydantic import SecretStr
+from scheduling.app import build
 from scheduling.domain.stand import StandDetails
 from scheduling.handlers.context import SchedulingContext
 from scheduling.reference_data.bookable_services import read_bookable_services
+from scheduling.settings import SchedulingSettings
 from scheduling_fixtures import SchedulingEnv
 from wanderamt.security.keys import FieldCipher, generate_master_key
-from wanderamt_testing.databases import OpenDatabase
+from wanderamt_testing.databases import MakeDatabase, OpenDatabase
+from wanderamt_testing.run_keys import RunKeys
 
 START = datetime(2027, 5, 4, 8, tzinfo=UTC)  # a Tuesday
 
@@ -42,3 +47,18 @@ async def scheduling_env(open_database: OpenDatabase) -> SchedulingEnv:
     return SchedulingEnv(
         database, SchedulingContext(FieldCipher(SecretStr(generate_master_key())), read_bookable_services())
     )
+
+
+@pytest_asyncio.fixture
+async def public_env(make_database: MakeDatabase, run_keys: RunKeys) -> AsyncIterator[PublicEnv]:
+    settings = SchedulingSettings(
+        database_url=SecretStr(await make_database("scheduling")),
+        kafka_bootstrap_servers="nowhere:9092",
+        trusted_proxies="none",
+        token_public_key=run_keys.public_key,
+        encryption_key=SecretStr(run_keys.encryption_key),
+    )
+    env = PublicEnv(build(settings), run_keys)
+    await env.database.start()
+    yield env
+    await env.database.stop()

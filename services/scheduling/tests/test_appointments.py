@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from scheduling.domain.appointment import SLOT, Appointment, AppointmentState, bookable_times, offered_slots
+from scheduling.domain.booking_limits import BookingLimits
 from scheduling.domain.refusals import (
     APPOINTMENT_ENDED,
     FULL,
@@ -15,6 +16,7 @@ from scheduling.domain.refusals import (
     NO_SLOT,
     NOT_OFFERED,
     TOO_MANY_APPOINTMENTS,
+    TOO_MANY_HOLDS,
 )
 from scheduling.domain.stand import Stand, StandDetails
 from scheduling.handlers import appointments, stands
@@ -124,9 +126,16 @@ async def test_moving_keeps_the_old_place_until_the_new_place_is_reserved(
     appointment = await scheduling_env.book(first_stand, details.starts_at)
     await scheduling_env.book(second_stand, details.starts_at, phone="+436601111111")
     async with scheduling_env.database.unit_of_work() as uow:
-        assert await appointments.move_appointment(appointment.id, second_stand.id, details.starts_at, uow) == FULL
+        assert (
+            await appointments.move_appointment(
+                appointment.id, second_stand.id, details.starts_at, uow, context=scheduling_env.context
+            )
+            == FULL
+        )
     async with scheduling_env.database.unit_of_work() as uow:
-        moved = await appointments.move_appointment(appointment.id, second_stand.id, details.starts_at + 2 * SLOT, uow)
+        moved = await appointments.move_appointment(
+            appointment.id, second_stand.id, details.starts_at + 2 * SLOT, uow, context=scheduling_env.context
+        )
     assert isinstance(moved, Appointment)
     assert (moved.stand_id, moved.state) == (second_stand.id, AppointmentState.BOOKED)
     assert {row["stand_id"] for row in await scheduling_env.rows("SELECT stand_id FROM slot WHERE booked > 0")} == {
@@ -141,7 +150,9 @@ async def test_moving_by_one_slot_over_itself_needs_no_second_place(
     stand = await scheduling_env.stand(details)
     appointment = await scheduling_env.book(stand, details.starts_at, "registration")
     async with scheduling_env.database.unit_of_work() as uow:
-        moved = await appointments.move_appointment(appointment.id, stand.id, details.starts_at + SLOT, uow)
+        moved = await appointments.move_appointment(
+            appointment.id, stand.id, details.starts_at + SLOT, uow, context=scheduling_env.context
+        )
     assert isinstance(moved, Appointment)
     taken = [
         row["starts_at"] for row in await scheduling_env.rows("SELECT starts_at FROM slot WHERE booked = 1 ORDER BY 1")
@@ -166,7 +177,9 @@ async def test_booked_appointments_of_a_cancelled_stand_need_rebooking(
     assert await scheduling_env.rows("SELECT 1 FROM slot WHERE stand_id = $1", stand.id) == []
     assert isinstance(await scheduling_env.hold(stand, details.starts_at), Refusal)
     async with scheduling_env.database.unit_of_work() as uow:
-        moved = await appointments.move_appointment(booked.id, other.id, details.starts_at, uow)
+        moved = await appointments.move_appointment(
+            booked.id, other.id, details.starts_at, uow, context=scheduling_env.context
+        )
     assert isinstance(moved, Appointment)
     assert moved.state is AppointmentState.BOOKED
 
@@ -221,7 +234,12 @@ async def test_the_first_free_place_goes_to_the_oldest_waiting_list_entry(
             context=scheduling_env.context,
         )
         async with scheduling_env.database.unit_of_work() as uow:
-            assert await appointments.join_waiting_list(id_, stand.id, "active_pass", citizen, uow) is None
+            assert (
+                await appointments.join_waiting_list(
+                    id_, stand.id, "active_pass", citizen, uow, network="192.0.2.1", context=scheduling_env.context
+                )
+                is None
+            )
     async with scheduling_env.database.unit_of_work() as uow:
         assert await appointments.promote_waiting_list(uow, context=scheduling_env.context) == 0
         await appointments.cancel_appointment(appointment.id, uow, by_citizen=True)
@@ -246,16 +264,16 @@ async def test_overbooking_happens_only_where_it_is_allowed(
 async def test_open_appointments_per_address_and_holds_per_client_are_limited(
     scheduling_env: SchedulingEnv, details: StandDetails
 ) -> None:
-    scheduling_env.context = replace(scheduling_env.context, max_appointments=1, max_holds=2)
+    limits = BookingLimits(max_appointments=1, max_holds=2)
+    scheduling_env.context = replace(scheduling_env.context, limits=limits)
     stand = await scheduling_env.stand(details)
     await scheduling_env.book(stand, details.starts_at)
     held = await scheduling_env.held(stand, details.starts_at + 2 * SLOT)
     assert await scheduling_env.confirm(held.id) == TOO_MANY_APPOINTMENTS
     outcomes = [
-        await scheduling_env.hold(stand, details.starts_at + n * 2 * SLOT, client_address="192.0.2.1")
-        for n in range(2, 5)
+        await scheduling_env.hold(stand, details.starts_at + n * 2 * SLOT, network="192.0.2.1") for n in range(2, 5)
     ]
-    assert outcomes[2] == TOO_MANY_APPOINTMENTS
+    assert outcomes[2] == TOO_MANY_HOLDS
 
 
 async def test_only_code_and_date_of_birth_find_an_appointment(
@@ -267,7 +285,10 @@ async def test_only_code_and_date_of_birth_find_an_appointment(
 
     async def look(code: str, born: date) -> Appointment | Refusal:
         async with scheduling_env.database.unit_of_work() as uow:
-            return await appointments.look_up(code, born, uow, context=scheduling_env.context)
+            outcome, _ = await appointments.look_up(
+                code, born, uow, network="192.0.2.1", context=scheduling_env.context
+            )
+        return outcome
 
     appointment = await look(code, BORN)
     assert isinstance(appointment, Appointment)
@@ -321,7 +342,9 @@ async def test_a_service_that_is_not_offered_and_an_ended_appointment_are_refuse
     async with scheduling_env.database.unit_of_work() as uow:
         await appointments.cancel_appointment(appointment.id, uow, by_citizen=True)
         assert (
-            await appointments.move_appointment(appointment.id, stand.id, details.starts_at + 2 * SLOT, uow)
+            await appointments.move_appointment(
+                appointment.id, stand.id, details.starts_at + 2 * SLOT, uow, context=scheduling_env.context
+            )
             == APPOINTMENT_ENDED
         )
 

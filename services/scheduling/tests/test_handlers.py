@@ -224,7 +224,19 @@ async def test_a_series_keeps_its_hour_when_the_clocks_change_and_leaves_holiday
     assert [row.holiday for row in thursdays if row.holiday] == ["Christi Himmelfahrt", "Fronleichnam"]
 
 
-@pytest.mark.parametrize("rule", ["FREQ=WEEKLY", "FREQ=SOMETIMES;COUNT=3", "COUNT=", "", "FREQ=SECONDLY;COUNT=999999"])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        *("FREQ=WEEKLY", "FREQ=SOMETIMES;COUNT=3", "COUNT=", "", "FREQ=SECONDLY;COUNT=999999"),
+        *(
+            "FREQ=SECONDLY;BYMONTH=2;BYMONTHDAY=30;COUNT=1",
+            "FREQ=HOURLY;COUNT=3",
+            "FREQ=YEARLY;BYEASTER=9999999999;COUNT=2",
+        ),
+        *("FREQ=YEARLY;INTERVAL=0;BYMONTH=2;BYMONTHDAY=30;COUNT=1", "FREQ=DAILY;INTERVAL=0;COUNT=3"),
+        *("FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30;COUNT=1", "FREQ=DAILY;FREQ=MINUTELY;COUNT=2"),
+    ],
+)
 async def test_an_endless_or_invalid_series_rule_is_refused(
     scheduling_env: SchedulingEnv, details: StandDetails, rule: str
 ) -> None:

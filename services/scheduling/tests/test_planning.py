@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import pytest_asyncio
 from scheduling.domain.comparison import compare
+from scheduling.domain.demand.wishes import PUBLIC_SHARE
 from scheduling.domain.plan_job import MakePlan, PlanRequest, SolverInput
 from scheduling.domain.refusals import NO_PLACES, PLAN_RUNS
 from scheduling.domain.resources import Crew, CrewMember, Kit, ResourceKind, Vehicle
@@ -209,6 +211,44 @@ async def test_visits_and_unmet_demand_change_the_forecast(planning_env: Schedul
     async with planning_env.database.unit_of_work() as uow:
         await add_wish(uow, day=now.date(), district="Ebelsberg", service="active_pass", source="due", times=60)
     assert await expected() - wished == pytest.approx(wished - crowded), "wishes of districts add up"
+
+
+@pytest.mark.parametrize("wishes", [60, 6_000])
+async def test_wishes_of_the_public_raise_the_forecast_by_a_fifth_at_most(
+    planning_env: SchedulingEnv, details: StandDetails, wishes: int
+) -> None:
+    now = planning_env.database.environment.clock()
+    last_tuesday = now - timedelta(days=now.weekday() + 6)
+    begin = last_tuesday.replace(hour=9, minute=0, second=0, microsecond=0)
+    at_campus = replace(details, place="JKU Campus", district="Dornach-Auhof")
+    stand = await planning_env.stand(replace(at_campus, starts_at=begin, ends_at=begin + timedelta(hours=4)))
+
+    async def expected() -> dict[str, float]:
+        async with planning_env.database.unit_of_work() as uow:
+            outcome = await planning.forecast("JKU Campus", FIRST, 1, uow, context=planning_env.context)
+        assert not isinstance(outcome, Refusal)
+        by_service: dict[str, float] = {}
+        for row in outcome[0]:
+            by_service[row.service] = by_service.get(row.service, 0.0) + row.expected.visits
+        return by_service
+
+    before = await expected()
+    async with planning_env.database.unit_of_work() as uow:
+        for number in range(60):
+            day, district, times = now.date() - timedelta(days=number % 5), f"District {number % 12}", wishes / 60
+            await add_wish(uow, day=day, district=district, service="active_pass", source="searched", times=times)
+    waiting = """
+        INSERT INTO waiting SELECT gen_random_uuid(), $1, 'active_pass', 'de', '{}', '', '', $2, 'past'
+        FROM generate_series(1, $3::int) RETURNING 1
+        """
+    await planning_env.rows(waiting, stand.id, begin, wishes)
+    after = await expected()
+    assert after["active_pass"] == pytest.approx(before["active_pass"] * (1 + PUBLIC_SHARE))
+    others = set(before) - {"active_pass"}
+    assert {name: after[name] for name in others} == {name: before[name] for name in others}
+    async with planning_env.database.unit_of_work() as uow:
+        await add_wish(uow, day=now.date(), district="Urfahr", service="active_pass", source="asked", times=60)
+    assert (await expected())["active_pass"] > 2 * before["active_pass"], "what staff record counts in full"
 
 
 async def test_the_same_order_twice_is_one_plan(planning_env: SchedulingEnv) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import partial
 
 from scheduling.domain.queue import QueueEntry, QueueEntryKind, TicketState
-from scheduling.domain.refusals import QUEUE_EMPTY, TICKET_EXISTS
+from scheduling.domain.refusals import NO_TICKET, QUEUE_EMPTY, TICKET_EXISTS
 from scheduling.domain.stand import StandDetails
 from scheduling.handlers import appointments, queue
 from scheduling_fixtures import SchedulingEnv
@@ -61,3 +61,14 @@ async def test_a_ticket_sent_twice_counts_once_and_a_reused_number_is_refused(
         for _ in range(2):
             assert await record(id_, uow=uow) is None
         assert await record(uuid7(), uow=uow) == TICKET_EXISTS
+
+
+async def test_a_stand_ends_no_appointment_of_another_stand(
+    scheduling_env: SchedulingEnv, details: StandDetails, elsewhere: StandDetails
+) -> None:
+    stand, other = await scheduling_env.stand(details), await scheduling_env.stand(elsewhere)
+    appointment = await scheduling_env.book(stand, details.starts_at)
+    kind, served = QueueEntryKind.APPOINTMENT, TicketState.SERVED
+    async with scheduling_env.database.unit_of_work() as uow:
+        assert await queue.end_entry(other.id, appointment.id, kind, served, uow) == NO_TICKET
+        assert await queue.end_entry(stand.id, appointment.id, kind, served, uow) is None

@@ -10,6 +10,7 @@ import random
 import pytest
 from browser_fixtures import MakeTablet
 from playwright.async_api import Error as PlaywrightError
+from playwright.async_api import Page
 from wanderamt_faults.tablet import Tablet
 
 CASES = int(os.environ.get("CASES", "4"))
@@ -133,3 +134,21 @@ async def test_a_tab_that_is_killed_again_and_again(tablet: Tablet) -> None:
         killed += 1
     await send_all(tablet)
     print(await assert_everything_arrived_once(tablet, cases=cases), f"{killed} kills")
+
+
+async def test_a_request_that_the_network_delivers_twice_is_repeated_with_a_new_proof(tablet: Tablet) -> None:
+    """The office takes each proof once: the app gets the refusal of the second copy, and sends again by itself."""
+    proofs: list[str] = []
+    page: Page = tablet.page
+    page.on("request", lambda request: proofs.extend(filter(None, [request.headers.get("dpop")])))
+    tablet.proxy.duplicate = 0.6
+    await tablet.complete_case("registration_confirmation")
+    await tablet.wait_until_all_sent()
+    async with asyncio.timeout(60):
+        while not tablet.proxy.outcomes["request duplicated"]:
+            await tablet.send_now()
+            await asyncio.sleep(0.2)
+    await tablet.wait_until_all_sent()
+    assert len(proofs) == len(set(proofs)) > 4
+    assert (await tablet.get_fact("session"))["token"], "nobody has to sign in again"
+    await assert_everything_arrived_once(tablet, cases=1)

@@ -12,6 +12,7 @@ from browser_fixtures import MakeTablet
 from uuid_utils.compat import uuid7
 from wanderamt_faults.tablet import Tablet
 from wanderamt_local.system import System
+from wanderamt_testing.citizens import citizen_client, new_phone
 
 APPOINTMENTS = 60
 MAX_BUNDLE_BYTES, MAX_APP_BYTES = 1_000_000, 200_000
@@ -36,10 +37,13 @@ async def _book_appointments(system: System, stand_id: UUID) -> None:
             if booked == APPOINTMENTS:
                 return
             hold = {"hold_id": str(uuid7()), "service": "registration_confirmation", "starts_at": starts_at}
-            if (await http.post(f"/public/stands/{stand_id}/holds", json=hold)).is_error:
-                continue
-            contact = {"phone": f"+43660{booked:07}", "born": "1980-05-04", "consent": "2026-1"}
-            (await http.post(f"/public/holds/{hold['hold_id']}/confirm", json=contact)).raise_for_status()
+            async with citizen_client(system.url("scheduling")) as citizen:
+                reply = await citizen.post(f"/public/stands/{stand_id}/holds", json=hold)
+                if reply.is_error:
+                    continue
+                held = reply.json()
+                contact = {"phone": new_phone(), "born": "1980-05-04", "consent": "2026-1", "token": held["token"]}
+                (await citizen.post(f"/public/holds/{held['hold_id']}/confirm", json=contact)).raise_for_status()
             booked += 1
     assert booked == APPOINTMENTS
 

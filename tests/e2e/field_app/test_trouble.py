@@ -86,7 +86,7 @@ async def test_an_expired_sign_in(tablet: Tablet) -> None:
     tablet.proxy.down = True
     await tablet.complete_case("registration_confirmation")
     session, device = await tablet.get_fact("session"), await tablet.get_fact("device")
-    principal = Principal("anna.huber@linz", frozenset({Role.CLERK}), await tablet.device_id(), tablet.stand_id)
+    principal = Principal("anna.huber@linz", frozenset({Role.CLERK}), await tablet.device_id(), tablet.stand_id, "x")
     signer = TokenSigner(tablet.system.state.secrets.session_key)
     token = signer.sign(principal, audience="intake", now=utc_now() - timedelta(hours=13), lifetime=timedelta(hours=12))
     assert device["label"] == tablet.label

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from uuid import UUID
 
 import httpx
 import pytest
@@ -13,6 +14,7 @@ from uuid_utils.compat import uuid7
 from wanderamt.backbone.environment import utc_now
 from wanderamt.security.roles import Role
 from wanderamt_local.system import System
+from wanderamt_testing.citizens import citizen_client
 
 PLACES = {
     "Südbahnhofmarkt": ("Innere Stadt", 48.2985, 14.3003, "Wochenmarkt"),
@@ -169,13 +171,13 @@ async def test_a_cancelled_stand_offers_the_next_ones_nearby(
     running_system: System, stands: dict[str, str], checker: AccessibilityChecker
 ) -> None:
     page, url = checker.page, running_system.url("scheduling")
-    async with httpx.AsyncClient(base_url=url, timeout=10) as http:
+    async with citizen_client(url) as http:
         stand_id = stands["Südbahnhofmarkt"]
         times = (await http.get(f"/public/stands/{stand_id}/times", params={"service": "active_pass"})).json()
         hold = {"hold_id": str(uuid7()), "service": "active_pass", "starts_at": times[3]}
-        (await http.post(f"/public/stands/{stand_id}/holds", json=hold)).raise_for_status()
-        contact = {"email": "ana@mail.example", "born": "1970-01-02", "consent": "2026-1"}
-        booked = (await http.post(f"/public/holds/{hold['hold_id']}/confirm", json=contact)).json()
+        held = (await http.post(f"/public/stands/{stand_id}/holds", json=hold)).raise_for_status().json()
+        contact = {"email": "eva@mail.example", "born": "1970-01-02", "consent": "2026-1", "token": held["token"]}
+        booked = (await http.post(f"/public/holds/{held['hold_id']}/confirm", json=contact)).json()
         reason = {"reason": "Sturm"}
         await http.post(f"/stands/{stand_id}/cancel", json=reason, headers=headers(running_system, Role.PLANNER))
     await page.goto(f"{url}/visit/appointment?lang=en")
@@ -196,7 +198,9 @@ async def test_the_display_at_the_stand_shows_called_numbers(
     running_system: System, stands: dict[str, str], checker: AccessibilityChecker
 ) -> None:
     url, stand_id = running_system.url("scheduling"), stands["Auwiesen"]
-    async with httpx.AsyncClient(base_url=url, timeout=10, headers=headers(running_system, Role.CLERK)) as http:
+    crew = running_system.token("p@linz", Role.CLERK, audience="scheduling", stand=UUID(stand_id))
+    authorization = {"Authorization": f"Bearer {crew}"}
+    async with httpx.AsyncClient(base_url=url, timeout=10, headers=authorization) as http:
         for number in range(1, 4):
             ticket = {
                 "ticket_id": str(uuid7()),

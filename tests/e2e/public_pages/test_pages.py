@@ -1,6 +1,7 @@
 """Pages and mails in a real browser: no severe accessibility violations; screenshots in build/screens."""
 
 import asyncio
+import re
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -75,6 +76,18 @@ async def _schedule_stand(system: System) -> None:
         (await http.post(f"{system.url('scheduling')}/stands", json=stand, headers=planner)).raise_for_status()
 
 
+async def _code_sent_to(system: System, number: str) -> str:
+    """To subscribe to districts, in an SMS."""
+    async with asyncio.timeout(WAIT_S):
+        while True:
+            received = await system.received_messages()
+            messages = [*received["gate"]["messages"], *received["smsc"].get("messages", ())]
+            texts = [sms["text"] for sms in messages if number.lstrip("+") in str(sms)]
+            if codes := [code for text in texts for code in re.findall(r"(?<![0-9])[0-9]{6}(?![0-9])", text)]:
+                return str(codes[-1])
+            await asyncio.sleep(0.2)
+
+
 async def test_a_citizen_looks_up_a_case_saves_preferences_and_opts_out(
     running_system: System, checker: AccessibilityChecker
 ) -> None:
@@ -99,9 +112,24 @@ async def test_a_citizen_looks_up_a_case_saves_preferences_and_opts_out(
     await page.get_by_label("Language").select_option("uk")
     await page.get_by_label("Dornach-Auhof").check()
     await page.get_by_role("button", name="Save").click()
-    assert "Saved" in await page.get_by_role("status").inner_text()
+    assert "Please confirm the areas" in await page.get_by_role("status").inner_text()
     assert await page.get_by_label("e-mail").is_checked()
+    assert not await page.get_by_label("Dornach-Auhof").is_checked()
+    assert await checker.violations("status-code-sent") == []
+    await page.get_by_label("SMS").check()
+    await page.get_by_label("Dornach-Auhof").check()
+    await page.get_by_role("button", name="Save").click()
+    await page.get_by_label("Code from the message").fill("no code")
+    await page.get_by_role("button", name="Confirm").click()
+    assert "not valid" in await page.get_by_role("alert").inner_text()
+    assert await checker.violations("status-wrong-code") == []
+    await page.get_by_label("Code from the message").fill(await _code_sent_to(running_system, "+436605553331"))
+    await page.get_by_role("button", name="Confirm").click()
+    assert "Confirmed" in await page.get_by_role("status").inner_text()
     assert await page.get_by_label("Dornach-Auhof").is_checked()
+    assert await checker.violations("status-subscribed") == []
+    await page.get_by_role("button", name="Save").click()
+    assert "Saved" in await page.get_by_role("status").inner_text()
     assert await checker.violations("status-saved") == []
     await page.get_by_role("button", name="Opt out").click()
     assert "Opted out" in await page.get_by_role("status").inner_text()

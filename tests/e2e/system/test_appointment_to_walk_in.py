@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import httpx
 import pytest
@@ -9,6 +10,7 @@ from uuid_utils.compat import uuid7
 from wanderamt.backbone.environment import utc_now
 from wanderamt.security.roles import Role
 from wanderamt_local.system import System
+from wanderamt_testing.citizens import citizen_client
 
 WAIT_S = 40
 PHONE = "+436605558881"
@@ -52,15 +54,15 @@ async def wait_for_texts(system: System, count: int) -> list[str]:
 async def test_a_booking_and_the_cancellation_of_its_stand_cause_one_sms_each(running_system: System) -> None:
     system = running_system
     begin = utc_now().replace(minute=0, second=0, microsecond=0) + timedelta(days=30)
-    async with httpx.AsyncClient(base_url=system.url("scheduling"), timeout=10) as http:
+    async with citizen_client(system.url("scheduling")) as http:
         stand_id = await schedule_stand(system, http, begin)
         times = (await http.get(f"/public/stands/{stand_id}/times", params={"service": "active_pass"})).json()
         hold = {"hold_id": str(uuid7()), "service": "active_pass", "starts_at": times[0]}
         for _ in range(2):  # the response was lost, the website repeats the request
-            (await http.post(f"/public/stands/{stand_id}/holds", json=hold)).raise_for_status()
-        contact = {"phone": "0660 555 88 81", "born": "1980-05-04", "consent": "2026-1"}
+            held = (await http.post(f"/public/stands/{stand_id}/holds", json=hold)).raise_for_status().json()
+        contact = {"phone": "0660 555 88 81", "born": "1980-05-04", "consent": "2026-1", "token": held["token"]}
         for _ in range(2):
-            (await http.post(f"/public/holds/{hold['hold_id']}/confirm", json=contact)).raise_for_status()
+            (await http.post(f"/public/holds/{held['hold_id']}/confirm", json=contact)).raise_for_status()
         assert len(await wait_for_texts(system, 1)) == 1
         reason = {"reason": "Sturm"}
         await http.post(f"/stands/{stand_id}/cancel", json=reason, headers=bearer(system, Role.PLANNER))
@@ -73,14 +75,15 @@ async def test_at_the_stand_an_appointment_and_walk_ins_are_one_queue(running_sy
     system = running_system
     begin = utc_now() + timedelta(minutes=25)
     begin = begin.replace(minute=begin.minute // 10 * 10, second=0, microsecond=0)
-    async with httpx.AsyncClient(base_url=system.url("scheduling"), timeout=10) as http:
+    async with citizen_client(system.url("scheduling")) as http:
         stand_id = await schedule_stand(system, http, begin)
         times = (await http.get(f"/public/stands/{stand_id}/times", params={"service": "active_pass"})).json()
         hold = {"hold_id": str(uuid7()), "service": "active_pass", "starts_at": times[0]}
-        await http.post(f"/public/stands/{stand_id}/holds", json=hold)
-        contact = {"email": "ana@mail.example", "born": "1980-05-04"}
-        booked = (await http.post(f"/public/holds/{hold['hold_id']}/confirm", json=contact)).json()
-        http.headers.update(bearer(system, Role.CLERK))
+        held = (await http.post(f"/public/stands/{stand_id}/holds", json=hold)).raise_for_status().json()
+        contact = {"email": "ana@mail.example", "born": "1980-05-04", "token": held["token"]}
+        booked = (await http.post(f"/public/holds/{held['hold_id']}/confirm", json=contact)).json()
+        crew = system.token("x@linz", Role.CLERK, audience="scheduling", device=uuid7(), stand=UUID(stand_id))
+        http.headers["Authorization"] = f"Bearer {crew}"
         (await http.post(f"/stands/{stand_id}/open")).raise_for_status()
         long_ago, just_now = utc_now() - timedelta(minutes=40), utc_now()
         for label, issued in (("SA-001", long_ago), ("SA-002", just_now)):

@@ -14,6 +14,7 @@ from wanderamt.backbone.environment import utc_now
 from wanderamt.contracts import case_code
 from wanderamt.security.roles import Role
 from wanderamt_local.system import System
+from wanderamt_testing.citizens import citizen_client, new_phone
 
 MAX_BYTES = 1_000_000
 BookedStand = tuple[UUID, list[str]]
@@ -45,12 +46,15 @@ async def booked(running_system: System) -> BookedStand:
         for number in range(45):
             hold = {"hold_id": str(uuid7()), "service": "active_pass"}
             at = begin + timedelta(minutes=20 * (number % 15))
-            reply = await http.post(f"/public/stands/{stand_id}/holds", json=hold | {"starts_at": at.isoformat()})
-            if reply.status_code == 409:  # a time has few slots, and the confirmed ones stay taken
-                continue
-            contact = {"phone": f"+43660{number:07}", "born": "1980-05-04", "consent": "2026-1"}
-            await http.post(f"/public/holds/{hold['hold_id']}/confirm", json=contact)
-            codes.append(case_code(UUID(hold["hold_id"])))
+            async with citizen_client(system.url("scheduling")) as citizen:
+                at_time = hold | {"starts_at": at.isoformat()}
+                reply = await citizen.post(f"/public/stands/{stand_id}/holds", json=at_time)
+                if reply.status_code == 409:  # a time has few slots, and the confirmed ones stay taken
+                    continue
+                held = reply.json()
+                contact = {"phone": new_phone(), "born": "1980-05-04", "consent": "2026-1", "token": held["token"]}
+                (await citizen.post(f"/public/holds/{held['hold_id']}/confirm", json=contact)).raise_for_status()
+            codes.append(case_code(UUID(held["hold_id"])))
     return stand_id, codes
 
 
@@ -90,7 +94,7 @@ async def test_a_device_gets_only_the_bundle_of_its_own_stand(running_system: Sy
     async with httpx.AsyncClient(base_url=running_system.url("intake"), timeout=20) as http:
         reply = await http.get(f"/stands/{stand_id}/bundle", headers={"Authorization": f"Bearer {token}"})
     assert reply.status_code == 403
-    assert reply.json()["code"] == "bundle.other_stand"
+    assert reply.json()["code"] == "access.other_stand"
 
 
 def body_is_signed(body: bytes, signature: str, certificate: TrustedCertificate) -> bool:

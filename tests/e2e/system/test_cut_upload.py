@@ -7,6 +7,7 @@ from hashlib import sha256
 
 import httpx
 from uuid_utils.compat import uuid7
+from wanderamt.shell.access import REASON_HEADER
 from wanderamt_local.system import System
 
 PHOTO = b"\xff\xd8\xff\xe0" + random.Random(5).randbytes(600_000)
@@ -63,4 +64,5 @@ async def test_bytes_that_arrived_before_each_cut_are_kept(running_system: Syste
             headers={"Upload-Offset": str(stored), "Content-Type": "application/offset+octet-stream"},
         )
         assert last.status_code == 204
-        assert (await http.get(path)).content == PHOTO
+        with_reason = {REASON_HEADER: "no%20case%20yet"}
+        assert (await http.get(path, headers=with_reason)).content == PHOTO

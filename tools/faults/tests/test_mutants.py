@@ -39,10 +39,12 @@ class IgnoresEventIds(Deduplicator):
         self, events: Sequence[ReceivedEvent], uow: UnitOfWork, *, dead_letters: bool = False
     ) -> dict[UUID, InboxState]:
         known = await super().lookup(events, uow, dead_letters=dead_letters)
-        rows = await uow.db.fetch("SELECT aggregate, version FROM inbox_version WHERE consumer = $1", self.consumer)
-        versions = {row["aggregate"]: row["version"] for row in rows}
+        rows = await uow.db.fetch(
+            "SELECT topic, aggregate, version FROM inbox_version WHERE consumer = $1", self.consumer
+        )
+        versions = {(row["topic"], row["aggregate"]): row["version"] for row in rows}
         return {
-            event.header.id: known.get(event.header.id, InboxState(versions.get(event.header.subject, 0), False))
+            event.header.id: known.get(event.header.id, InboxState(versions.get(event.aggregate, 0), False))
             for event in events
         }
 

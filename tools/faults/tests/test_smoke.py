@@ -4,7 +4,7 @@ from pathlib import Path
 
 from wanderamt_faults.run import FaultRunPlan, run
 
-PLAN = FaultRunPlan(seed=7, seconds=25, entries=150, faults=10, rate=8, brokers=1)
+PLAN = FaultRunPlan(seed=7, seconds=15, entries=100, faults=7, rate=8, brokers=1)
 
 
 async def test_nothing_is_lost_doubled_reordered_or_stuck_in_a_short_run(tmp_path: Path) -> None:

@@ -1,17 +1,10 @@
 // Validates the form before it is stored, so that errors appear beside the field and not as a refusal by the office.
 import type { Applicant, Contact, Edition, Form } from "../model/types.ts";
+import { isLatin } from "./facts/texts.ts";
 
 export type FormErrors = Record<string, string>; // field → key of the error text
 
 const MAX_NAME_LENGTH = 200;
-const PUNCTUATION = " '’ʼ-‐.,/()`´·";
-
-/** Latin letters with diacritics, as registers and documents accept them (DIN 91379). */
-export function isLatin(name: string): boolean {
-  return Array.from(name.normalize("NFC")).every(
-    (character) => PUNCTUATION.includes(character) || /^(?:\p{Script=Latin}|\p{Mn})$/u.test(character),
-  );
-}
 
 /** E.164, with the Austrian country code as default; empty if the text is no phone number. */
 export function parsePhone(typed: string): string {

@@ -55,19 +55,29 @@ let answerCount = 0;
 /** Number of complete answers since the app started. While it grows, the network works, even if badly. */
 export const answersReceived = (): number => answerCount;
 
-/** Throws NoAnswerError or ProblemError. Retries once if the proof was refused because of the clock: the refusal
- * itself has corrected the clock. */
+// Refusals of a proof that a new one cures: its refusal has corrected the clock, or the network sent a request twice,
+// and this is the answer to the second copy.
+const CURED_BY_NEW_PROOF = ["proof.clock", "proof.used"];
+
+/** Throws NoAnswerError or ProblemError. Each attempt has a proof of its own. Retries once if the proof was refused; a
+ * proof that was used again means that a copy of the request arrived, and its answer is unknown. */
 export async function request(path: string, options: RequestOptions = {}): Promise<OfficeAnswer> {
   try {
     return await requestOnce(path, options);
   } catch (error) {
-    if (error instanceof ProblemError && error.code === "proof.clock") return requestOnce(path, options);
+    if (!(error instanceof ProblemError) || !CURED_BY_NEW_PROOF.includes(error.code)) throw error;
+  }
+  try {
+    return await requestOnce(path, options);
+  } catch (error) {
+    if (error instanceof ProblemError && error.code === "proof.used") throw new NoAnswerError(error.code);
     throw error;
   }
 }
 
 export async function requestJson<T>(path: string, options: RequestOptions = {}): Promise<T> {
   const answer = await request(path, options);
+  if (answer.status === 204) throw new NoAnswerError("the office ended the wait"); // nothing changed: ask again
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(answer.bytes)) as T;
   } catch {

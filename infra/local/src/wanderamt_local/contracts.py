@@ -23,6 +23,7 @@ from wanderamt.contracts import EVENTS, Event
 from wanderamt.contracts.compatibility import breaking_changes, published_schema, schema_of
 from wanderamt.shell.service_loader import build_service
 
+from wanderamt_local.access_table import security_document
 from wanderamt_local.env_example import env_example
 from wanderamt_local.state import Secrets, StateFolder
 
@@ -31,11 +32,14 @@ CATALOGUE = Path("docs/events.md")
 ENV_EXAMPLE = Path(".env.example")
 ASYNCAPI = Path("docs/asyncapi")
 OPENAPI = Path("docs/openapi")
+SECURITY = Path("docs/security.md")
 _UNUSED_SETTINGS = {
     "database_url": "postgresql://nowhere/nothing",
     "kafka_bootstrap_servers": "nowhere:9092",
+    "trusted_proxies": "none",
     "bridges": "{}",
     "providers": "{}",
+    "public_addresses": '["https://nowhere.example"]',
 }
 
 CONSUMERS: dict[str, EventConsumer] = {
@@ -65,7 +69,12 @@ def generated_files() -> dict[Path, str]:
     for service, consumer in CONSUMERS.items():
         document = describe_consumer(consumer, Topics(), bootstrap_servers=DOCUMENTED_SERVERS)
         files[ASYNCAPI / f"{service}.json"] = _json(document)
-        files[OPENAPI / f"{service}.json"] = _json(_openapi(service))
+    apps = {}
+    for service in CONSUMERS:
+        with unstarted_application(service) as application:
+            files[OPENAPI / f"{service}.json"] = _json(application.openapi())
+            apps[service] = application
+    files[SECURITY] = security_document(apps)
     return files
 
 
@@ -75,11 +84,6 @@ def unstarted_application(service: str) -> Iterator[FastAPI]:
     environment = {f"WANDERAMT_{name.upper()}": value for name, value in _UNUSED_SETTINGS.items()}
     with TemporaryDirectory() as folder, _environment(environment | _keys(StateFolder(Path(folder)).secrets)):
         yield build_service(service).context.http
-
-
-def _openapi(service: str) -> dict[str, Any]:
-    with unstarted_application(service) as application:
-        return application.openapi()
 
 
 def _keys(secrets: Secrets) -> dict[str, str]:

@@ -27,7 +27,11 @@ def env_example() -> str:
     blocks = [HEADING, *_block("All services", CityServiceSettings.model_fields)]
     for service, model in MODELS.items():
         shared = CityServiceSettings.model_fields
-        own = {name: field for name, field in model.model_fields.items() if name not in shared}
+        own = {
+            name: field
+            for name, field in model.model_fields.items()
+            if name not in shared or (field.is_required() and not shared[name].is_required())
+        }
         blocks += _block(service, own)
     return "\n".join(blocks) + "\n"
 

@@ -13,7 +13,7 @@ import asyncssh
 from intake.signing.authority import new_authority
 from wanderamt.backbone.environment import utc_now
 from wanderamt.security.keys import generate_master_key
-from wanderamt.security.tokens import generate_key_pair
+from wanderamt.security.tokens import TokenSigner, generate_key_pair
 
 STATE_VARIABLE = "WANDERAMT_STATE"
 
@@ -72,6 +72,10 @@ class Secrets:
             assertion_key=generate_master_key(),
             session_key=generate_key_pair()[0],
         )
+
+    @property
+    def session_public_key(self) -> str:
+        return TokenSigner(self.session_key).public_pem
 
     @classmethod
     def load(cls, path: Path) -> "Secrets":

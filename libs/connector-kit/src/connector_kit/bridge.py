@@ -111,14 +111,18 @@ class Bridge:
         except Exception as error:
             return self._failed("classify", error)
 
-    def canonical_question(self, operation: str, question: bytes) -> bytes:
-        """The same bytes for equal questions, however they were written; empty for an invalid question."""
+    def read_question(self, operation: str, question: bytes) -> BaseModel | None:
+        """The question (JSON) as the operation's model; None for an invalid one."""
         rules = self.manifest.operations.get(operation)
         try:
-            question_model = self.models[rules.question].model_validate_json(question) if rules else None
+            return self.models[rules.question].model_validate_json(question) if rules else None
         except ValidationError:
-            return b""
-        return f"{self.manifest.id} {operation} {question_model.model_dump_json()}".encode() if question_model else b""
+            return None
+
+    def canonical_question(self, operation: str, question: bytes) -> bytes:
+        """The same bytes for equal questions, however they were written; empty for an invalid question."""
+        model = self.read_question(operation, question)
+        return f"{self.manifest.id} {operation} {model.model_dump_json()}".encode() if model else b""
 
     def _functions_for(
         self, kind: CallKind

@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StrictStr
+from pydantic import BaseModel, ConfigDict, Field, Strict
+from wanderamt.kernel.line_text import LineText
 
 DEFAULT_PRIOR = 0.35
 
 Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=60)]
-BringItem = Annotated[StrictStr, Field(min_length=1, max_length=200)]
+BringItem = Annotated[LineText, Strict(), Field(min_length=1, max_length=200)]
 
 
 class CatalogueModel(BaseModel):
@@ -17,8 +18,8 @@ class CatalogueModel(BaseModel):
 class Titles(CatalogueModel):
     """What crews and citizens read."""
 
-    de: str = Field(min_length=1, max_length=200)
-    en: str = Field(min_length=1, max_length=200)
+    de: LineText = Field(min_length=1, max_length=200)
+    en: LineText = Field(min_length=1, max_length=200)
 
     def in_language(self, language: str) -> str:
         """`language`: "de" or "en"."""

@@ -23,8 +23,11 @@ BACKBONE_TABLES = {
         "inbox_version",
         "inbox_watermark",
         "dead_letter",
-        "operator_action",
+        "audit_record",
+        "cut_off",
         "job",
+        "used_proof",
+        "rate_limit_use",
     ),
     *("alembic_version", "backbone_version"),
 }

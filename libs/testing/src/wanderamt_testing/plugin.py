@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+import structlog
 from uuid_utils.compat import uuid7
 from wanderamt.backbone.messaging.topics import Topics
 from wanderamt.backbone.persistence.database import Database
@@ -44,6 +45,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for at, path in enumerate(kind)
     }
     items[:] = [item for path in sorted(files, key=lambda path: positions[path]) for item in files[path]]
+
+
+@pytest.fixture(autouse=True)
+def own_log() -> Iterator[None]:
+    """A test that starts a service's log in the process of the tests hides lines from the tests after it: a logger
+    keeps the level and the processors of its first line."""
+    yield
+    assert not structlog.get_config()["cache_logger_on_first_use"], "start the log in a process of its own"
 
 
 @pytest.fixture(scope="session")
@@ -80,7 +89,9 @@ def run_keys() -> RunKeys:
 def running_system(loop_thread: LoopThread) -> Iterator[System]:
     """The whole system as 'make up' runs it: four services, simulators and servers, each in its own process."""
     folder = Path(tempfile.mkdtemp(prefix="wanderamt-e2e-"))
-    system = System(StateFolder(folder))
+    state = StateFolder(folder)
+    # a place of its own, in which a test looks for content that services leave behind
+    system = System(state, settings={"TMPDIR": str(state.subfolder("tmp"))})
     loop_thread.run(system.start())
     yield system
     loop_thread.run(system.stop())

@@ -55,8 +55,21 @@ class RunKeys:
         token = self.token(*roles, audience=audience, device=device, stand=stand, subject=subject, lifetime=lifetime)
         return {"Authorization": f"Bearer {token}"}
 
-    def client(self, service: Service, *roles: Role, audience: str, subject: str = "tester@linz") -> httpx.AsyncClient:
+    def client(
+        self,
+        service: Service,
+        *roles: Role,
+        audience: str,
+        device: UUID | None = None,
+        stand: UUID | None = None,
+        subject: str = "tester@linz",
+    ) -> httpx.AsyncClient:
         """A client of the service's HTTP API, without a socket. Without roles: without a token."""
-        headers = self.bearer(*roles, audience=audience, subject=subject, lifetime=timedelta(hours=1)) if roles else {}
+        hour = timedelta(hours=1)
+        headers = (
+            self.bearer(*roles, audience=audience, device=device, stand=stand, subject=subject, lifetime=hour)
+            if roles
+            else {}
+        )
         transport = httpx.ASGITransport(service.context.http)
         return httpx.AsyncClient(transport=transport, base_url=f"http://{audience}.test", headers=headers)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
+from uuid import UUID
 
 import httpx
 from wanderamt.backbone.environment import Environment, utc_now
@@ -63,6 +64,9 @@ class ServiceEnv:
         rows = await self.rows("SELECT value FROM outbox WHERE type = $1 ORDER BY id", kind.TYPE)
         return [json.loads(row["value"]) for row in rows]
 
-    def http_client(self, *roles: Role, subject: str = "tester@linz") -> httpx.AsyncClient:
+    def http_client(
+        self, *roles: Role, subject: str = "tester@linz", device: UUID | None = None, stand: UUID | None = None
+    ) -> httpx.AsyncClient:
         """A client of the service's HTTP API; without roles: without a token."""
-        return self.keys.client(self.service, *roles, audience=self.service.context.name, subject=subject)
+        audience = self.service.context.name
+        return self.keys.client(self.service, *roles, audience=audience, subject=subject, device=device, stand=stand)

@@ -21,6 +21,7 @@ from intake.api import (
     held_entries,
     numbers,
     report,
+    sessions,
     stands,
     sync,
     till,
@@ -34,12 +35,14 @@ from intake.domain.documents import IssueDocument
 from intake.events import consumer
 from intake.handlers.attachments import delete_abandoned_uploads
 from intake.handlers.cases import escalate_overdue_cases
+from intake.handlers.change_waits import ChangeWaits
 from intake.handlers.context import FieldAppSettings, IntakeContext
 from intake.handlers.documents import prepare_document, record_document
 from intake.handlers.status_list import StatusListCache
 from intake.handlers.sync import HELD_GAUGES, apply_held_entries
 from intake.settings import IntakeSettings
 from intake.signing.authority import Authority, parse_certificates
+from intake.store.access import ACCESS
 
 NAME = "intake"
 ROUTERS = (
@@ -56,6 +59,7 @@ ROUTERS = (
     numbers.router,
     bundle.router,
     enrolment.router,
+    sessions.router,
     verification.router,
 )
 
@@ -63,22 +67,26 @@ ROUTERS = (
 def build(settings: IntakeSettings | None = None) -> Service:
     settings = settings or IntakeSettings()
     signer = TokenSigner(settings.session_key.get_secret_value())
-    service = ServiceContext.create(NAME, settings, package="intake", own_tokens=[signer.public_pem])
+    service = ServiceContext.create(NAME, settings, package="intake", session_keys=[signer.public_pem], access=ACCESS)
     database = service.database
-    cipher = FieldCipher(settings.encryption_key, assertion_signer=AssertionSigner(settings.assertion_key))
+    assertion_signer = AssertionSigner(settings.assertion_key)
+    cipher = FieldCipher(settings.encryption_key, assertion_signer=assertion_signer)
     catalogue = load_catalogue(settings.catalogue_folder)
     authority = Authority.load(settings.authority_code, settings.document_key, settings.document_certificate)
     trusted = [authority.certificate, *parse_certificates(settings.previous_certificates)]
     pdf_renderer = PdfRenderer(authority, workers=settings.pdf_workers)
     verification_workers = VerificationWorkers(trusted)
+    change_waits = ChangeWaits(database, settings.waiting_devices)
     context = IntakeContext(
         database=database,
         cipher=cipher,
+        answers=assertion_signer,
         catalogue=catalogue,
         authority=authority,
         trusted=trusted,
         token_signer=signer,
         status_list=StatusListCache(database, authority),
+        change_waits=change_waits,
         read_document=verification_workers.verify,
         field_app=FieldAppSettings(settings.sign_in_url, settings.sign_in_client, settings.lock_after_s),
     )
@@ -90,18 +98,19 @@ def build(settings: IntakeSettings | None = None) -> Service:
         job=IssueDocument,
         prepare=prepare_each(partial(prepare_document, cipher=cipher, catalogue=catalogue)),
         execute=partial(jobs.render_document, renderer=pdf_renderer, cipher=cipher),
-        complete=complete_each(partial(record_document, cipher=cipher)),
+        complete=complete_each(partial(record_document, cipher=cipher, owner=settings.overdue_case_owner)),
         concurrency=4,
         timeout_s=30,
         prepare_flushes=True,
     )
-    escalate = partial(escalate_overdue_cases, to=settings.overdue_case_owner, cipher=cipher)
+    escalate = partial(escalate_overdue_cases, to=settings.overdue_case_owner, cipher=cipher, catalogue=catalogue)
     apply_held = partial(apply_held_entries, cipher=cipher, catalogue=catalogue)
     return Service(
         service,
         {
             "pdf_workers": pdf_renderer,
             "verification_workers": verification_workers,
+            "change_waits": change_waits,
             "relay": service.relay(),
             "jobs": service.jobs([document_jobs]),
             "inbox": service.inbox(consumer.bind(context)),

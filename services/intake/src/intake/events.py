@@ -1,6 +1,7 @@
 """The events that intake handles: answers of registers, and copies of scheduling's stands and appointments.
 
-Invariants: intake never asks scheduling; what it knows of a stand or an appointment comes from these events alone.
+Invariants: an answer without the proof of the registry bridge has no effect; intake never asks scheduling: what it
+knows of a stand or an appointment comes from these events alone.
 """
 
 from wanderamt.backbone.messaging.consumer import EventConsumer
@@ -11,6 +12,7 @@ from wanderamt.contracts import (
     AppointmentMoved,
     AppointmentNoShow,
     AppointmentServed,
+    EventHeader,
     RegisterAnswered,
     StandCancelled,
     StandMoved,
@@ -22,7 +24,14 @@ from intake.handlers.cases import record_register_answer
 from intake.handlers.context import IntakeContext
 from intake.store import appointments, stands
 
+NOT_FIRST = "an answer is the only event of its request, and has the sequence 1"
 consumer = EventConsumer("intake")
+
+
+@consumer.verify(RegisterAnswered)
+def verify_register_answer(event: RegisterAnswered, header: EventHeader, context: IntakeContext) -> str:
+    """Only the registry bridge answers: who else may write to the topic has no key."""
+    return context.answers.verify_answer(event) or (NOT_FIRST if header.sequence != 1 else "")
 
 
 @consumer.on(RegisterAnswered)

@@ -39,10 +39,12 @@ class DeviceRow(_Table, table=True):
     clock_off_s: int | None
     heard_at: datetime | None = time_column(nullable=True)
     public_key: str | None
+    key_thumbprint: str | None
 
 
 class EnrolmentCodeRow(_Table, table=True):
-    """A code that enrols one device, once. `device_id`: the device that used it."""
+    """A code that enrols one device, once. `made_for`: the known device that gets a new key. `used_by`: the device that
+    used it."""
 
     __tablename__ = "enrolment_code"
     code: bytes = Field(primary_key=True)
@@ -50,7 +52,22 @@ class EnrolmentCodeRow(_Table, table=True):
     made_by: str
     made_at: datetime = time_column()
     expires_at: datetime = time_column()
-    device_id: UUID | None
+    made_for: UUID | None
+    used_by: UUID | None
+
+
+class FieldSessionRow(_Table, table=True):
+    """A clerk's session on a device at a stand. `ended_at`: an operator ended it before `until`."""
+
+    __tablename__ = "field_session"
+    __table_args__ = (Index("ix_field_session_until", "until"),)
+    session_id: UUID = Field(primary_key=True)
+    officer: str
+    device_id: UUID
+    stand_id: UUID
+    began_at: datetime = time_column()
+    until: datetime = time_column()
+    ended_at: datetime | None = time_column(nullable=True)
 
 
 class EntryRow(_Table, table=True):
@@ -92,7 +109,11 @@ class RefusedEntryRow(_Table, table=True):
 
 
 class CaseRow(_Table, table=True):
-    """The state of a case. `applicant`, `contact`, `facts`: its form, encrypted. Nothing searches the JSON columns."""
+    """The state of a case. `applicant`, `contact`, `facts`: its form, encrypted. Nothing searches the JSON columns.
+
+    `assignment`: its owner and why, encrypted, where somebody typed them; `owner` and `reason` are empty then. Else
+    they hold an account and a reason of our own, or what a case of an earlier release has.
+    """
 
     __tablename__ = "case_file"
     __table_args__ = (
@@ -124,6 +145,16 @@ class CaseRow(_Table, table=True):
     facts: str | None = column_of(JSON, nullable=True)
     changed: int = Field(sa_type=BigInteger)
     bpk: str | None
+    assignment: str | None = column_of(JSON, nullable=True)
+
+
+class CaseStandRow(_Table, table=True):
+    """A further stand to which a case was taken. The stand where it was opened is in its file."""
+
+    __tablename__ = "case_stand"
+    __table_args__ = (Index("ix_case_stand_stand", "stand_id"),)
+    case_id: UUID = Field(primary_key=True)
+    stand_id: UUID = Field(primary_key=True)
 
 
 class CaseHistoryRow(_Table, table=True):
@@ -263,7 +294,7 @@ class AttachmentRow(_Table, table=True):
 
 
 class AttachmentPieceRow(_Table, table=True):
-    """Encrypted under the key of the case."""
+    """Encrypted under the key of the case, as the bytes from `start` of this attachment."""
 
     __tablename__ = "attachment_piece"
     attachment_id: UUID = Field(primary_key=True)
@@ -272,7 +303,8 @@ class AttachmentPieceRow(_Table, table=True):
 
 
 class DocumentRow(_Table, table=True):
-    """At most one document of a case is valid; revoked documents stay.
+    """At most one document of a case is valid; revoked documents stay. `pdf`: its file, encrypted under the key of the
+    case as the file of this document; `sha256`: of the file in clear.
 
     `second_copy`: a document printed at a stand that arrived after the office had issued its own for the case.
     """
@@ -295,6 +327,8 @@ class DocumentRow(_Table, table=True):
     pdf: bytes | None
     status_index: int = Field(sa_type=BigInteger, unique=True)
     second_copy: bool = column_of(Boolean, default="false")
+    problem: str | None
+    problem_owner: str | None
 
 
 class IntakeStandRow(_Table, table=True):

@@ -112,3 +112,20 @@ def test_no_text_crashes_the_reader(text: str) -> None:
 )
 def test_hostile_files_are_reported_as_faults(text: str) -> None:
     assert isinstance(parse_service_file(text, ServiceDefinition), list)
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "place", "named"),
+    [
+        ("de: Strandkorb", "de: ＝1+1", "7: editions.0.titles.de", "U+FF1D FULLWIDTH EQUALS SIGN"),
+        ("de: Beleg", 'de: "Be\\u202Eleg"', "18: editions.0.outputs.0.titles.de", "U+202E RIGHT-TO-LEFT OVERRIDE"),
+    ],
+)
+def test_a_title_that_documents_cannot_print_is_reported_with_file_line_and_key(
+    tmp_path: Path, good: str, bad: str, place: str, named: str
+) -> None:
+    (tmp_path / "beach_chair.yaml").write_text(GOOD.replace(good, bad), "utf-8")
+    with pytest.raises(CatalogueError) as refused:
+        load_catalogue(tmp_path)
+    assert f"beach_chair.yaml:{place}: " in str(refused.value)
+    assert named in str(refused.value)

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import subprocess
+import unicodedata
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -12,16 +13,19 @@ import pytest
 import typst
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from intake.documents_pdf.font_coverage import FontCoverage, candidates
 from intake.documents_pdf.pdf_renderer import PdfRenderer, RenderTask
 from intake.documents_pdf.verification_workers import VerificationWorkers
 from intake.domain.document_status import Claims, content_hash
-from intake.domain.names import MARKS, is_latin
 from intake.domain.refusals import SEAL_FORGED, SEAL_MISSING
 from intake.signing.authority import Authority
 from intake.signing.document_verification import verify_document
 from intake.signing.pdf_signer import PdfSigner
 from intake.signing.qr_code import find_codes
 from pypdf import PdfReader
+from service_catalogue.latin_letters import MARKS, is_latin
+from wanderamt.kernel.line_text import as_printable, checked_line
+from wanderamt.kernel.printable_characters import RANGES
 from wanderamt.kernel.refusal import Refusal
 from wanderamt_local.jars import VERAPDF, fetch_jars
 
@@ -84,6 +88,41 @@ async def test_every_letter_that_a_name_may_contain_can_be_printed(
     assert await renderer.render(make_page(family_name="".join(f"a{chr(mark)}" for mark in MARKS)))
 
 
+async def test_every_character_that_a_text_may_contain_can_be_printed(
+    renderer: PdfRenderer, make_page: MakePage
+) -> None:
+    accepted = [chr(code) for first, last in RANGES for code in range(first, last + 1)]
+    shown = [f"a{char}" if unicodedata.category(char)[0] == "M" else char for char in accepted]
+    for start in range(0, len(shown), 400):
+        text = " ".join(shown[start : start + 400])
+        assert await renderer.render(make_page(title=text, place=text))
+    of_names = [char for char in map(chr, range(0x20, 0x2200)) if is_latin(char) and char.isprintable()]
+    assert all(checked_line(f"a{char}b") for char in of_names if char != "\u034f")  # that one is invisible
+
+
+async def test_any_text_is_printed_once_its_characters_are_replaced(renderer: PdfRenderer, make_page: MakePage) -> None:
+    nasty = "＝\0\t\r\n\x7f\x85\u00ad\u034f\u061c\u115f\u200b\u200d\u200e\u202e\u2028\u2066\u2800\u3164\ufe0f\ufeff\ufffe\uffff"
+    samples = [
+        nasty,
+        "א مكة 市場 नमस्ते 😀👩‍👩‍👧 \ud800 \ue000 \U000e0041 \U0010ffff",
+        "a" + "\u0301\u0323" * 500,
+        "\u0301",
+    ]
+    samples += ["".join(map(chr, range(start, start + 0x400))) for start in range(0, 0x110000, 0x8400)]
+    for text in samples:
+        printed = as_printable(text)
+        assert await renderer.render(make_page(title=printed, place=printed, family_name=printed)), text[:3]
+
+
+def test_characters_outside_of_the_list_are_those_that_the_fonts_lack(tmp_path: Path) -> None:
+    coverage = FontCoverage(tmp_path)
+    accepted = {chr(code) for first, last in RANGES for code in range(first, last + 1)}
+    for first, last in ((0x20, 0x24F), (0x2000, 0x206F), (0xFF00, 0xFF1F)):
+        assert set(coverage.printed(candidates(first, last))) == {
+            char for char in accepted if first <= ord(char) <= last
+        }
+
+
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_a_flipped_bit_anywhere_in_the_file_is_refused(
@@ -101,11 +140,11 @@ async def test_a_process_without_a_key_reads_the_same_content(
     pdf = await renderer.render(make_page())
     readers = VerificationWorkers([authority.certificate])
     try:
-        assert await readers.verify(pdf) == await asyncio.to_thread(verify_document, pdf, [authority.certificate])
-        assert await readers.verify(b"%PDF-1.7 nothing") == await asyncio.to_thread(
+        assert await readers.verify(pdf, "") == await asyncio.to_thread(verify_document, pdf, [authority.certificate])
+        assert await readers.verify(b"%PDF-1.7 nothing", "") == await asyncio.to_thread(
             verify_document, b"%PDF-1.7 nothing", [authority.certificate]
         )
-        assert await readers.verify(b"\n\r\n") == await asyncio.to_thread(
+        assert await readers.verify(b"\n\r\n", "") == await asyncio.to_thread(
             verify_document, b"\n\r\n", [authority.certificate]
         )
     finally:

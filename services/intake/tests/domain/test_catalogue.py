@@ -88,7 +88,7 @@ def test_unknown_facts_and_facts_of_a_wrong_type_are_reported(catalogue: Catalog
     assert wrong == [
         "facts.channel: expected spoken, written",
         "facts.election_day: expected date",
-        "facts.colour: this service does not ask for it",
+        "facts: this service does not ask for one of them",
     ]
 
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 
+import cbor2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -72,3 +73,17 @@ def test_any_scanned_text_gets_an_answer(authority: Authority, text: str) -> Non
 def test_a_status_list_is_read_back_unchanged(authority: Authority) -> None:
     listed = build_status_list([0, 5, 99], size=100, as_of=NOW)
     assert verify_status_list(sign_status_list(listed, authority), [authority.certificate]) == listed
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        b"\x81" * 900,  # nested too deeply
+        bytes.fromhex("d8641bffffffffffffffff"),  # a day too far away for a date
+        bytes.fromhex("d28458b1a401260448918b0a4828e28c5710781f6170"),  # cut
+        b"\xd2\x84" + cbor2.dumps(cbor2.dumps(cbor2.CBORTag(4, [2**40, "x"]))) + b"\xa0\x40\x40",
+        b"\xd2\x84" + cbor2.dumps(b"\xd8\x1e\x82\xf9\x7c\x00\x00") + b"\xa0\x40\x40",  # infinity over nothing
+    ],
+)
+def test_what_is_no_token_is_unreadable(authority: Authority, token: bytes) -> None:
+    assert verify_seal(f"WA1:{base45.encode(token)}", [authority.certificate]) is SEAL_UNREADABLE

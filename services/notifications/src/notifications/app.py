@@ -64,7 +64,6 @@ def build(settings: NotificationSettings | None = None) -> Service:
         retention=_retention(settings),
         rebalance_interval=timedelta(seconds=settings.rebalance_interval_s),
         consent_wording=settings.consent_version,
-        client_header=settings.client_header,
         partner_networks=settings.partner_networks,
     )
 

@@ -5,11 +5,11 @@ topics arrive in one list, in the order of arrival; each notice carries the trac
 """
 
 from collections.abc import Sequence
-from uuid import UUID
 
 from wanderamt.backbone.messaging.consumer import EventConsumer
 from wanderamt.backbone.messaging.records import ReceivedEvent
 from wanderamt.backbone.observability.tracing import message_context
+from wanderamt.backbone.persistence import cut_offs
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.contracts import (
     AppointmentBooked,
@@ -23,21 +23,23 @@ from wanderamt.contracts import (
     CaseOpened,
     CaseReopened,
     CaseWithdrawn,
+    ContactCodeRequested,
     DocumentIssued,
     StandCancelled,
     StandScheduled,
 )
+from wanderamt.security.keys import UnreadableCiphertextError
 
 from notifications.domain.channel_decision import NoticeIntent
 from notifications.domain.citizen_case import (
     CitizenCaseView,
     Projection,
-    about_id_of,
     new_view,
     project,
+    ref_of,
     time_variables,
 )
-from notifications.domain.kinds import NoticeKind
+from notifications.domain.kinds import About, AboutRef, NoticeKind
 from notifications.domain.notice import DropReason
 from notifications.domain.partner import PUBLIC_EVENTS
 from notifications.handlers.context import NotificationContext
@@ -48,9 +50,11 @@ from notifications.handlers.decide_notices import (
     decide_notices,
 )
 from notifications.handlers.partners import deliver_public_events
+from notifications.handlers.subscriptions import DISTRICT
 from notifications.store import citizen_statements, citizens
 
 consumer = EventConsumer("notifications")
+cut_offs.declare_followers(consumer)
 partner_consumer = EventConsumer("notifications", name="notifications-partners", linger=True)
 
 
@@ -67,35 +71,39 @@ partner_consumer = EventConsumer("notifications", name="notifications-partners",
     AppointmentBooked,
     AppointmentMoved,
     AppointmentCancelled,
+    ContactCodeRequested,
     StandScheduled,
     StandCancelled,
     with_headers=True,
 )
 async def on_events(items: Sequence[ReceivedEvent], uow: UnitOfWork, context: NotificationContext) -> None:
-    new = {id_: new_view(item.event) for item in items if (id_ := about_id_of(item.event))}
+    new = {ref: new_view(ref) for item in items if (ref := ref_of(item.event))}
     views = await citizen_statements.lock_or_add_views(uow, new)
     requests: list[NoticeRequest] = []
-    cancelled: dict[UUID, TraceHeaders] = {}
-    changed: dict[UUID, CitizenCaseView] = {}
+    cancelled: dict[AboutRef, TraceHeaders] = {}
+    changed: dict[AboutRef, CitizenCaseView] = {}
     for item in items:
         event, affected = item.event, []
         with message_context(item.header.trace):
             if isinstance(event, StandScheduled):
                 requests += await _requests_for_stand(event, uow)
                 continue
+            if isinstance(event, ContactCodeRequested):
+                requests += _requests_for_code(event, uow, context)
+                continue
             if isinstance(event, StandCancelled):
-                cancelled[event.stand_id] = item.header.trace
+                cancelled[AboutRef(About.STAND, event.stand_id)] = item.header.trace
                 booked = await citizens.lock_views_of_stands(uow, [event.stand_id])
-                affected = [changed.get(view.id, view) for view in booked]
-            elif about_id := about_id_of(event):
-                affected = [changed.get(about_id) or views[about_id]]
+                affected = [changed.get(view.ref, view) for view in booked]
+            elif ref := ref_of(event):
+                affected = [changed.get(ref) or views[ref]]
             for view in affected:
                 projection = project(view, event, now=uow.now)
-                changed[view.id] = projection.view
+                changed[view.ref] = projection.view
                 requests += _requests(projection)
                 if projection.cancels_pending:
-                    cancelled[view.id] = item.header.trace
-                    requests = [request for request in requests if request.intent.about_id != view.id]
+                    cancelled[view.ref] = item.header.trace
+                    requests = [request for request in requests if request.intent.ref != view.ref]
     citizen_statements.save_views(uow, changed.values())
     if cancelled:
         await cancel_pending_notices(cancelled, DropReason.WITHDRAWN, uow)
@@ -111,21 +119,38 @@ def _requests(projection: Projection) -> list[NoticeRequest]:
     view = projection.view
     if not view.contact:
         return []
-    contact, language = view.contact, view.language
-    requests = [NoticeRequest(intent, contact, language) for intent in projection.intents]
+    contact, language, confirmed = view.contact, view.language, view.contact_confirmed
+    requests = [NoticeRequest(intent, contact, language, confirmed) for intent in projection.intents]
     return requests + [
-        NoticeRequest(intent, contact, language, supersedes_pending=False) for intent in projection.reminders
+        NoticeRequest(intent, contact, language, confirmed, supersedes_pending=False) for intent in projection.reminders
     ]
+
+
+def _requests_for_code(
+    event: ContactCodeRequested, uow: UnitOfWork, context: NotificationContext
+) -> list[NoticeRequest]:
+    """None for a code that cannot be read or is no longer valid: the citizen asks for another one."""
+    try:
+        code = context.cipher.open(event.code).decode()
+    except UnreadableCiphertextError:
+        return []
+    if event.expires_at <= uow.now:
+        return []
+    variables = {"contact_code": code}
+    intent = NoticeIntent(NoticeKind.CONTACT_CODE, event.request_id, variables, until=event.expires_at)
+    return [NoticeRequest(intent, event.contact, event.language, contact_confirmed=False)]
 
 
 async def _requests_for_stand(event: StandScheduled, uow: UnitOfWork) -> list[NoticeRequest]:
     """One for each citizen who subscribed to stands in this district."""
     await citizens.record_district(uow, event.district)
-    variables = time_variables(event.place, event.starts_at, event.ends_at)
+    variables = time_variables(event.place, event.starts_at, event.ends_at) | {DISTRICT: event.district}
     occurrence = event.starts_at.isoformat()
     intent = NoticeIntent(NoticeKind.STAND_IN_DISTRICT, event.stand_id, variables, occurrence, until=event.starts_at)
     subscriptions = await citizens.subscriptions_to(uow, event.district)
     return [
-        NoticeRequest(intent, subscription.contact, subscription.language, supersedes_pending=False)
+        NoticeRequest(
+            intent, subscription.contact, subscription.language, contact_confirmed=True, supersedes_pending=False
+        )
         for subscription in subscriptions
     ]

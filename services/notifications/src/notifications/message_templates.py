@@ -30,7 +30,9 @@ FALLBACK: Final = "de"
 LANGUAGE_ALIASES: Final = {"bs": "bcs", "hr": "bcs", "sr": "bcs"}  # one text for three languages
 LOCALES: Final = {"de": "de_AT", "en": "en_GB", "tr": "tr_TR", "bcs": "bs_Latn_BA", "uk": "uk_UA"}
 LANGUAGES: Final = tuple(LOCALES)
-SMS_VARIABLES: Final = frozenset({"code", "reference", "place", "starts_at", "ends_at", "sender", "inquiries"})
+SMS_VARIABLES: Final = frozenset(
+    {"code", "contact_code", "reference", "place", "starts_at", "ends_at", "sender", "inquiries"}
+)
 GLOBAL_VARIABLES: Final = frozenset({"sender", "inquiries", "status_url"})
 VIENNA: Final = ZoneInfo("Europe/Vienna")
 MAX_SEGMENTS: Final = {"de": 1, "en": 1}
@@ -192,6 +194,7 @@ class MessageTemplates:
 
 SAMPLE: Final[Mapping[str, str]] = {
     "code": "7K3MZ-Q8XWT",
+    "contact_code": "123456",
     "reference": "MB-2026-000001",
     "place": "Südbahnhofmarkt",
     "starts_at": "2026-12-01T09:00:00+01:00",

@@ -1,7 +1,8 @@
 """Settings of notifications."""
 
 from pydantic import Field
-from wanderamt.shell.settings import CityServiceSettings
+from wanderamt.kernel.line_text import LineText
+from wanderamt.shell.settings import CityServiceSettings, PublicUrl
 
 from notifications.providers.connections import ProviderConfig
 
@@ -10,13 +11,10 @@ class NotificationSettings(CityServiceSettings):
     providers: dict[str, ProviderConfig] = Field(
         description='providers by name, as JSON: {"gate": {"bridge": "textgate", "url": "https://…"}}'
     )
-    sender: str = Field("Stadt Linz", max_length=11, description="sender name of every message")
-    inquiries: str = Field("+43 732 7070", description="telephone number for citizens' questions")
-    public_url: str = Field("https://mobil.linz.example", description="address of the citizens' pages")
+    sender: LineText = Field("Stadt Linz", max_length=11, description="sender name of every message")
+    inquiries: LineText = Field("+43 732 7070", description="telephone number for citizens' questions")
+    public_url: PublicUrl = Field("https://mobil.linz.example", description="address of the citizens' pages")
     time_zone: str = "Europe/Vienna"
-    client_header: str = Field(
-        "", description="header in which our own proxy names the client, such as X-Real-IP; empty: none"
-    )
     quiet_hours: str = Field(
         "20:00-07:00", description="no SMS in these hours, on Sundays and public holidays; empty: no quiet hours"
     )

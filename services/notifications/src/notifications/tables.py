@@ -62,11 +62,12 @@ class NoticeRow(NotificationTable, table=True):
     outcome_unknown: bool
     superseded: bool
     tried_channels: list[str] = text_array_column()
+    contact_confirmed: bool
     changed_at: datetime = time_column()
 
 
 class CitizenCaseRow(NotificationTable, table=True):
-    """A case or an appointment of a citizen, projected from topics."""
+    """A case or an appointment of a citizen, projected from topics. The two may have the same id."""
 
     __tablename__ = "citizen_case"
     __table_args__ = (
@@ -74,9 +75,10 @@ class CitizenCaseRow(NotificationTable, table=True):
         Index("citizen_case_stand", "stand_id", postgresql_where=text("stand_id IS NOT NULL")),
     )
     id: UUID = id_column("about_id")
-    about: str
+    about: str = Field(primary_key=True)
     language: str
     contact: Sealed | None = model_column(Sealed, nullable=True)
+    contact_confirmed: bool
     status: str
     stage: int
     reopen_count: int
@@ -97,12 +99,17 @@ class DistrictRow(NotificationTable, table=True):
 
 
 class ConsentRow(NotificationTable, table=True):
-    """Consent to a wording. `source`: the case, or an id of the status page. `withdrawn_by`: citizen or sms."""
+    """Consent to a wording. `source`: the id of a case or appointment, or one of the status page, by `source_kind`.
+
+    `withdrawn_by`: citizen or sms.
+    """
 
     __tablename__ = "consent"
+    __table_args__ = (Index("consent_source", "source"),)
     address_hash: bytes = Field(primary_key=True)
     channel: str
     purpose: str = Field(primary_key=True)
+    source_kind: str = Field(primary_key=True)
     source: UUID = Field(primary_key=True)
     wording: str
     given_at: datetime = time_column()
@@ -111,24 +118,49 @@ class ConsentRow(NotificationTable, table=True):
 
 
 class PreferenceRow(NotificationTable, table=True):
+    """For the messages about one case or appointment."""
+
     __tablename__ = "preference"
-    address_hash: bytes = Field(primary_key=True)
+    about_id: UUID = Field(primary_key=True)
+    about: str = Field(primary_key=True)
     channel: str | None
     language: str | None
     changed_at: datetime = time_column()
 
 
 class SubscriptionRow(NotificationTable, table=True):
-    """The citizen wants notices of stands in this district."""
+    """The citizen wants notices of stands in this district. `contact`: the one address that a code proved.
+
+    `about`, `about_id`: the case or appointment on whose page the citizen subscribed.
+    """
 
     __tablename__ = "subscription"
-    __table_args__ = (Index("subscription_district", "district"),)
+    __table_args__ = (
+        Index("subscription_district", "district", "address_hash"),
+        Index("subscription_address", "address_hash"),
+    )
+    about_id: UUID = Field(primary_key=True)
+    about: str = Field(primary_key=True)
     address_hash: bytes = Field(primary_key=True)
     district: str = Field(primary_key=True)
     contact: Sealed = model_column(Sealed)
-    about_id: UUID
     language: str
     since: datetime = time_column()
+
+
+class DistrictWishRow(NotificationTable, table=True):
+    """Waits for the code that was sent to the address."""
+
+    __tablename__ = "district_wish"
+    about_id: UUID = Field(primary_key=True)
+    about: str = Field(primary_key=True)
+    address_hash: bytes
+    channel: str
+    districts: list[str] = text_array_column()
+    language: str
+    code_hash: bytes
+    expires_at: datetime = time_column()
+    tries_left: int
 
 
 class ProviderRow(NotificationTable, table=True):
@@ -169,16 +201,6 @@ class TaskRow(NotificationTable, table=True):
     raised_at: datetime = time_column()
     done_at: datetime | None = time_column(nullable=True)
     done_by: str | None
-
-
-class LookupAttemptRow(NotificationTable, table=True):
-    """Look-ups on the status page, by keyed hash of the client address or of the code."""
-
-    __tablename__ = "lookup_attempt"
-    __table_args__ = (Index("lookup_attempt_key", "key_hash", "attempted_at"),)
-    attempt_id: UUID = Field(primary_key=True)
-    key_hash: bytes
-    attempted_at: datetime = time_column()
 
 
 class SubscriberRow(NotificationTable, table=True):

@@ -19,10 +19,11 @@ from wanderamt.shell.service import Service, ServiceContext
 
 from registry_bridge.api import lookups, registers
 from registry_bridge.bridges import bridge_folders
-from registry_bridge.domain.lookup import Lookup
+from registry_bridge.domain.lookup import Lookup, LookupLimits
 from registry_bridge.domain.request import CallResult, call_job_type, exchange_job_type
 from registry_bridge.events import consumer
 from registry_bridge.handlers.answer_cache import drop_expired_answers
+from registry_bridge.handlers.case_copies import drop_ended_cases
 from registry_bridge.handlers.context import RegistryContext
 from registry_bridge.handlers.file_exchange import complete_exchange, prepare_exchange
 from registry_bridge.handlers.lookups import record_lookup
@@ -38,14 +39,17 @@ FILE_STEP_S = 30.0  # besides the transfer: hashing and parsing a large file
 
 def build(settings: RegistryBridgeSettings | None = None) -> Service:
     settings = settings or RegistryBridgeSettings()
-    service_context = ServiceContext.create(NAME, settings, package="registry_bridge")
+    service_context = ServiceContext.create(
+        NAME, settings, package="registry_bridge", session_keys=[settings.session_public_key]
+    )
     database = service_context.database
-    cipher = FieldCipher(settings.encryption_key)
+    signer = AssertionSigner(settings.assertion_key)
+    cipher = FieldCipher(settings.encryption_key, assertion_signer=signer)
 
     def now() -> datetime:
         return database.environment.clock()
 
-    dependencies = CallDependencies(cipher, AssertionSigner(settings.assertion_key), now)
+    dependencies = CallDependencies(cipher, signer, now)
     bridges, file_bridges = _connect_registers(settings)
     manifests = {name: bridge.manifest for name, bridge in bridges.items()}
     manifests |= {name: bridge.manifest for name, bridge in file_bridges.items()}
@@ -54,8 +58,9 @@ def build(settings: RegistryBridgeSettings | None = None) -> Service:
         async with database.unit_of_work() as uow:
             await record_lookup(lookup, call_id, result, uow, manifest=manifests[lookup.register], cipher=cipher)
 
-    interactive = InteractiveLookups(manifests, bridges, cipher, record)
-    context = RegistryContext(database, manifests, bridges, cipher, interactive, settings.lookups_per_hour)
+    interactive = InteractiveLookups(manifests, bridges, cipher, dependencies.signer, record)
+    limits = LookupLimits(of_officer=settings.lookups_per_hour, of_case=settings.lookups_per_case)
+    context = RegistryContext(database, manifests, bridges, cipher, signer, interactive, limits)
     service_context.http.state.context = context
     for routes in (lookups, registers):
         service_context.http.include_router(routes.router)
@@ -70,7 +75,9 @@ def build(settings: RegistryBridgeSettings | None = None) -> Service:
             "jobs": service_context.jobs(job_handlers),
             "inbox": service_context.inbox(consumer.bind(context)),
             "answer_cache": PeriodicTask(database, "answer_cache", drop_expired, interval_s=600),
+            "case_copies": PeriodicTask(database, "case_copies", drop_ended_cases, interval_s=600),
         },
+        projections=("case_copy",),
     )
 
 
@@ -138,7 +145,7 @@ def exchange_handler(bridge: FileBridge, dependencies: CallDependencies) -> JobH
     manifest = bridge.manifest
     return JobHandler(
         job=exchange_job_type(manifest.id),
-        prepare=prepare_each(partial(prepare_exchange, manifest=manifest)),
+        prepare=prepare_each(partial(prepare_exchange, manifest=manifest, cipher=dependencies.cipher)),
         execute=partial(exchange_files, bridge=bridge, dependencies=dependencies),
         complete=complete_each(partial(complete_exchange, manifest=manifest, cipher=dependencies.cipher)),
         concurrency=1,

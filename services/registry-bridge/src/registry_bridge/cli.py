@@ -107,6 +107,7 @@ def resolve(
                 uow,
                 happened=done,
                 manifests=_context(service).manifests,
+                cipher=_context(service).cipher,
                 operator=who,
                 consumer=service.context.name,
             )

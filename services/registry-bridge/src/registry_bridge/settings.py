@@ -23,4 +23,10 @@ class RegistryBridgeSettings(CityServiceSettings):
     )
     bridge_folders: list[Path] = Field([], description="folders with bridges of the city, as a JSON list")
     assertion_key: SecretStr = Field(description="32 bytes in base64, shared with intake only")
-    lookups_per_hour: int = Field(30, ge=1, description="interactive lookups per officer and hour; more are refused")
+    session_public_key: str = Field(
+        "", description="PEM of the public key to intake's session key; empty: devices in the field cannot look up"
+    )
+    lookups_per_hour: int = Field(
+        30, ge=1, description="lookups per officer and hour, also refused and failed ones; more are refused"
+    )
+    lookups_per_case: int = Field(10, ge=1, description="lookups per case and hour; more are refused")

@@ -5,10 +5,12 @@ from uuid import UUID
 
 from connector_kit.files.file_exchange import FileExchange
 from connector_kit.resilience.register_state import RegisterState
-from sqlalchemy import Boolean, Index, MetaData, String, text
+from sqlalchemy import Boolean, Index, MetaData, String, Uuid, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 from wanderamt.backbone.persistence.tables import column_of, id_column, json_column, model_column, time_column
+from wanderamt.contracts import AllowedQuery
 from wanderamt.kernel.sealed import Sealed
 
 metadata = MetaData()
@@ -60,6 +62,41 @@ class CachedAnswerRow(_Table, table=True):
     outcome: str
     answer: Sealed | None = model_column(Sealed, nullable=True)
     as_of: datetime = time_column()
+
+
+class CaseCopyRow(_Table, table=True):
+    """What is known of a case, from its events. A projection: `wanderamt rebuild` builds it again."""
+
+    __tablename__ = "case_copy"
+    __table_args__ = (Index("ix_case_copy_ended", "ended_at", postgresql_where=text("ended_at IS NOT NULL")),)
+    case_id: UUID = Field(primary_key=True)
+    service: str
+    stands: list[UUID] = column_of(ARRAY(Uuid))
+    queries: list[AllowedQuery] = model_column(list[AllowedQuery])
+    applicant_hash: str
+    ended_at: datetime | None = time_column(nullable=True)
+
+
+class LookupRow(_Table, table=True):
+    """Which officer asked what, for which case, and how it ended. Rows are added before the register is called; only
+    their outcome is set, once. The records that an answer showed are in the access log, under the same id."""
+
+    __tablename__ = "lookup"
+    __table_args__ = (
+        Index("ix_lookup_officer", "officer", "asked_at"),
+        Index("ix_lookup_case", "case_id", "asked_at"),
+    )
+    id: UUID = id_column("lookup_id")
+    asked_at: datetime = time_column()
+    officer: str
+    device_id: UUID | None
+    stand_id: UUID | None
+    case_id: UUID
+    register_name: str
+    operation: str
+    purpose: str
+    outcome: str
+    code: str
 
 
 class RegisterAccessLogRow(_Table, table=True):

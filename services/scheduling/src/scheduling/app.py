@@ -12,6 +12,7 @@ from wanderamt.security.keys import FieldCipher
 from wanderamt.shell.service import Service, ServiceContext
 
 from scheduling.api.routes import add_routes
+from scheduling.domain.booking_limits import BookingLimits
 from scheduling.domain.plan_job import MakePlan
 from scheduling.events import consumer
 from scheduling.handlers.appointments import anonymise, mark_no_shows, promote_waiting_list, release_holds
@@ -21,6 +22,7 @@ from scheduling.jobs.plans import SOLVER_GRACE_S, run_solver
 from scheduling.reference_data.bookable_services import read_bookable_services
 from scheduling.reference_data.city import read_districts
 from scheduling.settings import SchedulingSettings
+from scheduling.store.access import ACCESS
 from scheduling.store.plans import save_progress
 
 NAME = "scheduling"
@@ -29,7 +31,7 @@ MAX_PLAN_S = 3_600.0 + 2 * SOLVER_GRACE_S
 
 def build(settings: SchedulingSettings | None = None) -> Service:
     settings = settings or SchedulingSettings()
-    shared = ServiceContext.create(NAME, settings, package="scheduling")
+    shared = ServiceContext.create(NAME, settings, package="scheduling", access=ACCESS)
     database = shared.database
     context = _scheduling_context(settings)
     add_routes(shared.http, context)
@@ -39,7 +41,7 @@ def build(settings: SchedulingSettings | None = None) -> Service:
         {
             "relay": shared.relay(),
             "jobs": shared.jobs([_plan_jobs(database)]),
-            "inbox": shared.inbox(consumer),
+            "inbox": shared.inbox(consumer.bind(context)),
             "hold_expiry": PeriodicTask(database, "hold_expiry", release_holds, interval_s=2),
             "waiting_list": PeriodicTask(database, "waiting_list", promote, interval_s=2),
             "retention": PeriodicTask(database, "retention", partial(anonymise, context=context), interval_s=600),
@@ -57,13 +59,24 @@ def _scheduling_context(settings: SchedulingSettings) -> SchedulingContext:
         zone=ZoneInfo(settings.time_zone),
         bounds=settings.city,
         hold=timedelta(minutes=settings.hold_minutes),
-        max_appointments=settings.max_open_appointments,
-        max_holds=settings.max_holds,
+        limits=_booking_limits(settings),
         no_show_grace=timedelta(minutes=settings.no_show_minutes),
         contact_retention=timedelta(days=settings.contact_retention_days),
-        public=PublicAccess(
-            settings.client_header, settings.public_url.rstrip("/"), settings.tiles_url, settings.consent_version
-        ),
+        public=PublicAccess(settings.public_url.rstrip("/"), settings.tiles_url, settings.consent_version),
+    )
+
+
+def _booking_limits(settings: SchedulingSettings) -> BookingLimits:
+    return BookingLimits(
+        max_appointments=settings.max_open_appointments,
+        max_holds=settings.max_holds,
+        holds_per_hour=settings.holds_per_hour,
+        unconfirmed_per_day=settings.unconfirmed_per_day,
+        max_open_per_network=settings.max_open_per_network,
+        stand_share=settings.stand_share,
+        codes_per_hour=settings.codes_per_hour,
+        codes_per_day=settings.codes_per_day,
+        wishes_per_day=settings.wishes_per_day,
     )
 
 

@@ -122,7 +122,9 @@ class AppointmentRow(SchedulingTable, table=True):
             "address_hash",
             postgresql_where=text("state IN ('held', 'booked', 'needs_rebooking')"),
         ),
-        Index("ix_appointment_holder", "holder", postgresql_where=text("state = 'held'")),
+        Index(
+            "ix_appointment_holder", "holder", postgresql_where=text("state IN ('held', 'booked', 'needs_rebooking')")
+        ),
         Index("ix_appointment_hold_until", "hold_until", postgresql_where=text("state = 'held'")),
     )
     id: UUID = id_column("appointment_id")
@@ -143,13 +145,22 @@ class AppointmentRow(SchedulingTable, table=True):
     desk: str | None
     moves: int = column_of(Integer, default="0")
     code: str = Field(index=True)
-    tries: int = column_of(Integer, default="0")
-    tried_at: datetime | None = time_column(nullable=True)
     made_at: datetime = time_column()
 
 
+class ContactCodeRow(SchedulingTable, table=True):
+    """The code that confirms a contact. `code_hash`: keyed hash of the code and its contact."""
+
+    __tablename__ = "contact_code"
+    address_hash: bytes = Field(primary_key=True)
+    code_hash: bytes
+    expires_at: datetime = time_column()
+    tries_left: int
+
+
 class WaitingRow(SchedulingTable, table=True):
-    """An entry of the waiting list of a fully booked stand. `ended`: booked or past."""
+    """An entry of the waiting list of a fully booked stand. `ended`: booked, past, or other: the contact has another
+    appointment."""
 
     __tablename__ = "waiting"
     __table_args__ = (Index("ix_waiting_stand_id", "stand_id", "made_at", postgresql_where=text("ended IS NULL")),)

@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from icalendar import Calendar
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from icalendar import Calendar, vCategory
 from scheduling.domain.stand import Stand, StandDetails, StandState, cancel, move, schedule
 from scheduling.pages.calendar import calendar
 from scheduling.reference_data.bookable_services import read_bookable_services
@@ -13,6 +15,7 @@ from uuid_utils.compat import uuid7
 from wanderamt.contracts import Language
 from wanderamt.kernel.decision import Decision
 from wanderamt.kernel.ids import StandId
+from wanderamt.kernel.line_text import as_line
 
 VIENNA = ZoneInfo("Europe/Vienna")
 NOW = datetime(2027, 3, 1, tzinfo=UTC)
@@ -92,3 +95,18 @@ def test_hostile_texts_stay_texts(details: StandDetails) -> None:
 
 def test_an_empty_calendar_is_a_calendar() -> None:
     assert read().walk("VEVENT") == []
+
+
+ODD = st.sampled_from('＝,;:\\"\r\n\t\0\u200b\u202e\u2028\u0085\u0301😀\ud800€')
+ANY_PLACE = st.text(st.one_of(ODD, st.characters(exclude_categories=())), min_size=1, max_size=200)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(place=ANY_PLACE, group=ANY_PLACE)
+def test_any_stored_text_gives_a_calendar_that_programs_read(details: StandDetails, place: str, group: str) -> None:
+    stored = stand(NOW, replace(details, place=place, district=place, target_group=group))
+    [event] = read(stored).walk("VEVENT")
+    assert event["LOCATION"] == f"{as_line(place)}, {as_line(place)}"
+    categories = event["CATEGORIES"]
+    assert isinstance(categories, vCategory)
+    assert list(categories.cats) == [as_line(group)]

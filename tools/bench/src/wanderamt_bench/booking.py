@@ -29,6 +29,13 @@ PLANNERS, CITIZENS = 64, 64
 SECONDS, QUICK_SECONDS = 60.0, 3.0
 DAYS, HOURS = 12, (7, 9, 11, 13)
 RESOURCE_COUNTS = {"place": 6, "crew": 5, "vehicle": 4, "kit": 4}
+LIMITS = (
+    "WANDERAMT_MAX_HOLDS",
+    "WANDERAMT_HOLDS_PER_HOUR",
+    "WANDERAMT_MAX_OPEN_APPOINTMENTS",
+    "WANDERAMT_UNCONFIRMED_PER_DAY",
+    "WANDERAMT_MAX_OPEN_PER_NETWORK",
+)
 SERVICES = ["active_pass", "registration", "voting_card"]
 RESOURCE_NAMES = {"place": "Platz", "crew": "Team", "vehicle": "Bus", "kit": "Koffer"}
 
@@ -82,8 +89,10 @@ async def bench_booking(bench: BenchEnvironment) -> None:
                 "WANDERAMT_PORT": str(port),
                 "WANDERAMT_TOKEN_PUBLIC_KEY": secrets.token_public_key,
                 "WANDERAMT_ENCRYPTION_KEY": secrets.encryption_key,
-                "WANDERAMT_MAX_HOLDS": "1000000",
-                "WANDERAMT_MAX_OPEN_APPOINTMENTS": "1000000",
+                "WANDERAMT_TRUSTED_PROXIES": "none",
+                # all citizens share one address
+                **dict.fromkeys(LIMITS, "1000000"),
+                "WANDERAMT_STAND_SHARE": "1",
                 "WANDERAMT_HOLD_MINUTES": "0.1",
             },
             log=bench.folder / "booking.log",
@@ -170,9 +179,10 @@ async def _run_citizen(booking_run: BookingRun, rng: Random) -> None:
         reply = await booking_run.request("hold", "POST", f"{path}/holds", json=hold)
         if reply.status_code != 201 or rng.random() < 0.1:
             continue
-        born = f"19{rng.randrange(40, 99)}-05-04"
+        held, born = reply.json(), f"19{rng.randrange(40, 99)}-05-04"
         citizen = {"phone": f"+43660{rng.randrange(10**7):07}", "born": born, "consent": "2026-1"}
-        reply = await booking_run.request("confirm", "POST", f"/public/holds/{hold['hold_id']}/confirm", json=citizen)
+        citizen |= {"token": held["token"]}
+        reply = await booking_run.request("confirm", "POST", f"/public/holds/{held['hold_id']}/confirm", json=citizen)
         if reply.status_code != 201 or rng.random() < 0.4:
             continue
         look_up = {"code": reply.json()["code"], "born": born}

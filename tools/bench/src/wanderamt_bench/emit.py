@@ -16,6 +16,7 @@ from intake.domain.case.state import apply
 from intake.domain.event_mapping import EncryptedForm
 from intake.store.case_statements import CaseRecord, save_cases
 from intake.store.history_statements import HistoryRow, insert_history
+from pydantic import SecretStr
 from sqlalchemy import Column, DateTime, MetaData
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -29,6 +30,7 @@ from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.contracts import CaseOpened, Language
 from wanderamt.kernel.ids import CaseId, DeviceId, StandId
 from wanderamt.kernel.sealed import Sealed
+from wanderamt.security.keys import FieldCipher, generate_master_key
 
 from wanderamt_bench.bench_environment import BenchEnvironment, new_event, rate
 
@@ -37,6 +39,7 @@ TURNS = 100
 TABLE = "CREATE TABLE mapped_case (case_id uuid PRIMARY KEY, version integer NOT NULL, body jsonb NOT NULL, at timestamptz NOT NULL)"
 BODY = {f"answer_{n}": "x" * 40 for n in range(16)}  # the form of a stored case, 1 KB
 NOW = utc_now()
+CIPHER = FieldCipher(SecretStr(generate_master_key()))
 ENCRYPTED_PART = Sealed(subject=uuid7(), nonce="n" * 16, text="x" * 260)  # one part of an encrypted form
 FORM = EncryptedForm(applicant=ENCRYPTED_PART, contact=ENCRYPTED_PART)
 OPENED = Opened(
@@ -154,7 +157,12 @@ async def insert_case(database: Database, *, emits: bool) -> None:
         if emits:
             uow.emit(event, version=1)
         history = HistoryRow(case.id, case.version, (OPENED,), FORM, "clerk.one@linz", case.device_id)
-        save_cases(uow, [CaseRecord(case, FORM, 1, uow.now)], also=[insert_history([history], now=uow.now)])
+        save_cases(
+            uow,
+            [CaseRecord(case, FORM, 1, uow.now)],
+            also=[insert_history([history], now=uow.now, cipher=CIPHER)],
+            cipher=CIPHER,
+        )
 
 
 async def insert_mapped_case(engine: AsyncEngine, *, emits: bool) -> None:

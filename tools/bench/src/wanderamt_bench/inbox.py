@@ -123,7 +123,9 @@ async def _process_bare_batch(connection: Any, tp: TopicPartition, records: list
         fresh = [(headers, value) for headers, value in parsed if UUID(headers["ce_id"].decode()) in new]
         subjects = [headers["ce_subject"].decode() for headers, _ in fresh]
         rows = await connection.fetch(
-            "SELECT aggregate, version FROM inbox_version WHERE consumer = 'bare' AND aggregate = ANY($1::uuid[])",
+            "SELECT aggregate, version FROM inbox_version"
+            " WHERE consumer = 'bare' AND topic = $1 AND aggregate = ANY($2::uuid[])",
+            tp.topic,
             subjects,
         )
         known = {str(row["aggregate"]): row["version"] for row in rows}
@@ -135,9 +137,11 @@ async def _process_bare_batch(connection: Any, tp: TopicPartition, records: list
         last = {headers["ce_subject"].decode(): int(headers["ce_sequence"]) for headers, _ in newer}
         await connection.execute(
             """
-            INSERT INTO inbox_version (consumer, aggregate, version) SELECT 'bare', * FROM unnest($1::uuid[], $2::int[])
-            ON CONFLICT (consumer, aggregate) DO UPDATE SET version = excluded.version
+            INSERT INTO inbox_version (consumer, topic, aggregate, version)
+            SELECT 'bare', $1, * FROM unnest($2::uuid[], $3::int[])
+            ON CONFLICT (consumer, topic, aggregate) DO UPDATE SET version = excluded.version
             """,
+            tp.topic,
             list(last),
             list(last.values()),
         )

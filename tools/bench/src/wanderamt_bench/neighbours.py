@@ -148,14 +148,16 @@ async def _query(database: Database, system: UntracedSystem) -> None:
 
 def _request(register: str, cipher: FieldCipher, deadline: datetime) -> RegisterQueryRequested:
     operation, purpose, question = QUERIES[register]
-    about = Assertion("clerk.one@linz", uuid7(), uuid7(), register, operation, purpose)
+    case_id = uuid7()
+    sealed = cipher.seal(case_id, question)
+    about = Assertion("clerk.one@linz", case_id, uuid7(), register, operation, purpose, sealed)
     assert cipher.assertion_signer
     return RegisterQueryRequested(
         case_id=about.case_id,
         request_id=about.request_id,
         register_name=register,
         operation=operation,
-        question=cipher.seal(about.case_id, question),
+        question=about.question,
         purpose=purpose,
         officer=about.officer,
         deadline=deadline,

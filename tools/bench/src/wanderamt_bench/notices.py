@@ -123,6 +123,7 @@ async def _ours(bench: BenchEnvironment, topics: Topics, count: int, smpp_port: 
                 database_url=SecretStr(database.url),
                 kafka_bootstrap_servers=bench.kafka.bootstrap_servers,
                 topic_prefix=topics.prefix,
+                trusted_proxies="none",
                 token_public_key=SECRETS.token_public_key,
                 encryption_key=SecretStr(SECRETS.encryption_key),
                 quiet_hours="",

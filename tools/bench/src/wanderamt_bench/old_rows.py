@@ -5,7 +5,8 @@ import asyncpg
 ROW_AGE = "(n - {rows}) * interval '2 minutes'"
 BACKBONE_ROWS = (
     "INSERT INTO inbox (consumer, event_id) SELECT 'old', uuidv7({ago}) FROM generate_series(1, {rows}) n",
-    "INSERT INTO inbox_version (consumer, aggregate, version) SELECT 'old', uuidv7({ago}), 1 FROM generate_series(1, {rows}) n",
+    "INSERT INTO inbox_version (consumer, topic, aggregate, version)"
+    " SELECT 'old', 'case.v1', uuidv7({ago}), 1 FROM generate_series(1, {rows}) n",
 )
 SERVICE_ROWS = {
     "intake": (
@@ -49,9 +50,10 @@ SERVICE_ROWS = {
         """
         INSERT INTO notice (notice_id, version, about, about_id, kind, occurrence, template_version, channel, language,
                             address_hash, state, reason, created_at, valid_until, ended_at, provider, provider_ref,
-                            short_ref, attempts, outcome_unknown, superseded, tried_channels, changed_at)
+                            short_ref, attempts, outcome_unknown, superseded, tried_channels, contact_confirmed,
+                            changed_at)
         SELECT uuidv7({ago}), 2, 'case', uuidv7({ago}), 'document_ready', '', 1, 'sms', 'de', sha256(n::text::bytea),
-               'sent', '', now(), now(), now(), 'gate', '', 0, 1, false, false, '{{}}', now()
+               'sent', '', now(), now(), now(), 'gate', '', 0, 1, false, false, '{{}}', true, now()
         FROM generate_series(1, {rows}) n
         """,
     ),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 from rich.console import Console
@@ -14,6 +15,7 @@ from rich.live import Live
 from rich.table import Table
 from wanderamt.backbone.environment import Environment, utc_now
 from wanderamt.security.roles import Role
+from wanderamt.shell.access import REASON_HEADER
 from wanderamt.shell.telemetry import start_traces
 
 from wanderamt_local.demo.device import DemoDevice, DemoEntry
@@ -205,13 +207,14 @@ class Demo:
         return result
 
     async def _documents(self) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
-        token = self.system.token("clerk.one@linz", Role.CLERK, audience="intake")
+        token = self.system.token("office@linz", Role.OFFICE, audience="intake")
+        headers = _bearer(token) | {REASON_HEADER: quote("result of the demo")}
         cases = [await self._get("intake", f"/cases/{case['case_id']}", token) for case in await self._cases()]
         pdfs = {}
         for case in cases:
             if case["document_id"]:
                 url = f"{self.system.url('intake')}/documents/{case['document_id']}.pdf"
-                reply = await self.client.get(url, headers=_bearer(token))
+                reply = await self.client.get(url, headers=headers)
                 reply.raise_for_status()
                 pdfs[case["case_id"]] = reply.content
         return cases, pdfs
@@ -232,7 +235,7 @@ class Demo:
         return sum(bool(contacts.get(case["case_id"])) for case in cases)
 
     async def _cases(self) -> list[dict[str, Any]]:
-        token = self.system.token("clerk.one@linz", Role.CLERK, audience="intake")
+        token = self.system.token("office@linz", Role.OFFICE, audience="intake")
         return list(await self._get("intake", f"/stands/{self.device.stand_id}/cases", token))
 
     async def _received(self) -> tuple[list[dict[str, Any]], dict[str, int]]:

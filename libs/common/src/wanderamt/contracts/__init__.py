@@ -1,5 +1,6 @@
 """The event contracts: everything that services exchange. Import contracts from here only."""
 
+from wanderamt.contracts.access import AccessCutOff, AccessEvent, AccessRestored, CutOffKind, access_id_of
 from wanderamt.contracts.appointment import (
     AppointmentBooked,
     AppointmentCancelled,
@@ -7,8 +8,11 @@ from wanderamt.contracts.appointment import (
     AppointmentMoved,
     AppointmentNoShow,
     AppointmentServed,
+    ContactCodeRequested,
 )
 from wanderamt.contracts.case import (
+    AllowedQuery,
+    CaseApplicantChanged,
     CaseClosed,
     CaseCompensated,
     CaseCompleted,
@@ -17,6 +21,7 @@ from wanderamt.contracts.case import (
     CaseNeedsVisit,
     CaseOpened,
     CaseReopened,
+    CaseTakenToStand,
     CaseWithdrawn,
     Language,
     RegisterQueryRequested,
@@ -50,6 +55,7 @@ from wanderamt.kernel.decision import Event
 
 EVENTS: tuple[type[Event], ...] = (
     CaseOpened,
+    CaseApplicantChanged,
     RegisterQueryRequested,
     CaseCompleted,
     CaseNeedsVisit,
@@ -58,6 +64,7 @@ EVENTS: tuple[type[Event], ...] = (
     CaseHandedOver,
     CaseReopened,
     CaseClosed,
+    CaseTakenToStand,
     RegisterAnswered,
     RegisterAvailabilityChanged,
     DocumentIssued,
@@ -73,21 +80,29 @@ EVENTS: tuple[type[Event], ...] = (
     AppointmentCancelled,
     AppointmentServed,
     AppointmentNoShow,
+    ContactCodeRequested,
     StandScheduled,
     StandMoved,
     StandOpened,
     StandClosed,
     StandCancelled,
+    AccessCutOff,
+    AccessRestored,
 )
 
 __all__ = [
     "EVENTS",
+    "AccessCutOff",
+    "AccessEvent",
+    "AccessRestored",
+    "AllowedQuery",
     "AppointmentBooked",
     "AppointmentCancelled",
     "AppointmentEvent",
     "AppointmentMoved",
     "AppointmentNoShow",
     "AppointmentServed",
+    "CaseApplicantChanged",
     "CaseClosed",
     "CaseCompensated",
     "CaseCompleted",
@@ -96,9 +111,12 @@ __all__ = [
     "CaseNeedsVisit",
     "CaseOpened",
     "CaseReopened",
+    "CaseTakenToStand",
     "CaseWithdrawn",
     "Channel",
     "CitizenUnreached",
+    "ContactCodeRequested",
+    "CutOffKind",
     "DocumentEvent",
     "DocumentIssued",
     "DocumentRevoked",
@@ -124,6 +142,7 @@ __all__ = [
     "StandOpened",
     "StandScheduled",
     "VisitReason",
+    "access_id_of",
     "case_code",
     "decode_event",
     "decode_header",

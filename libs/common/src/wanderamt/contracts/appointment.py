@@ -1,4 +1,4 @@
-"""Topic appointment.v1, owned by scheduling: booked times of citizens at a stand."""
+"""Topic appointment.v1, owned by scheduling: booked times of citizens at a stand, and codes that confirm a contact."""
 
 from typing import ClassVar
 from uuid import UUID
@@ -18,7 +18,10 @@ class AppointmentEvent(Event):
 
 
 class AppointmentBooked(AppointmentEvent):
-    """`place`: as the notice to the citizen names it. The service is never named in a notice: it may be sensitive."""
+    """`place`: as the notice to the citizen names it. The service is never named in a notice: it may be sensitive.
+
+    `contact_confirmed`: the citizen entered a code that was sent to the contact. Otherwise it may be a stranger's.
+    """
 
     TYPE: ClassVar[str] = "at.wanderamt.appointment.booked.v1"
 
@@ -29,6 +32,7 @@ class AppointmentBooked(AppointmentEvent):
     ends_at: AwareDatetime
     language: Language
     contact: Sealed | None = None
+    contact_confirmed: bool = False
     booked_at: AwareDatetime
 
 
@@ -67,3 +71,19 @@ class AppointmentNoShow(AppointmentEvent):
     TYPE: ClassVar[str] = "at.wanderamt.appointment.no-show.v1"
 
     recorded_at: AwareDatetime
+
+
+class ContactCodeRequested(Event):
+    """Somebody who books asked for a code, to prove that the telephone or mailbox is theirs. It is sent to `contact`
+    only, which has one address. `contact` and `code` are sealed for `request_id`."""
+
+    TYPE: ClassVar[str] = "at.wanderamt.appointment.contact-code-requested.v1"
+    TOPIC: ClassVar[str] = "appointment.v1"
+    AGGREGATE: ClassVar[str] = "request_id"
+
+    request_id: UUID
+    language: Language
+    contact: Sealed
+    code: Sealed
+    requested_at: AwareDatetime
+    expires_at: AwareDatetime

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from wanderamt.kernel.decision import Event
 from wanderamt.kernel.sealed import Sealed
@@ -40,6 +40,16 @@ def normalize_case_code(text: str) -> str:
     return f"{signs[:5]}-{signs[5:]}"
 
 
+class AllowedQuery(BaseModel):
+    """A question to a register that the case's service may ask, and the law that allows it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    register_name: str
+    operation: str
+    purpose: str
+
+
 class CaseOpened(CaseEvent):
     """A crew recorded a citizen's request at a stand."""
 
@@ -51,6 +61,18 @@ class CaseOpened(CaseEvent):
     captured_at: AwareDatetime
     contact: Sealed | None = None
     appointment_id: UUID | None = Field(None, description="The appointment that the citizen came for.")
+    queries: tuple[AllowedQuery, ...] = Field(
+        (), description="What the case's edition of the service may ask registers."
+    )
+    applicant_hash: str = Field("", description="Keyed hash of the applicant's name and birth; empty: not named yet.")
+
+
+class CaseApplicantChanged(CaseEvent):
+    """The crew named or corrected the applicant of an open case. Nobody can read a name from the hash."""
+
+    TYPE: ClassVar[str] = "at.wanderamt.case.applicant-changed.v1"
+
+    applicant_hash: str = Field(description="As in case.opened; empty: the name was removed.")
 
 
 class RegisterQueryRequested(CaseEvent):
@@ -143,6 +165,10 @@ class CaseReopened(CaseEvent):
     stand_id: UUID
     owner: str
     deadline: AwareDatetime
+    queries: tuple[AllowedQuery, ...] = Field(
+        (), description="What the case's edition of the service may ask registers."
+    )
+    applicant_hash: str = Field("", description="Keyed hash of the applicant's name and birth; empty: not named yet.")
 
 
 class CaseClosed(CaseEvent):
@@ -153,3 +179,14 @@ class CaseClosed(CaseEvent):
     service: str
     stand_id: UUID
     closed_at: AwareDatetime
+
+
+class CaseTakenToStand(CaseEvent):
+    """An officer of the stand `taken_to` continues the case there, too. `stand_id`: where it was opened."""
+
+    TYPE: ClassVar[str] = "at.wanderamt.case.taken-to-stand.v1"
+
+    service: str
+    stand_id: UUID
+    taken_to: UUID
+    taken_at: AwareDatetime

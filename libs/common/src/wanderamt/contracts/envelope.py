@@ -7,7 +7,7 @@ InvalidEventError with a reason that contains no payload.
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -72,11 +72,12 @@ def encode(event: Event, header: EventHeader) -> tuple[bytes, bytes, Headers]:
     return str(header.subject).encode(), to_json(event), to_headers(header)
 
 
-def decode_header(headers: Iterable[tuple[str, bytes]], *, uuid: Callable[[str], UUID] = UUID) -> EventHeader:
+def decode_header(headers: Iterable[tuple[str, bytes | None]], *, uuid: Callable[[str], UUID] = UUID) -> EventHeader:
     """Raises InvalidEventError, naming the first header that is missing or wrong. `uuid` parses ids."""
-    fields = dict(headers)
-    if not fields.keys() >= _REQUIRED:  # another producer may write the names in capitals
-        fields = {name.lower(): raw for name, raw in headers}
+    fields: dict[str, Any] = dict(headers)
+    # another producer may write the names in capitals, or a name without a value, which counts as missing
+    if not fields.keys() >= _REQUIRED or None in fields.values():
+        fields = {name.lower(): raw for name, raw in headers if raw is not None}
     for name in REQUIRED:
         if name not in fields:
             raise InvalidEventError(f"header {name} is missing")
@@ -98,6 +99,8 @@ def decode_header(headers: Iterable[tuple[str, bytes]], *, uuid: Callable[[str],
         raise InvalidEventError(
             "a CloudEvents header has a wrong form (ce_id, ce_subject, ce_time or ce_sequence)"
         ) from error
+    if header.time.tzinfo is None:
+        raise InvalidEventError("header ce_time has no time zone")
     if not 1 <= header.sequence <= MAX_SEQUENCE:
         raise InvalidEventError(f"header ce_sequence is not between 1 and {MAX_SEQUENCE}")
     return header

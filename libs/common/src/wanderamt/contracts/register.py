@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from wanderamt.kernel.decision import Event
 from wanderamt.kernel.sealed import Sealed
@@ -22,7 +22,8 @@ class RegisterOutcome(StrEnum):
 class RegisterAnswered(Event):
     """The register answered, or did not answer before the deadline (`unavailable`).
 
-    `code`: the reason of a negative outcome, as a code of the register or of this system; never free text.
+    `code`: the reason of a negative outcome, as a code of the register or of this system; never free text. The only
+    event of its request.
     """
 
     TYPE: ClassVar[str] = "at.wanderamt.register.answered.v1"
@@ -36,6 +37,9 @@ class RegisterAnswered(Event):
     answer: Sealed | None = None
     code: str | None = None
     as_of: AwareDatetime
+    proof: str | None = Field(
+        None, description="Made by the registry bridge: it gave exactly this answer. Without it the answer is refused."
+    )
 
 
 class RegisterAvailabilityChanged(Event):

@@ -101,3 +101,9 @@ class DeadlineExceeded:
     """The deadline passed before an attempt succeeded. `reason` is that of the last attempt."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeepsFailing(DeadlineExceeded):
+    """So many attempts in a row failed in the same way that the next ones would too: the job ends before its
+    deadline."""

@@ -13,7 +13,9 @@ class RefusalKind(StrEnum):
     NOT_FOUND = "not_found"
     CONFLICT = "conflict"
     TOO_LARGE = "too_large"
+    TOO_MANY = "too_many"
     BUSY = "busy"
+    TIMED_OUT = "timed_out"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,28 +1,40 @@
-"""Assertions: proof that an officer asks a register for a case, sent with the request through every topic and queue.
+"""What intake and the registry bridge prove to each other, with a key that only these two services hold.
+
+An assertion goes with each request: an officer asks a register this question for this case. A proof goes with each
+answer: the registry bridge gave this answer to this request.
 
 Invariants: an assertion names one officer, one case, one question and its purpose, and expires; the registry bridge
-checks it at the moment of the call, not only on arrival. Intake, where officers sign in, and the registry bridge hold
-the key: no other service that may write to a topic can query a register.
+checks it on arrival and again at the moment of the call. A proof covers every field of the answer that has an effect.
+No other service that may write to a topic can query a register or answer for one, and no request can serve as an
+answer: each has a key of its own.
 
-A keyed hash (HMAC-SHA-256, RFC 2104), not a public-key signature, because each entry of a sync needs one. The request
-itself holds the asserted fields; the assertion holds only its expiry and the hash.
+A keyed hash (HMAC-SHA-256, RFC 2104), not a public-key signature, because each entry of a sync needs one. Request and
+answer themselves hold the fields; the assertion holds only its expiry and the hash, the proof only the hash. With the
+same key intake tells the registry bridge whom a case is about, so that no other service can make a case about somebody,
+or guess the applicant.
 """
 
 import base64
+import binascii
 import hmac
-import json
-from datetime import datetime
-from functools import lru_cache
+import unicodedata
+from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
 import orjson
 from pydantic import SecretStr
 
+from wanderamt.contracts import RegisterAnswered
+from wanderamt.kernel.sealed import Sealed
+from wanderamt.security.keyed_hash import KeyedHash
+
 KEY_BYTES = 32
 MISSING = "assertion_missing"
 INVALID = "assertion_invalid"
 EXPIRED = "assertion_expired"
+PROOF_MISSING = "proof_missing"
+PROOF_INVALID = "proof_invalid"
 
 
 class Assertion(NamedTuple):
@@ -34,6 +46,15 @@ class Assertion(NamedTuple):
     register: str
     operation: str
     purpose: str
+    question: Sealed
+
+
+class Person(NamedTuple):
+    """Whom a case or a question is about. `born`: date of birth in ISO 8601, or the year where the day is unknown."""
+
+    given_name: str
+    family_name: str
+    born: str
 
 
 class AssertionSigner:
@@ -43,7 +64,8 @@ class AssertionSigner:
         key_bytes = base64.b64decode(key.get_secret_value(), validate=True)
         if len(key_bytes) != KEY_BYTES:
             raise ValueError("the assertion key must be 32 bytes in base64: set WANDERAMT_ASSERTION_KEY")
-        self._mac = hmac.new(key_bytes, digestmod="sha256")
+        self._mac = KeyedHash(key_bytes)
+        self._answer_mac = KeyedHash(self._mac.digest(b"wanderamt.register-answer"))
 
     def sign(self, assertion: Assertion, *, until: datetime) -> str:
         ends = int(until.timestamp())
@@ -60,21 +82,59 @@ class AssertionSigner:
             return INVALID
         return EXPIRED if int(ends) < now.timestamp() else ""
 
+    def hash_applicant(self, case_id: UUID, person: Person) -> str:
+        """Equal for the same person in the same case, however case and blanks are written; empty for one without a name
+        or birth. It differs between cases, so that nobody can tell from it which cases are of one person."""
+        if not all(person):
+            return ""
+        folded = _folded("\0".join(map(str.strip, person)))
+        if folded.count("\0") != 2:  # a part has one itself: no two persons are one text
+            return ""
+        return _as_base64(self._mac.digest(b"applicant" + case_id.bytes + folded.encode()))
+
+    def prove(self, answer: RegisterAnswered) -> RegisterAnswered:
+        """The answer with its proof."""
+        return answer.model_copy(update={"proof": self._answer_hash(answer)})
+
+    def verify_answer(self, answer: RegisterAnswered) -> str:
+        """An empty text when the registry bridge gave exactly this answer; else the code of the reason why not."""
+        if not answer.proof:
+            return PROOF_MISSING
+        equal = hmac.compare_digest(answer.proof.encode(), self._answer_hash(answer).encode())
+        return "" if equal else PROOF_INVALID
+
     def _hash(self, assertion: Assertion, ends: int) -> str:
-        officer, register = _quoted(assertion.officer), _quoted(assertion.register)
-        operation, purpose = _quoted(assertion.operation), _quoted(assertion.purpose)
-        case_id, request_id = _quoted_id(assertion.case_id), _quoted_id(assertion.request_id)
-        text = f"[{ends}, {officer}, {case_id}, {request_id}, {register}, {operation}, {purpose}]"
-        mac = self._mac.copy()
-        mac.update(text.encode())
-        return base64.b64encode(mac.digest()).decode()
+        *fields, question = assertion
+        return _hash_fields(self._mac, [ends, *fields, *_sealed_fields(question)])
+
+    def _answer_hash(self, answer: RegisterAnswered) -> str:
+        fields = [
+            answer.request_id,
+            answer.case_id,
+            answer.register_name,
+            answer.outcome,
+            answer.code,
+            answer.as_of.astimezone(UTC).isoformat(),
+            *(_sealed_fields(answer.answer) if answer.answer else ()),
+        ]
+        return _hash_fields(self._answer_mac, fields)
 
 
-def _quoted_id(id_: UUID) -> str:
-    return orjson.dumps(id_, str).decode()  # faster than str(); `str` for the driver's own class
+def _sealed_fields(sealed: Sealed) -> tuple[object, ...]:
+    """As sent: who changes the ciphertext changes the hash."""
+    return sealed.subject, sealed.nonce, sealed.text
 
 
-@lru_cache(maxsize=1024)
-def _quoted(text: str) -> str:
-    """As JSON. Cached: officers, registers and purposes are few, requests are many."""
-    return json.dumps(text)
+def _folded(text: str) -> str:
+    folded = text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(folded.split())
+
+
+def _hash_fields(mac: KeyedHash, fields: list[object]) -> str:
+    """In base64. As JSON, so that no two lists of fields are one text."""
+    message = orjson.dumps(fields, str)  # `str` for ids in the driver's own class
+    return _as_base64(mac.digest(message))
+
+
+def _as_base64(plain: bytes) -> str:
+    return binascii.b2a_base64(plain, newline=False).decode()

@@ -15,10 +15,12 @@ from wanderamt.backbone.messaging.inbox import Inbox
 from wanderamt.backbone.messaging.replay import discard, replay
 from wanderamt.backbone.persistence.database import Database
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
+from wanderamt.kernel.line_text import LineText
 from wanderamt.kernel.refusal import Refusal, RefusalKind
-from wanderamt.security.roles import Role
+from wanderamt.security.policy import Action
 from wanderamt.security.tokens import Principal
-from wanderamt.shell.http import Transaction, require_roles
+from wanderamt.shell.access import require
+from wanderamt.shell.http import Transaction
 from wanderamt.shell.problems import or_refuse
 
 MAX_ROWS = 200
@@ -42,7 +44,7 @@ NO_CONSUMER = Refusal(
 
 router = APIRouter(tags=["dead letters"], prefix="/dead-letters")
 
-Operator = Annotated[Principal, require_roles(Role.OPERATOR)]
+Operator = Annotated[Principal, require(Action.KEEP_DEAD_LETTERS)]
 DeadLetterId = Annotated[int, Path(ge=1, le=MAX_ID)]
 
 
@@ -56,7 +58,7 @@ class DeadLetterPage(BaseModel):
 class DiscardIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    why: str = Field(min_length=1, max_length=500, examples=["The register has the entry already."])
+    why: LineText = Field(min_length=1, max_length=500, examples=["The register has the entry already."])
 
 
 class RetryOut(BaseModel):

@@ -1,42 +1,37 @@
-"""The HTTP application of a service: roles, body size limit, traces, transactions.
+"""The HTTP application of a service: proofs of devices, headers, traces, transactions.
 
-Invariants: each route names the roles it is open to with `require_roles`, except the public ones that
-tests/security/test_roles.py lists.
+Invariants: a proof of a device counts for one request, in all processes of the service. `access` admits the callers.
 """
 
-import zlib
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from typing import Annotated, Any, Protocol, runtime_checkable
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Annotated, Protocol, runtime_checkable
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from fastapi.telemetry import TelemetryConfig
-from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.formparsers import MultiPartParser
+from starlette.types import ASGIApp
 
 from wanderamt.backbone.environment import Environment
-from wanderamt.backbone.persistence.database import Database
+from wanderamt.backbone.persistence.database import CONNECT_TIMEOUT_S, Database
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
-from wanderamt.kernel.refusal import Refusal, RefusalKind
+from wanderamt.backbone.persistence.used_proofs import take_proof
+from wanderamt.kernel.refusal import Refusal
 from wanderamt.security import dpop
-from wanderamt.security.roles import Role
-from wanderamt.security.tokens import MISSING, WRONG_ROLE, Principal, TokenVerifier
+from wanderamt.security.dpop import DpopProof, Origin, parse_public_address
+from wanderamt.security.tokens import TokenVerifier
+from wanderamt.shell.client_address import TrustedProxies
+from wanderamt.shell.documentation import add_documentation
+from wanderamt.shell.http_body import BodyLimitMiddleware, BodyReading, BodyTimes
 from wanderamt.shell.http_telemetry import RequestTelemetry
+from wanderamt.shell.large_bodies import MIB
 from wanderamt.shell.openapi_examples import add_examples
-from wanderamt.shell.problems import RESPONSES, RefusalError, install_problems, render_problem
+from wanderamt.shell.problems import RESPONSES, RefusalError, install_problems
+from wanderamt.shell.response_headers import ResponseHeaders
 
 DPOP_HEADER = "DPoP"
-MAX_BODY_BYTES = 32 * 1024 * 1024
-
-BODY_TOO_LARGE = Refusal(
-    "request.too_large",
-    f"One request holds at most {MAX_BODY_BYTES // 2**20} MiB. Send it in parts.",
-    RefusalKind.TOO_LARGE,
-)
-BODY_NOT_GZIP = Refusal(
-    "request.not_gzip", "The body is marked as gzip but is not valid gzip, or its end is missing. Send it again."
-)
+DEFAULT_BODY_TIMES = BodyTimes()
+MAX_UPLOAD_BYTES = 32 * MIB  # more than any route admits as a form
 
 # The framework's own spans and log records contain paths, queries and invalid input, that is codes and personal data.
 NO_FRAMEWORK_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
@@ -66,45 +61,45 @@ class ReportsPauses(Protocol):
     unhandled: dict[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class RequireRole:
-    """A FastAPI dependency that admits callers with one of `roles`; raises RefusalError (401 or 403) otherwise."""
+@runtime_checkable
+class EndsWaits(Protocol):
+    """A component whose requests wait for something: `end_waits` answers them, because the service stops."""
 
-    roles: frozenset[Role]
-
-    async def __call__(self, request: Request, credentials: BearerCredentials) -> Principal:
-        if credentials is None:
-            raise RefusalError(MISSING)
-        verifier: TokenVerifier = request.app.state.tokens
-        environment: Environment = request.app.state.environment
-        principal = verifier.verify(credentials.credentials, now=environment.clock())
-        if isinstance(principal, Refusal):
-            raise RefusalError(principal)
-        if principal.key_thumbprint and principal.key_thumbprint != proven_key(request, credentials.credentials):
-            raise RefusalError(dpop.WRONG)
-        if not principal.roles & self.roles:
-            raise RefusalError(WRONG_ROLE)
-        return principal
+    def end_waits(self) -> None: ...
 
 
-def proven_key(request: Request, token: str) -> str:
-    """The thumbprint of the key in the request's DPoP proof. Raises RefusalError without a valid proof."""
+def read_proof(request: Request, token: str) -> DpopProof:
+    """The request's DPoP proof, which may have been used before. Raises RefusalError without a valid one."""
     environment: Environment = request.app.state.environment
-    thumbprint = dpop.verify_dpop_proof(
-        request.headers.get(DPOP_HEADER, ""),
+    addresses: Sequence[Origin] = request.app.state.public_addresses
+    headers = request.headers.getlist(DPOP_HEADER)
+    proof = dpop.verify_dpop_proof(
+        headers[0] if headers else "",
         method=request.method,
-        path=request.url.path,
+        path=sent_path(request),
         token=token,
         now=environment.clock(),
+        addresses=addresses,
     )
-    if isinstance(thumbprint, Refusal):
-        raise RefusalError(thumbprint)
-    return thumbprint
+    if len(headers) > 1:
+        raise RefusalError(dpop.WRONG)
+    if isinstance(proof, Refusal):
+        raise RefusalError(proof)
+    return proof
 
 
-def require_roles(*roles: Role) -> Any:
-    """For the parameters of a route: `principal: Principal = require_roles(Role.CLERK)`."""
-    return Depends(RequireRole(frozenset(roles)))
+async def use_proof(request: Request, proof: DpopProof) -> None:
+    """For a proof beside a token that is not bound to its key. Raises RefusalError if another request has used it."""
+    database: Database = request.app.state.database
+    async with database.pool.acquire(timeout=CONNECT_TIMEOUT_S) as connection:
+        if not await take_proof(connection, proof.digest, expires_at=proof.expires_at):
+            raise RefusalError(dpop.USED)
+
+
+def sent_path(request: Request) -> str:
+    """The path as the client sent it, percent-encoded, without query."""
+    raw: bytes | None = request.scope.get("raw_path")
+    return raw.decode("latin-1") if raw else request.url.path
 
 
 async def _transaction(request: Request) -> AsyncIterator[UnitOfWork]:
@@ -115,54 +110,58 @@ async def _transaction(request: Request) -> AsyncIterator[UnitOfWork]:
 
 Transaction = Annotated[UnitOfWork, Depends(_transaction, scope="function")]
 """One transaction around a route function: committed before the response is sent, rolled back by any exception, also
-by RefusalError. FastAPI resolves parameters in order: declare the principal first, then the body (`Body`), and the
+by RefusalError. FastAPI resolves parameters in order: declare the principal first, then what reads the body, and the
 transaction last, so that no connection is held for a caller who is not authorised or still sends."""
 
 
-def create_http(title: str, *, tokens: TokenVerifier, database: Database) -> FastAPI:
-    """OpenAPI document at /openapi.json, rendered at /docs."""
-    app = FastAPI(title=f"Wanderamt {title}", version="1", responses=RESPONSES, telemetry=NO_FRAMEWORK_TELEMETRY)
+class Application(FastAPI):
+    """`https_only`: all its public addresses are https."""
+
+    https_only: bool = False
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """The headers are outside of everything, also of the handler of bugs."""
+        return ResponseHeaders(super().build_middleware_stack(), https_only=self.https_only)
+
+
+def create_http(
+    title: str,
+    *,
+    tokens: TokenVerifier,
+    database: Database,
+    note_refusal: Callable[[Request, Refusal], None],
+    public_addresses: Sequence[str] = (),
+    documentation: bool = False,
+    body_times: BodyTimes = DEFAULT_BODY_TIMES,
+    trusted_proxies: TrustedProxies | None = None,
+) -> FastAPI:
+    """`note_refusal`: writes each refused request down. `public_addresses`: under which clients reach the service;
+    without one, no proof of a device is valid. `documentation`: OpenAPI document at /openapi.json, as a page at /docs.
+    `trusted_proxies`: None if nobody decided about them. Raises ValueError for a wrong address."""
+    app = Application(
+        title=f"Wanderamt {title}",
+        version="1",
+        responses=RESPONSES,
+        telemetry=NO_FRAMEWORK_TELEMETRY,
+        openapi_url=None,  # its pages load scripts of others; see documentation.py
+        redirect_slashes=False,  # a redirect would go to the host that the caller names
+    )
+    addresses = [parse_public_address(address) for address in public_addresses]
+    app.https_only = bool(addresses) and all(address.scheme == "https" for address in addresses)
+    app.state.public_addresses = addresses
     app.state.tokens = tokens
     app.state.environment = database.environment
     app.state.database = database
+    app.state.trusted_proxies = trusted_proxies
+    # an upload stays in memory, which the body limit bounds: a temporary file would hold it in clear
+    MultiPartParser.spool_max_size = MAX_UPLOAD_BYTES
     generate_openapi = app.openapi
     app.openapi = lambda: add_examples(generate_openapi())  # type: ignore[method-assign]
-    install_problems(app)
-    app.add_middleware(BodySizeLimitMiddleware)
+    install_problems(app, note_refusal)
+    if documentation:
+        add_documentation(app)
+    app.state.body_reading = BodyReading(body_times)
+    app.state.is_stopping = False
+    app.add_middleware(BodyLimitMiddleware, reading=app.state.body_reading)
     app.add_middleware(RequestTelemetry)
     return app
-
-
-class BodySizeLimitMiddleware:
-    """Rejects a request whose Content-Length is too large; `read_body` counts the bytes of those without one."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        declared = Headers(scope=scope).get("content-length", "") if scope["type"] == "http" else ""
-        if declared.isdecimal() and int(declared) > MAX_BODY_BYTES:
-            await render_problem(BODY_TOO_LARGE)(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
-
-
-async def read_body(request: Request) -> bytes:
-    """The body, decompressed if it is gzip, limited to MAX_BODY_BYTES. Raises RefusalError (413; 422 for bad gzip)."""
-    compressed = request.headers.get("content-encoding", "").strip().lower() == "gzip"
-    gzip = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-    body = bytearray()
-    try:
-        async for chunk in request.stream():
-            body += gzip.decompress(chunk, MAX_BODY_BYTES + 1 - len(body)) if compressed else chunk
-            if len(body) > MAX_BODY_BYTES:
-                raise RefusalError(BODY_TOO_LARGE)
-    except zlib.error as error:
-        raise RefusalError(BODY_NOT_GZIP) from error
-    if compressed and not gzip.eof:
-        raise RefusalError(BODY_NOT_GZIP)
-    return bytes(body)
-
-
-Body = Annotated[bytes, Depends(read_body)]
-"""The whole body, for a route that parses it itself; resolved before the transaction begins."""

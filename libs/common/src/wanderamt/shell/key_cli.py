@@ -22,7 +22,7 @@ def token(
     private_key: Annotated[Path, typer.Option(help="PEM file of the signing key.", exists=True)],
     device: Annotated[UUID | None, typer.Option(help="Id of the enrolled device.")] = None,
     stand: Annotated[UUID | None, typer.Option(help="Id of the stand where the clerk works.")] = None,
-    minutes: Annotated[int, typer.Option(help="Lifetime of the token.", min=1, max=24 * 60)] = 60,
+    minutes: Annotated[int, typer.Option(help="Lifetime of the token.", min=1, max=12 * 60)] = 60,
 ) -> None:
     """Sign an access token. For development; in production the city's sign-in issues tokens."""
     signer = TokenSigner(private_key.read_text())

@@ -17,6 +17,7 @@ from wanderamt.backbone.messaging.inbox import Inbox
 from wanderamt.backbone.messaging.rebuild import TargetNotEmptyError
 from wanderamt.backbone.persistence.database import Database
 from wanderamt.shell.installed import ServiceName
+from wanderamt.shell.line_option import typed_line
 from wanderamt.shell.service import Service
 from wanderamt.shell.service_loader import with_service
 from wanderamt.shell.text_table import format_table
@@ -29,7 +30,7 @@ dead_letters = typer.Typer(
 )
 
 
-def _user_name() -> str:
+def user_name() -> str:
     """Called when a command runs: in a container a user may have a number and no name."""
     try:
         return getpass.getuser()
@@ -41,7 +42,15 @@ GroupName = Annotated[str | None, typer.Option("--group", help="Only this group,
 Aggregate = Annotated[UUID | None, typer.Option(help="Only this case, request, stand or notice.")]
 RowId = Annotated[int | None, typer.Option("--id", help="Only this row, by its id from 'show'.")]
 Before = Annotated[float, typer.Option(help="Only rows stored more than this many minutes ago.", min=0)]
-Who = Annotated[str, typer.Option(help="Your name, for the record of operators' actions.", default_factory=_user_name)]
+Who = Annotated[
+    str,
+    typer.Option(
+        help="Your name, for the record of operators' actions.",
+        default_factory=user_name,
+        show_default="your name on this machine",
+        callback=typed_line,
+    ),
+]
 
 
 @dead_letters.command("list")
@@ -56,14 +65,14 @@ def list_groups(service: ServiceName) -> None:
     if not groups:
         typer.echo(f"{service} has no dead letters.")
         return
-    columns = ("group", "kind", "state", "type", "reason", "rows", "aggregates", "since")
+    columns = ("group", "kind", "state", "type", "reason", "rows", "not stored", "aggregates", "since")
     typer.echo(
         format_table(
             columns,
             [
                 (
                     *(group.fingerprint, group.kind, group.state, group.type, group.reason),
-                    *(group.rows, group.aggregates, group.since.isoformat(" ", "seconds")),
+                    *(group.rows, group.not_stored, group.aggregates, group.since.isoformat(" ", "seconds")),
                 )
                 for group in groups
             ],
@@ -145,7 +154,7 @@ async def _retry_consumer(
 @dead_letters.command("discard")
 def discard(
     service: ServiceName,
-    why: Annotated[str, typer.Option(help="The reason, for the record of operators' actions.")],
+    why: Annotated[str, typer.Option(help="The reason, for the record of operators' actions.", callback=typed_line)],
     who: Who,
     group: GroupName = None,
     aggregate: Aggregate = None,

@@ -8,6 +8,7 @@ import gc
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -15,7 +16,7 @@ from fastapi import FastAPI
 
 from wanderamt.backbone.jobs.handler import JobHandler
 from wanderamt.backbone.jobs.runner import JobRunner
-from wanderamt.backbone.messaging.consumer import EventConsumer
+from wanderamt.backbone.messaging.consumer import DOCUMENTED_SERVERS, EventConsumer
 from wanderamt.backbone.messaging.inbox import Inbox
 from wanderamt.backbone.messaging.relay import Relay
 from wanderamt.backbone.messaging.topics import TOPIC_OWNERS, Topics
@@ -24,13 +25,19 @@ from wanderamt.backbone.persistence.database import Database
 from wanderamt.backbone.persistence.housekeeping import BackboneRetention, Housekeeping
 from wanderamt.backbone.start_error import CannotStartError
 from wanderamt.security.tokens import TokenVerifier
-from wanderamt.shell import dead_letter_routes
-from wanderamt.shell.http import Component, create_http
+from wanderamt.shell import audit_routes, dead_letter_routes
+from wanderamt.shell.access import AccessLookup
+from wanderamt.shell.audit_log import AuditLog
+from wanderamt.shell.client_address import HOW_TO_SET, TrustedProxies, counts_by_address
+from wanderamt.shell.http import Component, EndsWaits, create_http
+from wanderamt.shell.http_body import BodyTimes
 from wanderamt.shell.settings import ServiceSettings
 from wanderamt.shell.standard_routes import add_standard_routes
 
 if TYPE_CHECKING:
     from sqlalchemy import MetaData
+
+    from wanderamt.shell.http_server import HttpServer
 
 DRAIN_S = 20
 GC_THRESHOLD = 10_000
@@ -49,6 +56,10 @@ class NotMigratedError(CannotStartError):
     """The database lacks the tables of the backbone."""
 
 
+class UndecidedProxiesError(CannotStartError):
+    """A route counts by address, and nobody said whose X-Forwarded-For is to be trusted."""
+
+
 @dataclass
 class ServiceContext:
     """What each service needs, created from its settings. `package`: that with its migrations; `tables`: those of a
@@ -59,6 +70,7 @@ class ServiceContext:
     database: Database
     topics: Topics
     http: FastAPI
+    audit_log: AuditLog
     package: str = ""
     tables: "MetaData | None" = None
 
@@ -70,20 +82,39 @@ class ServiceContext:
         *,
         package: str = "",
         tables: "MetaData | None" = None,
-        own_tokens: Sequence[str] = (),
+        session_keys: Sequence[str] = (),
+        access: AccessLookup = AccessLookup(),
     ) -> "ServiceContext":
-        """`own_tokens`: public keys (PEM) of tokens that the service itself signs, in addition to those of the
-        sign-in."""
+        """`session_keys`: public keys (PEM) of those who sign the sessions of field devices. `access`: how to find the
+        stand of a resource, and the caller's device."""
         database = Database(
             settings.database_url.get_secret_value(), service_name=name, max_connections=settings.database_connections
         )
-        tokens = TokenVerifier(*filter(None, (settings.token_public_key, *own_tokens)), audience=name)
+        tokens = TokenVerifier(
+            *filter(None, [settings.token_public_key]),
+            audience=name,
+            session_pems=[*filter(None, session_keys)],
+            max_lifetime=timedelta(hours=settings.max_token_lifetime_hours),
+        )
+        audit_log = AuditLog(database)
+        http = create_http(
+            name,
+            tokens=tokens,
+            database=database,
+            note_refusal=audit_log.note,
+            public_addresses=settings.public_addresses,
+            documentation=settings.documentation,
+            body_times=BodyTimes(settings.http_body_pause_s, settings.http_body_min_rate, settings.http_body_longest_s),
+            trusted_proxies=TrustedProxies.parse(settings.trusted_proxies) if settings.trusted_proxies else None,
+        )
+        http.state.access_lookup = access
         return cls(
             name=name,
             settings=settings,
             database=database,
             topics=Topics(settings.topic_prefix),
-            http=create_http(name, tokens=tokens, database=database),
+            http=http,
+            audit_log=audit_log,
             package=package,
             tables=tables,
         )
@@ -125,6 +156,7 @@ class Service:
         if not any(isinstance(component, JobRunner) for component in self.components.values()):
             self.components["jobs"] = self.context.jobs([])  # reports jobs that nobody runs
         self.components["housekeeping"] = self.context.housekeeping()
+        self.components["audit_log"] = self.context.audit_log
         settings, database = self.context.settings, self.context.database
         export = bool(settings.otlp_endpoint)
         measured = BackboneMetrics(database, self.components, self.gauges, keep_fresh=export)
@@ -132,6 +164,7 @@ class Service:
         self.context.http.state.metrics_token = settings.metrics_token.get_secret_value()
         self.context.http.state.inboxes = self.inboxes
         self.context.http.include_router(dead_letter_routes.router)
+        self.context.http.include_router(audit_routes.router)
         add_standard_routes(
             self.context.http, self.components, database.is_alive, self.asyncapi, refresh_metrics=measured.refresh
         )
@@ -143,14 +176,13 @@ class Service:
         return {inbox.consumer: inbox for inbox in candidates if isinstance(inbox, Inbox)}
 
     def asyncapi(self) -> dict[str, Any]:
-        """The events the service consumes and publishes, as an AsyncAPI 3 document."""
+        """The events the service consumes and publishes, as an AsyncAPI 3 document. It does not tell the brokers."""
         from wanderamt.backbone.messaging.application import describe_consumer
 
         context = self.context
         inbox = self.components.get("inbox")
         consumer = inbox.declared if isinstance(inbox, Inbox) else EventConsumer(context.name)
-        servers = context.settings.kafka_bootstrap_servers
-        return describe_consumer(consumer, context.topics, bootstrap_servers=servers)
+        return describe_consumer(consumer, context.topics, bootstrap_servers=DOCUMENTED_SERVERS)
 
     def migrate(self, url: str = "") -> None:
         """Creates or updates the tables. `url`: of another database than the service's own."""
@@ -161,6 +193,10 @@ class Service:
 
     async def start(self) -> None:
         """Raises CannotStartError."""
+        if not self.context.settings.trusted_proxies and (paths := counts_by_address(self.context.http)):
+            raise UndecidedProxiesError(
+                f"{paths[0]} limits its callers by address: set WANDERAMT_TRUSTED_PROXIES to {HOW_TO_SET}"
+            )
         await self.context.database.start()
         if not await self.context.database.is_migrated():
             raise NotMigratedError(
@@ -190,9 +226,23 @@ class Service:
         await self.context.database.stop()
         log.info("service.stopped", service=self.context.name)
 
+    def _begin_stop(self, server: "HttpServer") -> None:
+        """Not ready any more; requests that only wait end now; the sockets close a moment later."""
+        if self.context.http.state.is_stopping:
+            server.should_exit = True
+            return
+        self.context.http.state.is_stopping = True
+        self.context.http.state.body_reading.end_waits()
+        for component in self.components.values():
+            if isinstance(component, EndsWaits):
+                component.end_waits()
+        asyncio.get_running_loop().call_later(
+            self.context.settings.stop_delay_s, lambda: setattr(server, "should_exit", True)
+        )
+
     async def run(self) -> None:
         """Runs until SIGTERM or SIGINT. The HTTP server starts last and stops first."""
-        from wanderamt.shell.http_server import create_server
+        from wanderamt.shell.http_server import ServerBounds, create_server
         from wanderamt.shell.telemetry import start_telemetry
 
         settings = self.context.settings
@@ -202,10 +252,17 @@ class Service:
             trace_folder=settings.trace_folder,
             log_level=settings.log_level,
         )
-        server = create_server(self.context.http, host=settings.host, port=settings.port, drain_s=DRAIN_S)
+        bounds = ServerBounds(
+            settings.http_connections,
+            settings.http_header_timeout_s,
+            settings.http_keep_alive_s,
+            DRAIN_S,
+            settings.http_network_share,
+        )
+        server = create_server(self.context.http, host=settings.host, port=settings.port, bounds=bounds)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
+            loop.add_signal_handler(number, self._begin_stop, server)
         try:
             await self.start()
         except CannotStartError as error:

@@ -9,21 +9,23 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from starlette.requests import ClientDisconnect
+from wanderamt.kernel.bounded import MAX_JSON_INT
 from wanderamt.kernel.ids import CaseId
 from wanderamt.shell.http import Transaction
+from wanderamt.shell.large_bodies import max_body
 from wanderamt.shell.problems import RefusalError, or_refuse
 
-from intake.api.dependencies import AtStand, Clerk, ClerkOrOperator, Context
+from intake.api.dependencies import AttachmentLister, AttachmentReader, AttachmentSender, Context
 from intake.domain.attachment import MAX_BYTES, Attachment, AttachmentType
-from intake.domain.refusals import ATTACHMENT_ANNOUNCEMENT_INVALID, ATTACHMENT_TOO_LARGE, ATTACHMENT_TOO_LONG
+from intake.domain.refusals import ATTACHMENT_ANNOUNCEMENT_INVALID, ATTACHMENT_TOO_LARGE
 from intake.handlers import attachments as attachment_handlers
 from intake.store.attachments import attachments_of
 
-TUS = {"Tus-Resumable": "1.0.0", "Cache-Control": "no-store"}
-DOWNLOAD = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Content-Disposition": "attachment"}
+TUS = {"Tus-Resumable": "1.0.0"}
+DOWNLOAD = {"Content-Disposition": "attachment"}
 HASH = TypeAdapter(Annotated[str, Field(pattern="^[0-9a-f]{64}$")])
-Length = Annotated[int, Header(alias="Upload-Length", ge=1)]
-Offset = Annotated[int, Header(alias="Upload-Offset", ge=0)]
+Length = Annotated[int, Header(alias="Upload-Length", ge=1, le=MAX_JSON_INT)]
+Offset = Annotated[int, Header(alias="Upload-Offset", ge=0, le=MAX_JSON_INT)]
 Metadata = Annotated[
     str,
     Header(
@@ -55,7 +57,7 @@ class Announcement(NamedTuple):
     sha256: bytes
 
 
-async def _read_announcement(_: AtStand, length: Length, metadata: Metadata) -> Announcement:
+async def _read_announcement(_: AttachmentSender, length: Length, metadata: Metadata) -> Announcement:
     """Raises RefusalError for a file that is too large, and for metadata that is incomplete or malformed."""
     if length > MAX_BYTES:
         raise RefusalError(ATTACHMENT_TOO_LARGE)
@@ -74,7 +76,7 @@ async def _read_announcement(_: AtStand, length: Length, metadata: Metadata) -> 
 
 @router.post("/attachments", status_code=201, response_class=Response)
 async def announce_attachment(
-    caller: AtStand, announcement: Annotated[Announcement, Depends(_read_announcement)], uow: Transaction
+    caller: AttachmentSender, announcement: Annotated[Announcement, Depends(_read_announcement)], uow: Transaction
 ) -> Response:
     """Announces an attachment. The same request again answers how many bytes have arrived."""
     announced = Attachment(
@@ -86,20 +88,22 @@ async def announce_attachment(
         sha256=announcement.sha256,
         begun_at=uow.now,
     )
-    upload = or_refuse(await attachment_handlers.announce(announced, uow))
+    upload = or_refuse(await attachment_handlers.announce(announced, uow, stand_id=caller.stand_id))
     return Response(status_code=201, headers=_progress(upload) | {"Location": f"/attachments/{upload.attachment_id}"})
 
 
 @router.head("/attachments/{attachment_id}", response_class=Response)
-async def attachment_progress(attachment_id: UUID, caller: AtStand, uow: Transaction) -> Response:
+async def attachment_progress(attachment_id: UUID, caller: AttachmentSender, uow: Transaction) -> Response:
     """How many bytes have arrived; the device continues from that offset."""
     upload = or_refuse(await attachment_handlers.find_upload(attachment_id, uow, device_id=caller.device_id))
     return Response(headers=_progress(upload))
 
 
-@router.patch("/attachments/{attachment_id}", status_code=204, response_class=Response)
+@router.patch(
+    "/attachments/{attachment_id}", status_code=204, response_class=Response, openapi_extra=max_body(MAX_BYTES)
+)
 async def append_piece(
-    attachment_id: UUID, request: Request, offset: Offset, caller: AtStand, context: Context
+    attachment_id: UUID, request: Request, offset: Offset, caller: AttachmentSender, context: Context
 ) -> Response:
     """Appends bytes (application/offset+octet-stream). A cut connection keeps what had arrived."""
     piece = await _read_piece(request)
@@ -116,7 +120,7 @@ async def append_piece(
 
 
 @router.get("/attachments/{attachment_id}", response_class=Response)
-async def download_attachment(attachment_id: UUID, _: Clerk, uow: Transaction, context: Context) -> Response:
+async def download_attachment(attachment_id: UUID, _: AttachmentReader, uow: Transaction, context: Context) -> Response:
     """The file, once it is complete."""
     attachment, content = or_refuse(
         await attachment_handlers.read_attachment(attachment_id, uow, cipher=context.cipher)
@@ -125,7 +129,7 @@ async def download_attachment(attachment_id: UUID, _: Clerk, uow: Transaction, c
 
 
 @router.get("/cases/{case_id}/attachments")
-async def attachments_of_case(case_id: UUID, _: ClerkOrOperator, uow: Transaction) -> list[AttachmentOut]:
+async def attachments_of_case(case_id: UUID, _: AttachmentLister, uow: Transaction) -> list[AttachmentOut]:
     return [AttachmentOut.model_validate(attachment) for attachment in await attachments_of(uow, CaseId(case_id))]
 
 
@@ -143,16 +147,11 @@ def _read_metadata(metadata: str) -> dict[str, str]:
 
 
 async def _read_piece(request: Request) -> bytes:
-    """The bytes that arrived until the end or until the connection was cut.
-
-    Raises RefusalError above the maximum size of a whole file.
-    """
+    """The bytes that arrived until the end or until the connection was cut."""
     piece = bytearray()
     try:
         async for part in request.stream():
             piece += part
-            if len(piece) > MAX_BYTES:
-                raise RefusalError(ATTACHMENT_TOO_LONG)
     except ClientDisconnect:
         pass  # the client will not read the answer, but the bytes that arrived are kept
     return bytes(piece)

@@ -2,22 +2,36 @@
 
 from collections.abc import Set as AbstractSet
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
+from wanderamt.kernel.bounded import BoundedTime
 from wanderamt.kernel.ids import CaseId, DocumentId, StandId
+from wanderamt.kernel.line_text import LineText
 from wanderamt.kernel.refusal import Refusal
 from wanderamt.security.bpk import Bpk
+from wanderamt.security.policy import Action
+from wanderamt.security.tokens import Principal
+from wanderamt.shell.access import Require
 from wanderamt.shell.http import Transaction
 from wanderamt.shell.problems import or_refuse
 
-from intake.api.dependencies import AnyStaff, Clerk, ClerkOrOperator, Context
+from intake.api.dependencies import (
+    CaseChanger,
+    CaseLister,
+    CaseReader,
+    CaseTaker,
+    Context,
+    DocumentReader,
+)
 from intake.domain.documents import Document
 from intake.domain.entry import BpkText
 from intake.handlers import cases as case_handlers
-from intake.handlers.documents import show_document
+from intake.handlers.context import IntakeContext
+from intake.handlers.documents import read_file
 from intake.store import cases as case_store
 from intake.store.case_statements import CaseRecord
 
@@ -50,20 +64,22 @@ class CaseOut(BaseModel):
     document_id: UUID | None = None
     document_number: str | None = None
     document_revoked_at: datetime | None = None
+    document_problem: str | None = Field(None, description="Why the document of the case cannot be printed yet.")
+    document_owner: str | None = Field(None, description="Who looks after that problem.")
 
 
 class HandOverIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    to: str = Field(min_length=1, max_length=100, examples=["office Hauptplatz"])
-    reason: str = Field(min_length=1, max_length=500, examples=["the original must be seen"])
-    deadline: AwareDatetime
+    to: LineText = Field(min_length=1, max_length=100, examples=["office Hauptplatz"])
+    reason: LineText = Field(min_length=1, max_length=500, examples=["the original must be seen"])
+    deadline: BoundedTime
 
 
 class ReopenIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    reason: str = Field(min_length=1, max_length=500, examples=["the register was wrong"])
+    reason: LineText = Field(min_length=1, max_length=500, examples=["the register was wrong"])
 
 
 class PersonIn(BaseModel):
@@ -72,15 +88,30 @@ class PersonIn(BaseModel):
     bpk: BpkText
 
 
+class RequirePersonSearch(Require):
+    """Also records who was searched for, as a keyed hash: auditors see which searches are for one person, not whom."""
+
+    async def subject_in_body(self, request: Request) -> str:
+        context: IntakeContext = request.app.state.context
+        try:
+            person = PersonIn.model_validate(await request.json())
+        except ValueError:  # the route refuses it
+            return ""
+        return context.cipher.keyed_hash(f"searched person:{person.bpk}".encode()).hex()
+
+
+PersonSearcher = Annotated[Principal, Depends(RequirePersonSearch(Action.FIND_CASES_OF_PERSON))]
+
+
 @router.get("/cases/{case_id}", tags=["cases"])
-async def show_case(case_id: UUID, _: ClerkOrOperator, uow: Transaction, context: Context) -> CaseOut:
+async def show_case(case_id: UUID, _: CaseReader, uow: Transaction, context: Context) -> CaseOut:
     record, document = or_refuse(await case_handlers.show_case(CaseId(case_id), uow, cipher=context.cipher))
     return case_out(record, document, missing=await case_handlers.missing_scans(uow, [record]))
 
 
 @router.post("/cases/{case_id}/hand-over", tags=["cases"])
 async def hand_over_case(
-    case_id: UUID, order: HandOverIn, caller: Clerk, uow: Transaction, context: Context
+    case_id: UUID, order: HandOverIn, caller: CaseChanger, uow: Transaction, context: Context
 ) -> CaseOut:
     """Gives the case to another person or office, who must act before the deadline."""
     record = await case_handlers.hand_over(
@@ -96,8 +127,23 @@ async def hand_over_case(
     return await _changed_case_out(record, uow)
 
 
+@router.post("/cases/{case_id}/take", tags=["cases"])
+async def take_case(case_id: UUID, caller: CaseTaker, uow: Transaction, context: Context) -> CaseOut:
+    """Takes a case of another stand to the caller's, for a written reason: from now on both crews work on it."""
+    record = await case_handlers.take_to_stand(
+        CaseId(case_id),
+        uow,
+        stand_id=caller.stand_id,
+        reason=caller.reason,
+        officer=caller.officer,
+        cipher=context.cipher,
+        catalogue=context.catalogue,
+    )
+    return await _changed_case_out(record, uow)
+
+
 @router.post("/cases/{case_id}/withdraw", tags=["cases"])
-async def withdraw_case(case_id: UUID, caller: Clerk, uow: Transaction, context: Context) -> CaseOut:
+async def withdraw_case(case_id: UUID, caller: CaseChanger, uow: Transaction, context: Context) -> CaseOut:
     """Ends the case at the citizen's wish. Fees become refunds; a provisional document is revoked."""
     record = await case_handlers.withdraw(
         CaseId(case_id), uow, officer=caller.subject, cipher=context.cipher, catalogue=context.catalogue
@@ -106,7 +152,7 @@ async def withdraw_case(case_id: UUID, caller: Clerk, uow: Transaction, context:
 
 
 @router.post("/cases/{case_id}/close", tags=["cases"])
-async def close_case(case_id: UUID, caller: Clerk, uow: Transaction, context: Context) -> CaseOut:
+async def close_case(case_id: UUID, caller: CaseChanger, uow: Transaction, context: Context) -> CaseOut:
     """Closes a case that has ended; its retention period begins."""
     record = await case_handlers.close(
         CaseId(case_id), uow, officer=caller.subject, cipher=context.cipher, catalogue=context.catalogue
@@ -115,7 +161,9 @@ async def close_case(case_id: UUID, caller: Clerk, uow: Transaction, context: Co
 
 
 @router.post("/cases/{case_id}/reopen", tags=["cases"])
-async def reopen_case(case_id: UUID, order: ReopenIn, caller: Clerk, uow: Transaction, context: Context) -> CaseOut:
+async def reopen_case(
+    case_id: UUID, order: ReopenIn, caller: CaseChanger, uow: Transaction, context: Context
+) -> CaseOut:
     """Continues a case that had ended. Its document is revoked."""
     record = await case_handlers.reopen(
         CaseId(case_id),
@@ -129,7 +177,7 @@ async def reopen_case(case_id: UUID, order: ReopenIn, caller: Clerk, uow: Transa
 
 
 @router.get("/stands/{stand_id}/cases", tags=["cases"])
-async def cases_of_stand(stand_id: UUID, _: AnyStaff, uow: Transaction, context: Context) -> list[CaseOut]:
+async def cases_of_stand(stand_id: UUID, _: CaseLister, uow: Transaction, context: Context) -> list[CaseOut]:
     """The newest 1,000 cases of a stand."""
     records = await case_store.cases_of_stand(uow, StandId(stand_id), context.cipher, limit=MAX_CASES)
     missing = await case_handlers.missing_scans(uow, records)
@@ -137,17 +185,23 @@ async def cases_of_stand(stand_id: UUID, _: AnyStaff, uow: Transaction, context:
 
 
 @router.post("/persons/cases", tags=["cases"])
-async def cases_of_person(person: PersonIn, _: Clerk, uow: Transaction, context: Context) -> list[CaseOut]:
-    """The newest 1,000 cases of a person in the sector of the bPK. The bPK is in the body: URLs end up in logs."""
-    records = await case_store.cases_of_person(uow, Bpk(person.bpk), context.cipher, limit=MAX_CASES)
+async def cases_of_person(
+    person: PersonIn, caller: PersonSearcher, uow: Transaction, context: Context
+) -> list[CaseOut]:
+    """The newest 1,000 cases of a person in the sector of the bPK. The bPK is in the body: URLs end up in logs.
+
+    Without a written reason only those of the caller's stand.
+    """
+    stand_id = StandId(caller.stand_id) if caller.stand_id and not caller.reason else None
+    records = await case_store.cases_of_person(uow, Bpk(person.bpk), context.cipher, limit=MAX_CASES, stand_id=stand_id)
     missing = await case_handlers.missing_scans(uow, records)
     return [case_out(record, missing=missing) for record in records]
 
 
 @router.get("/documents/{document_id}.pdf", tags=["documents"], response_class=Response)
-async def download_document(document_id: UUID, _: Clerk, uow: Transaction) -> Response:
-    document = or_refuse(await show_document(DocumentId(document_id), uow))
-    return Response(document.pdf, media_type="application/pdf", headers={"Cache-Control": "no-store"})
+async def download_document(document_id: UUID, _: DocumentReader, uow: Transaction, context: Context) -> Response:
+    pdf = or_refuse(await read_file(DocumentId(document_id), uow, cipher=context.cipher))
+    return Response(pdf, media_type="application/pdf")
 
 
 async def _changed_case_out(outcome: CaseRecord | Refusal, uow: UnitOfWork) -> CaseOut:
@@ -158,7 +212,7 @@ async def _changed_case_out(outcome: CaseRecord | Refusal, uow: UnitOfWork) -> C
 def case_out(record: CaseRecord, document: Document | None = None, *, missing: AbstractSet[UUID]) -> CaseOut:
     """`missing`: scans that are still on a device, of this case or of others."""
     case = record.case
-    issued = document if document and document.pdf else None
+    issued = document if document and document.rendered else None
     return CaseOut(
         case_id=case.id,
         service=case.service,
@@ -181,4 +235,6 @@ def case_out(record: CaseRecord, document: Document | None = None, *, missing: A
         document_id=issued.document_id if issued else None,
         document_number=issued.number if issued else None,
         document_revoked_at=document.revoked_at if document else None,
+        document_problem=document.problem if document else None,
+        document_owner=document.problem_owner if document else None,
     )

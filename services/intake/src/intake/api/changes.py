@@ -2,19 +2,22 @@
 
 import asyncio
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
+from wanderamt.backbone.supervision import wait_for_signal
 from wanderamt.shell.problems import or_refuse
 
 from intake.api.cases import CaseOut, case_out
-from intake.api.dependencies import AtStand, Context
+from intake.api.dependencies import ChangesReader, ClerkAtStand, Context
 from intake.domain.case.case_events import FieldValue
+from intake.handlers.change_waits import ChangeWait
 from intake.handlers.changes import Changes, changes_since
+from intake.handlers.context import IntakeContext
 
 MAX_WAIT_S = 25
-POLL_INTERVAL_S = 1.0
+FIRST_PAUSE_S, MAX_PAUSE_S = 0.1, 1.0  # until a change that an older transaction hides is visible
 
 router = APIRouter(tags=["field"])
 
@@ -45,37 +48,60 @@ class ChangesOut(BaseModel):
     server_time: datetime = Field(description="Shows how far the device's clock is off. It orders nothing.")
 
 
-@router.get("/changes")
+@router.get(
+    "/changes",
+    response_model=ChangesOut,
+    responses={204: {"description": "Nothing changed, and the wait was ended. Ask again."}},
+)
 async def show_changes(
-    caller: AtStand,
+    caller: ChangesReader,
     context: Context,
     cursor: Annotated[str, Query(max_length=200)] = "",
     wait_s: Annotated[float, Query(ge=0, le=MAX_WAIT_S, description="How long to wait for a change.")] = 0,
     acked: Annotated[int, Query(ge=0, le=2**53, description="The highest device_seq ever answered.")] = 0,
-) -> ChangesOut:
-    """What changed since `cursor` at the stand that the token names. No cases: nothing changed while we waited."""
+) -> Any:
+    """What changed since `cursor` at the stand that the token names. No cases: nothing changed while we waited.
+
+    One request of a device waits: a newer one ends it with 204, and so does a service that stops.
+    """
+    question = (cursor, acked)
+    if not wait_s:
+        return _changes_out(*await _look(question, caller, context))
+    until = asyncio.get_running_loop().time() + wait_s
+    with context.change_waits.waiting(caller.device_id, caller.stand_id) as waiting:
+        return await _wait_for_changes(question, caller, context, wait=or_refuse(waiting), until=until)
+
+
+async def _wait_for_changes(
+    question: tuple[str, int], caller: ClerkAtStand, context: IntakeContext, *, wait: ChangeWait, until: float
+) -> ChangesOut | Response:
+    """Looks at the beginning, after each notification, and at the end, in case that one was lost."""
     loop = asyncio.get_running_loop()
-    until = loop.time() + wait_s
+    pause_s = FIRST_PAUSE_S
     while True:
-        # No `Transaction` dependency: each look has a transaction of its own, and none is open while we wait.
-        async with context.database.unit_of_work() as uow:
-            changes = or_refuse(
-                await changes_since(
-                    cursor,
-                    uow,
-                    device_id=caller.device_id,
-                    stand_id=caller.stand_id,
-                    acked=acked,
-                    cipher=context.cipher,
-                )
-            )
+        wait.signal.clear()
+        changes, now = await _look(question, caller, context)
         remaining = until - loop.time()
         if changes.cases or changes.reset or remaining <= 0:
-            return _changes_out(changes, now=uow.now)
-        await asyncio.sleep(min(POLL_INTERVAL_S, remaining))
+            return _changes_out(changes, now)
+        if not wait.ended:
+            await wait_for_signal(wait.signal, min(remaining, pause_s if changes.unsettled else remaining))
+            pause_s = min(2 * pause_s, MAX_PAUSE_S)
+        if wait.ended:
+            return Response(status_code=204)
 
 
-def _changes_out(changes: Changes, *, now: datetime) -> ChangesOut:
+async def _look(question: tuple[str, int], caller: ClerkAtStand, context: IntakeContext) -> tuple[Changes, datetime]:
+    """In a transaction of its own: none is open while a request waits."""
+    cursor, acked = question
+    async with context.database.unit_of_work() as uow:
+        changes = await changes_since(
+            cursor, uow, device_id=caller.device_id, stand_id=caller.stand_id, acked=acked, cipher=context.cipher
+        )
+        return or_refuse(changes), uow.now
+
+
+def _changes_out(changes: Changes, now: datetime) -> ChangesOut:
     cases = [(case_out(record, missing=changes.missing_scans), record.case.form) for record in changes.cases]
     return ChangesOut(
         cases=[ChangedCaseOut(**case.model_dump(), form=dict(form)) for case, form in cases],

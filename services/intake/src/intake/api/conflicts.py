@@ -9,7 +9,7 @@ from wanderamt.kernel.ids import StandId
 from wanderamt.shell.http import Transaction
 from wanderamt.shell.problems import or_refuse
 
-from intake.api.dependencies import Clerk, Context
+from intake.api.dependencies import ConflictDecider, ConflictReader, Context
 from intake.handlers.cases import Resolution, decide_conflict, read_conflict_values, show_conflicts
 
 MAX_CONFLICTS = 1000
@@ -38,7 +38,9 @@ class DecideConflictIn(BaseModel):
 
 
 @router.get("/stands/{stand_id}/conflicts")
-async def conflicts_of_stand(stand_id: UUID, _: Clerk, uow: Transaction, context: Context) -> list[ConflictOut]:
+async def conflicts_of_stand(
+    stand_id: UUID, _: ConflictReader, uow: Transaction, context: Context
+) -> list[ConflictOut]:
     """The conflicts of a stand: the oldest 1,000 fields that wait for a decision."""
     conflicts = await show_conflicts(StandId(stand_id), uow, limit=MAX_CONFLICTS)
     values = [read_conflict_values(conflict, context.cipher) for conflict in conflicts]
@@ -60,7 +62,7 @@ async def conflicts_of_stand(stand_id: UUID, _: Clerk, uow: Transaction, context
 
 @router.post("/conflicts/{conflict_id}/decide", status_code=204)
 async def decide(
-    conflict_id: UUID, decision: DecideConflictIn, caller: Clerk, uow: Transaction, context: Context
+    conflict_id: UUID, decision: DecideConflictIn, caller: ConflictDecider, uow: Transaction, context: Context
 ) -> None:
     """`here` leaves the case as it is; `theirs` writes the other value."""
     or_refuse(

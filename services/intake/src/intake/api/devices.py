@@ -6,10 +6,11 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from wanderamt.kernel.ids import DeviceId
+from wanderamt.kernel.line_text import LineText
 from wanderamt.shell.http import Transaction
 from wanderamt.shell.problems import or_refuse
 
-from intake.api.dependencies import Operator
+from intake.api.dependencies import Context, DeviceEnroller, DeviceLister, DeviceRevoker
 from intake.handlers import enrolment
 from intake.store.enrolment import all_devices
 
@@ -20,7 +21,7 @@ class DeviceIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     device_id: UUID
-    label: str = Field(min_length=1, max_length=100, examples=["Tablet 3"])
+    label: LineText = Field(min_length=1, max_length=100, examples=["Tablet 3"])
 
 
 class DeviceOut(BaseModel):
@@ -38,19 +39,22 @@ class DeviceOut(BaseModel):
 
 
 @router.post("/devices", status_code=201)
-async def enrol_device(device: DeviceIn, caller: Operator, uow: Transaction) -> DeviceIn:
+async def enrol_device(device: DeviceIn, caller: DeviceEnroller, uow: Transaction, context: Context) -> DeviceIn:
     """Enrols a device, or enrols it again after a revocation."""
-    await enrolment.enrol_device(DeviceId(device.device_id), uow, label=device.label, officer=caller.subject)
+    enrolled = await enrolment.enrol_device(
+        DeviceId(device.device_id), uow, label=device.label, officer=caller.subject, cipher=context.cipher
+    )
+    or_refuse(enrolled)
     return device
 
 
 @router.get("/devices")
-async def list_devices(_: Operator, uow: Transaction) -> list[DeviceOut]:
+async def list_devices(_: DeviceLister, uow: Transaction) -> list[DeviceOut]:
     """All devices: up to which entry each is synchronised, and how far its clock is off."""
     return [DeviceOut.model_validate(device) for device in await all_devices(uow)]
 
 
 @router.post("/devices/{device_id}/revoke", status_code=204)
-async def revoke_device(device_id: UUID, _: Operator, uow: Transaction) -> None:
+async def revoke_device(device_id: UUID, caller: DeviceRevoker, uow: Transaction, context: Context) -> None:
     """Refuses everything from this device from now on, for example when it is lost."""
-    or_refuse(await enrolment.revoke_device(DeviceId(device_id), uow))
+    or_refuse(await enrolment.revoke_device(DeviceId(device_id), uow, officer=caller.subject, cipher=context.cipher))

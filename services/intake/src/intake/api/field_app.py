@@ -8,7 +8,9 @@ from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from starlette.datastructures import Headers
-from starlette.responses import PlainTextResponse, Response
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -22,12 +24,14 @@ class FieldAppFiles(StaticFiles):
     def __init__(self, folder: Path, *, issuer: str) -> None:
         super().__init__(directory=folder, html=True, check_dir=False)
         self._folder = folder
-        self._headers = {"Content-Security-Policy": _policy(issuer), **SAFE}
+        self._headers = {"Content-Security-Policy": _policy(issuer), "Permissions-Policy": PERMISSIONS}
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         if not (self._folder / "index.html").is_file():
             return PlainTextResponse(NOT_BUILT, 503)
         response = await super().get_response(path, scope)
+        if isinstance(response, RedirectResponse):  # to the host that the caller names
+            raise HTTPException(404)
         for name, value in self._headers.items():
             response.headers[name] = value
         immutable = path.startswith("assets/")  # their names change with their content
@@ -51,7 +55,13 @@ class FieldAppFiles(StaticFiles):
 def serve_field_app(http: FastAPI, folder: Path | None, *, issuer: str) -> None:
     """`issuer`: where clerks sign in; the only other origin that the app may call."""
     shipped = Path(str(files("intake.pages") / "field"))
+    http.router.add_route(PATH, _to_the_app, include_in_schema=False)
     http.mount(PATH, FieldAppFiles(folder or shipped, issuer=issuer), name="field app")
+
+
+async def _to_the_app(_: Request) -> Response:
+    """A relative redirect, for people who type the address without its slash."""
+    return Response(status_code=308, headers={"Location": f".{PATH}/"})
 
 
 def _policy(issuer: str) -> str:
@@ -68,15 +78,8 @@ def _policy(issuer: str) -> str:
             "manifest-src 'self'",
             "worker-src 'self'",
             "form-action 'none'",
-            "base-uri 'none'",
-            "frame-ancestors 'none'",
         )
     )
 
 
-SAFE = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Permissions-Policy": "camera=(self), geolocation=(), microphone=()",
-    "Cross-Origin-Opener-Policy": "same-origin",
-}
+PERMISSIONS = "camera=(self), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"

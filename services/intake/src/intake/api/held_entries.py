@@ -9,7 +9,7 @@ from wanderamt.kernel.ids import EntryId
 from wanderamt.shell.http import Transaction
 from wanderamt.shell.problems import or_refuse
 
-from intake.api.dependencies import ClerkOrOperator, Context, Operator
+from intake.api.dependencies import Context, EntryAbandoner, HeldEntryLister
 from intake.handlers.sync import abandon_held_entry
 from intake.store.held_entries import HeldEntry, held_entries
 
@@ -33,13 +33,13 @@ class HeldEntryOut(BaseModel):
 
 
 @router.get("/entries/held")
-async def list_held_entries(_: ClerkOrOperator, uow: Transaction) -> list[HeldEntryOut]:
+async def list_held_entries(_: HeldEntryLister, uow: Transaction) -> list[HeldEntryOut]:
     """The 1,000 entries that have waited longest."""
     return [_held_entry_out(entry) for entry in await held_entries(uow, limit=MAX_HELD)]
 
 
 @router.post("/entries/{entry_id}/abandon", status_code=204)
-async def abandon_entry(entry_id: UUID, _: Operator, uow: Transaction, context: Context) -> None:
+async def abandon_entry(entry_id: UUID, _: EntryAbandoner, uow: Transaction, context: Context) -> None:
     """For a lost device, or a case that was never opened: refuses and keeps the entry; later entries continue."""
     or_refuse(await abandon_held_entry(EntryId(entry_id), uow, cipher=context.cipher, catalogue=context.catalogue))
 

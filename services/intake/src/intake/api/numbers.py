@@ -6,10 +6,12 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, ConfigDict, Field
+from wanderamt.kernel.line_text import LineText
 from wanderamt.shell.http import Transaction
+from wanderamt.shell.large_bodies import MIB, max_body
 from wanderamt.shell.problems import RefusalError, or_refuse
 
-from intake.api.dependencies import AnyStaff, AtStand, Context
+from intake.api.dependencies import Context, NumberAuditor, NumberLessee
 from intake.domain.numbers import Number, NumberSeries
 from intake.domain.refusals import LEASE_FORGED
 from intake.handlers import numbers as number_handlers
@@ -61,14 +63,14 @@ class RestoredBlocksOut(BaseModel):
 class ReturnBlockIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    reason: str = Field(min_length=1, max_length=200, examples=["stand closed"])
+    reason: LineText = Field(min_length=1, max_length=200, examples=["stand closed"])
 
 
 class VoidNumberIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     number: str = Field(max_length=40, examples=["UK-2026-0000001-3"])
-    reason: str = Field(min_length=1, max_length=200, examples=["misprinted"])
+    reason: LineText = Field(min_length=1, max_length=200, examples=["misprinted"])
 
 
 class NumberGapOut(BaseModel):
@@ -89,7 +91,7 @@ class NumberAuditOut(BaseModel):
 
 
 @router.post("/numbers/blocks", status_code=201)
-async def lease_block(order: LeaseBlockIn, caller: AtStand, uow: Transaction, context: Context) -> NumberBlockOut:
+async def lease_block(order: LeaseBlockIn, caller: NumberLessee, uow: Transaction, context: Context) -> NumberBlockOut:
     """Leases the next 50 numbers of a series to the device that the token names."""
     block = or_refuse(
         await number_handlers.lease_block(
@@ -100,7 +102,7 @@ async def lease_block(order: LeaseBlockIn, caller: AtStand, uow: Transaction, co
 
 
 @router.get("/numbers/blocks")
-async def list_held_blocks(caller: AtStand, uow: Transaction, context: Context) -> list[NumberBlockOut]:
+async def list_held_blocks(caller: NumberLessee, uow: Transaction, context: Context) -> list[NumberBlockOut]:
     """The blocks that the device has not returned yet."""
     blocks = await number_handlers.held_blocks(uow, device_id=caller.device_id)
     return [number_block_out(block, context.authority) for block in blocks]
@@ -108,7 +110,7 @@ async def list_held_blocks(caller: AtStand, uow: Transaction, context: Context) 
 
 @router.post("/numbers/blocks/{block_id}/return")
 async def return_block(
-    block_id: UUID, order: ReturnBlockIn, caller: AtStand, uow: Transaction, context: Context
+    block_id: UUID, order: ReturnBlockIn, caller: NumberLessee, uow: Transaction, context: Context
 ) -> NumberBlockOut:
     """Returns a block after the device has sent everything. Unused numbers become void with the reason."""
     block = or_refuse(
@@ -117,7 +119,7 @@ async def return_block(
     return number_block_out(block, context.authority)
 
 
-async def _leases_of_caller(caller: AtStand, order: RestoreBlocksIn, context: Context) -> list[LeasedBlock]:
+async def _leases_of_caller(caller: NumberLessee, order: RestoreBlocksIn, context: Context) -> list[LeasedBlock]:
     """Raises RefusalError when one of the leases is not ours, or belongs to another device."""
     leases = [verify_lease(lease, context.trusted) for lease in order.leases]
     own = [LeasedBlock(*lease) for lease in leases if lease and lease[1].device_id == caller.device_id]
@@ -126,9 +128,9 @@ async def _leases_of_caller(caller: AtStand, order: RestoreBlocksIn, context: Co
     return own
 
 
-@router.post("/numbers/blocks/restore")
+@router.post("/numbers/blocks/restore", openapi_extra=max_body(MIB))
 async def restore_blocks(
-    caller: AtStand, blocks: Annotated[list[LeasedBlock], Depends(_leases_of_caller)], uow: Transaction
+    caller: NumberLessee, blocks: Annotated[list[LeasedBlock], Depends(_leases_of_caller)], uow: Transaction
 ) -> RestoredBlocksOut:
     """After the server was restored: brings back blocks that were leased after the backup was made."""
     restored = or_refuse(await number_handlers.restore_blocks(blocks, uow, device_id=caller.device_id))
@@ -136,13 +138,13 @@ async def restore_blocks(
 
 
 @router.post("/numbers/void", status_code=204)
-async def void_number(order: VoidNumberIn, caller: AtStand, uow: Transaction) -> None:
+async def void_number(order: VoidNumberIn, caller: NumberLessee, uow: Transaction) -> None:
     """Voids a number that cannot be used, for example after a misprint."""
     or_refuse(await number_handlers.void_number(order.number, uow, reason=order.reason, device_id=caller.device_id))
 
 
 @router.get("/numbers/{series}/{year}")
-async def audit_numbers(series: NumberSeries, year: Year, _: AnyStaff, uow: Transaction) -> NumberAuditOut:
+async def audit_numbers(series: NumberSeries, year: Year, _: NumberAuditor, uow: Transaction) -> NumberAuditOut:
     """Where every number of a series went, with each gap and its reason."""
     audit, blocks = await number_handlers.number_audit(uow, series=series, year=year)
     gaps = [

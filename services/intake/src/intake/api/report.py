@@ -1,27 +1,24 @@
 """What stands achieved: as JSON for other systems, as CSV for a spreadsheet, as a page with charts for people."""
 
-import csv
 from datetime import datetime, timedelta
-from io import StringIO
 from typing import Annotated, NamedTuple
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import AwareDatetime, BaseModel
+from pydantic import BaseModel
 from wanderamt.contracts import Language
+from wanderamt.kernel.bounded import BoundedTime
+from wanderamt.kernel.csv_text import to_csv
 from wanderamt.kernel.ids import StandId
 from wanderamt.shell.http import Transaction
 
-from intake.api.dependencies import AnyStaff, Context
+from intake.api.dependencies import Context, ReportReader
 from intake.domain.report import Report, StandCopy, StandStatistics
 from intake.handlers.report import stand_report
 from intake.pages.render import report_page
 
 DEFAULT_PERIOD = timedelta(days=30)
-STANDALONE_PAGE = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
-    "Cache-Control": "no-store",
-}
+STANDALONE_PAGE = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'"}
 
 router = APIRouter(tags=["report"])
 
@@ -75,10 +72,10 @@ class ReportOfPeriod(NamedTuple):
 
 
 async def _queried_report(
-    _: AnyStaff,
+    _: ReportReader,
     uow: Transaction,
-    since: Annotated[AwareDatetime | None, Query()] = None,
-    until: Annotated[AwareDatetime | None, Query()] = None,
+    since: Annotated[BoundedTime | None, Query()] = None,
+    until: Annotated[BoundedTime | None, Query()] = None,
     stand_id: Annotated[UUID | None, Query()] = None,
 ) -> ReportOfPeriod:
     """Stands that begin in [since, until), by default in the last 30 days. Or a single stand."""
@@ -92,25 +89,21 @@ QueriedReport = Annotated[ReportOfPeriod, Depends(_queried_report)]
 
 
 @router.get("/report")
-async def report_as_json(_: AnyStaff, queried: QueriedReport) -> ReportOut:
+async def report_as_json(_: ReportReader, queried: QueriedReport) -> ReportOut:
     """Cases, how they ended, minutes, fees: by stand, service, occasion and target group."""
     return _report_out(queried)
 
 
 @router.get("/report.csv", response_class=Response)
-async def report_as_csv(_: AnyStaff, queried: QueriedReport) -> Response:
+async def report_as_csv(_: ReportReader, queried: QueriedReport) -> Response:
     """The report as CSV, with a line for each service at each stand."""
     rows = [row.model_dump(mode="json") for row in _report_out(queried).rows]
-    text = StringIO()
-    writer = csv.DictWriter(text, list(ReportRowOut.model_fields))
-    writer.writeheader()
-    writer.writerows({name: _without_formula(value) for name, value in row.items()} for row in rows)
-    return Response(text.getvalue(), media_type="text/csv; charset=utf-8")
+    return Response(to_csv(list(ReportRowOut.model_fields), rows), media_type="text/csv; charset=utf-8")
 
 
 @router.get("/report.html", response_class=Response)
 async def report_as_html(
-    _: AnyStaff, queried: QueriedReport, context: Context, lang: Language = Language.DE
+    _: ReportReader, queried: QueriedReport, context: Context, lang: Language = Language.DE
 ) -> Response:
     """The report as a page with charts to print or send: it has no script and fetches nothing."""
     services = {
@@ -119,11 +112,6 @@ async def report_as_html(
     }
     html = report_page(queried.report, since=queried.since, until=queried.until, language=lang, services=services)
     return Response(html, media_type="text/html; charset=utf-8", headers=STANDALONE_PAGE)
-
-
-def _without_formula(value: object) -> object:
-    """A spreadsheet runs a text that begins like a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in {"=", "+", "-", "@"} else value
 
 
 def _report_out(queried: ReportOfPeriod) -> ReportOut:

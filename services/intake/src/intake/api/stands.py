@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 from wanderamt.shell.http import Transaction
 
-from intake.api.dependencies import AnyStaff
+from intake.api.dependencies import StandLister
 from intake.store import stands as stand_store
 
 router = APIRouter(tags=["field"])
@@ -24,5 +24,5 @@ class StandSummaryOut(BaseModel):
 
 
 @router.get("/stands")
-async def list_stands(_: AnyStaff, uow: Transaction) -> list[StandSummaryOut]:
+async def list_stands(_: StandLister, uow: Transaction) -> list[StandSummaryOut]:
     return [StandSummaryOut.model_validate(stand) for stand in await stand_store.all_stands(uow)]

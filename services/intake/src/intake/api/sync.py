@@ -1,6 +1,6 @@
 """`POST /sync`: takes the entries that a device captured, online or offline, and answers each one."""
 
-import json
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -8,28 +8,35 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Request, Response
-from pydantic import AwareDatetime, BaseModel
+from pydantic import BaseModel
+from wanderamt.kernel.bounded import MAX_JSON_INT, ClockTime
 from wanderamt.kernel.ids import DeviceId
 from wanderamt.kernel.json_text import to_json
-from wanderamt.shell.http import Body, Transaction
+from wanderamt.kernel.refusal import Refusal
+from wanderamt.shell.http import Transaction
+from wanderamt.shell.http_body import read_body
+from wanderamt.shell.large_bodies import MIB, max_body
 from wanderamt.shell.problems import Problem, RefusalError, or_refuse, problem_for
 
-from intake.api.dependencies import Clerk, Context
-from intake.domain.entry import ENTRY, AnyEntry, UnreadableEntry, parse_line, parse_value
-from intake.domain.refusals import MALFORMED_BODY, NO_ENTRIES, NOT_ENROLLED, TOO_MANY_ENTRIES
+from intake.api.dependencies import Context, EntrySender
+from intake.domain.entry import ENTRY, AnyEntry, UnreadableEntry, parse_line
+from intake.domain.sync_body import MAX_ENTRIES, split_array, split_lines
 from intake.handlers.enrolment import has_lost_entries
 from intake.handlers.sync import EntryAnswer, SyncRequest, process_sync
 from intake.store.entry_statements import EntryStatus
 
-MAX_ENTRIES = 500
+MAX_BYTES = 32 * MIB  # as sent, and unpacked
+PAUSE_AFTER_S = 0.02
 DeviceTime = Annotated[
-    AwareDatetime | None,
+    ClockTime | None,
     Header(description="The time of the device's clock. Recorded for support; it orders nothing."),
 ]
 AckedThrough = Annotated[
     int,
     Header(
-        ge=0, description="The highest device_seq that was ever answered. A server that has fewer entries was restored."
+        ge=0,
+        le=MAX_JSON_INT,
+        description="The highest device_seq that was ever answered. A server that has fewer entries was restored.",
     ),
 ]
 LINES = "application/x-ndjson"
@@ -117,27 +124,20 @@ SYNC_BODY: dict[str, Any] = {
 }
 
 
-async def _sending_device(caller: Clerk) -> DeviceId:
-    """Raises RefusalError for a token without a device, before the body is read."""
-    if not caller.device_id:
-        raise RefusalError(NOT_ENROLLED)
-    return DeviceId(caller.device_id)
-
-
 async def _read_sync(
-    caller: Clerk,
-    device_id: Annotated[DeviceId, Depends(_sending_device)],
-    body: Body,
+    caller: EntrySender,
     request: Request,
     device_time: DeviceTime = None,
 ) -> SyncRequest:
     """The entries are parsed before the transaction begins."""
-    return SyncRequest(caller, device_id, _read_entries(body, lines=_media_type(request) == LINES), device_time)
+    assert caller.device_id  # noqa: S101 -- the policy refuses tokens without it
+    entries = await _read_entries(await read_body(request), lines=_media_type(request) == LINES)
+    return SyncRequest(caller, DeviceId(caller.device_id), entries, device_time)
 
 
-@router.post("/sync", openapi_extra=SYNC_BODY, response_model=SyncOut)
+@router.post("/sync", openapi_extra=SYNC_BODY | max_body(MAX_BYTES), response_model=SyncOut)
 async def sync(
-    _: Clerk,
+    _: EntrySender,
     order: Annotated[SyncRequest, Depends(_read_sync)],
     uow: Transaction,
     context: Context,
@@ -157,23 +157,24 @@ def _media_type(request: Request) -> str:
     return request.headers.get("content-type", "").split(";")[0].strip().lower()
 
 
-def _read_entries(body: bytes, *, lines: bool) -> tuple[AnyEntry | UnreadableEntry, ...]:
-    """Raises RefusalError when the request as a whole cannot be read."""
-    if lines:
-        entries = [parse_line(line) for line in body.split(b"\n") if line.strip()]
-    else:
-        try:
-            parsed = json.loads(body)
-        except (ValueError, RecursionError) as error:
-            raise RefusalError(MALFORMED_BODY) from error
-        values = parsed.get("entries") if isinstance(parsed, dict) else None
-        if not isinstance(values, list):
-            raise RefusalError(NO_ENTRIES)
-        entries = [parse_value(value) for value in values]
-    if not entries:
-        raise RefusalError(NO_ENTRIES)
-    if len(entries) > MAX_ENTRIES:
-        raise RefusalError(TOO_MANY_ENTRIES)
+async def _read_entries(body: bytes, *, lines: bool) -> tuple[AnyEntry | UnreadableEntry, ...]:
+    """Raises RefusalError when the request as a whole cannot be read. Other requests have their turn meanwhile."""
+    raw = []
+    for part in split_lines(body) if lines else split_array(body):
+        if isinstance(part, Refusal):
+            raise RefusalError(part)
+        if part is None:
+            await asyncio.sleep(0)
+        else:
+            raw.append(part)
+    loop = asyncio.get_running_loop()
+    entries = []
+    paused_at = loop.time()
+    for entry in raw:
+        entries.append(parse_line(entry))
+        if loop.time() > paused_at + PAUSE_AFTER_S:
+            await asyncio.sleep(0)
+            paused_at = loop.time()
     return tuple(entries)
 
 

@@ -6,10 +6,11 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from wanderamt.kernel.ids import StandId
+from wanderamt.kernel.line_text import LineText
 from wanderamt.shell.http import Transaction
 from wanderamt.shell.problems import or_refuse
 
-from intake.api.dependencies import AtStand, ClerkOrOperator
+from intake.api.dependencies import RefundPayer, TillKeeper, TillReader
 from intake.domain.case.case_events import PaymentMethod
 from intake.domain.entry import ReceiptNumber
 from intake.domain.till import Till, TillReport
@@ -36,7 +37,7 @@ class CloseTillIn(BaseModel):
 
     counted_cents: int = Field(ge=0, le=MAX_CENTS, examples=[10660], description="Cash in the drawer, counted.")
     receipts: int = Field(ge=0, le=100_000, description="How many receipts the device has issued for this till.")
-    note: str = Field("", max_length=500, examples=["5 euro fell behind the seat"])
+    note: LineText = Field("", max_length=500, examples=["5 euro fell behind the seat"])
 
 
 class TillOut(BaseModel):
@@ -82,7 +83,7 @@ class PayOutIn(BaseModel):
 
 
 @router.post("/tills", status_code=201)
-async def open_till(order: OpenTillIn, caller: AtStand, uow: Transaction) -> TillOut:
+async def open_till(order: OpenTillIn, caller: TillKeeper, uow: Transaction) -> TillOut:
     """Opens the till of the device that the token names. Fees may name the till before it is opened here."""
     opened = await till_handlers.open_till(
         order.till_id,
@@ -96,7 +97,7 @@ async def open_till(order: OpenTillIn, caller: AtStand, uow: Transaction) -> Til
 
 
 @router.post("/tills/{till_id}/close")
-async def close_till(till_id: UUID, order: CloseTillIn, caller: AtStand, uow: Transaction) -> TillOut:
+async def close_till(till_id: UUID, order: CloseTillIn, caller: TillKeeper, uow: Transaction) -> TillOut:
     """Counts and closes the till. A difference needs a note; receipts still on the device must be sent first."""
     closed = await till_handlers.close_till(
         till_id,
@@ -111,20 +112,20 @@ async def close_till(till_id: UUID, order: CloseTillIn, caller: AtStand, uow: Tr
 
 
 @router.get("/stands/{stand_id}/tills")
-async def tills_of_stand(stand_id: UUID, _: ClerkOrOperator, uow: Transaction) -> list[TillOut]:
+async def tills_of_stand(stand_id: UUID, _: TillReader, uow: Transaction) -> list[TillOut]:
     """The difference report: every till of the stand with all receipts that have arrived."""
     return [_till_out(till, report) for till, report in await till_handlers.show_tills(StandId(stand_id), uow)]
 
 
 @router.get("/stands/{stand_id}/refunds")
-async def refunds_of_stand(stand_id: UUID, _: ClerkOrOperator, uow: Transaction) -> list[RefundOut]:
+async def refunds_of_stand(stand_id: UUID, _: TillReader, uow: Transaction) -> list[RefundOut]:
     """The oldest 1,000 refunds for cases of the stand that are not paid out yet."""
     refunds = await tills.owed_refunds(uow, StandId(stand_id), limit=MAX_REFUNDS)
     return [RefundOut.model_validate(refund) for refund in refunds]
 
 
 @router.post("/refunds/{refund_id}/pay-out")
-async def pay_out_refund(refund_id: UUID, order: PayOutIn, caller: AtStand, uow: Transaction) -> RefundOut:
+async def pay_out_refund(refund_id: UUID, order: PayOutIn, caller: RefundPayer, uow: Transaction) -> RefundOut:
     """Pays money back, with a receipt of its own."""
     paid = await till_handlers.pay_out(
         refund_id,

@@ -12,7 +12,10 @@ from fastapi import APIRouter, File, Form, Response, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 from wanderamt.contracts import Language
 from wanderamt.kernel.refusal import Refusal, RefusalKind
-from wanderamt.shell.problems import or_refuse
+from wanderamt.shell.client_address import ClientNetwork
+from wanderamt.shell.large_bodies import KIB, MIB, max_body
+from wanderamt.shell.problems import HEADERS, STATUS, or_refuse
+from wanderamt.shell.web_forms import STRICT_CSP
 
 from intake.api.dependencies import Context
 from intake.domain.document_status import Claims, DocumentStatus, document_status
@@ -23,12 +26,11 @@ from intake.pages.render import verification_page
 from intake.signing.qr_seal import MAX_TEXT
 
 ANSWER_S = 0.5  # every answer comes this long after its question
-MAX_FILE_BYTES = 10 * 1024 * 1024
-STANDALONE_FORM = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'",
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-}
+MAX_FILE_BYTES = 10 * MIB
+LARGE_FORM = max_body(MAX_FILE_BYTES + 64 * KIB, media_type="multipart/form-data")  # with the form around the file
+STANDALONE_FORM = {"Content-Security-Policy": STRICT_CSP}
+TRY_AGAIN = {RefusalKind.TOO_MANY, RefusalKind.BUSY}  # the others are answers about the document
+PUBLIC_FILE = {"Cache-Control": f"public, max-age={MAX_AGE.seconds}"}
 
 FILE_TOO_LARGE = Refusal(
     "verification.too_large",
@@ -62,21 +64,20 @@ class VerificationOut(BaseModel):
 async def download_status_list(context: Context) -> Response:
     """Signed (CWT). With a copy on a device, documents can be checked for three days without a network."""
     _, token = await context.status_list.get()
-    headers = {"Cache-Control": f"public, max-age={MAX_AGE.seconds}"}
-    return Response(token, media_type="application/statuslist+cwt", headers=headers)
+    return Response(token, media_type="application/statuslist+cwt", headers=PUBLIC_FILE)
 
 
 @router.get("/authority.pem", response_class=Response)
 async def download_certificates(context: Context) -> Response:
     """The certificates that count, the present one first. Compare their fingerprints over another channel."""
     pem = "".join(certificate.pem for certificate in context.trusted)
-    return Response(pem, media_type="application/x-pem-file")
+    return Response(pem, media_type="application/x-pem-file", headers=PUBLIC_FILE)
 
 
 @router.post("/verify")
-async def verify_seal(order: VerifyIn, context: Context) -> VerificationOut:
+async def verify_seal(order: VerifyIn, network: ClientNetwork, context: Context) -> VerificationOut:
     """Checks the QR code of a document."""
-    return or_refuse(await _check(order.stamp.encode(), context))
+    return or_refuse(await _check(order.stamp.encode(), network, context))
 
 
 @router.get("/verify", response_class=Response)
@@ -85,8 +86,9 @@ async def show_verification_page(lang: Language = Language.DE) -> Response:
     return _page(lang)
 
 
-@router.post("/verify.html", response_class=Response)
+@router.post("/verify.html", response_class=Response, openapi_extra=LARGE_FORM)
 async def answer_verification_page(
+    network: ClientNetwork,
     context: Context,
     stamp: Annotated[str, Form(max_length=MAX_TEXT)] = "",
     file: Annotated[UploadFile | None, File(description="The signed PDF, or a picture of the page.")] = None,
@@ -96,16 +98,16 @@ async def answer_verification_page(
     content = await file.read(MAX_FILE_BYTES + 1) if file and file.size else stamp.encode()
     if not content.strip():
         return _page(lang)
-    answer = FILE_TOO_LARGE if len(content) > MAX_FILE_BYTES else await _check(content, context)
+    answer = FILE_TOO_LARGE if len(content) > MAX_FILE_BYTES else await _check(content, network, context)
     return _page(lang, answer)
 
 
-async def _check(content: bytes, context: IntakeContext) -> VerificationOut | Refusal:
+async def _check(content: bytes, network: str, context: IntakeContext) -> VerificationOut | Refusal:
     """`content`: a file, a picture, or the text of a QR code. Always takes `ANSWER_S` or longer."""
     loop = asyncio.get_running_loop()
     answer_at = loop.time() + ANSWER_S
     answer: VerificationOut | Refusal
-    claims = await context.read_document(content)
+    claims = await context.read_document(content, network)
     if isinstance(claims, Refusal):
         answer = claims
     else:
@@ -117,7 +119,9 @@ async def _check(content: bytes, context: IntakeContext) -> VerificationOut | Re
 
 def _page(language: Language, answer: VerificationOut | Refusal | None = None) -> Response:
     html = verification_page(answer, language=language)
-    return Response(html, media_type="text/html; charset=utf-8", headers=STANDALONE_FORM)
+    status = STATUS[answer.kind] if isinstance(answer, Refusal) and answer.kind in TRY_AGAIN else 200
+    headers = STANDALONE_FORM | HEADERS.get(status, {})
+    return Response(html, status, media_type="text/html; charset=utf-8", headers=headers)
 
 
 def _verification_out(claims: Claims, status_list: StatusList, *, now: datetime) -> VerificationOut:

@@ -1,45 +1,47 @@
 """Commands for operators who look after the crew's devices."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
 import typer
+from wanderamt.backbone.persistence.audit import AuditRecord
+from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import DeviceId
 from wanderamt.kernel.refusal import Refusal
 from wanderamt.security.keys import FieldCipher
+from wanderamt.security.policy import Action
+from wanderamt.shell.line_option import typed_line
+from wanderamt.shell.operator_cli import Who
 from wanderamt.shell.service import Service
 from wanderamt.shell.service_loader import with_service
 from wanderamt.shell.text_table import format_table
 
 from intake.catalogue_files.loader import load_catalogue
+from intake.cli.operator_actions import NAME, Reason, cipher_of, run_recorded
 from intake.domain.enrolment import DeviceListing
 from intake.domain.export import exporting_device, read_export
-from intake.handlers.context import IntakeContext
 from intake.handlers.enrolment import create_enrolment_code, enrol_device, outbox_key, revoke_device
 from intake.handlers.import_export import ImportSummary, batches, import_batch, import_file
 from intake.store.enrolment import all_devices
-
-NAME = "intake"
-OFFICER = "command line"
 
 commands = typer.Typer(
     help="The crew's devices: enrol and revoke them, import what a device could not send.", no_args_is_help=True
 )
 
 DeviceArgument = Annotated[UUID, typer.Argument(metavar="DEVICE", help="Id of the device.")]
-Label = Annotated[str, typer.Option(help="The label on the device, such as 'Tablet 3'.")]
+Label = Annotated[str, typer.Option(help="The label on the device, such as 'Tablet 3'.", callback=typed_line)]
 
 
 @commands.command("enrol")
-def enrol(device_id: DeviceArgument, label: Label) -> None:
+def enrol(device_id: DeviceArgument, label: Label, who: Who) -> None:
     """Enrol a field device, or enrol it again after a revocation."""
 
-    async def use(service: Service) -> None:
-        async with service.context.database.unit_of_work() as uow:
-            await enrol_device(DeviceId(device_id), uow, label=label, officer=OFFICER)
+    async def enrol_it(uow: UnitOfWork, cipher: FieldCipher) -> Refusal | None:
+        return await enrol_device(DeviceId(device_id), uow, label=label, officer=who, cipher=cipher)
 
-    with_service(NAME, use)
+    run_recorded(enrol_it, AuditRecord(who, Action.ENROL_DEVICE, str(device_id)))
     typer.echo(f"device {device_id} is enrolled")
 
 
@@ -58,43 +60,45 @@ def list_devices() -> None:
         typer.echo("no device yet: 'wanderamt devices invite --label \"Tablet 1\"' prints a code that enrols one")
 
 
-def _cipher(service: Service) -> FieldCipher:
-    context: IntakeContext = service.context.http.state.context
-    return context.cipher
-
-
 def _device_row(device: DeviceListing) -> tuple[str, ...]:
     times = (device.enrolled_at, device.revoked_at, device.heard_at)
     return str(device.device_id), device.label, *(time.isoformat(timespec="minutes") if time else "-" for time in times)
 
 
 @commands.command("revoke")
-def revoke(device_id: DeviceArgument) -> None:
+def revoke(device_id: DeviceArgument, reason: Reason, who: Who) -> None:
     """Refuse everything from this device from now on: for a lost or stolen device."""
 
-    async def use(service: Service) -> Refusal | None:
-        async with service.context.database.unit_of_work() as uow:
-            return await revoke_device(DeviceId(device_id), uow)
+    async def revoke_it(uow: UnitOfWork, cipher: FieldCipher) -> Refusal | None:
+        return await revoke_device(DeviceId(device_id), uow, officer=who, reason=reason, cipher=cipher)
 
-    refusal = with_service(NAME, use)
-    if refusal:
-        typer.echo(refusal.hint, err=True)
-        raise typer.Exit(1)
-    typer.echo(f"device {device_id} is revoked")
+    run_recorded(revoke_it, AuditRecord(who, Action.REVOKE_DEVICE, str(device_id), reason=reason))
+    typer.echo(f"device {device_id} is revoked; 'wanderamt devices enrol {device_id} --label …' admits it again")
 
 
 @commands.command("invite")
-def invite(label: Label) -> None:
-    """Create a code that enrols one device. It is valid once, for ten minutes, and only this command shows it."""
+def invite(
+    who: Who,
+    label: Annotated[str, typer.Option(help="The label of a new device, such as 'Tablet 3'.")] = "",
+    device_id: Annotated[
+        UUID | None, typer.Option("--device", help="A known device that gets a new key; the code enrols no other.")
+    ] = None,
+) -> None:
+    """Create a code that enrols one device. It is valid once, for ten minutes, and only this command shows it.
 
-    async def use(service: Service) -> None:
-        cipher = _cipher(service)
-        async with service.context.database.unit_of_work() as uow:
-            code, expires_at = await create_enrolment_code(uow, label=label, officer=OFFICER, cipher=cipher)
-        typer.echo(code)
-        typer.echo(f"Type it into the app on the device before {expires_at:%H:%M} UTC.", err=True)
+    With --label for a new device: the code touches no device that is known. With --device for that device alone, after
+    its app was installed again: sessions with its old key end. With both, the known device also gets this label.
+    """
+    if not label.strip() and not device_id:
+        raise typer.BadParameter("give --label for a new device, or --device for a known one")
 
-    with_service(NAME, use)
+    async def create(uow: UnitOfWork, cipher: FieldCipher) -> tuple[str, datetime] | Refusal:
+        known = DeviceId(device_id) if device_id else None
+        return await create_enrolment_code(uow, label=label, officer=who, cipher=cipher, device_id=known)
+
+    code, expires_at = run_recorded(create, AuditRecord(who, Action.ENROL_DEVICE, str(device_id or "")))
+    typer.echo(code)
+    typer.echo(f"Type it into the app on the device before {expires_at:%H:%M} UTC.", err=True)
 
 
 @commands.command("import")
@@ -120,7 +124,7 @@ def import_file_of_device(
 
     async def use(service: Service) -> tuple[ImportSummary, list[int]]:
         database = service.context.database
-        cipher = _cipher(service)
+        cipher = cipher_of(service)
         export = read_export(lines, outbox_key(device_id, cipher))
         if isinstance(export, Refusal):
             raise typer.BadParameter(f"{file}: {export.hint}")

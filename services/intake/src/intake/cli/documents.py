@@ -6,6 +6,7 @@ from typing import Annotated, Final
 import typer
 from wanderamt.backbone.environment import utc_now
 from wanderamt.kernel.refusal import Refusal
+from wanderamt.shell.line_option import typed_line
 
 from intake.domain.document_status import Claims, DocumentStatus, document_status
 from intake.domain.status_list import StatusList
@@ -59,7 +60,9 @@ def verify(
 
 @document.command("new-key")
 def new_key(
-    name: Annotated[str, typer.Argument(help="The authority as its documents name it, such as 'Stadt Linz'.")],
+    name: Annotated[
+        str, typer.Argument(help="The authority as its documents name it, such as 'Stadt Linz'.", callback=typed_line)
+    ],
     folder: Annotated[Path, typer.Option(help="Where to write document.key (mode 600) and document.pem.")] = Path(),
 ) -> None:
     """Create a key that signs documents, and its certificate: for tests, and for a city that has none yet."""

@@ -37,7 +37,7 @@ class PdfRenderer(WorkerPool):
         super().__init__(MODULE, _setup(authority), count=workers)
 
     async def render(self, task: RenderTask) -> bytes:
-        """Raises WorkerError."""
+        """Raises TaskError for a task that no attempt can render, WorkerError for a failure that may pass."""
         return await self.run(RENDER_TASK.dump_json(task))
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 import typst
 from pydantic import SecretStr
+from wanderamt.kernel.line_text import as_printable
 
 from intake.documents_pdf.pdf_renderer import RENDER_TASK, RenderTask
 from intake.documents_pdf.worker_process import run_worker
@@ -48,7 +49,7 @@ class RenderWorker:
         return {
             **task.fields,
             "language": task.language,
-            "authority": self._authority.certificate.name,
+            "authority": as_printable(self._authority.certificate.name),
             "number": task.number,
             "day": task.issued_on.isoformat(),
             "stamp": seal,
@@ -58,7 +59,9 @@ class RenderWorker:
 
     def _compile(self, task: RenderTask, inputs: dict[str, str]) -> bytes:
         if task.template not in self._compilers:
-            self._compilers[task.template] = typst.Compiler(self._folder / f"{task.template}.typ")
+            template = self._folder / f"{task.template}.typ"
+            # with the fonts of typst alone: what a document can show must not depend on the machine
+            self._compilers[task.template] = typst.Compiler(template, ignore_system_fonts=True)
         compiler = self._compilers[task.template]
         pdf = compiler.compile(format="pdf", sys_inputs=inputs, pdf_standards=[PDF_STANDARD])
         assert isinstance(pdf, bytes)  # noqa: S101 -- one output of format pdf

@@ -27,6 +27,14 @@ class WorkerError(Exception):
     """The task has no result and had no effect; it may be retried."""
 
 
+class TaskError(WorkerError):
+    """The worker itself reported that it cannot do this task: it would fail again."""
+
+
+class TaskTimeoutError(WorkerError):
+    """The task took longer than the pool allows."""
+
+
 class WorkerPool:
     """Runs `python -m module`. `setup`: its first input line, because a process list shows arguments.
 
@@ -85,12 +93,13 @@ class WorkerPool:
                 _kill(worker)
                 worker = None
             if isinstance(error, WORKER_ERRORS):
-                raise WorkerError(f"{self._module}: {type(error).__name__}") from error
+                failure = TaskTimeoutError if isinstance(error, TimeoutError) else WorkerError
+                raise failure(f"{self._module}: {type(error).__name__}") from error
             raise
         finally:
             self._free.put_nowait(worker)
         if failed:
-            raise WorkerError(f"{self._module}: {answer.decode()}")
+            raise TaskError(f"{self._module}: {answer.decode()}")
         return answer
 
     async def _start_worker(self) -> Process:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from hashlib import sha256
 from uuid import UUID
 
+from wanderamt.kernel.caller_ids import repeated
 from wanderamt.kernel.ids import CaseId, DeviceId
 from wanderamt.kernel.refusal import Refusal
 
@@ -50,14 +51,11 @@ def announce(known: Attachment | None, new: Attachment) -> Attachment | Refusal:
     """Idempotent: a repeated announcement returns the known attachment with its offset."""
     if not known:
         return new
-    same = (known.case_id, known.device_id, known.kind, known.length, known.sha256) == (
-        new.case_id,
-        new.device_id,
-        new.kind,
-        new.length,
-        new.sha256,
-    )
-    return known if same else ATTACHMENT_ID_REUSED
+    return repeated(known, first=_announced(known), now=_announced(new), taken=ATTACHMENT_ID_REUSED)
+
+
+def _announced(attachment: Attachment) -> tuple[object, ...]:
+    return attachment.device_id, attachment.case_id, attachment.kind, attachment.length, attachment.sha256
 
 
 def append(attachment: Attachment, piece: bytes, *, offset: int) -> Attachment | Refusal:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from wanderamt.kernel.bounded import MAX_BIG_INT
 from wanderamt.kernel.refusal import Refusal
 
 from intake.domain.refusals import CURSOR_UNREADABLE
@@ -28,6 +29,8 @@ class Cursor:
 def read_cursor(text: str) -> Cursor | Refusal:
     try:
         epoch, changed, case_id = text.rsplit(".", 2)
-        return Cursor(epoch, int(changed), UUID(case_id))
+        transaction = int(changed)
+        cursor = Cursor(epoch, transaction, UUID(case_id))
     except ValueError:
         return CURSOR_UNREADABLE
+    return cursor if 0 <= transaction <= MAX_BIG_INT else CURSOR_UNREADABLE

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from wanderamt.contracts import Language
+from wanderamt.kernel.ids import DocumentId
 from wanderamt.kernel.sealed import Sealed
 
 
@@ -11,6 +12,7 @@ from wanderamt.kernel.sealed import Sealed
 class DocumentContent:
     """`issued_on`: day in Linz. `valid_until`: last valid day. `status_index`: see intake.domain.document_status."""
 
+    document_id: DocumentId
     template: str
     title: str
     language: Language
@@ -21,6 +23,13 @@ class DocumentContent:
     valid_until: date | None
     status_index: int
     applicant: Sealed | None
+
+
+@dataclass(frozen=True, slots=True)
+class CannotRender:
+    """No attempt can render the document before its cause is mended. `reason`: without personal data."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

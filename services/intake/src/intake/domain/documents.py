@@ -31,10 +31,12 @@ class IssueDocument(Job):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Without `pdf` the document is ordered but not rendered. `version`: number of its published events.
+    """Ordered, then `rendered`: its file is stored encrypted, apart from this. `version`: number of its published
+    events. `sha256`: of the file in clear.
 
     `status_index`: its index in the status list; None until the first save. `second_copy`: printed at a stand and
-    reported after the office had issued its own; both have the same content.
+    reported after the office had issued its own; both have the same content. `problem`: why it cannot be rendered;
+    `problem_owner` looks after it.
     """
 
     document_id: DocumentId
@@ -43,11 +45,16 @@ class Document:
     ordered_at: datetime
     version: int = 0
     sha256: str | None = None
-    pdf: bytes | None = None
     issued_at: datetime | None = None
     revoked_at: datetime | None = None
     status_index: int | None = None
     second_copy: bool = False
+    problem: str | None = None
+    problem_owner: str | None = None
+
+    @property
+    def rendered(self) -> bool:
+        return self.issued_at is not None
 
 
 def document_number(year: int, serial: int) -> str:
@@ -55,10 +62,8 @@ def document_number(year: int, serial: int) -> str:
     return f"MB-{year}-{serial:06d}"
 
 
-def issue(
-    document: Document, case: Case, *, contact: Sealed | None, pdf: bytes, sha256: str, now: datetime
-) -> Decision[Document]:
-    issued = replace(document, pdf=pdf, sha256=sha256, issued_at=now, version=document.version + 1)
+def issue(document: Document, case: Case, *, contact: Sealed | None, sha256: str, now: datetime) -> Decision[Document]:
+    issued = replace(document, sha256=sha256, issued_at=now, version=document.version + 1)
     event = DocumentIssued(
         document_id=document.document_id,
         case_id=case.id,

@@ -1,6 +1,8 @@
 """Enrolment of devices: an operator's code enrols one device, with a key pair that never leaves the device.
 
-Invariants: one device uses a code; only the holder of a device's key gets a session for it.
+Invariants: one device uses a code. A code for a new device never touches a device that is known, with or without a key;
+a code made for a device replaces the key of that device and of no other. Only the holder of a device's present key gets
+a session for it.
 """
 
 import json
@@ -12,8 +14,9 @@ from joserfc.jwk import ECKey
 from wanderamt.kernel.ids import DeviceId
 from wanderamt.kernel.refusal import Refusal
 from wanderamt.security.dpop import public_key
+from wanderamt.security.policy import NOT_ENROLLED
 
-from intake.domain.refusals import CODE_UNKNOWN, CODE_USED, NOT_ENROLLED, OTHER_KEY
+from intake.domain.refusals import CODE_UNKNOWN, CODE_USED, DEVICE_KNOWN, OTHER_DEVICE, OTHER_KEY
 
 CODE_VALIDITY: Final = timedelta(minutes=10)
 CODE_LENGTH: Final = 10
@@ -24,11 +27,14 @@ SESSION_DURATION: Final = timedelta(hours=12)
 
 @dataclass(frozen=True, slots=True)
 class EnrolmentCode:
-    """`device_id`: the device that used the code, None before."""
+    """`label`, `made_by`: of the device that it enrols, and the officer who made it. `made_for`: the one device whose
+    key it replaces; None: a device that is not known yet. `used_by`: the device that used the code, None before."""
 
     label: str
+    made_by: str
     expires_at: datetime
-    device_id: DeviceId | None = None
+    made_for: DeviceId | None = None
+    used_by: DeviceId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +74,24 @@ def normalize_code(text: str) -> str:
 
 
 def check_enrolment(
-    code: EnrolmentCode | None, device_id: DeviceId, *, known: DeviceKey | None, key: str, now: datetime
+    code: EnrolmentCode | None, device_id: DeviceId, *, known: DeviceKey | None, now: datetime
 ) -> Refusal | None:
-    """Idempotent for the same device and key: a lost response does not consume the code."""
+    """Whether the code may enrol this device now."""
     if not code:
         return CODE_UNKNOWN
-    if code.device_id == device_id and known and known.public_key == key:
-        return None
-    if code.device_id:
+    if code.used_by:
         return CODE_USED
     if code.expires_at <= now:
         return CODE_UNKNOWN
-    return OTHER_KEY if known and known.public_key not in {None, key} else None
+    if code.made_for:
+        return None if code.made_for == device_id else OTHER_DEVICE
+    return DEVICE_KNOWN if known else None
+
+
+def is_enrolled_by(code: EnrolmentCode | None, device_id: DeviceId, *, known: DeviceKey | None, key: str) -> bool:
+    """Whether this code has enrolled this device with this key before: a repeated request, because an answer was lost.
+    It changes nothing; above all, it does not enrol a device again that was revoked since."""
+    return bool(code and known and code.used_by == device_id and known.public_key == key and not known.revoked)
 
 
 def check_session(device: DeviceKey | None, *, shown: str) -> Refusal | None:
@@ -87,6 +99,11 @@ def check_session(device: DeviceKey | None, *, shown: str) -> Refusal | None:
     if not device or device.revoked or not device.public_key:
         return NOT_ENROLLED
     return None if device_public_key(device).thumbprint() == shown else OTHER_KEY
+
+
+def thumbprint_of(public_key_text: str) -> str:
+    """RFC 7638, as the `cnf` of a session names the key. `public_key_text`: a canonical JWK."""
+    return str(public_key(json.loads(public_key_text)).thumbprint())
 
 
 def device_public_key(device: DeviceKey) -> ECKey:

@@ -7,12 +7,10 @@ entry does not affect the others of its request.
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import (
-    AwareDatetime,
     BaseModel,
     ConfigDict,
     EmailStr,
@@ -24,6 +22,9 @@ from pydantic import (
 )
 from service_catalogue.models import Code
 from wanderamt.contracts import Language
+from wanderamt.kernel.bounded import MAX_INT, MAX_JSON_INT, BoundedDay, BoundedTime, ClockTime
+from wanderamt.kernel.invalid_fields import invalid_fields
+from wanderamt.kernel.line_text import ONE_LINE, LineText
 from wanderamt.kernel.refusal import Refusal
 
 from intake.domain.case.case_events import FieldValue, PaymentMethod
@@ -32,26 +33,33 @@ from intake.domain.numbers import NumberSeries
 from intake.domain.refusals import ENTRY_TOO_LARGE, INVALID_ENTRY, MALFORMED_ENTRY, UNKNOWN_TYPE
 
 MAX_ENTRY_BYTES = 1024 * 1024
+MAX_VALUES = 4_000  # many times those of the longest form; reading millions of small values would take seconds
+MAX_ERRORS = 50
+MAX_CASE_SEQ = 300  # many times the entries of a long case; each may wait, and all that wait are read together
 PHONE_PATTERN = r"^\+[1-9][0-9]{6,14}$"
 TRACE_PATTERN = r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"
 NUMBER_PATTERN = r"^[A-Z]{2}-[0-9]{4}-[0-9]{7}-[0-9]$"
+NUMBER_LENGTH = 17
 
 BPK_PATTERN = r"^[A-Za-z0-9+/]{27}=$"  # 20 bytes in base64
-NO_CONTROLS = r"^[^\x00-\x1f\x7f-\x9f]*$"  # registers and printers reject control characters
-MAX_SERIAL = 2**31 - 1
 
-Name = Annotated[str, Field(min_length=1, max_length=200, pattern=NO_CONTROLS)]
-Answer = StrictBool | StrictInt | Annotated[str, Field(max_length=200, pattern=NO_CONTROLS)]
-ReceiptNumber = Annotated[str, Field(pattern=NUMBER_PATTERN, examples=["BE-2026-0000045-9"])]
+Name = Annotated[str, Field(min_length=1, max_length=200), ONE_LINE]
+Answer = (
+    StrictBool
+    | Annotated[StrictInt, Field(ge=-MAX_JSON_INT, le=MAX_JSON_INT)]
+    | Annotated[str, Field(max_length=200), ONE_LINE]
+)
+ReceiptNumber = Annotated[str, Field(max_length=NUMBER_LENGTH, pattern=NUMBER_PATTERN, examples=["BE-2026-0000045-9"])]
 BpkText = Annotated[
     str,
     Field(
+        max_length=28,
         pattern=BPK_PATTERN,
         description="Identifier of the person in the sector of the service, from the eID. Never the source number.",
         examples=["MswQO/UhO5RG+nR+klaOTsVY+CU="],
     ),
 ]
-DocumentNumber = Annotated[str, Field(pattern=NUMBER_PATTERN, examples=["UK-2026-0000123-4"])]
+DocumentNumber = Annotated[str, Field(max_length=NUMBER_LENGTH, pattern=NUMBER_PATTERN, examples=["UK-2026-0000123-4"])]
 
 
 class _Strict(BaseModel):
@@ -63,20 +71,23 @@ class ApplicantBody(_Strict):
 
     given_name: Name
     family_name: Name
-    birth_date: date | None = None
+    birth_date: BoundedDay | None = None
     birth_year: int | None = Field(None, ge=1850, le=2200)
     bpk: BpkText | None = None
 
 
 class ContactBody(_Strict):
-    phone: str | None = Field(None, pattern=PHONE_PATTERN, description="E.164, such as +4373212345")
+    phone: str | None = Field(None, max_length=16, pattern=PHONE_PATTERN, description="E.164, such as +4373212345")
     email: EmailStr | None = None
     prefer: Literal["sms", "email"] | None = Field(None, description="Preferred channel.")
     language: str | None = Field(
-        None, pattern=r"^[a-z]{2}$", description="Language of messages; documents have their own."
+        None, max_length=2, pattern=r"^[a-z]{2}$", description="Language of messages; documents have their own."
     )
     consent: str | None = Field(
-        None, pattern=r"^[\w.-]{1,40}$", description="Version of the consent text; without consent no message is sent."
+        None,
+        max_length=40,
+        pattern=r"^[\w.-]{1,40}$",
+        description="Version of the consent text; without consent no message is sent.",
     )
 
 
@@ -112,7 +123,9 @@ class OpenBody(_Strict):
 
     service: str = Field(max_length=80)
     language: Language = Language.DE
-    number: str | None = Field(None, pattern=NUMBER_PATTERN, description="File number, of a block of this device.")
+    number: str | None = Field(
+        None, max_length=NUMBER_LENGTH, pattern=NUMBER_PATTERN, description="File number, of a block of this device."
+    )
     appointment_id: UUID | None = Field(None, description="The appointment that the citizen came for.")
     applicant: ApplicantBody | None = None
     contact: ContactBody = ContactBody()
@@ -126,7 +139,7 @@ class OpenBody(_Strict):
 class ApplicantFields(_Strict):
     given_name: Name = ""
     family_name: Name = ""
-    birth_date: date | None = None
+    birth_date: BoundedDay | None = None
     birth_year: int | None = Field(None, ge=1850, le=2200)
     bpk: BpkText | None = None
 
@@ -144,9 +157,9 @@ class IdentifyBody(_Strict):
 
 
 class HandOverBody(_Strict):
-    to: str = Field(min_length=1, max_length=100, pattern=NO_CONTROLS)
-    reason: str = Field(min_length=1, max_length=500, pattern=NO_CONTROLS)
-    deadline: AwareDatetime
+    to: LineText = Field(min_length=1, max_length=100)
+    reason: LineText = Field(min_length=1, max_length=500)
+    deadline: BoundedTime
 
 
 class NoBody(_Strict):
@@ -161,12 +174,14 @@ class Entry(_Strict):
 
     entry_id: UUID
     case_id: UUID
-    device_seq: int = Field(ge=1, le=2**53)
-    case_seq: int = Field(ge=1, le=MAX_SERIAL)
-    base_version: int = Field(0, ge=0, le=MAX_SERIAL)
+    device_seq: int = Field(ge=1, le=MAX_JSON_INT)
+    case_seq: int = Field(ge=1, le=MAX_CASE_SEQ)
+    base_version: int = Field(0, ge=0, le=MAX_INT)
     stand_id: UUID
-    captured_at: AwareDatetime
-    traceparent: str | None = Field(None, pattern=TRACE_PATTERN, description="W3C trace context of the tap")
+    captured_at: ClockTime
+    traceparent: str | None = Field(
+        None, max_length=55, pattern=TRACE_PATTERN, description="W3C trace context of the tap"
+    )
     type: str
 
     @property
@@ -251,17 +266,27 @@ class UnreadableEntry:
 def form_of(body: OpenBody | FillBody) -> dict[str, FieldValue]:
     """The present fields by their names in the form. Dates among the facts are still text."""
     form: dict[str, FieldValue] = {}
-    for part, fields in (("applicant", body.applicant), ("contact", body.contact)):
+    for names, fields in ((_APPLICANT_NAMES, body.applicant), (_CONTACT_NAMES, body.contact)):
         if fields:
-            present = fields.model_fields_set
-            form |= {f"{part}.{name}": value for name, value in vars(fields).items() if name in present}
-    return form | {f"facts.{code}": value for code, value in body.facts.items()}
+            present, values = fields.model_fields_set, vars(fields)
+            for name, full_name in names:
+                if name in present:
+                    form[full_name] = values[name]
+    for code, value in body.facts.items():
+        form[f"facts.{code}"] = value
+    return form
+
+
+_APPLICANT_NAMES = tuple((name, f"applicant.{name}") for name in ApplicantFields.model_fields)
+_CONTACT_NAMES = tuple((name, f"contact.{name}") for name in ContactBody.model_fields)
 
 
 def numbers_of(entry: AnyEntry) -> list[tuple[str, NumberSeries]]:
     """The numbers that the device used in the entry, and the series that each must belong to."""
     match entry:
         case OpenCase(body=body):
+            if not (body.number or body.paid or body.provisional):
+                return []
             numbers = [
                 (body.number, NumberSeries.FILE),
                 (body.paid.receipt if body.paid else None, NumberSeries.RECEIPT),
@@ -275,14 +300,27 @@ def numbers_of(entry: AnyEntry) -> list[tuple[str, NumberSeries]]:
     return []
 
 
+def document_id_of(entry: AnyEntry) -> UUID | None:
+    """The id that the device made for a document that it printed."""
+    match entry:
+        case OpenCase(body=OpenBody(provisional=ProvisionalBody() as document)) | GiveProvisional(body=document):
+            return document.document_id
+    return None
+
+
 def parse_line(line: bytes) -> AnyEntry | UnreadableEntry:
     """One entry from one line of NDJSON."""
-    if len(line) > MAX_ENTRY_BYTES:
+    if len(line) > MAX_ENTRY_BYTES or _has_too_many_values(line):
         return UnreadableEntry(None, ENTRY_TOO_LARGE, (), line)
     try:
         return ENTRY.validate_json(line)
     except ValidationError:
         return _explain(line)
+
+
+def _has_too_many_values(line: bytes) -> bool:
+    """Counted without reading them; commas and brackets in texts count, too."""
+    return len(line) > MAX_VALUES and sum(map(line.count, (b",", b"[", b"{"))) > MAX_VALUES
 
 
 def _explain(line: bytes) -> AnyEntry | UnreadableEntry:
@@ -306,11 +344,13 @@ def parse_value(value: object) -> AnyEntry | UnreadableEntry:
     try:
         return ENTRY.validate_json(raw)
     except ValidationError as error:
-        errors = tuple(
-            f"{'.'.join(map(str, problem['loc'][1:]))}: {problem['msg']}"  # loc[0] is the entry's type
-            for problem in error.errors(include_input=False)
-        )
-        return UnreadableEntry(claimed, INVALID_ENTRY, errors, raw)
+        return UnreadableEntry(claimed, INVALID_ENTRY, _errors_of(error), raw)
+
+
+def _errors_of(error: ValidationError) -> tuple[str, ...]:
+    if error.error_count() > MAX_ERRORS:
+        return (f"entry: {error.error_count()} fields are invalid",)
+    return invalid_fields(error.errors(include_input=False, include_url=False), skip=1)  # loc[0] is the entry's type
 
 
 def _claimed_id(value: dict[str, object]) -> UUID | None:

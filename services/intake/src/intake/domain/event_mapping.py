@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from wanderamt.contracts import (
+    AllowedQuery,
+    CaseApplicantChanged,
     CaseClosed,
     CaseCompensated,
     CaseCompleted,
@@ -14,6 +16,7 @@ from wanderamt.contracts import (
     CaseNeedsVisit,
     CaseOpened,
     CaseReopened,
+    CaseTakenToStand,
     CaseWithdrawn,
     RegisterQueryRequested,
 )
@@ -36,13 +39,21 @@ from intake.domain.case.case_events import (
     Reopened,
     RequiredDocumentSeen,
     SentToVisit,
+    TakenToStand,
     Withdrawn,
 )
-from intake.domain.case.state import Case
+from intake.domain.case.state import BIRTH_DATE, BIRTH_YEAR, NAME_FIELDS, Case, is_account
 
-INTERNAL_EVENTS = frozenset(
-    {Filled, Identified, RequiredDocumentSeen, RegisterConfirmed, ProvisionalDocumentGiven, Paid}
-)
+INTERNAL_EVENTS = frozenset({Identified, RequiredDocumentSeen, RegisterConfirmed, ProvisionalDocumentGiven, Paid})
+UNNAMED_OWNER = "named in the case"
+PERSON_FIELDS = frozenset({*NAME_FIELDS, BIRTH_DATE, BIRTH_YEAR})
+
+
+class LookupRules(NamedTuple):
+    """What officers may ask registers for a case, and about whom. `applicant_hash`: see AssertionSigner."""
+
+    queries: tuple[AllowedQuery, ...] = ()
+    applicant_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +75,26 @@ def to_public_events(
     *,
     officer: str,
     now: datetime,
-    assertion_of: Callable[[RegisterAsked, Case, str], str | None],
+    assertion_of: Callable[[RegisterAsked, Case, Sealed, str], str | None],
+    rules_of: Callable[[Case], LookupRules],
 ) -> list[CaseEvent]:
     """`case` and `form` after all events. `officer`: on whose behalf a register is queried; `assertion_of`: the proof
-    of it."""
+    of it. `rules_of`: for lookups while the case is open."""
     public: list[CaseEvent] = []
+    opened = False
     for event in new_events:
         if type(event) in INTERNAL_EVENTS:
             continue
+        if type(event) is Filled:
+            if not opened and not PERSON_FIELDS.isdisjoint(event.fields):  # `CaseOpened` has the form of its entry
+                public.append(CaseApplicantChanged(case_id=case.id, applicant_hash=rules_of(case).applicant_hash))
+            continue
+        opened = opened or type(event) is Opened
         if type(event) is RegisterAsked:
             if form.applicant:
-                assertion = assertion_of(event, case, officer)
+                assertion = assertion_of(event, case, form.applicant, officer)
                 public.append(_to_register_query(event, case, form.applicant, officer, assertion))
-        elif published := _to_public_event(event, case, form, now):
+        elif published := _to_public_event(event, case, form, now, rules_of):
             public.append(published)
     return public
 
@@ -97,16 +115,23 @@ def _to_register_query(
     )
 
 
-def _to_public_event(event: CaseHistoryEvent, case: Case, form: EncryptedForm, now: datetime) -> CaseEvent | None:
+def _to_public_event(
+    event: CaseHistoryEvent, case: Case, form: EncryptedForm, now: datetime, rules_of: Callable[[Case], LookupRules]
+) -> CaseEvent | None:
     match event:
         case Opened():
+            queries, applicant_hash = rules_of(case)
             return CaseOpened(
                 **_case_fields(case),
+                queries=queries,
+                applicant_hash=applicant_hash,
                 language=case.language,
                 captured_at=case.captured_at,
                 contact=form.contact,
                 appointment_id=event.appointment_id,
             )
+        case Reopened(owner, _, deadline):
+            return CaseReopened(**_case_fields(case), **rules_of(case)._asdict(), owner=owner, deadline=deadline)
         case Finished():
             return CaseCompleted(**_case_fields(case), completed_at=now)
         case Closed():
@@ -150,13 +175,18 @@ def _to_ownership_event(event: CaseHistoryEvent, case: Case, now: datetime) -> C
         case HandedOver(owner, _, deadline) | Overdue(owner, deadline):
             return CaseHandedOver(
                 **_case_fields(case),
-                owner=owner,
+                owner=_public_owner(owner) if isinstance(event, HandedOver) else owner,
                 deadline=deadline,
                 overdue=isinstance(event, Overdue),
             )
-        case Reopened(owner, _, deadline):
-            return CaseReopened(**_case_fields(case), owner=owner, deadline=deadline)
+        case TakenToStand(stand_id):
+            return CaseTakenToStand(**_case_fields(case), taken_to=stand_id, taken_at=now)
     return None
+
+
+def _public_owner(typed: str) -> str:
+    """Topics keep what they get: an account, as tokens name it, may go there; another text that was typed may not."""
+    return typed if is_account(typed) else UNNAMED_OWNER
 
 
 def _case_fields(case: Case) -> dict[str, Any]:

@@ -17,11 +17,13 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from wanderamt.kernel.ids import DeviceId
 from wanderamt.kernel.refusal import Refusal
 
+from intake.domain.attachment import MAX_BYTES, AttachmentType
 from intake.domain.entry import AnyEntry, UnreadableEntry, parse_line
 from intake.domain.refusals import EXPORT_UNREADABLE
 
 FORMAT: Final = "wanderamt-field-export"
 NONCE_BYTES: Final = 12
+UNREADABLE: Final = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, InvalidTag)
 
 
 @dataclass(slots=True)
@@ -30,7 +32,7 @@ class ExportedFile:
 
     attachment_id: UUID
     case_id: UUID
-    kind: str
+    kind: AttachmentType
     length: int
     sha256: bytes
     pieces: dict[int, bytes] = field(default_factory=dict)
@@ -56,7 +58,7 @@ def exporting_device(head: str) -> DeviceId | Refusal:
     try:
         header = json.loads(head)
         return DeviceId(UUID(header["device_id"])) if header["format"] == FORMAT else EXPORT_UNREADABLE
-    except (ValueError, KeyError, TypeError):
+    except UNREADABLE:
         return EXPORT_UNREADABLE
 
 
@@ -72,7 +74,7 @@ def read_export(lines: list[str], key: bytes) -> Export | Refusal:
             continue
         try:
             _read(json.loads(line), cipher, export)
-        except (ValueError, KeyError, TypeError, InvalidTag):
+        except UNREADABLE:
             export.broken.append(number)
     if export.broken and not export.entries and not export.files:
         return EXPORT_UNREADABLE
@@ -89,8 +91,8 @@ def _read(line: dict[str, Any], cipher: AESGCM, export: Export) -> None:
             file = ExportedFile(
                 UUID(header["attachment_id"]),
                 UUID(header["case_id"]),
-                str(header["kind"]),
-                int(header["length"]),
+                AttachmentType(header["kind"]),
+                _length(header["length"]),
                 bytes.fromhex(header["sha256"]),
             )
             export.files[file.attachment_id] = file
@@ -99,6 +101,12 @@ def _read(line: dict[str, Any], cipher: AESGCM, export: Export) -> None:
             export.files[UUID(name)].pieces[int(place)] = plain
         case other:
             raise ValueError(other)
+
+
+def _length(announced: object) -> int:
+    if not isinstance(announced, int) or not 0 < announced <= MAX_BYTES:
+        raise ValueError("no file has this length")
+    return announced
 
 
 def _open(line: dict[str, Any], cipher: AESGCM) -> bytes:

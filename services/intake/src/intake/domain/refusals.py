@@ -1,4 +1,4 @@
-"""All refusals of intake. Codes are public: never change a code, add a new one."""
+"""All refusals of intake, but ID_TAKEN. Codes are public: never change a code, add a new one."""
 
 from wanderamt.kernel.refusal import Refusal, RefusalKind
 
@@ -11,10 +11,15 @@ NO_ENTRIES = Refusal(
 TOO_MANY_ENTRIES = Refusal(
     "request.too_many_entries", "Send at most 500 entries in one request.", RefusalKind.TOO_LARGE
 )
+TOO_MANY_VALUES = Refusal(
+    "request.too_many_values", "The entries hold too many values. Send them in several requests.", RefusalKind.TOO_LARGE
+)
 
 MALFORMED_ENTRY = Refusal("entry.malformed_json", "This line is not JSON. Send the entry again.")
 ENTRY_TOO_LARGE = Refusal(
-    "entry.too_large", "An entry has at most 1 MiB. Upload photos and scans as attachments.", RefusalKind.TOO_LARGE
+    "entry.too_large",
+    "An entry has at most 1 MiB and 4,000 values. Upload photos and scans as attachments.",
+    RefusalKind.TOO_LARGE,
 )
 UNKNOWN_TYPE = Refusal(
     "entry.unknown_type", "The server does not know this type of entry. Update the app or the server."
@@ -66,18 +71,25 @@ UNKNOWN_EDITION = Refusal(
 CASE_EXISTS = Refusal(
     "case.exists", "This case is already open. Add to it instead of opening it again.", RefusalKind.CONFLICT
 )
-NO_CASE = Refusal("case.not_found", "This case does not exist.", RefusalKind.NOT_FOUND)
-
-NOT_ENROLLED = Refusal(
-    "device.not_enrolled",
-    "This device is not enrolled or is revoked. Ask the operator; the entries stay on the device.",
+CASE_OF_OTHER_STAND = Refusal(
+    "case.other_stand",
+    "This case belongs to another stand. Take it to your stand first, with a written reason, and send the entry again.",
     RefusalKind.FORBIDDEN,
 )
+NO_CASE = Refusal("case.not_found", "This case does not exist.", RefusalKind.NOT_FOUND)
+
 CURSOR_UNREADABLE = Refusal(
     "changes.cursor",
     "The cursor is not valid on this server. Send the last cursor unchanged, or omit it to get everything.",
 )
-NO_DEVICE = Refusal("device.not_found", "This device does not exist.", RefusalKind.NOT_FOUND)
+NO_DEVICE = Refusal(
+    "device.not_found", "This device does not exist. Look up its id in the list of devices.", RefusalKind.NOT_FOUND
+)
+DOCUMENT_ID_TAKEN = Refusal(
+    "document.id_reused",
+    "Another document has this id. Print the document again with a new id and number.",
+    RefusalKind.CONFLICT,
+)
 NO_DOCUMENT = Refusal(
     "document.not_found", "This document does not exist, or it is not rendered yet.", RefusalKind.NOT_FOUND
 )
@@ -139,9 +151,7 @@ NUMBER_OF_OTHER_KIND = Refusal(
     "File numbers begin with GZ, receipts with BE, documents with UK. Use a number of the right series.",
 )
 NO_BLOCK = Refusal("number.no_block", "This device has no such block.", RefusalKind.NOT_FOUND)
-BLOCK_ID_TAKEN = Refusal(
-    "number.block_of_others", "Another device has leased a block with this id. Create a new id.", RefusalKind.CONFLICT
-)
+BLOCK_ID_TAKEN = Refusal("number.block_of_others", "Another block has this id. Create a new id.", RefusalKind.CONFLICT)
 TOO_MANY_BLOCKS = Refusal(
     "number.too_many_blocks",
     "This device holds 20 blocks of the series. Use or return those first.",
@@ -185,6 +195,9 @@ ATTACHMENT_TYPE_WRONG = Refusal(
 TOO_MANY_ATTACHMENTS = Refusal(
     "attachment.too_many", "This device has 200 incomplete attachments. Finish those first.", RefusalKind.CONFLICT
 )
+CASE_HAS_MANY_ATTACHMENTS = Refusal(
+    "attachment.case_full", "This case has 100 attachments already. Send no more; ask the office.", RefusalKind.CONFLICT
+)
 NO_ATTACHMENT = Refusal(
     "attachment.not_found", "This attachment does not exist, or its upload is not complete.", RefusalKind.NOT_FOUND
 )
@@ -205,6 +218,19 @@ SEAL_MISSING = Refusal(
 )
 VERIFICATION_BUSY = Refusal(
     "verification.busy", "Too many verifications are running. Try again in a minute.", RefusalKind.BUSY
+)
+NETWORK_VERIFIES = Refusal(
+    "verification.too_many",
+    "Several verifications of your network are running. Wait for their answers, then try again.",
+    RefusalKind.TOO_MANY,
+)
+TOO_MANY_PIXELS = Refusal(
+    "verification.too_many_pixels",
+    "The picture has too many pixels. Take a smaller one, or one of the QR code alone.",
+    RefusalKind.TOO_LARGE,
+)
+VERIFICATION_TOO_LONG = Refusal(
+    "verification.too_long", "The search took too long. Take a picture of the QR code alone, or enter its text."
 )
 LIST_UNREADABLE = Refusal("status_list.unreadable", "This is not a status list. Download it again.")
 SIGNATURE_MISSING = Refusal("document.unsigned", "The file has no signature. Ask for the original file.")
@@ -261,21 +287,31 @@ NO_BUNDLE = Refusal(
 STAND_OVER = Refusal(
     "bundle.stand_gone", "This stand is cancelled or over. Sign in for another one.", RefusalKind.CONFLICT
 )
-NOT_YOUR_STAND = Refusal(
-    "bundle.other_stand",
-    "You are signed in for another stand. Sign in for this stand to load its bundle.",
-    RefusalKind.FORBIDDEN,
-)
-
 CODE_UNKNOWN = Refusal(
     "enrolment.code", "This code is unknown or has expired. Ask the operator for a new one.", RefusalKind.NOT_FOUND
 )
+TOO_MANY_CODES = Refusal(
+    "enrolment.too_many_codes",
+    "Too many wrong codes came from this network address. Wait a quarter of an hour and try again.",
+    RefusalKind.TOO_MANY,
+)
 CODE_USED = Refusal(
-    "enrolment.code_used", "Another device has used this code. Ask the operator for a new one.", RefusalKind.CONFLICT
+    "enrolment.code_used", "This code was used before. Ask the operator for a new one.", RefusalKind.CONFLICT
+)
+DEVICE_KNOWN = Refusal(
+    "enrolment.known_device",
+    "This device id is enrolled already, and this code is for a new device. Enrol with a new device id, or ask the "
+    "operator for a code that is made for this device.",
+    RefusalKind.CONFLICT,
+)
+OTHER_DEVICE = Refusal(
+    "enrolment.other_device",
+    "This code was made for another device. Ask the operator for a code for this one.",
+    RefusalKind.CONFLICT,
 )
 OTHER_KEY = Refusal(
     "enrolment.other_key",
-    "This device is enrolled with another key. Ask the operator for a new code and enrol it as a new device.",
+    "This device is enrolled with another key. Ask the operator for a code that is made for this device.",
     RefusalKind.CONFLICT,
 )
 NO_SESSION_STAND = Refusal(
@@ -286,3 +322,10 @@ EXPORT_UNREADABLE = Refusal(
     "export.unreadable", "This is not an export of a device of this city, or the file is damaged. Copy the file again."
 )
 KEY_UNREADABLE = Refusal("enrolment.key", "This is not a public P-256 key. Let the device create a new key.")
+NO_SESSION = Refusal("session.unknown", "No running session has this id. List them again.", RefusalKind.NOT_FOUND)
+NOT_CUT_OFF = Refusal("officer.not_cut_off", "This officer is not cut off. List those who are.", RefusalKind.NOT_FOUND)
+TOO_MANY_WAIT = Refusal(
+    "changes.too_many_wait",
+    "Too many devices wait for changes. Ask again in a minute, or without wait_s.",
+    RefusalKind.BUSY,
+)

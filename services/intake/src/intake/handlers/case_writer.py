@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 
 from wanderamt.backbone.observability.tracing import span_from_traceparent
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
-from wanderamt.kernel.ids import CaseId, DocumentId
+from wanderamt.kernel.ids import CaseId, DocumentId, StandId
+from wanderamt.kernel.refusal import Refusal
+from wanderamt.kernel.sealed import Sealed
 from wanderamt.security.assertions import Assertion
 from wanderamt.security.keys import FieldCipher
 
@@ -22,12 +24,14 @@ from intake.domain.case.case_events import (
     ProvisionalDocumentGiven,
     RegisterAsked,
     Reopened,
+    TakenToStand,
     Withdrawn,
 )
 from intake.domain.case.crew_actions import NewEvents
 from intake.domain.case.state import VOID_STATES, Case, CaseState
+from intake.domain.catalogue.catalogue import Catalogue
 from intake.domain.documents import Document, IssueDocument, document_number, provisional_document, revoke
-from intake.domain.event_mapping import EMPTY_FORM, EncryptedForm, to_public_events
+from intake.domain.event_mapping import EMPTY_FORM, EncryptedForm, LookupRules, to_public_events
 from intake.domain.till import Payment, Refund
 from intake.store import case_statements, document_statements, history_statements, payment_statements
 from intake.store.case_statements import CaseRecord, CaseToFinish
@@ -36,7 +40,7 @@ from intake.store.history_statements import HistoryRow
 
 FINAL_STATES = frozenset({CaseState.FINAL, CaseState.CLOSED})  # the back office has issued a document of its own
 REVOKING_EVENTS = (Compensated, Withdrawn, Reopened)  # an earlier document of the case is no longer valid
-NOTED_EVENTS = frozenset({*REVOKING_EVENTS, Paid, ProvisionalDocumentGiven, Finished})  # they touch money or documents
+NOTED_EVENTS = frozenset({*REVOKING_EVENTS, Paid, ProvisionalDocumentGiven, Finished, TakenToStand})  # more is written
 
 
 @dataclass
@@ -49,6 +53,7 @@ class CaseWriter:
 
     uow: UnitOfWork
     cipher: FieldCipher
+    catalogue: Catalogue
     records: dict[CaseId, CaseRecord] = field(default_factory=dict)
     status_list_indexes: dict[str, int] = field(default_factory=dict)
     to_finish: CaseToFinish | None = None
@@ -58,6 +63,7 @@ class CaseWriter:
     _provisional: list[Document] = field(default_factory=list)
     _finished: list[tuple[CaseId, str | None]] = field(default_factory=list)
     _void: set[CaseId] = field(default_factory=set)
+    _taken: list[tuple[CaseId, StandId]] = field(default_factory=list)
     _changed: dict[CaseId, bool] = field(default_factory=dict)  # whether it is new
 
     def add(self, case: Case, new_events: NewEvents, actor: Actor) -> None:
@@ -70,7 +76,13 @@ class CaseWriter:
             before.form if before else EMPTY_FORM, case.form, changed, case_id=case.id, cipher=self.cipher
         )
         public = to_public_events(
-            new_events, case, form, officer=actor.officer, now=uow.now, assertion_of=self._assertion_of
+            new_events,
+            case,
+            form,
+            officer=actor.officer,
+            now=uow.now,
+            assertion_of=self._assertion_of,
+            rules_of=self._lookup_rules_of,
         )
         event_version = (before.event_version if before else 0) + len(public)
         uow.emit(*public, version=event_version)
@@ -81,6 +93,7 @@ class CaseWriter:
             event_version,
             opened_at=before.opened_at if before else uow.now,
             finished_at=(before.finished_at if before else None) or finished_now,
+            assignment=before.assignment if before and _assignment_of(before.case) == _assignment_of(case) else None,
         )
         self._changed.setdefault(case.id, before is None)
         fields = form if not before else self._encrypted_fields(new_events, case.id)
@@ -95,19 +108,21 @@ class CaseWriter:
     async def flush(self) -> None:
         if not self._changed:
             return
-        also = [history_statements.insert_history(self._history_rows, now=self.uow.now)]
+        also = [history_statements.insert_history(self._history_rows, now=self.uow.now, cipher=self.cipher)]
         if self._payments:
             also.append(payment_statements.insert_payments(self._payments))
         if self._refunds:
             also.append(payment_statements.insert_refunds(self._refunds))
+        if self._taken:
+            also.append(case_statements.insert_more_stands(self._taken))
         if documents := await self._decide_documents():
             also.append(document_statements.upsert_documents(documents))
         new = [self.records[case_id] for case_id, is_new in self._changed.items() if is_new]
         changed = [self.records[case_id] for case_id, is_new in self._changed.items() if not is_new]
-        case_statements.save_cases(self.uow, changed, new=new, also=also)
+        case_statements.save_cases(self.uow, changed, new=new, also=also, cipher=self.cipher)
 
-    def _assertion_of(self, asked: RegisterAsked, case: Case, officer: str) -> str | None:
-        """Signed: for which officer, case and purpose the register is queried."""
+    def _assertion_of(self, asked: RegisterAsked, case: Case, question: Sealed, officer: str) -> str | None:
+        """Signed: for which officer, case and purpose the register is asked what."""
         if not self.cipher.assertion_signer:
             return None
         assertion = Assertion(
@@ -117,8 +132,16 @@ class CaseWriter:
             register=asked.register_name,
             operation=asked.operation,
             purpose=asked.purpose,
+            question=question,
         )
         return self.cipher.assertion_signer.sign(assertion, until=asked.deadline)
+
+    def _lookup_rules_of(self, case: Case) -> LookupRules:
+        """From the edition of the case: a later one changes nothing. Without a key to hash with, about nobody."""
+        signer = self.cipher.assertion_signer
+        applicant_hash = signer.hash_applicant(case.id, case.applicant) if signer else ""
+        pinned = self.catalogue.pinned_edition(case.edition)
+        return LookupRules(() if isinstance(pinned, Refusal) else pinned.edition.allowed_queries, applicant_hash)
 
     def _encrypted_fields(self, new_events: NewEvents, case_id: CaseId) -> EncryptedForm:
         filled = next((event for event in new_events if isinstance(event, Filled)), None)
@@ -149,6 +172,8 @@ class CaseWriter:
             self._void.add(case.id)
         elif isinstance(event, ProvisionalDocumentGiven):
             self._note_provisional(case, event)
+        elif isinstance(event, TakenToStand):
+            self._taken.append((case.id, event.stand_id))
         elif isinstance(event, Finished):
             self._finished.append((case.id, actor.traceparent))
 
@@ -202,12 +227,19 @@ class CaseWriter:
         return ordered
 
 
-async def load_to_finish(case_id: CaseId, uow: UnitOfWork, *, cipher: FieldCipher) -> CaseWriter:
+def _assignment_of(case: Case) -> tuple[str, str]:
+    return case.owner, case.reason
+
+
+async def load_to_finish(case_id: CaseId, uow: UnitOfWork, *, cipher: FieldCipher, catalogue: Catalogue) -> CaseWriter:
     """Locks the case if it exists, for a change that usually finishes it."""
     to_finish = await case_statements.lock_case_to_finish(uow, case_id, cipher)
-    return CaseWriter(uow, cipher, {case_id: to_finish.record} if to_finish else {}, to_finish=to_finish)
+    records = {case_id: to_finish.record} if to_finish else {}
+    return CaseWriter(uow, cipher, catalogue, records, to_finish=to_finish)
 
 
-async def load_for_update(case_ids: Iterable[CaseId], uow: UnitOfWork, *, cipher: FieldCipher) -> CaseWriter:
+async def load_for_update(
+    case_ids: Iterable[CaseId], uow: UnitOfWork, *, cipher: FieldCipher, catalogue: Catalogue
+) -> CaseWriter:
     """Locks the cases that exist; they are in `records`."""
-    return CaseWriter(uow, cipher, await case_statements.lock_cases(uow, case_ids, cipher))
+    return CaseWriter(uow, cipher, catalogue, await case_statements.lock_cases(uow, case_ids, cipher))

@@ -40,7 +40,7 @@ class Resolution(StrEnum):
 async def record_register_answer(
     event: RegisterAnswered, uow: UnitOfWork, *, cipher: FieldCipher, catalogue: Catalogue
 ) -> None:
-    writer = await load_to_finish(CaseId(event.case_id), uow, cipher=cipher)
+    writer = await load_to_finish(CaseId(event.case_id), uow, cipher=cipher, catalogue=catalogue)
     request_id, outcome = RequestId(event.request_id), event.outcome
 
     def record_answer(case: Case, _: Edition) -> NewEvents | Refusal:
@@ -67,6 +67,24 @@ async def hand_over(
     return await _decide(case_id, uow, decide, officer, cipher, catalogue)
 
 
+async def take_to_stand(
+    case_id: CaseId,
+    uow: UnitOfWork,
+    *,
+    stand_id: StandId,
+    reason: str,
+    officer: str,
+    cipher: FieldCipher,
+    catalogue: Catalogue,
+) -> CaseRecord | Refusal:
+    """From now on the crew of this stand works on the case, too."""
+
+    def decide(case: Case) -> NewEvents:
+        return back_office_actions.take_to_stand(case, stand_id, reason=reason)
+
+    return await _decide(case_id, uow, decide, officer, cipher, catalogue)
+
+
 async def withdraw(
     case_id: CaseId, uow: UnitOfWork, *, officer: str, cipher: FieldCipher, catalogue: Catalogue
 ) -> CaseRecord | Refusal:
@@ -88,10 +106,10 @@ async def reopen(
     return await _decide(case_id, uow, decide, officer, cipher, catalogue)
 
 
-async def escalate_overdue_cases(uow: UnitOfWork, *, to: str, cipher: FieldCipher) -> int:
+async def escalate_overdue_cases(uow: UnitOfWork, *, to: str, cipher: FieldCipher, catalogue: Catalogue) -> int:
     """Hands cases whose deadline has passed to `to`. Returns how many; call again until 0."""
     overdue = await cases.lock_overdue_cases(uow, cipher, limit=OVERDUE_BATCH_SIZE)
-    writer = CaseWriter(uow, cipher, {record.case.id: record for record in overdue})
+    writer = CaseWriter(uow, cipher, catalogue, {record.case.id: record for record in overdue})
     for record in overdue:
         new_events = back_office_actions.escalate_overdue(record.case, to=to, now=uow.now)
         writer.add(apply_all(record.case, new_events), new_events, DEADLINE_WATCH)
@@ -114,7 +132,7 @@ async def decide_conflict(
     if conflict.resolution:
         return CONFLICT_DECIDED
     if resolution is Resolution.TAKE_INCOMING:
-        writer = await load_for_update([conflict.case_id], uow, cipher=cipher)
+        writer = await load_for_update([conflict.case_id], uow, cipher=cipher, catalogue=catalogue)
         incoming = read_conflict_values(conflict, cipher)["incoming"]
 
         def fill(case: Case, edition: Edition) -> NewEvents | Refusal:
@@ -141,7 +159,8 @@ async def show_case(
 
 async def missing_scans(uow: UnitOfWork, records: Iterable[CaseRecord]) -> set[UUID]:
     """Scans of these cases that have not arrived, or not completely."""
-    return await attachments.missing_among(uow, {scan for record in records for scan in record.case.attachments})
+    named = {(record.case.id, scan) for record in records for scan in record.case.attachments}
+    return await attachments.missing_among(uow, named)
 
 
 async def show_conflicts(stand_id: StandId, uow: UnitOfWork, *, limit: int) -> list[StoredConflict]:
@@ -156,7 +175,7 @@ async def _decide(
     cipher: FieldCipher,
     catalogue: Catalogue,
 ) -> CaseRecord | Refusal:
-    writer = await load_for_update([case_id], uow, cipher=cipher)
+    writer = await load_for_update([case_id], uow, cipher=cipher, catalogue=catalogue)
     if case_id not in writer.records:
         return NO_CASE
     refusal = await _run_action(writer, case_id, lambda case, _: decide(case), catalogue, Actor(officer))

@@ -7,9 +7,9 @@ from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import DeviceId, StandId
 from wanderamt.kernel.refusal import Refusal
 from wanderamt.security.keys import FieldCipher
+from wanderamt.security.policy import NOT_ENROLLED
 
 from intake.domain.changes import Cursor, read_cursor
-from intake.domain.refusals import NOT_ENROLLED
 from intake.handlers.cases import missing_scans
 from intake.handlers.enrolment import has_lost_entries
 from intake.store import change_statements, device_statements
@@ -21,7 +21,8 @@ PAGE_SIZE = 200
 class Changes(NamedTuple):
     """`reset`: the cursor is of another server, or entries were lost; the device sends the last 14 days again.
 
-    `more`: there is another page. `missing_scans`: scans of these cases that are still on a device.
+    `more`: there is another page. `missing_scans`: scans of these cases that are still on a device. `unsettled`: a
+    change becomes visible in a moment.
     """
 
     cases: list[CaseRecord]
@@ -30,6 +31,7 @@ class Changes(NamedTuple):
     durable_through: int
     reset: bool
     more: bool
+    unsettled: bool
 
 
 async def changes_since(
@@ -46,7 +48,7 @@ async def changes_since(
     if isinstance(cursor, Refusal):
         return cursor
     reset = cursor.epoch != epoch or await has_lost_entries(acked, uow, device_id=device_id)
-    changed = await change_statements.cases_changed_since(
+    changed, unsettled = await change_statements.cases_changed_since(
         uow, stand_id, Cursor(epoch) if reset else cursor, cipher, limit=PAGE_SIZE
     )
     cases = [record for record, _ in changed]
@@ -57,4 +59,5 @@ async def changes_since(
         durable_through=await device_statements.advance_durable(uow, device_id),
         reset=reset,
         more=len(changed) == PAGE_SIZE,
+        unsettled=unsettled,
     )

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 from wanderamt.backbone.persistence.database import Database
 from wanderamt.kernel.refusal import Refusal
+from wanderamt.security.assertions import AssertionSigner
 from wanderamt.security.keys import FieldCipher
 from wanderamt.security.tokens import TokenSigner
 
 from intake.domain.catalogue.catalogue import Catalogue
 from intake.domain.document_status import Claims
+from intake.handlers.change_waits import ChangeWaits
 from intake.handlers.status_list import StatusListCache
 from intake.signing.authority import Authority, TrustedCertificate
 
@@ -25,18 +27,21 @@ class FieldAppSettings:
 
 @dataclass(frozen=True, slots=True)
 class IntakeContext:
-    """`trusted`: certificates of the authority that count, the present one first.
+    """`answers`: verifies the answers of the registry bridge. `trusted`: certificates of the authority that count, the
+    present one first.
 
     `read_document`: what a file, a picture or the text of a QR code claims, or why it proves nothing; it runs in a
-    process of its own.
+    process of its own. Its second argument: the network of who asks.
     """
 
     database: Database
     cipher: FieldCipher
+    answers: AssertionSigner
     catalogue: Catalogue
     authority: Authority
     trusted: Sequence[TrustedCertificate]
     token_signer: TokenSigner
     status_list: StatusListCache
-    read_document: Callable[[bytes], Awaitable[Claims | Refusal]]
+    change_waits: ChangeWaits
+    read_document: Callable[[bytes, str], Awaitable[Claims | Refusal]]
     field_app: FieldAppSettings

@@ -3,18 +3,18 @@
 from datetime import timedelta
 
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
-from wanderamt.kernel.decision import Attempt, DeadlineExceeded, RetryLater
+from wanderamt.kernel.decision import Attempt, DeadlineExceeded, NeedsOperator
 from wanderamt.kernel.ids import DocumentId
 from wanderamt.kernel.refusal import Refusal
 from wanderamt.security.keys import FieldCipher
 
 from intake.domain.catalogue.catalogue import Catalogue
 from intake.domain.catalogue.due_dates import VIENNA
-from intake.domain.document_content import DocumentContent, RenderedDocument
-from intake.domain.documents import Document, IssueDocument, issue
+from intake.domain.document_content import CannotRender, DocumentContent, RenderedDocument
+from intake.domain.documents import IssueDocument, issue
 from intake.domain.refusals import NO_DOCUMENT
 from intake.domain.status_list import StatusList, build_status_list
-from intake.store import document_statements, documents
+from intake.store import document_statements
 
 
 async def prepare_document(
@@ -22,7 +22,7 @@ async def prepare_document(
 ) -> DocumentContent | None:
     """What the job renders. None when the document is rendered or revoked already."""
     order = await document_statements.find_with_case(uow, DocumentId(job.document_id), cipher)
-    if not order or order[0].pdf or order[0].revoked_at:
+    if not order or order[0].rendered or order[0].revoked_at:
         return None
     document, record, place = order
     pinned = catalogue.pinned_edition(record.case.edition)
@@ -31,6 +31,7 @@ async def prepare_document(
     output, today = pinned.edition.outputs[0], uow.now.astimezone(VIENNA).date()
     assert document.status_index is not None  # noqa: S101 -- set when the document was ordered
     return DocumentContent(
+        document_id=document.document_id,
         template=output.template,
         title=output.titles.in_language(record.case.language),
         language=record.case.language,
@@ -45,28 +46,32 @@ async def prepare_document(
 
 
 async def record_document(
-    job: IssueDocument, outcome: RenderedDocument | DeadlineExceeded, uow: UnitOfWork, *, cipher: FieldCipher
-) -> RetryLater | None:
-    if isinstance(outcome, DeadlineExceeded):
-        uow.log_outcome("document.delayed", document_id=job.document_id, case_id=job.case_id)
-        uow.enqueue(job)  # rendering failed for a day; order it again, since a document must not vanish silently
-        return None
+    job: IssueDocument,
+    outcome: RenderedDocument | CannotRender | DeadlineExceeded,
+    uow: UnitOfWork,
+    *,
+    cipher: FieldCipher,
+    owner: str,
+) -> NeedsOperator | None:
+    """`owner`: looks after a document that cannot be rendered. A later document of the case does not wait for it."""
+    if isinstance(outcome, CannotRender | DeadlineExceeded):
+        uow.write_later(document_statements.note_problem(DocumentId(job.document_id), outcome.reason, owner=owner))
+        uow.log_outcome("document.not_rendered", document_id=job.document_id, case_id=job.case_id)
+        return NeedsOperator(outcome.reason, blocks_key=False)
     order = await document_statements.find_with_case(uow, DocumentId(job.document_id), cipher, lock=True)
-    if not order or order[0].pdf or order[0].revoked_at:
+    if not order or order[0].rendered or order[0].revoked_at:
         return None
     document, record, _ = order
-    issued = issue(
-        document, record.case, contact=record.form.contact, pdf=outcome.pdf, sha256=outcome.sha256, now=uow.now
-    )
+    issued = issue(document, record.case, contact=record.form.contact, sha256=outcome.sha256, now=uow.now)
     uow.emit(*issued.events, version=issued.state.version)
-    uow.write_later(document_statements.upsert_documents([issued.state]))
+    uow.write_later(document_statements.save_issued(issued.state, outcome.pdf, cipher))
     uow.log_outcome("document.issued", document_id=job.document_id, case_id=job.case_id)
     return None
 
 
-async def show_document(document_id: DocumentId, uow: UnitOfWork) -> Document | Refusal:
-    document = await documents.find_document(uow, document_id)
-    return document if document and document.pdf else NO_DOCUMENT
+async def read_file(document_id: DocumentId, uow: UnitOfWork, *, cipher: FieldCipher) -> bytes | Refusal:
+    """The PDF. Raises UnreadableCiphertextError."""
+    return await document_statements.read_file(uow, document_id, cipher) or NO_DOCUMENT
 
 
 async def revoked_documents(uow: UnitOfWork) -> StatusList:

@@ -21,10 +21,12 @@ from intake.domain.actor import Actor
 from intake.domain.case.apply_entry import apply_entry
 from intake.domain.case.case_events import CaseHistoryEvent, Form
 from intake.domain.catalogue.catalogue import Catalogue
-from intake.domain.entry import AnyEntry, FillCase, OpenCase, UnreadableEntry, numbers_of, parse_line
+from intake.domain.entry import AnyEntry, FillCase, OpenCase, UnreadableEntry, document_id_of, numbers_of, parse_line
 from intake.domain.merge import FieldConflict, SequencePosition, form_as_seen_by, sequence_position
 from intake.domain.numbers import NumberBlock, NumberSeries, parse_number, parse_numbers, spend
 from intake.domain.refusals import (
+    CASE_OF_OTHER_STAND,
+    DOCUMENT_ID_TAKEN,
     ENTRY_ABANDONED,
     ENTRY_HELD,
     FIELDS_CONFLICT,
@@ -34,7 +36,7 @@ from intake.domain.refusals import (
 from intake.handlers.case_writer import CaseWriter, load_for_update
 from intake.store import entry_statements, history_statements, number_statements
 from intake.store.conflicts import StoredConflict
-from intake.store.entry_statements import EntryResult, EntryStatus, StoredEntry
+from intake.store.entry_statements import EntryResult, EntryStatus, SequencePlace, StoredEntry
 from intake.store.number_statements import SpentNumber
 
 
@@ -71,6 +73,7 @@ class EntryScheduler:
     conflicts: list[StoredConflict] = field(default_factory=list)
     blocks: dict[UUID, NumberBlock] = field(default_factory=dict)
     numbers: dict[EntryId, list[tuple[str, NumberSeries]]] = field(default_factory=dict)
+    documents: set[UUID] = field(default_factory=set)  # ids that a document has, or gets by this request
     spent: list[SpentNumber] = field(default_factory=list)
     histories: dict[CaseId, list[tuple[CaseHistoryEvent, DeviceId | None]]] = field(default_factory=dict)
 
@@ -82,20 +85,33 @@ class EntryScheduler:
         catalogue: Catalogue,
         *,
         case_ids: Iterable[CaseId],
-        new: Collection[UUID],
+        new: Collection[UUID] = (),
+        device_id: DeviceId | None = None,
     ) -> "EntryScheduler":
-        """`case_ids`: known cases. `new`: entries of this request; they are stored already, and are not loaded."""
+        """`case_ids`: known cases. `new`: entries of this request; they are stored already, and are not loaded.
+
+        `device_id`: the device whose held entries are all loaded; of others only those whose turn may come.
+        """
         ids = set(case_ids)
         if not ids:
-            return cls(uow, cipher, catalogue, CaseWriter(uow, cipher))
-        scheduler = cls(uow, cipher, catalogue, await load_for_update(ids, uow, cipher=cipher))
-        for stored in await entry_statements.entries_of_cases(uow, ids, except_ids=new):
-            scheduler._restore(stored)
+            return cls(uow, cipher, catalogue, CaseWriter(uow, cipher, catalogue))
+        writer = await load_for_update(ids, uow, cipher=cipher, catalogue=catalogue)
+        scheduler = cls(uow, cipher, catalogue, writer)
+        places = await entry_statements.places_in_cases(uow, ids, except_ids=new, device_id=device_id)
+        for place in places:
+            scheduler._restore(place)
         return scheduler
 
     def enqueue(self, pending: PendingEntry, device_id: DeviceId) -> None:
-        """Refuses an entry whose place in the sequence is taken."""
+        """Refuses an entry whose place in the sequence is taken, and at once what another stand sends to a case: it
+        never waits for its turn."""
         entry = pending.entry
+        record = self.writer.records.get(CaseId(entry.case_id))
+        if record and not record.case.belongs_to(StandId(entry.stand_id)):
+            opens = isinstance(entry, OpenCase) and entry.case_seq == 1  # is told that the case exists
+            if not opens:
+                self._set_result(pending, EntryResult(pending.id, EntryStatus.REFUSED, CASE_OF_OTHER_STAND))
+                return
         queue = self._queue(CaseId(entry.case_id), device_id)
         position = sequence_position(entry.case_seq, last=queue.last)
         if position is SequencePosition.DUPLICATE or entry.case_seq in queue.pending:
@@ -147,19 +163,19 @@ class EntryScheduler:
             queue = self.queues[key] = DeviceQueue(case_id, device_id)
         return queue
 
-    def _restore(self, stored: StoredEntry) -> None:
-        queue = self._queue(stored.case_id, stored.device_id)
-        if stored.status is not EntryStatus.HELD or not stored.raw:
-            queue.last = max(queue.last, stored.case_seq)
+    def _restore(self, place: SequencePlace) -> None:
+        queue = self._queue(place.case_id, place.device_id)
+        if not place.entry_id or not place.raw:
+            queue.last = max(queue.last, place.case_seq)
             return
-        kept = json.loads(self.cipher.open(stored.raw))
+        kept = json.loads(self.cipher.open(place.raw))
         entry = parse_line(kept["entry"].encode())
-        self.held.add(stored.entry_id)
+        self.held.add(place.entry_id)
         if isinstance(entry, UnreadableEntry):  # an earlier, more capable version of the server had accepted it
-            queue.last = max(queue.last, stored.case_seq)
-            self.results[stored.entry_id] = EntryResult(stored.entry_id, EntryStatus.REFUSED, entry.refusal, stored.raw)
+            queue.last = max(queue.last, place.case_seq)
+            self.results[place.entry_id] = EntryResult(place.entry_id, EntryStatus.REFUSED, entry.refusal, place.raw)
         else:
-            queue.pending[stored.case_seq] = PendingEntry(entry, kept["officer"])
+            queue.pending[place.case_seq] = PendingEntry(entry, kept["officer"])
 
     async def _load_histories(self) -> None:
         """Of the cases with a `case.fill`: the merge needs the form as the author saw it."""
@@ -174,20 +190,32 @@ class EntryScheduler:
             self.histories[case_id] = []
 
     async def _load_blocks(self) -> None:
-        """Locks the blocks of all numbers in the entries; an unreadable number is refused later, with its entry."""
+        """Locks the blocks of all numbers in the entries, and the ids of their new documents.
+
+        An unreadable number is refused later, with its entry.
+        """
+        new_documents = []
         for queue in self.queues.values():
             for pending in queue.pending.values():
                 if numbers := numbers_of(pending.entry):
                     self.numbers[pending.id] = numbers
+                    if document_id := document_id_of(pending.entry):  # each has a number
+                        new_documents.append(document_id)
         parsed = [parse_number(text) for numbers in self.numbers.values() for text, _ in numbers]
         readable = [number for number in parsed if not isinstance(number, Refusal)]
-        self.blocks = await number_statements.lock_blocks_of(self.uow, readable) if readable else {}
+        if readable:
+            self.blocks, self.documents = await number_statements.lock_blocks_of(
+                self.uow, readable, new_documents=new_documents
+            )
 
     def _spend_numbers(self, entry: AnyEntry, device_id: DeviceId) -> Refusal | None:
-        """Spends all numbers of the entry, or none."""
+        """Spends all numbers of the entry and uses the id of its document, or none of them."""
         numbers = self.numbers.get(EntryId(entry.entry_id)) if self.numbers else None
         if not numbers:
             return None
+        document_id = document_id_of(entry)
+        if document_id in self.documents:
+            return DOCUMENT_ID_TAKEN
         parsed = parse_numbers(numbers)
         if isinstance(parsed, Refusal):
             return parsed
@@ -206,6 +234,8 @@ class EntryScheduler:
             spent.append(SpentNumber(block_id, number, entry_id=EntryId(entry.entry_id)))
         self.blocks = blocks
         self.spent += spent
+        if document_id:
+            self.documents.add(document_id)
         return None
 
     def _apply_next(self, queue: DeviceQueue) -> bool:

@@ -2,22 +2,24 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
-from wanderamt.kernel.ids import CaseId, DeviceId
+from wanderamt.kernel.ids import CaseId, DeviceId, StandId
 from wanderamt.kernel.refusal import Refusal
 from wanderamt.security.keys import FieldCipher
 from wanderamt.security.roles import Role
 from wanderamt.security.tokens import Principal
 
-from intake.domain.attachment import Attachment, AttachmentType
+from intake.domain.attachment import Attachment
 from intake.domain.catalogue.catalogue import Catalogue
+from intake.domain.catalogue.due_dates import MAX_OFFLINE_AGE
 from intake.domain.entry import AnyEntry, UnreadableEntry
 from intake.domain.export import Export, ExportedFile
 from intake.handlers import attachments
 from intake.handlers.sync import EntryAnswer, SyncRequest, process_sync
+from intake.store.device_statements import was_at_stand
 
 BATCH_SIZE = 100
 
@@ -46,6 +48,10 @@ def batches(export: Export, *, officer: str) -> Iterator[SyncRequest]:
 async def import_batch(
     batch: SyncRequest, summary: ImportSummary, uow: UnitOfWork, *, cipher: FieldCipher, catalogue: Catalogue
 ) -> Refusal | None:
+    """The device itself says at which stand it made its entries. Where it never was, they count as from elsewhere."""
+    since, stand_id = uow.now - MAX_OFFLINE_AGE, batch.caller.stand_id
+    if stand_id and not await was_at_stand(uow, batch.device_id, StandId(stand_id), since=since):
+        batch = replace(batch, caller=replace(batch.caller, stand_id=None))
     answers = await process_sync(batch, uow, cipher=cipher, catalogue=catalogue)
     if isinstance(answers, Refusal):
         return answers
@@ -62,12 +68,12 @@ async def import_file(
         file.attachment_id,
         CaseId(file.case_id),
         device_id,
-        AttachmentType(file.kind),
+        file.kind,
         file.length,
         file.sha256,
         uow.now,
     )
-    upload = await attachments.announce(announced, uow)
+    upload = await attachments.announce(announced, uow, stand_id=None)
     if isinstance(upload, Refusal):
         return upload
     if not upload.completed_at:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
+from wanderamt.kernel.caller_ids import repeated
 from wanderamt.kernel.ids import DeviceId, StandId
 from wanderamt.kernel.refusal import Refusal
+from wanderamt.security.policy import NOT_ENROLLED
 
 from intake.domain import numbers as number_rules
 from intake.domain.catalogue.due_dates import VIENNA
@@ -22,7 +24,7 @@ from intake.domain.numbers import (
     spend,
     void,
 )
-from intake.domain.refusals import BLOCK_ID_TAKEN, NO_BLOCK, NOT_ENROLLED, NUMBER_NOT_IN_BLOCK, TOO_MANY_BLOCKS
+from intake.domain.refusals import BLOCK_ID_TAKEN, NO_BLOCK, NUMBER_NOT_IN_BLOCK, TOO_MANY_BLOCKS
 from intake.store import device_statements, document_statements, number_blocks, number_statements
 from intake.store.number_statements import SpentNumber
 
@@ -48,9 +50,11 @@ async def lease_block(
     """The same `block_id` again gets the same block: a lost answer costs no numbers."""
     if not await device_statements.device_enrolled(uow, device_id):
         return NOT_ENROLLED
+    await uow.lock_id("number block", block_id)
     known = await number_blocks.lock_block(uow, block_id)
     if known:
-        return LeasedBlock(block_id, known) if known.device_id == device_id else BLOCK_ID_TAKEN
+        first, now = (known.device_id, known.series), (device_id, series)
+        return repeated(LeasedBlock(block_id, known), first=first, now=now, taken=BLOCK_ID_TAKEN)
     held = await held_blocks(uow, device_id=device_id)
     if sum(bool(leased.left) for leased in held if leased.block.series is series) >= MAX_BLOCKS:
         return TOO_MANY_BLOCKS
@@ -113,7 +117,8 @@ async def use_number(text: str, uow: UnitOfWork, *, series: NumberSeries, device
 
 async def _spend(number: Number, uow: UnitOfWork, *, reason: str | None, device_id: DeviceId) -> Refusal | None:
     """With a reason the number becomes void, else used."""
-    for block_id, block in (await number_statements.lock_blocks_of(uow, [number])).items():
+    blocks, _ = await number_statements.lock_blocks_of(uow, [number])
+    for block_id, block in blocks.items():
         serial = number.serial
         outcome = (
             void(block, serial, reason=reason, device_id=device_id)

@@ -1,28 +1,34 @@
 """Synchronisation with a device: each entry is taken once, in its turn, and gets one answer."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
 from wanderamt.backbone.observability.metrics import Measurement, ServiceGauges
+from wanderamt.backbone.persistence.audit import ALLOWED, AuditRecord, insert_records
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
-from wanderamt.kernel.ids import CaseId, DeviceId, EntryId
-from wanderamt.kernel.refusal import Refusal
+from wanderamt.kernel.caller_ids import repeated
+from wanderamt.kernel.ids import CaseId, DeviceId, EntryId, StandId
+from wanderamt.kernel.refusal import Refusal, RefusalKind
 from wanderamt.kernel.sealed import Sealed
 from wanderamt.security.keys import FieldCipher
+from wanderamt.security.policy import NOT_ENROLLED, Action
 from wanderamt.security.tokens import Principal
 
 from intake.domain.catalogue.catalogue import Catalogue
+from intake.domain.catalogue.due_dates import MAX_OFFLINE_AGE
 from intake.domain.entry import AnyEntry, UnreadableEntry
-from intake.domain.refusals import ENTRY_ID_REUSED, NOT_ENROLLED, NOT_HELD, OTHER_STAND
+from intake.domain.refusals import ENTRY_ID_REUSED, NOT_HELD, OTHER_STAND
 from intake.handlers.entry_scheduler import EntryScheduler, PendingEntry
 from intake.store import device_statements, entry_statements, held_entries
 from intake.store.entry_statements import EntryStatus, StoredEntry
 
 MAX_KEPT_RAW_BYTES = 64 * 1024  # of a larger unreadable entry only the hash is kept; the device keeps the original
 HELD_CASES_BATCH_SIZE = 50
+MAX_AUDIT_RECORDS = 50  # per request; more are counted together, without their case
 MAX_CLOCK_OFF_S = 10 * 365 * 24 * 3600  # ten years; the database subtracts two of these
 
 
@@ -51,10 +57,11 @@ async def process_sync(
 ) -> list[EntryAnswer] | Refusal:
     """One transaction for the whole request; one answer per entry, in the order of the request."""
     readable = [entry for entry in request.entries if not isinstance(entry, UnreadableEntry)]
-    allowed = await _allowed(readable, request, uow)
-    new, cases_new = await entry_statements.insert_entries(uow, allowed, request.device_id)
+    elsewhere = _elsewhere(readable, request)
+    allowed = await _allowed(readable, elsewhere, request, uow) if elsewhere else readable
+    new, cases_new = await entry_statements.insert_entries(uow, allowed, request.device_id, request.caller)
     all_inserted = bool(new) and len(new) == len(request.entries)  # then the device is enrolled
-    if not all_inserted and not await device_statements.device_enrolled(uow, request.device_id):
+    if not all_inserted and not await device_statements.is_admitted(uow, request.device_id, request.caller):
         return NOT_ENROLLED
     if request.clock:
         off_s = round((request.clock - uow.now).total_seconds())
@@ -64,16 +71,19 @@ async def process_sync(
     if unreadable:
         kept = [(entry, _encrypted_raw(entry, request.device_id, cipher)) for entry in unreadable]
         await entry_statements.save_unreadable(uow, kept, request.device_id)
-    fresh, answers = await _sort_out(readable, allowed, new, uow)
+    fresh, answers = await _sort_out(readable, allowed, new, request, uow)
     if fresh:
         known_cases = set() if cases_new else {CaseId(entry.case_id) for entry in fresh.values()}
-        scheduler = await EntryScheduler.load(uow, cipher, catalogue, case_ids=known_cases, new=fresh)
+        scheduler = await EntryScheduler.load(
+            uow, cipher, catalogue, case_ids=known_cases, new=fresh, device_id=request.device_id
+        )
         for entry in fresh.values():
             scheduler.enqueue(PendingEntry(entry, request.caller.subject), request.device_id)
         results = await scheduler.apply_ready()
         for entry_id, entry in fresh.items():
             result = results[entry_id]
             answers[id(entry)] = EntryAnswer(result.entry_id, result.status, refusal=result.refusal)
+    _record_access(readable, answers, request, uow, elsewhere=bool(elsewhere))
     return [
         EntryAnswer(entry.entry_id, EntryStatus.REFUSED, refusal=entry.refusal, errors=entry.errors)
         if isinstance(entry, UnreadableEntry)
@@ -103,7 +113,7 @@ async def apply_held_entries(uow: UnitOfWork, *, cipher: FieldCipher, catalogue:
     """
     ready = await entry_statements.ready_cases(uow, limit=HELD_CASES_BATCH_SIZE)
     if ready:
-        scheduler = await EntryScheduler.load(uow, cipher, catalogue, case_ids=ready, new=())
+        scheduler = await EntryScheduler.load(uow, cipher, catalogue, case_ids=ready)
         await scheduler.apply_ready()
     return len(ready)
 
@@ -115,7 +125,7 @@ async def abandon_held_entry(
     stored = (await entry_statements.find_entries(uow, [entry_id])).get(entry_id)
     if not stored:
         return NOT_HELD
-    scheduler = await EntryScheduler.load(uow, cipher, catalogue, case_ids=[stored.case_id], new=())
+    scheduler = await EntryScheduler.load(uow, cipher, catalogue, case_ids=[stored.case_id], device_id=stored.device_id)
     if entry_id not in scheduler.held:
         return NOT_HELD
     scheduler.abandon(stored)
@@ -123,17 +133,66 @@ async def abandon_held_entry(
     return None
 
 
-async def _allowed(readable: list[AnyEntry], request: SyncRequest, uow: UnitOfWork) -> list[AnyEntry]:
-    """The entries for the caller's stand, or for one where the device leased numbers: left over from another day."""
-    stands = {request.caller.stand_id}
-    if {entry.stand_id for entry in readable} <= stands:
-        return readable
-    stands |= await device_statements.stands_of(uow, request.device_id)
-    return [entry for entry in readable if entry.stand_id in stands]
+async def _allowed(
+    readable: list[AnyEntry], elsewhere: set[tuple[CaseId, StandId]], request: SyncRequest, uow: UnitOfWork
+) -> list[AnyEntry]:
+    """The entries for the caller's stand, and those left over from another day at another stand."""
+    since = uow.now - MAX_OFFLINE_AGE
+    left_over = await device_statements.left_over(uow, request.device_id, elsewhere, since=since)
+    refused = elsewhere - left_over
+    return [entry for entry in readable if _place_of(entry) not in refused]
+
+
+def _elsewhere(entries: Iterable[AnyEntry], request: SyncRequest) -> set[tuple[CaseId, StandId]]:
+    own_stand = request.caller.stand_id.int if request.caller.stand_id else None  # numbers: thrice as fast as UUIDs
+    return {_place_of(entry) for entry in entries if entry.stand_id.int != own_stand}
+
+
+def _place_of(entry: AnyEntry) -> tuple[CaseId, StandId]:
+    return CaseId(entry.case_id), StandId(entry.stand_id)
+
+
+def _record_access(
+    readable: Sequence[AnyEntry],
+    answers: Mapping[int, EntryAnswer],
+    request: SyncRequest,
+    uow: UnitOfWork,
+    *,
+    elsewhere: bool,
+) -> None:
+    """Writes down what the policy refused within the request, and what was sent to cases of another stand.
+
+    `elsewhere`: whether anything was.
+    """
+    refused_any = any(answer.status is EntryStatus.REFUSED for answer in answers.values())
+    if not elsewhere and not refused_any:
+        return
+    uses: Counter[AuditRecord] = Counter()
+    for entry in readable:
+        answer = answers[id(entry)]
+        refusal = answer.refusal if answer.status is EntryStatus.REFUSED else None
+        if answer.duplicate or (refusal and refusal.kind is not RefusalKind.FORBIDDEN):
+            continue
+        if refusal or entry.stand_id != request.caller.stand_id:
+            use = AuditRecord(
+                request.caller.subject,
+                Action.SEND_ENTRIES,
+                str(entry.case_id) if len(uses) < MAX_AUDIT_RECORDS else "",
+                outcome=refusal.code if refusal else ALLOWED,
+                device_id=request.device_id,
+                stand_id=request.caller.stand_id,
+            )
+            uses[use] += 1
+    if uses:
+        uow.write_later(insert_records([replace(use, times=times) for use, times in uses.items()]))
 
 
 async def _sort_out(
-    readable: Sequence[AnyEntry], allowed: Sequence[AnyEntry], new: set[EntryId], uow: UnitOfWork
+    readable: Sequence[AnyEntry],
+    allowed: Sequence[AnyEntry],
+    new: set[EntryId],
+    request: SyncRequest,
+    uow: UnitOfWork,
 ) -> tuple[dict[UUID, AnyEntry], dict[int, EntryAnswer]]:
     """The entries to apply by their id, and the answers for the others by `id()` of the entry object: the same entry
     id may occur twice in one request."""
@@ -150,14 +209,17 @@ async def _sort_out(
         elif entry.entry_id in new and entry.entry_id not in fresh:
             fresh[entry.entry_id] = entry
         else:
-            answers[id(entry)] = _answer_again(entry, known.get(entry.entry_id))
+            answers[id(entry)] = _answer_again(entry, known.get(entry.entry_id), request.device_id)
     return fresh, answers
 
 
-def _answer_again(entry: AnyEntry, stored: StoredEntry | None) -> EntryAnswer:
-    if not stored or stored.payload_hash != entry.payload_hash:
+def _answer_again(entry: AnyEntry, stored: StoredEntry | None, device_id: DeviceId) -> EntryAnswer:
+    """`stored`: the entry with this id; None if another entry has its device sequence."""
+    first, now = (stored.device_id, stored.payload_hash) if stored else (), (device_id, entry.payload_hash)
+    known = repeated(stored, first=first, now=now, taken=ENTRY_ID_REUSED)
+    if isinstance(known, Refusal) or not known:
         return EntryAnswer(entry.entry_id, EntryStatus.REFUSED, refusal=ENTRY_ID_REUSED)
-    return EntryAnswer(entry.entry_id, stored.status, duplicate=True, refusal=stored.refusal)
+    return EntryAnswer(entry.entry_id, known.status, duplicate=True, refusal=known.refusal)
 
 
 def _encrypted_raw(entry: UnreadableEntry, device_id: DeviceId, cipher: FieldCipher) -> Sealed | None:

@@ -17,6 +17,18 @@ TYPE: Final = 16
 
 Body = Mapping[Any, Any]
 
+# what a flipped bit can turn CBOR into: tagged numbers, times and fractions fail in ways of their own
+MALFORMED: Final = (
+    cbor2.CBORDecodeError,
+    ValueError,
+    EOFError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    RecursionError,
+)
+
 
 def sign_token(body: Body, kind: str, key: ec.EllipticCurvePrivateKey, key_id: bytes) -> bytes:
     secret = {-4: key.private_numbers().private_value.to_bytes(32)}
@@ -30,7 +42,7 @@ def read_header(token: bytes) -> Body | None:
     """The protected header, not verified; None if `token` is no token."""
     try:
         head = cbor2.loads(cbor2.loads(token).value[0])
-    except (ValueError, EOFError, AttributeError, LookupError, TypeError):
+    except MALFORMED:
         return None
     return head if isinstance(head, dict) else None
 
@@ -40,7 +52,7 @@ def verify(token: bytes, kind: str, key: ec.EllipticCurvePublicKey, key_id: byte
     try:
         head, _, payload = COSE.new().decode_with_headers(token, COSEKey.new(cose_key(key, key_id)))
         body = cbor2.loads(payload)
-    except (CWTError, ValueError, TypeError, LookupError, AttributeError):  # whatever a flipped bit can turn CBOR into
+    except (CWTError, *MALFORMED):
         return None
     if head.get(TYPE) != kind or not isinstance(body, dict):
         raise ValueError("the token has another type")

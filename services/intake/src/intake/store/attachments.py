@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import col, delete, func, select
+from sqlmodel import col, delete, func, select, update
 from wanderamt.backbone.persistence.tables import columns_of, is_any_of, value_of
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import CaseId, DeviceId
@@ -25,10 +25,14 @@ async def count_begun(uow: UnitOfWork, device_id: DeviceId) -> int:
     return (await uow.session.exec(begun)).one()
 
 
-async def save_attachment(uow: UnitOfWork, attachment: Attachment) -> None:
-    announced = insert(AttachmentRow).values(columns_of(attachment))
-    progress = {"received": attachment.received, "completed_at": attachment.completed_at}
-    await uow.session.exec(announced.on_conflict_do_update(index_elements=["attachment_id"], set_=progress))
+async def add_attachment(uow: UnitOfWork, attachment: Attachment) -> None:
+    await uow.session.exec(insert(AttachmentRow).values(columns_of(attachment)))
+
+
+async def save_progress(uow: UnitOfWork, attachment: Attachment) -> None:
+    """Of a locked attachment."""
+    known = update(AttachmentRow).where(col(AttachmentRow.attachment_id) == attachment.attachment_id)
+    await uow.session.exec(known.values(received=attachment.received, completed_at=attachment.completed_at))
 
 
 async def drop_attachment(uow: UnitOfWork, attachment_id: UUID) -> None:
@@ -49,11 +53,15 @@ async def attachments_of(uow: UnitOfWork, case_id: CaseId) -> list[Attachment]:
     return [value_of(Attachment, row) for row in await uow.session.exec(of_case)]
 
 
-async def missing_among(uow: UnitOfWork, attachment_ids: Collection[UUID]) -> set[UUID]:
-    """Ids of attachments that are not complete."""
-    if not attachment_ids:
+async def count_of_case(uow: UnitOfWork, case_id: CaseId) -> int:
+    return (await uow.session.exec(select(func.count()).where(AttachmentRow.case_id == case_id))).one()
+
+
+async def missing_among(uow: UnitOfWork, named: Collection[tuple[CaseId, UUID]]) -> set[UUID]:
+    """Ids of attachments that are not complete. `named`: with the case that names each; one of another case is none."""
+    if not named:
         return set()
     row = AttachmentRow
-    complete = select(row.attachment_id).where(is_any_of(row.attachment_id, attachment_ids))
-    arrived = await uow.session.exec(complete.where(col(row.completed_at).is_not(None)))
-    return set(attachment_ids) - set(arrived)
+    complete = select(row.case_id, row.attachment_id).where(is_any_of(row.attachment_id, {id_ for _, id_ in named}))
+    arrived = set(await uow.session.exec(complete.where(col(row.completed_at).is_not(None))))
+    return {attachment_id for case_id, attachment_id in named if (case_id, attachment_id) not in arrived}

@@ -6,27 +6,34 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import orjson
 from wanderamt.backbone.persistence.outbox import Statement
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.contracts import Language
 from wanderamt.kernel.ids import CaseId, DeviceId, DocumentId, RequestId, StandId
 from wanderamt.kernel.json_text import to_json_rows
+from wanderamt.kernel.sealed import Sealed
 from wanderamt.security.keys import FieldCipher
 
 from intake.domain.case.state import Case, CaseState, ProvisionalDocument
 from intake.domain.catalogue.service_definition import Identification
 from intake.domain.event_mapping import EncryptedForm
+from intake.store.change_channel import stand_channel
 from intake.store.forms import FORM_PARTS, decrypt_form, parse_form
 
 
 class CaseRecord(NamedTuple):
-    """A case with its encrypted form. `event_version`: number of its published events."""
+    """A case with its encrypted form. `event_version`: number of its published events.
+
+    `assignment`: owner and reason, encrypted; None if they are still to be encrypted, or need not be, see CaseRow.
+    """
 
     case: Case
     form: EncryptedForm
     event_version: int
     opened_at: datetime
     finished_at: datetime | None = None
+    assignment: Sealed | None = None
 
 
 class CaseToFinish(NamedTuple):
@@ -61,7 +68,12 @@ async def lock_case_to_finish(uow: UnitOfWork, case_id: CaseId, cipher: FieldCip
 
 
 def save_cases(
-    uow: UnitOfWork, changed: Sequence[CaseRecord], *, new: Sequence[CaseRecord] = (), also: Sequence[Statement]
+    uow: UnitOfWork,
+    changed: Sequence[CaseRecord],
+    *,
+    new: Sequence[CaseRecord] = (),
+    also: Sequence[Statement],
+    cipher: FieldCipher,
 ) -> None:
     """With the statements of `also` and the outbox, in the next statement that writes.
 
@@ -71,17 +83,32 @@ def save_cases(
     for sql, records in ((_ADD, new), (_SAVE, changed)):
         if records:
             ordered = sorted(records, key=lambda record: record.case.id.int)
-            uow.write_later((sql, (to_json_rows(map(_columns, ordered)),)))
+            uow.write_later((sql, (to_json_rows(_columns(record, cipher) for record in ordered),)))
+            stands = {record.case.stand_id.int: record.case.stand_id for record in records}  # numbers hash in C
+            uow.channels_to_notify.update(map(stand_channel, stands.values()))
+            for record in records:
+                if record.case.more_stands:
+                    uow.channels_to_notify.update(map(stand_channel, record.case.more_stands))
     for statement in also:
         uow.write_later(statement)
 
 
-def _columns(record: CaseRecord) -> dict[str, Any]:
+def insert_more_stands(taken: Iterable[tuple[CaseId, StandId]]) -> Statement:
+    """A statement for `save_cases(also=...)`: queries find a case at each of its stands."""
+    case_ids, stand_ids = zip(*taken, strict=True)
+    sql = (
+        "INSERT INTO case_stand (case_id, stand_id) SELECT * FROM unnest($1::uuid[], $2::uuid[]) ON CONFLICT DO NOTHING"
+    )
+    return sql, (list(case_ids), list(stand_ids))
+
+
+def _columns(record: CaseRecord, cipher: FieldCipher) -> dict[str, Any]:
     """The columns as JSON: PostgreSQL parses a batch of cases faster than the driver encodes them.
 
-    No query looks into the last four columns.
+    No query looks into the last five columns.
     """
     case, form = record.case, record.form
+    assignment = record.assignment or _seal_assignment(case, cipher)
     document = case.provisional_document
     return {
         "case_id": case.id,
@@ -97,8 +124,8 @@ def _columns(record: CaseRecord) -> dict[str, Any]:
         "captured_at": case.captured_at,
         "application_day": case.application_day,
         "opened_at": record.opened_at,
-        "owner": case.owner,
-        "reason": case.reason,
+        "owner": "" if assignment else case.owner,
+        "reason": "" if assignment else case.reason,
         "deadline": case.deadline,
         "request_id": case.request_id,
         "finished_at": record.finished_at,
@@ -112,11 +139,20 @@ def _columns(record: CaseRecord) -> dict[str, Any]:
             "receipts": case.receipts,
             "paid_cents": case.paid_cents,
             "settled": case.settled,
+            "more_stands": sorted(case.more_stands) if case.more_stands else (),
         },
         "applicant": form.applicant,
         "contact": form.contact,
         "facts": form.facts,
+        "assignment": assignment,
     }
+
+
+def _seal_assignment(case: Case, cipher: FieldCipher) -> Sealed | None:
+    """None where nobody typed anything: most cases of a sync."""
+    if not case.holds_typed_text:
+        return None
+    return cipher.seal(case.id, orjson.dumps({"owner": case.owner, "reason": case.reason}))
 
 
 _COLUMNS = {
@@ -143,6 +179,7 @@ _COLUMNS = {
     "applicant": "json",
     "contact": "json",
     "facts": "json",
+    "assignment": "json",
 }
 _ADD = f"""
     INSERT INTO case_file ({", ".join(_COLUMNS)}, changed)
@@ -154,7 +191,7 @@ _SAVE = f"""{_ADD}
         state = excluded.state, owner = excluded.owner, reason = excluded.reason, deadline = excluded.deadline,
         request_id = excluded.request_id, finished_at = excluded.finished_at, bpk = excluded.bpk,
         progress = excluded.progress, applicant = excluded.applicant, contact = excluded.contact,
-        facts = excluded.facts, changed = excluded.changed
+        facts = excluded.facts, assignment = excluded.assignment, changed = excluded.changed
 """
 
 
@@ -163,6 +200,8 @@ def record_of_row(row: Mapping[str, Any], cipher: FieldCipher) -> CaseRecord:
     form = parse_form({name: json.loads(row[name]) if row[name] else None for name in FORM_PARTS})
     progress = json.loads(row["progress"])
     document = progress["provisional_document"]
+    assignment = Sealed.model_validate_json(row["assignment"]) if row["assignment"] else None
+    assigned = json.loads(cipher.open(assignment)) if assignment else row
     case = Case(
         id=CaseId(row["case_id"]),
         version=row["version"],
@@ -175,8 +214,8 @@ def record_of_row(row: Mapping[str, Any], cipher: FieldCipher) -> CaseRecord:
         captured_at=row["captured_at"],
         application_day=row["application_day"],
         number=row["number"],
-        owner=row["owner"],
-        reason=row["reason"],
+        owner=assigned["owner"],
+        reason=assigned["reason"],
         deadline=row["deadline"],
         form=decrypt_form(form, cipher),
         identified=Identification(progress["identified"]),
@@ -188,5 +227,6 @@ def record_of_row(row: Mapping[str, Any], cipher: FieldCipher) -> CaseRecord:
         receipts=tuple(progress["receipts"]),
         paid_cents=progress["paid_cents"],
         settled=progress["settled"],
+        more_stands=frozenset(StandId(UUID(stand)) for stand in progress["more_stands"]),
     )
-    return CaseRecord(case, form, row["event_version"], row["opened_at"], row["finished_at"])
+    return CaseRecord(case, form, row["event_version"], row["opened_at"], row["finished_at"], assignment)

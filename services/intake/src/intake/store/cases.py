@@ -1,6 +1,6 @@
 """Reads case files: one, those of a stand or of a person, and those whose deadline has passed."""
 
-from sqlmodel import col, select
+from sqlmodel import col, or_, select
 from sqlmodel.sql.expression import SelectOfScalar
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import CaseId, StandId
@@ -8,7 +8,7 @@ from wanderamt.security.bpk import Bpk
 from wanderamt.security.keys import FieldCipher
 
 from intake.store.case_statements import CaseRecord, record_of_row
-from intake.tables import CaseRow
+from intake.tables import CaseRow, CaseStandRow
 
 _NEWEST = select(CaseRow).order_by(col(CaseRow.opened_at).desc())
 
@@ -19,11 +19,20 @@ async def find_case(uow: UnitOfWork, case_id: CaseId, cipher: FieldCipher) -> Ca
 
 
 async def cases_of_stand(uow: UnitOfWork, stand_id: StandId, cipher: FieldCipher, *, limit: int) -> list[CaseRecord]:
-    return await _records(uow, _NEWEST.where(CaseRow.stand_id == stand_id).limit(limit), cipher)
+    taken = select(CaseStandRow.case_id).where(CaseStandRow.stand_id == stand_id)
+    at_stand = or_(CaseRow.stand_id == stand_id, col(CaseRow.case_id).in_(taken))
+    return await _records(uow, _NEWEST.where(at_stand).limit(limit), cipher)
 
 
-async def cases_of_person(uow: UnitOfWork, bpk: Bpk, cipher: FieldCipher, *, limit: int) -> list[CaseRecord]:
-    return await _records(uow, _NEWEST.where(CaseRow.bpk == bpk).limit(limit), cipher)
+async def cases_of_person(
+    uow: UnitOfWork, bpk: Bpk, cipher: FieldCipher, *, limit: int, stand_id: StandId | None
+) -> list[CaseRecord]:
+    """`stand_id`: only the cases of this stand."""
+    of_person = _NEWEST.where(CaseRow.bpk == bpk)
+    if stand_id:
+        taken = select(CaseStandRow.case_id).where(CaseStandRow.stand_id == stand_id)
+        of_person = of_person.where(or_(CaseRow.stand_id == stand_id, col(CaseRow.case_id).in_(taken)))
+    return await _records(uow, of_person.limit(limit), cipher)
 
 
 async def lock_overdue_cases(uow: UnitOfWork, cipher: FieldCipher, *, limit: int) -> list[CaseRecord]:

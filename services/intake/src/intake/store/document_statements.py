@@ -1,4 +1,7 @@
-"""Hand-written statements of documents: a sync orders and revokes many; the status list covers all."""
+"""Hand-written statements of documents: a sync orders and revokes many; the status list covers all.
+
+Invariants: the file of a document is stored encrypted only, and read only to be delivered.
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
@@ -30,6 +33,8 @@ async def skip_serials(uow: UnitOfWork, *, up_to: int) -> None:
 
 
 def upsert_documents(documents: Sequence[Document]) -> Statement:
+    """New documents, and newer versions of known ones. Fails if the id belongs to another document, or if the stored
+    version is not older."""
     return _UPSERT, (
         [document.document_id for document in documents],
         [document.case_id for document in documents],
@@ -39,10 +44,46 @@ def upsert_documents(documents: Sequence[Document]) -> Statement:
         [document.issued_at for document in documents],
         [document.revoked_at for document in documents],
         [document.sha256 for document in documents],
-        [document.pdf for document in documents],
         [document.status_index for document in documents],
         [document.second_copy for document in documents],
     )
+
+
+def note_problem(document_id: DocumentId, problem: str, *, owner: str) -> Statement:
+    """Shows at its case that an ordered document waits for `owner`. To issue it ends this."""
+    return (
+        "UPDATE document SET problem = $2, problem_owner = $3 WHERE document_id = $1 AND pdf IS NULL",
+        (document_id, problem, owner),
+    )
+
+
+def save_issued(document: Document, pdf: bytes, cipher: FieldCipher) -> Statement:
+    """A document that was ordered before, with its file."""
+    return (
+        """
+        UPDATE document SET version = $2, issued_at = $3, sha256 = $4, pdf = $5, problem = NULL, problem_owner = NULL
+        WHERE document_id = $1
+        """,
+        (
+            document.document_id,
+            document.version,
+            document.issued_at,
+            document.sha256,
+            cipher.seal_bytes(document.case_id, pdf, purpose=_file_of(document.document_id)),
+        ),
+    )
+
+
+async def read_file(uow: UnitOfWork, document_id: DocumentId, cipher: FieldCipher) -> bytes | None:
+    """The PDF; None if there is none yet. Raises UnreadableCiphertextError."""
+    row = await uow.db.fetchrow("SELECT case_id, pdf FROM document WHERE document_id = $1", document_id)
+    if not row or row["pdf"] is None:
+        return None
+    return cipher.open_bytes(row["case_id"], row["pdf"], purpose=_file_of(document_id))
+
+
+def _file_of(document_id: DocumentId) -> str:
+    return f"document.pdf:{document_id}"
 
 
 def remember(uow: UnitOfWork, document: Document, record: CaseRecord, place: str) -> None:
@@ -64,7 +105,7 @@ async def find_with_case(
     row = await uow.db.fetchrow(
         f"""
         SELECT c.*, d.document_id, d.number AS document_number, d.version AS document_version, d.ordered_at,
-               d.issued_at, d.revoked_at, d.sha256, d.pdf, d.status_index, d.second_copy, coalesce(s.place, '') AS place
+               d.issued_at, d.revoked_at, d.sha256, d.status_index, d.second_copy, coalesce(s.place, '') AS place
         FROM document d JOIN case_file c USING (case_id) LEFT JOIN stand s USING (stand_id) WHERE document_id = $1
         {"FOR UPDATE OF c, d" if lock else ""}
         """,  # noqa: S608 -- two fixed texts
@@ -80,7 +121,9 @@ async def lock_documents_of_cases(uow: UnitOfWork, case_ids: Iterable[CaseId]) -
     """Documents that are not revoked."""
     rows = await uow.db.fetch(
         """
-        SELECT * FROM document WHERE case_id = ANY($1::uuid[]) AND revoked_at IS NULL ORDER BY document_id FOR UPDATE
+        SELECT document_id, case_id, number, version, ordered_at, issued_at, revoked_at, sha256, status_index,
+               second_copy
+        FROM document WHERE case_id = ANY($1::uuid[]) AND revoked_at IS NULL ORDER BY document_id FOR UPDATE
         """,
         list(case_ids),
     )
@@ -111,15 +154,17 @@ async def revoked_indexes(uow: UnitOfWork) -> tuple[list[int], int]:
 
 
 _UPSERT = """
-    INSERT INTO document (document_id, case_id, number, version, ordered_at, issued_at, revoked_at, sha256, pdf,
+    INSERT INTO document (document_id, case_id, number, version, ordered_at, issued_at, revoked_at, sha256,
                           status_index, second_copy)
-    SELECT document_id, case_id, number, version, ordered_at, issued_at, revoked_at, sha256, pdf,
+    SELECT document_id, case_id, number, version, ordered_at, issued_at, revoked_at, sha256,
            coalesce(status_index, nextval('document_serial')), second_copy
     FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::int[], $5::timestamptz[], $6::timestamptz[],
-                $7::timestamptz[], $8::text[], $9::bytea[], $10::bigint[], $11::boolean[])
-         AS d(document_id, case_id, number, version, ordered_at, issued_at, revoked_at, sha256, pdf, status_index,
+                $7::timestamptz[], $8::text[], $9::bigint[], $10::boolean[])
+         AS d(document_id, case_id, number, version, ordered_at, issued_at, revoked_at, sha256, status_index,
               second_copy)
     ON CONFLICT (document_id) DO UPDATE
-    SET version = excluded.version, issued_at = excluded.issued_at, revoked_at = excluded.revoked_at,
-        sha256 = excluded.sha256, pdf = excluded.pdf
+    SET case_id = CASE WHEN (document.case_id, document.number) = (excluded.case_id, excluded.number)
+                            AND document.version < excluded.version THEN document.case_id END,  -- else NULL: it fails
+        version = excluded.version, issued_at = excluded.issued_at, revoked_at = excluded.revoked_at,
+        sha256 = excluded.sha256
 """

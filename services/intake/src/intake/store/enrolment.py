@@ -1,20 +1,24 @@
 """Enrolled devices, their keys, and the codes that enrol one."""
 
-from datetime import datetime
-
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, func, select, update
-from wanderamt.backbone.persistence.tables import value_of
+from wanderamt.backbone.persistence.tables import columns_of, value_of
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import DeviceId
 
-from intake.domain.enrolment import DeviceKey, DeviceListing, EnrolmentCode
+from intake.domain.enrolment import DeviceKey, DeviceListing, EnrolmentCode, thumbprint_of
 from intake.tables import DeviceRow, EnrolmentCodeRow, EntryRow
 
 
 async def all_devices(uow: UnitOfWork) -> list[DeviceListing]:
     by_label = select(DeviceRow).order_by(DeviceRow.label, col(DeviceRow.device_id))
     return [value_of(DeviceListing, row) for row in await uow.session.exec(by_label)]
+
+
+async def insert_device(uow: UnitOfWork, device_id: DeviceId, *, label: str, officer: str) -> bool:
+    """False if the device is known; then nothing changes."""
+    enrolled = insert(DeviceRow).values(device_id=device_id, label=label, enrolled_by=officer, enrolled_at=uow.now)
+    return (await uow.session.exec(enrolled.on_conflict_do_nothing())).rowcount == 1
 
 
 async def enrol_device(uow: UnitOfWork, device_id: DeviceId, *, label: str, officer: str) -> None:
@@ -29,9 +33,15 @@ async def revoke_device(uow: UnitOfWork, device_id: DeviceId) -> bool:
     return (await uow.session.exec(revoked)).rowcount == 1
 
 
-async def insert_code(uow: UnitOfWork, code: bytes, *, label: str, made_by: str, expires_at: datetime) -> None:
-    values = {"code": code, "label": label, "made_by": made_by, "made_at": uow.now, "expires_at": expires_at}
-    await uow.session.exec(insert(EnrolmentCodeRow).values(values))
+async def insert_code(uow: UnitOfWork, code: bytes, made: EnrolmentCode) -> None:
+    await uow.session.exec(insert(EnrolmentCodeRow).values(code=code, made_at=uow.now, **columns_of(made)))
+
+
+async def end_codes_for(uow: UnitOfWork, device_id: DeviceId) -> None:
+    """Codes that were made for the device are over: as if they had expired at once, whatever the clock of the process
+    that reads them."""
+    made = update(EnrolmentCodeRow).where(col(EnrolmentCodeRow.made_for) == device_id)
+    await uow.session.exec(made.values(expires_at=EnrolmentCodeRow.made_at))
 
 
 async def lock_code(uow: UnitOfWork, code: bytes) -> EnrolmentCode | None:
@@ -40,13 +50,14 @@ async def lock_code(uow: UnitOfWork, code: bytes) -> EnrolmentCode | None:
 
 
 async def mark_code_used(uow: UnitOfWork, code: bytes, device_id: DeviceId) -> None:
-    used = update(EnrolmentCodeRow).where(col(EnrolmentCodeRow.code) == code).values(device_id=device_id)
+    used = update(EnrolmentCodeRow).where(col(EnrolmentCodeRow.code) == code).values(used_by=device_id)
     await uow.session.exec(used)
 
 
 async def save_key(uow: UnitOfWork, device_id: DeviceId, public_key: str) -> None:
-    with_key = update(DeviceRow).where(col(DeviceRow.device_id) == device_id).values(public_key=public_key)
-    await uow.session.exec(with_key)
+    """A session whose token names another thumbprint than the device's is over."""
+    values = {"public_key": public_key, "key_thumbprint": thumbprint_of(public_key)}
+    await uow.session.exec(update(DeviceRow).where(col(DeviceRow.device_id) == device_id).values(values))
 
 
 async def find_key(uow: UnitOfWork, device_id: DeviceId) -> DeviceKey | None:

@@ -16,6 +16,7 @@ from wanderamt.kernel.ids import CaseId, DeviceId, EntryId
 from wanderamt.kernel.json_text import to_json_rows
 from wanderamt.kernel.refusal import Refusal, RefusalKind
 from wanderamt.kernel.sealed import Sealed
+from wanderamt.security.tokens import Principal
 
 from intake.domain.entry import AnyEntry, UnreadableEntry
 from intake.store.conflicts import StoredConflict
@@ -43,6 +44,16 @@ class StoredEntry(NamedTuple):
     raw: Sealed | None
 
 
+class SequencePlace(NamedTuple):
+    """The last applied sequence of a device in a case; with `entry_id`, the sequence of a held entry, and its `raw`."""
+
+    case_id: CaseId
+    device_id: DeviceId
+    case_seq: int
+    entry_id: EntryId | None
+    raw: Sealed | None
+
+
 class EntryResult(NamedTuple):
     entry_id: EntryId
     status: EntryStatus
@@ -51,10 +62,10 @@ class EntryResult(NamedTuple):
 
 
 async def insert_entries(
-    uow: UnitOfWork, entries: Sequence[AnyEntry], device_id: DeviceId
+    uow: UnitOfWork, entries: Sequence[AnyEntry], device_id: DeviceId, caller: Principal
 ) -> tuple[set[EntryId], bool]:
-    """Stores the entries of an enrolled device as applied, of another device none. Sorted by id, so that two requests
-    cannot deadlock.
+    """Stores the entries of an enrolled device as applied; none of another device, or of a caller who was cut off.
+    Sorted by id, so that two requests cannot deadlock.
 
     Returns the ids of new entries, and whether all cases are new too: without a file and without earlier entries.
     """
@@ -72,6 +83,8 @@ async def insert_entries(
              AS e(entry_id uuid, device_seq bigint, case_id uuid, case_seq int, type text, hash text,
                   captured_at timestamptz)
         WHERE EXISTS (SELECT 1 FROM device d WHERE d.device_id = $2 AND d.revoked_at IS NULL)
+          AND NOT EXISTS (SELECT 1 FROM cut_off c
+                          WHERE c.active AND (c.kind, c.id) IN (('officer', $5::text), ('session', $6::text)))
         ON CONFLICT DO NOTHING RETURNING entry_id,
             coalesce((SELECT true FROM case_file c WHERE c.case_id = entry.case_id),
                      (SELECT true FROM entry e WHERE e.case_id = entry.case_id LIMIT 1)) AS case_known)
@@ -83,6 +96,8 @@ async def insert_entries(
         device_id,
         uow.now,
         len(entries),
+        caller.subject,
+        str(caller.session_id or ""),
     )
     if row["all_new"]:
         return {EntryId(entry.entry_id) for entry in entries}, row["cases_new"]
@@ -107,16 +122,40 @@ async def find_entries(uow: UnitOfWork, entry_ids: Iterable[UUID]) -> dict[UUID,
     return {row["entry_id"]: _stored_entry(row) for row in rows}
 
 
-async def entries_of_cases(
-    uow: UnitOfWork, case_ids: Iterable[UUID], *, except_ids: Iterable[UUID]
-) -> list[StoredEntry]:
-    """Stored entries of the cases, without those in `except_ids`."""
+async def places_in_cases(
+    uow: UnitOfWork, case_ids: Iterable[UUID], *, except_ids: Iterable[UUID], device_id: DeviceId | None
+) -> list[SequencePlace]:
+    """How far each device came in each case, and the held entries that may have their turn: those of `device_id`, and
+    those of other devices whose next entry is there. Entries that wait for one that is missing cost others nothing.
+    """
     rows = await uow.db.fetch(
-        "SELECT * FROM entry WHERE case_id = ANY($1::uuid[]) AND entry_id <> ALL($2::uuid[])",
+        """
+        WITH known AS (
+            SELECT entry_id, case_id, device_id, case_seq, raw, status = 'held' AS waits FROM entry
+            WHERE case_id = ANY($1::uuid[]) AND entry_id <> ALL($2::uuid[])),
+        queue AS (
+            SELECT case_id, device_id, coalesce(max(case_seq) FILTER (WHERE NOT waits), 0) AS last,
+                   min(case_seq) FILTER (WHERE waits) AS next
+            FROM known GROUP BY case_id, device_id)
+        SELECT case_id, device_id, last AS case_seq, NULL::uuid AS entry_id, NULL::jsonb AS raw FROM queue
+        UNION ALL
+        SELECT case_id, device_id, case_seq, entry_id, raw FROM known JOIN queue USING (case_id, device_id)
+        WHERE waits AND (device_id = $3 OR next <= last + 1)
+        """,
         list(case_ids),
         list(except_ids),
+        device_id,
     )
-    return [_stored_entry(row) for row in rows]
+    return [
+        SequencePlace(
+            CaseId(row["case_id"]),
+            DeviceId(row["device_id"]),
+            row["case_seq"],
+            EntryId(row["entry_id"]) if row["entry_id"] else None,
+            Sealed.model_validate(row["raw"]) if row["raw"] else None,
+        )
+        for row in rows
+    ]
 
 
 async def ready_cases(uow: UnitOfWork, *, limit: int) -> list[CaseId]:

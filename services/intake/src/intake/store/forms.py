@@ -10,7 +10,7 @@ from datetime import date
 from functools import lru_cache
 from typing import Any
 
-from pydantic_core import to_json
+import orjson
 from wanderamt.kernel.ids import CaseId
 from wanderamt.kernel.sealed import Sealed
 from wanderamt.security.keys import FieldCipher
@@ -41,12 +41,12 @@ def encrypt_changed(
     if "contact" in values:
         values["contact"] |= _birth(form)
     if encrypted is EMPTY_FORM:
-        return EncryptedForm(**{part: cipher.seal(case_id, to_json(fields)) for part, fields in values.items()})
+        return EncryptedForm(**{part: cipher.seal(case_id, orjson.dumps(fields)) for part, fields in values.items()})
     touched = {_part_and_field(name)[0] for name in changed}
     if touched == {"applicant"} and encrypted.contact:
         touched.add("contact")  # for the date of birth, see _birth
     parts = (
-        (cipher.seal(case_id, to_json(values[part])) if part in values else None)
+        (cipher.seal(case_id, orjson.dumps(values[part])) if part in values else None)
         if part in touched
         else getattr(encrypted, part)
         for part in FORM_PARTS

@@ -1,6 +1,7 @@
 """Hand-written statements of the history of cases: a sync writes it with the cases.
 
-Invariants: the history holds all events and never changes; `case_file` holds the state rebuilt from them.
+Invariants: the history holds all events and never changes; `case_file` holds the state rebuilt from them; what people
+typed lies encrypted in it.
 """
 
 import json
@@ -15,13 +16,15 @@ from wanderamt.backbone.persistence.outbox import Statement
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import CaseId, DeviceId, EntryId
 from wanderamt.kernel.json_text import to_json_rows
+from wanderamt.kernel.sealed import Sealed
 from wanderamt.security.keys import FieldCipher
 
-from intake.domain.case.case_events import CaseHistoryEvent, Filled
+from intake.domain.case.case_events import CaseHistoryEvent, Filled, HandedOver, Reopened, TakenToStand
 from intake.domain.event_mapping import EMPTY_FORM, EncryptedForm
 from intake.store.forms import decrypt_form, parse_form
 
 FILLED = Filled.__name__
+TYPED = frozenset({HandedOver, Reopened, TakenToStand})  # with a reason, or an owner, that a person typed
 EVENT_TYPES: dict[str, TypeAdapter[Any]] = {kind.__name__: TypeAdapter(kind) for kind in get_args(CaseHistoryEvent)}
 
 
@@ -40,9 +43,9 @@ class HistoryRow(NamedTuple):
     entry_id: EntryId | None = None
 
 
-def insert_history(rows: Sequence[HistoryRow], *, now: datetime) -> Statement:
+def insert_history(rows: Sequence[HistoryRow], *, now: datetime, cipher: FieldCipher) -> Statement:
     """A statement for `save_cases(also=...)`."""
-    return _INSERT, [to_json_rows(map(_columns, rows)), now]
+    return _INSERT, [to_json_rows(_columns(row, cipher) for row in rows), now]
 
 
 async def find_histories(
@@ -59,13 +62,16 @@ async def find_histories(
     return histories
 
 
-def _columns(row: HistoryRow) -> dict[str, Any]:
+def _columns(row: HistoryRow, cipher: FieldCipher) -> dict[str, Any]:
     """The columns. The filled fields stand encrypted beside the events, since a message has one Filled at most."""
     fields = row.fields
     sealed = {"applicant": fields.applicant, "contact": fields.contact, "facts": fields.facts}
     content = {
         "events": [
-            {"kind": type(event).__name__, "data": None if type(event) is Filled else event} for event in row.events
+            _sealed(event, row.case_id, cipher)
+            if type(event) in TYPED
+            else {"kind": type(event).__name__, "data": None if type(event) is Filled else event}
+            for event in row.events
         ],
         "fields": None if fields is EMPTY_FORM else sealed,
     }
@@ -79,17 +85,26 @@ def _columns(row: HistoryRow) -> dict[str, Any]:
     }
 
 
+def _sealed(event: CaseHistoryEvent, case_id: CaseId, cipher: FieldCipher) -> dict[str, Any]:
+    kind = type(event).__name__
+    return {"kind": kind, "sealed": cipher.seal(case_id, EVENT_TYPES[kind].dump_json(event))}
+
+
 def _events(row: Any, cipher: FieldCipher) -> list[CaseHistoryEvent]:
     content = json.loads(row["content"])
     fields = decrypt_form(parse_form(content["fields"]), cipher) if content["fields"] else {}
-    return [_parse_event(event, fields) for event in content["events"]]
+    return [_parse_event(event, fields, cipher) for event in content["events"]]
 
 
-def _parse_event(stored: dict[str, Any], fields: dict[str, Any]) -> CaseHistoryEvent:
+def _parse_event(stored: dict[str, Any], fields: dict[str, Any], cipher: FieldCipher) -> CaseHistoryEvent:
     if stored["kind"] == FILLED:
         return Filled(fields)
-    event: CaseHistoryEvent = EVENT_TYPES[stored["kind"]].validate_python(stored["data"])
-    return event
+    kind, event = EVENT_TYPES[stored["kind"]], stored.get("data")
+    sealed = stored.get("sealed")  # an earlier release stored all events in clear
+    parsed: CaseHistoryEvent = (
+        kind.validate_json(cipher.open(Sealed.model_validate(sealed))) if sealed else kind.validate_python(event)
+    )
+    return parsed
 
 
 _INSERT = """

@@ -25,21 +25,31 @@ class SpentNumber:
     entry_id: EntryId | None = None
 
 
-async def lock_blocks_of(uow: UnitOfWork, numbers: Iterable[Number]) -> dict[UUID, NumberBlock]:
-    """The blocks of these numbers, locked in the order of their ids."""
-    wanted = list(numbers)
+async def lock_blocks_of(
+    uow: UnitOfWork, numbers: Iterable[Number], *, new_documents: Iterable[UUID] = ()
+) -> tuple[dict[UUID, NumberBlock], set[UUID]]:
+    """(the blocks of these numbers, locked in the order of their ids; those of `new_documents` that exist already).
+
+    The ids of new documents are locked as by `uow.lock_id`, before the blocks; the next statement sees who has them.
+    """
+    wanted, documents = list(numbers), sorted(set(new_documents))
     rows = await uow.db.fetch(
         """
-        SELECT * FROM number_block b WHERE EXISTS (
+        WITH locked AS MATERIALIZED (
+            SELECT count(pg_advisory_xact_lock(hashtextextended('document/' || id, 4712)))
+            FROM (SELECT id FROM unnest($4::text[]) AS new(id) ORDER BY id) AS in_order
+        )
+        SELECT b.* FROM number_block b CROSS JOIN locked WHERE EXISTS (
             SELECT 1 FROM unnest($1::text[], $2::int[], $3::int[]) AS n(series, year, serial)
             WHERE n.series = b.series AND n.year = b.year AND n.serial BETWEEN b.first AND b.last)
-        ORDER BY block_id FOR UPDATE
+        ORDER BY block_id FOR UPDATE OF b
         """,
         [number.series for number in wanted],
         [number.year for number in wanted],
         [number.serial for number in wanted],
+        list(map(str, documents)),
     )
-    return await with_spent_numbers(uow, rows)
+    return await _with_spent_numbers(uow, rows, documents)
 
 
 def insert_spent(spent: Sequence[SpentNumber], *, now: datetime) -> Statement:
@@ -61,19 +71,37 @@ def insert_spent(spent: Sequence[SpentNumber], *, now: datetime) -> Statement:
 
 async def with_spent_numbers(uow: UnitOfWork, rows: Sequence[Mapping[str, Any]]) -> dict[UUID, NumberBlock]:
     """`rows`: of number_block."""
+    blocks, _ = await _with_spent_numbers(uow, rows, ())
+    return blocks
+
+
+async def _with_spent_numbers(
+    uow: UnitOfWork, rows: Sequence[Mapping[str, Any]], documents: Sequence[UUID]
+) -> tuple[dict[UUID, NumberBlock], set[UUID]]:
+    """Also returns which of the documents exist: one round trip for both."""
     used: dict[UUID, set[int]] = defaultdict(set)
     voided: dict[UUID, list[tuple[int, str]]] = defaultdict(list)
+    existing: set[UUID] = set()
     if rows:
         spent = await uow.db.fetch(
-            "SELECT block_id, serial, reason FROM spent_number WHERE block_id = ANY($1::uuid[]) ORDER BY serial",
+            """
+            SELECT block_id, serial, reason, false AS is_document FROM spent_number WHERE block_id = ANY($1::uuid[])
+            UNION ALL
+            SELECT document_id, NULL, NULL, true FROM document WHERE document_id = ANY($2::uuid[])
+            ORDER BY serial
+            """,
             [row["block_id"] for row in rows],
+            documents,
         )
-        for number in spent:
-            if number["reason"] is None:
-                used[number["block_id"]].add(number["serial"])
+        for id_, serial, reason, is_document in spent:
+            if is_document:
+                existing.add(id_)
+            elif reason is None:
+                used[id_].add(serial)
             else:
-                voided[number["block_id"]].append((number["serial"], number["reason"]))
-    return {
+                voided[id_].append((serial, reason))
+    blocks = {
         row["block_id"]: value_of(NumberBlock, row, used=used[row["block_id"]], voided=voided[row["block_id"]])
         for row in rows
     }
+    return blocks, existing

@@ -56,6 +56,11 @@ async def lock_refund(uow: UnitOfWork, refund_id: UUID) -> Refund | None:
     return value_of(Refund, row) if row else None
 
 
+async def find_payment(uow: UnitOfWork, receipt: str) -> Payment | None:
+    row = (await uow.session.exec(select(PaymentRow).where(PaymentRow.receipt == receipt))).first()
+    return value_of(Payment, row) if row else None
+
+
 async def pay_refund(uow: UnitOfWork, refund: Refund) -> None:
     paid = update(RefundRow).where(col(RefundRow.refund_id) == refund.refund_id)
     await uow.session.exec(paid.values(receipt=refund.receipt))

@@ -3,15 +3,19 @@
 from typing import Annotated
 
 from fastapi import Depends, Request
-from wanderamt.security.roles import Role
+from wanderamt.security.policy import Action
 from wanderamt.security.tokens import Principal
-from wanderamt.shell.http import require_roles
+from wanderamt.shell.access import require
 
 from notifications.handlers.context import NotificationContext
 
-Clerk = Annotated[Principal, require_roles(Role.CLERK)]
-Operator = Annotated[Principal, require_roles(Role.OPERATOR)]
-ClerkOrOperator = Annotated[Principal, require_roles(Role.CLERK, Role.OPERATOR)]
+NoticeReader = Annotated[Principal, require(Action.READ_NOTICES)]
+NoticeCounter = Annotated[Principal, require(Action.COUNT_NOTICES)]
+ProviderReader = Annotated[Principal, require(Action.READ_PROVIDERS)]
+TaskReader = Annotated[Principal, require(Action.READ_TASKS)]
+TaskOwner = Annotated[Principal, require(Action.COMPLETE_TASK)]
+AddressChecker = Annotated[Principal, require(Action.CHECK_ADDRESS)]
+PartnerKeeper = Annotated[Principal, require(Action.KEEP_PARTNERS)]
 
 
 async def _context(request: Request) -> NotificationContext:

@@ -7,10 +7,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
+from wanderamt.kernel.line_text import LineText
 from wanderamt.shell.http import Transaction
 from wanderamt.shell.problems import or_refuse
 
-from notifications.api.dependencies import Context, Operator
+from notifications.api.dependencies import Context, PartnerKeeper
 from notifications.domain.partner import PUBLIC_EVENTS, Subscriber, WebhookState
 from notifications.handlers import partners as handlers
 from notifications.store import partners
@@ -18,15 +19,17 @@ from notifications.store import partners
 MAX_DELIVERIES = 200
 EXAMPLE = "at.wanderamt.document.issued.v1"
 
+EventType = Annotated[str, Field(max_length=100)]
+
 router = APIRouter(tags=["partners"], prefix="/subscribers")
 
 
 class SubscriberIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(min_length=1, max_length=60, pattern=r"^[\w. -]+$", examples=["Fundamt"])
+    name: LineText = Field(min_length=1, max_length=60, pattern=r"^[\w. -]+$", examples=["Fundamt"])
     url: str = Field(max_length=500, examples=["https://partner.example/hooks"])
-    types: list[str] = Field(min_length=1, max_length=len(PUBLIC_EVENTS), examples=[[EXAMPLE]])
+    types: list[EventType] = Field(min_length=1, max_length=len(PUBLIC_EVENTS), examples=[[EXAMPLE]])
 
 
 class SubscriberOut(BaseModel):
@@ -57,7 +60,7 @@ class WebhookDeliveryOut(BaseModel):
 
 
 @router.get("")
-async def list_subscribers(_: Operator, uow: Transaction) -> list[SubscriberOut]:
+async def list_subscribers(_: PartnerKeeper, uow: Transaction) -> list[SubscriberOut]:
     """All subscribers, with the number of deliveries in each state."""
     return [
         _to_out(subscriber, await partners.count_deliveries(uow, subscriber.id))
@@ -67,7 +70,7 @@ async def list_subscribers(_: Operator, uow: Transaction) -> list[SubscriberOut]
 
 @router.post("", status_code=201)
 async def subscribe(
-    caller: Operator, subscriber: SubscriberIn, context: Context, uow: Transaction
+    caller: PartnerKeeper, subscriber: SubscriberIn, context: Context, uow: Transaction
 ) -> SubscriberSecretOut:
     """The partner gets these events from now on; earlier ones by 'wanderamt notifications replay'."""
     created, secret = or_refuse(
@@ -79,20 +82,20 @@ async def subscribe(
 
 
 @router.post("/{subscriber_id}/pause", status_code=204)
-async def pause(caller: Operator, subscriber_id: UUID, uow: Transaction) -> None:
+async def pause(caller: PartnerKeeper, subscriber_id: UUID, uow: Transaction) -> None:
     """Holds the deliveries to this subscriber."""
     or_refuse(await handlers.pause(subscriber_id, uow, operator=caller.subject))
 
 
 @router.post("/{subscriber_id}/resume", status_code=204)
-async def resume(caller: Operator, subscriber_id: UUID, uow: Transaction) -> None:
+async def resume(caller: PartnerKeeper, subscriber_id: UUID, uow: Transaction) -> None:
     """Sends the deliveries that were held."""
     or_refuse(await handlers.resume(subscriber_id, uow, operator=caller.subject))
 
 
 @router.post("/{subscriber_id}/rotate")
 async def rotate_secret(
-    caller: Operator, subscriber_id: UUID, context: Context, uow: Transaction
+    caller: PartnerKeeper, subscriber_id: UUID, context: Context, uow: Transaction
 ) -> SubscriberSecretOut:
     """A new secret. The previous one also signs until the next rotation."""
     secret = or_refuse(await handlers.rotate_secret(subscriber_id, uow, operator=caller.subject, context=context))
@@ -100,14 +103,14 @@ async def rotate_secret(
 
 
 @router.delete("/{subscriber_id}", status_code=204)
-async def remove(caller: Operator, subscriber_id: UUID, uow: Transaction) -> None:
+async def remove(caller: PartnerKeeper, subscriber_id: UUID, uow: Transaction) -> None:
     """Removes the subscriber and its deliveries."""
     or_refuse(await handlers.unsubscribe(subscriber_id, uow, operator=caller.subject))
 
 
 @router.get("/{subscriber_id}/deliveries")
 async def list_deliveries(
-    _: Operator,
+    _: PartnerKeeper,
     subscriber_id: UUID,
     uow: Transaction,
     state: Annotated[WebhookState | None, Query()] = None,

@@ -1,7 +1,8 @@
 """Decides whether, on which channel and when a citizen gets a notice. Pure.
 
-Invariants: without consent nothing is sent; the citizen's preferred channel comes first, another channel only after a
-known failure; an intent that cannot be sent becomes a dropped or failed notice with its reason.
+Invariants: without consent nothing is sent but what the citizen has just asked for; the citizen's preferred channel
+comes first, another channel only after a known failure; an intent that cannot be sent becomes a dropped or failed
+notice with its reason.
 """
 
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from wanderamt.contracts import Channel
 from wanderamt.kernel.ids import NoticeId
 from wanderamt.kernel.refusal import Refusal
 
-from notifications.domain.kinds import RULES, NoticeKind
+from notifications.domain.kinds import RULES, AboutRef, NoticeKind
 from notifications.domain.notice import DropReason, Notice, NoticeState, Variables
 from notifications.domain.quiet_hours import QuietHours
 from notifications.domain.recipient import is_plain
@@ -39,10 +40,18 @@ class NoticeIntent:
     tried_channels: tuple[Channel, ...] = ()
     superseded: bool = False
 
+    @property
+    def ref(self) -> AboutRef:
+        return AboutRef(RULES[self.kind].about, self.about_id)
+
 
 @dataclass(frozen=True, slots=True)
 class RecipientProfile:
-    """What is known about a citizen. `sent_today`: notices of today that were not dropped."""
+    """What is known about a citizen, for one case or appointment: consent and preference are given for that one alone.
+
+    `contact_confirmed`: a clerk took the contact, or the citizen entered a code that was sent to it. What anybody may
+    send to any number has a budget of its own. `sent_today`: notices of that budget today that were not dropped.
+    """
 
     addresses: Mapping[Channel, str | Refusal]
     address_hashes: Mapping[Channel, bytes]
@@ -50,11 +59,14 @@ class RecipientProfile:
     preferred: Channel | None
     language: str
     sent_today: int = 0
+    contact_confirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class SendingPolicy:
-    """The city's rules. `day_budget`: notices per citizen and day. `template_versions`: the newest ones.
+    """The city's rules. `day_budget`: notices per address and day, see RecipientProfile.
+
+    `template_versions`: the newest ones.
 
     `case_opened_wait`: how long the notice about a new case waits. At a stand the document often follows within
     seconds: its notice supersedes this one, and the citizen gets one message instead of two.
@@ -92,7 +104,7 @@ def decide_channel(
     address = profile.addresses[channel]
     recipient = "" if isinstance(address, Refusal) else address
     decision = ChannelDecision(channel, recipient, NoticeState.CREATED, "", valid_until)
-    if channel not in profile.consented:
+    if channel not in profile.consented and not rule.requested:
         return _drop(decision, DropReason.NO_CONSENT)
     if intent.superseded:
         return _drop(decision, DropReason.SUPERSEDED)
@@ -102,7 +114,7 @@ def decide_channel(
         return replace(decision, state=NoticeState.FAILED, reason=address.code)
     if refusal := check_variables(rule.required_variables, intent.variables):
         return replace(decision, state=NoticeState.FAILED, reason=refusal.code)
-    if profile.sent_today >= policy.day_budget:
+    if profile.sent_today >= policy.day_budget and not rule.requested:
         return _drop(decision, DropReason.BUDGET)
     return _schedule(decision, intent, policy, urgent=rule.urgent, now=now)
 
@@ -182,4 +194,5 @@ def new_notice(
         ended_at=now if ended else None,
         short_ref=short_ref,
         tried_channels=intent.tried_channels,
+        contact_confirmed=profile.contact_confirmed,
     )

@@ -1,7 +1,8 @@
 """What a citizen waits for: a case or an appointment, projected from events, for notices and the status page.
 
-Invariants: the projection reads topics only; a later stage of a case supersedes an earlier one, in whatever order two
-topics deliver the events.
+Invariants: the projection reads topics only; an event's type decides what it is about, so that an appointment never
+changes a case with the same id; a later stage of a case supersedes an earlier one, in whatever order two topics deliver
+the events.
 """
 
 from collections.abc import Sequence
@@ -13,25 +14,29 @@ from uuid import UUID
 from wanderamt.contracts import (
     AppointmentBooked,
     AppointmentCancelled,
+    AppointmentEvent,
     AppointmentMoved,
     CaseClosed,
     CaseCompensated,
     CaseCompleted,
+    CaseEvent,
     CaseHandedOver,
     CaseNeedsVisit,
     CaseOpened,
     CaseReopened,
     CaseWithdrawn,
+    DocumentEvent,
     DocumentIssued,
     Event,
     StandCancelled,
     VisitReason,
     case_code,
 )
+from wanderamt.kernel.line_text import REPLACEMENT, as_line
 from wanderamt.kernel.sealed import Sealed
 
 from notifications.domain.channel_decision import NoticeIntent
-from notifications.domain.kinds import RULES, About, NoticeKind
+from notifications.domain.kinds import RULES, About, AboutRef, NoticeKind
 
 REMIND_BEFORE = timedelta(hours=24)
 CONFIRMATION_REMINDS = timedelta(hours=26)  # so close to its time, the confirmation of an appointment is the reminder
@@ -57,12 +62,16 @@ class PublicStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CitizenCaseView:
-    """`stage`: see NoticeRule. `reopen_count`: how often the case was reopened. `contact`: None after redaction."""
+    """`stage`: see NoticeRule. `reopen_count`: how often the case was reopened. `contact`: None after redaction.
+
+    `contact_confirmed`: see RecipientProfile.
+    """
 
     id: UUID
     about: About
     language: str = "de"
     contact: Sealed | None = None
+    contact_confirmed: bool = False
     status: PublicStatus = PublicStatus.UNKNOWN
     stage: int = 0
     reopen_count: int = 0
@@ -73,6 +82,10 @@ class CitizenCaseView:
     ends_at: datetime | None = None
     changed_at: datetime | None = None
     closed_at: datetime | None = None
+
+    @property
+    def ref(self) -> AboutRef:
+        return AboutRef(self.about, self.id)
 
     @property
     def code(self) -> str:
@@ -92,16 +105,18 @@ class Projection:
     cancels_pending: bool = False
 
 
-def about_id_of(event: Event) -> UUID | None:
-    """The case or appointment of the event; None for a stand, which concerns many citizens."""
-    return getattr(event, "case_id", None) or getattr(event, "appointment_id", None)
+def ref_of(event: Event) -> AboutRef | None:
+    """The case or appointment that the event is about; None for a stand, which concerns many citizens."""
+    match event:
+        case CaseEvent() | DocumentEvent():
+            return AboutRef(About.CASE, event.case_id)
+        case AppointmentEvent():
+            return AboutRef(About.APPOINTMENT, event.appointment_id)
+    return None
 
 
-def new_view(event: Event) -> CitizenCaseView:
-    about = About.APPOINTMENT if hasattr(event, "appointment_id") else About.CASE
-    about_id = about_id_of(event)
-    assert about_id  # noqa: S101 -- callers pass events of a case or an appointment only
-    return CitizenCaseView(about_id, about)
+def new_view(ref: AboutRef) -> CitizenCaseView:
+    return CitizenCaseView(ref.id, ref.about, contact_confirmed=ref.about is About.CASE)
 
 
 def project(view: CitizenCaseView, event: Event, *, now: datetime) -> Projection:
@@ -136,6 +151,7 @@ def _project_appointment(view: CitizenCaseView, event: Event, now: datetime) -> 
     match event:
         case AppointmentBooked():
             booked = _with_time(_with_contact(view, event), event)
+            booked = replace(booked, contact_confirmed=event.contact_confirmed)
             return _scheduled(booked, NoticeKind.APPOINTMENT_BOOKED, PublicStatus.BOOKED, now)
         case AppointmentMoved():
             return _scheduled(_with_time(view, event), NoticeKind.APPOINTMENT_MOVED, PublicStatus.MOVED, now)
@@ -149,7 +165,11 @@ def _project_appointment(view: CitizenCaseView, event: Event, now: datetime) -> 
 
 
 def time_variables(place: str, starts_at: datetime, ends_at: datetime) -> dict[str, str]:
-    return {"place": place, "starts_at": starts_at.isoformat(), "ends_at": ends_at.isoformat()}
+    return {
+        "place": as_line(place).strip() or REPLACEMENT,
+        "starts_at": starts_at.isoformat(),
+        "ends_at": ends_at.isoformat(),
+    }
 
 
 def _with_contact(

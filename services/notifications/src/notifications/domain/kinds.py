@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
+from uuid import UUID
 
 
 class About(StrEnum):
@@ -13,6 +14,27 @@ class About(StrEnum):
     CASE = "case"
     APPOINTMENT = "appointment"
     STAND = "stand"
+
+
+class AboutRef(NamedTuple):
+    """One case, appointment or stand. Its id alone does not name it: things of two kinds may have the same id."""
+
+    about: About
+    id: UUID
+
+
+class LinkKind(StrEnum):
+    """What a signed link allows: the page of a case or appointment, or no more messages to the address of a notice."""
+
+    CASE_PAGE = "status page of case"
+    APPOINTMENT_PAGE = "status page of appointment"
+    UNSUBSCRIBE = "unsubscribe"
+
+
+PAGE_TOKENS: Final[Mapping[LinkKind, About]] = {
+    LinkKind.CASE_PAGE: About.CASE,
+    LinkKind.APPOINTMENT_PAGE: About.APPOINTMENT,
+}
 
 
 class NoticeKind(StrEnum):
@@ -28,6 +50,8 @@ class NoticeKind(StrEnum):
     APPOINTMENT_REMINDER = "appointment_reminder"
     APPOINTMENT_CANCELLED = "appointment_cancelled"
     STAND_CANCELLED = "stand_cancelled"
+    CONTACT_CODE = "contact_code"
+    SUBSCRIPTION_CODE = "subscription_code"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +60,9 @@ class NoticeRule:
 
     `time_to_live`: how long after the decision the notice may still be sent. `urgent`: the notice is sent in quiet
     hours if the end of the quiet hours would be too late. `calendar`: the e-mail carries a calendar file.
+
+    `requested`: the citizen asked for it a moment ago, so it needs no consent and no place in the day's budget, and no
+    staff if it fails.
     """
 
     about: About
@@ -44,6 +71,7 @@ class NoticeRule:
     required_variables: tuple[str, ...]
     urgent: bool = False
     calendar: bool = False
+    requested: bool = False
 
 
 _DAY: Final = timedelta(days=1)
@@ -64,4 +92,10 @@ RULES: Final[Mapping[NoticeKind, NoticeRule]] = {
     NoticeKind.APPOINTMENT_REMINDER: NoticeRule(About.APPOINTMENT, 2, _DAY, _TIME_AND_PLACE, calendar=True),
     NoticeKind.APPOINTMENT_CANCELLED: NoticeRule(About.APPOINTMENT, 3, 3 * _DAY, _TIME_AND_PLACE, urgent=True),
     NoticeKind.STAND_CANCELLED: NoticeRule(About.APPOINTMENT, 3, 3 * _DAY, _TIME_AND_PLACE, urgent=True),
+    NoticeKind.CONTACT_CODE: NoticeRule(
+        About.APPOINTMENT, 1, timedelta(minutes=10), ("contact_code",), urgent=True, requested=True
+    ),
+    NoticeKind.SUBSCRIPTION_CODE: NoticeRule(
+        About.STAND, 1, timedelta(minutes=10), ("contact_code",), urgent=True, requested=True
+    ),
 }

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar, assert_never
+from typing import ClassVar, Protocol, assert_never
 from uuid import UUID
 
+from pydantic import TypeAdapter
 from wanderamt.contracts import (
     Channel,
     CitizenUnreached,
@@ -24,9 +25,10 @@ from wanderamt.contracts import (
 from wanderamt.kernel.decision import Event, Job
 from wanderamt.kernel.ids import NoticeId
 
-from notifications.domain.kinds import About, NoticeKind
+from notifications.domain.kinds import About, AboutRef, NoticeKind
 
 Variables = Mapping[str, str]
+_VARIABLES = TypeAdapter(dict[str, str])
 
 
 class NoticeState(StrEnum):
@@ -93,6 +95,8 @@ class Notice:
     `address_hash`: keyed hash of the address. `address`, `variables`: encrypted; None after redaction. `provider`: the
     provider that has the message, or had it last. `outcome_unknown`: a call to the provider may have happened.
     `superseded`: a newer notice exists while this one is being sent. `tried_channels`: failed before this channel.
+
+    `contact_confirmed`: counts in the budget of citizens who are known, see RecipientProfile.
     """
 
     id: NoticeId
@@ -119,6 +123,31 @@ class Notice:
     outcome_unknown: bool = False
     superseded: bool = False
     tried_channels: tuple[Channel, ...] = ()
+    contact_confirmed: bool = False
+
+    @property
+    def ref(self) -> AboutRef:
+        return AboutRef(self.about, self.about_id)
+
+
+def address_of(notice_id: UUID) -> str:
+    """As what the address of a notice is encrypted, see FieldCipher.seal_bytes."""
+    return f"notice.address:{notice_id}"
+
+
+def variables_of(notice_id: UUID) -> str:
+    return f"notice.variables:{notice_id}"
+
+
+class OpensBytes(Protocol):
+    """The part of security.keys.FieldCipher that decrypts."""
+
+    def open_bytes(self, subject: UUID, sealed: bytes, *, purpose: str) -> bytes: ...
+
+
+def open_variables(sealed: bytes, cipher: OpensBytes, *, about_id: UUID, notice_id: UUID) -> dict[str, str]:
+    """Raises UnreadableCiphertextError."""
+    return _VARIABLES.validate_json(cipher.open_bytes(about_id, sealed, purpose=variables_of(notice_id)))
 
 
 @dataclass(frozen=True, slots=True)

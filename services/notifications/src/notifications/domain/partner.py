@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar, Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from uuid import UUID
 
 from pydantic_core import to_json
-from wanderamt.contracts import EVENTS, Event, RegisterQueryRequested
+from wanderamt.contracts import EVENTS, CaseApplicantChanged, Event, RegisterQueryRequested
 from wanderamt.kernel.decision import Job
 from wanderamt.kernel.refusal import Refusal
 from wanderamt.kernel.sealed import Sealed
@@ -25,8 +25,12 @@ from notifications.domain.refusals import BAD_TYPE, BAD_URL
 SCHEDULE_S: Final = (5.0, 300.0, 1800.0, 7200.0, 18_000.0, 36_000.0, 36_000.0)
 MAX_CONCURRENT: Final = 4  # deliveries to one partner: a slow partner must not delay the others
 TOPICS: Final = frozenset({"case.v1", "document.v1", "stand.v1", "appointment.v1", "notice.v1"})
-HIDDEN_FIELDS: Final = frozenset({"question", "answer", "contact", "officer", "owner", "assertion"})
-INTERNAL_TYPES: Final = frozenset({RegisterQueryRequested.TYPE})
+HIDDEN_FIELDS: Final = frozenset(
+    {"question", "answer", "contact", "officer", "owner", "assertion", "queries", "applicant_hash"}
+)
+# IPv4-compatible, IPv4-translated, NAT64, 6to4
+TRANSLATED: Final = tuple(map(ipaddress.IPv6Network, ("::/96", "::ffff:0:0:0/96", "64:ff9b::/96", "2002::/16")))
+INTERNAL_TYPES: Final = frozenset({CaseApplicantChanged.TYPE, RegisterQueryRequested.TYPE})
 PUBLIC_EVENTS: Final[Mapping[str, type[Event]]] = {
     event.TYPE: event for event in EVENTS if event.TOPIC in TOPICS and event.TYPE not in INTERNAL_TYPES
 }
@@ -139,8 +143,8 @@ def after_attempt(attempts: int, outcome: WebhookAnswered | WebhookNotAnswered) 
 
 def check_subscription(url: str, types: Sequence[str], networks: Sequence[str]) -> Refusal | None:
     """`networks`: the city's own networks (CIDR) that webhooks may reach; plain http is allowed there only."""
-    target = urlsplit(url)
-    if not target.hostname or target.username or target.scheme not in {"http", "https"}:
+    target = _split_url(url)
+    if not target or not target.hostname or target.username or target.scheme not in {"http", "https"}:
         return BAD_URL
     if target.scheme == "http" and not is_allowed_address(target.hostname, networks, own_networks_only=True):
         return BAD_URL
@@ -155,7 +159,25 @@ def is_allowed_address(address: str, networks: Sequence[str], *, own_networks_on
     if ip_address is None:
         return False
     inside = any(ip_address in ipaddress.ip_network(network) for network in networks)
-    return inside or (not own_networks_only and ip_address.is_global)
+    return inside or (not own_networks_only and _is_public(ip_address))
+
+
+def _is_public(address: Any) -> bool:
+    """Not a group of hosts, and not an IPv6 address that a gateway translates: it leads to any IPv4 address."""
+    translated = any(address.version == 6 and address in network for network in TRANSLATED)
+    return bool(address.is_global) and not address.is_multicast and not translated
+
+
+def _split_url(url: str) -> SplitResult | None:
+    """None for what no HTTP client takes: a wrong port, a bracket left open, a sign that must be encoded."""
+    if not url.isascii() or not url.isprintable() or " " in url:
+        return None
+    try:
+        parts = urlsplit(url)
+        (parts.hostname or "").encode("idna")  # as the resolver does: refuses an empty or a long label
+        return parts if parts.port != 0 else None
+    except ValueError:
+        return None
 
 
 def _ip_address(host: str) -> Any:

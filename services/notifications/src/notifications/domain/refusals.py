@@ -37,7 +37,13 @@ CASE_NOT_FOUND = Refusal(
     RefusalKind.NOT_FOUND,
 )
 TOO_MANY_ATTEMPTS = Refusal(
-    "status.too_many", "Too many attempts. Wait a quarter of an hour and try again.", RefusalKind.BUSY
+    "status.too_many", "Too many attempts. Wait a quarter of an hour and try again.", RefusalKind.TOO_MANY
+)
+WRONG_CODE = Refusal(
+    "status.wrong_code", "This code is wrong or too old. Save your choice again.", RefusalKind.FORBIDDEN
+)
+TOO_MANY_CODES = Refusal(
+    "status.too_many_codes", "Too many codes were sent to this address. Try again tomorrow.", RefusalKind.TOO_MANY
 )
 LINK_EXPIRED = Refusal("status.pass_over", "This page is too old. Enter your code again.", RefusalKind.FORBIDDEN)
 

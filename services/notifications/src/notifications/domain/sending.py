@@ -2,7 +2,7 @@
 
 Invariants: a message that may have left stays with the provider that may have it, and follows the idempotency of that
 provider (by key, by look-up, or by receipt); a message that certainly did not leave may go to any healthy provider; a
-notice that is too late or superseded is not sent, also not to find out whether it was sent.
+notice that is too late, superseded or not subscribed to any more is not sent, also not to find out whether it was sent.
 """
 
 from dataclasses import dataclass, replace
@@ -88,24 +88,29 @@ class NotSendable:
 NextStep: TypeAlias = SendNow | NoticeOutcome | None
 
 
-def next_step(notice: Notice, attempt: Attempt, manifest: Manifest | None, *, now: datetime) -> NextStep:
-    """None: the notice has an outcome already. `manifest`: of the notice's provider; None if it is not connected."""
+def next_step(
+    notice: Notice, attempt: Attempt, manifest: Manifest | None, *, unsubscribed: bool = False, now: datetime
+) -> NextStep:
+    """None: the notice has an outcome already. `manifest`: of the notice's provider; None if it is not connected.
+
+    `unsubscribed`: the subscription that the notice was decided for has ended.
+    """
     if notice.state not in PENDING_STATES:
         return None
     outcome_unknown = _outcome_unknown(notice)
-    too_late = DropReason.SUPERSEDED if notice.superseded else DropReason.STALE if notice.valid_until <= now else None
+    unwanted = _unwanted(notice, unsubscribed=unsubscribed, now=now)
     if not outcome_unknown:
-        return Dropped(too_late) if too_late else SendNow(None)
+        return Dropped(unwanted) if unwanted else SendNow(None)
     if not manifest:
         return NoAnswer("provider_gone")
     match next_call(manifest.operations[SEND], replace(attempt, previous_outcome_unknown=True)):
         case CallKind.STATUS_CHECK:
             return SendNow(notice.provider, CallKind.STATUS_CHECK)
-        case CallKind.EXECUTE if not too_late:
+        case CallKind.EXECUTE if not unwanted:
             return SendNow(notice.provider)
         case OperatorNeeded(code):
             return NoAnswer(code)
-    return NoAnswer(f"{too_late}_and_unclear")
+    return NoAnswer(f"{unwanted}_and_unclear")
 
 
 def start_sending(notice: Notice, provider: str) -> Notice:
@@ -138,6 +143,19 @@ def after_call(
         case OperatorNeeded(code):
             return attempted, NoAnswer(code)
     raise TypeError(step)
+
+
+def after_repeated_failure(notice: Notice) -> NoAnswer | PermanentFailure:
+    """The end of a notice whose sending keeps failing inside of this service, so that further attempts would too."""
+    return NoAnswer("keeps_failing") if _outcome_unknown(notice) else PermanentFailure("keeps_failing")
+
+
+def _unwanted(notice: Notice, *, unsubscribed: bool, now: datetime) -> DropReason | None:
+    if unsubscribed:
+        return DropReason.NO_CONSENT
+    if notice.superseded:
+        return DropReason.SUPERSEDED
+    return DropReason.STALE if notice.valid_until <= now else None
 
 
 def _outcome_unknown(notice: Notice) -> bool:

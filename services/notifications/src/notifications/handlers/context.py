@@ -46,8 +46,6 @@ class NotificationContext:
     """Made by app.py, kept in `app.state.context`.
 
     `consent_wording`: version of the text that citizens agree to on the status page.
-
-    `client_header`: header in which our own proxy names the client; it is trusted, so only that proxy may set it.
     `partner_networks`: the city's own networks (CIDR) that webhooks may reach.
     """
 
@@ -58,7 +56,6 @@ class NotificationContext:
     retention: RetentionPeriods = field(default_factory=RetentionPeriods)
     rebalance_interval: timedelta = timedelta(minutes=5)
     consent_wording: str = ""
-    client_header: str = ""
     partner_networks: Sequence[str] = ()
 
     def providers_of(self, channel: Channel) -> dict[str, ConnectedProvider]:

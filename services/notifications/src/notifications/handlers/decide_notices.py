@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeAlias
-from uuid import UUID
 
-from pydantic import TypeAdapter
 from pydantic_core import to_json
 from wanderamt.backbone.jobs.queue import cancel_pending
 from wanderamt.backbone.observability.tracing import current_trace, message_context
@@ -25,7 +23,7 @@ from notifications.domain.channel_decision import (
     decide_channel,
     new_notice,
 )
-from notifications.domain.kinds import RULES, About
+from notifications.domain.kinds import RULES, About, AboutRef
 from notifications.domain.notice import (
     JOB_TYPES,
     Dropped,
@@ -34,16 +32,18 @@ from notifications.domain.notice import (
     NoticeOutcome,
     NoticeState,
     PermanentFailure,
+    address_of,
     escalate_unreached,
     finish,
+    open_variables,
+    variables_of,
 )
 from notifications.domain.recipient import Recipient
 from notifications.handlers.context import NotificationContext, configured_weights
 from notifications.store import citizen_statements, notice_statements, providers
-from notifications.store.citizen_statements import AddressRecord, GivenConsent
+from notifications.store.citizen_statements import AddressRecord, AddressUse, GivenConsent
 
 MAX_SHORT_REF = 2**16 - 1
-_VARIABLES = TypeAdapter(dict[str, str])
 TraceHeaders = Mapping[str, str]
 
 
@@ -57,6 +57,7 @@ class NoticeRequest:
     intent: NoticeIntent
     contact: Sealed
     language: str
+    contact_confirmed: bool
     trace: TraceHeaders = field(default_factory=current_trace)
     supersedes_pending: bool = True
 
@@ -87,13 +88,13 @@ async def decide_notices(requests: Sequence[NoticeRequest], uow: UnitOfWork, con
     if not requests:
         return
     profiles = await _load_profiles(requests, uow, context)
-    last = {request.intent.about_id: number for number, request in enumerate(requests) if _supersedes_pending(request)}
+    last = {request.intent.ref: number for number, request in enumerate(requests) if _supersedes_pending(request)}
     decided: list[Decided] = []
     unreached: list[UnreachedNotice] = []
     for number, (request, profile) in enumerate(zip(requests, profiles, strict=True)):
         if not profile:
             continue
-        superseded = number < last.get(request.intent.about_id, -1)
+        superseded = number < last.get(request.intent.ref, -1)
         intent = replace(request.intent, superseded=True) if superseded else request.intent
         created = _create_notices(intent, profile, uow, context)
         decided += [(request, notice, decision) for notice, decision in created]
@@ -121,7 +122,7 @@ async def _store_decided(
     new, pending = await notice_statements.add_notices(
         uow,
         [notice for _, notice, _ in decided],
-        superseding={notice.about_id for _, notice in superseding},
+        superseding={notice.ref for _, notice in superseding},
         providers={
             name: weight
             for channel in claimed
@@ -137,25 +138,25 @@ async def _store_decided(
             else:
                 _emit_outcome(notice, uow)
     await _escalate([entry for entry in unreached if entry.notice.id in new], uow)
-    newer = {notice.about_id: request.trace for request, notice in superseding if notice.id in new}
-    _drop([notice for notice in pending if notice.about_id in newer], newer, DropReason.SUPERSEDED, uow)
+    newer = {notice.ref: request.trace for request, notice in superseding if notice.id in new}
+    _drop([notice for notice in pending if notice.ref in newer], newer, DropReason.SUPERSEDED, uow)
 
 
 async def try_next_channel(
     failed: Sequence[tuple[Notice, TraceHeaders]], uow: UnitOfWork, context: NotificationContext
 ) -> None:
     """After a known failure: another channel of the citizen, while the notice is useful; else a task for staff."""
-    views = await citizen_statements.lock_views(uow, {notice.about_id for notice, _ in failed})
+    views = await citizen_statements.lock_views(uow, {notice.ref for notice, _ in failed})
     candidates: list[tuple[Notice, NoticeRequest]] = []
     unreached: list[UnreachedNotice] = []
     for notice, trace in failed:
-        view = views.get(notice.about_id)
+        view = views.get(notice.ref)
         tried = (*notice.tried_channels, notice.channel)
         contact = view.contact if view else None
         if not contact or notice.superseded or notice.valid_until <= uow.now or not notice.variables:
             unreached.append(UnreachedNotice(notice, notice.reason, trace))
             continue
-        variables = _VARIABLES.validate_json(context.cipher.open_bytes(notice.about_id, notice.variables))
+        variables = open_variables(notice.variables, context.cipher, about_id=notice.about_id, notice_id=notice.id)
         intent = NoticeIntent(
             notice.kind,
             notice.about_id,
@@ -164,7 +165,10 @@ async def try_next_channel(
             until=notice.valid_until,
             tried_channels=tried,
         )
-        candidates.append((notice, NoticeRequest(intent, contact, notice.language, trace, supersedes_pending=False)))
+        request = NoticeRequest(
+            intent, contact, notice.language, notice.contact_confirmed, trace, supersedes_pending=False
+        )
+        candidates.append((notice, request))
     profiles = await _load_profiles([request for _, request in candidates], uow, context)
     sendable = []
     for (notice, request), profile in zip(candidates, profiles, strict=True):
@@ -208,20 +212,20 @@ def preferences_of(recipient: Recipient, records: Mapping[Channel, AddressRecord
 
 
 async def cancel_pending_notices(
-    about_ids: Mapping[UUID, TraceHeaders],
+    about: Mapping[AboutRef, TraceHeaders],
     reason: DropReason,
     uow: UnitOfWork,
     *,
     address_hashes: Sequence[bytes] = (),
 ) -> None:
-    """Drops notices that wait. `about_ids`: to each the trace of what cancels its notices."""
-    pending = await notice_statements.lock_pending(uow, about_ids, address_hashes=address_hashes)
-    _drop(pending, about_ids, reason, uow)
+    """Drops notices that wait. `about`: to each case, appointment or stand the trace of what cancels its notices."""
+    pending = await notice_statements.lock_pending(uow, about, address_hashes=address_hashes)
+    _drop(pending, about, reason, uow)
     await uow.flush()
 
 
 def _drop(
-    pending: Sequence[Notice], about_ids: Mapping[UUID, TraceHeaders], reason: DropReason, uow: UnitOfWork
+    pending: Sequence[Notice], about: Mapping[AboutRef, TraceHeaders], reason: DropReason, uow: UnitOfWork
 ) -> None:
     """A notice that is being sent is only marked as superseded. Written with the next statement that writes."""
     changed = []
@@ -229,7 +233,7 @@ def _drop(
         if notice.state is NoticeState.SENDING:
             changed.append(replace(notice, superseded=True))
         else:
-            with message_context(about_ids[notice.about_id]) if notice.about_id in about_ids else nullcontext():
+            with message_context(about[notice.ref]) if notice.ref in about else nullcontext():
                 changed.append(finish_notice(notice, Dropped(reason), uow) or notice)
     notice_statements.save_notices_later(uow, changed)
     for channel, job_type in JOB_TYPES.items():
@@ -257,10 +261,11 @@ def _create_notices(
             now=uow.now,
         )
         if decision.state is NoticeState.CREATED:
+            seal, variables = context.cipher.seal_bytes, to_json(dict(intent.variables))
             notice = replace(
                 notice,
-                address=context.cipher.seal_bytes(intent.about_id, decision.address.encode()),
-                variables=context.cipher.seal_bytes(intent.about_id, to_json(dict(intent.variables))),
+                address=seal(intent.about_id, decision.address.encode(), purpose=address_of(notice_id)),
+                variables=seal(intent.about_id, variables, purpose=variables_of(notice_id)),
             )
         created.append((notice, decision))
         if decision.state is not NoticeState.FAILED:
@@ -287,18 +292,18 @@ async def _load_profiles(
             channel: context.address_hash(channel, address if isinstance(address, str) else texts[channel] or "")
             for channel, address in addresses[number].items()
         }
-        if recipient.consent:
+        if recipient.consent and RULES[requests[number].intent.kind].about is not About.STAND:
             consents += [
-                GivenConsent(address_hash, channel, requests[number].intent.about_id, recipient.consent)
+                GivenConsent(address_hash, channel, *requests[number].intent.ref, recipient.consent)
                 for channel, address_hash in hashes[number].items()
             ]
     day = context.start_of_day(uow.now)
-    every_hash = {address_hash for by_channel in hashes.values() for address_hash in by_channel.values()}
-    records = (
-        await citizen_statements.address_records(uow, every_hash, since=day, new_consents=consents)
-        if every_hash
-        else {}
-    )
+    uses = {
+        _use(requests[number], address_hash)
+        for number, by_channel in hashes.items()
+        for address_hash in by_channel.values()
+    }
+    records = await citizen_statements.address_records(uow, uses, since=day, new_consents=consents) if uses else {}
     profiles: list[RecipientProfile | None] = [None] * len(requests)
     for number, recipient in recipients.items():
         profiles[number] = _profile(requests[number], recipient, addresses[number], hashes[number], records)
@@ -310,18 +315,24 @@ def _profile(
     recipient: Recipient,
     addresses: Mapping[Channel, object],
     address_hashes: Mapping[Channel, bytes],
-    records: Mapping[bytes, AddressRecord],
+    records: Mapping[AddressUse, AddressRecord],
 ) -> RecipientProfile:
-    by_channel = {channel: records[address_hash] for channel, address_hash in address_hashes.items()}
+    by_channel = {channel: records[_use(request, address_hash)] for channel, address_hash in address_hashes.items()}
     preferences = preferences_of(recipient, by_channel)
+    subscribed = RULES[request.intent.kind].about is About.STAND  # an active subscription is the consent
     return RecipientProfile(
         addresses=addresses,  # type: ignore[arg-type]  # as Recipient returns them
         address_hashes=address_hashes,
-        consented=preferences.consented,
+        consented=frozenset(by_channel) if subscribed else preferences.consented,
         preferred=preferences.channel,
         language=preferences.language or request.language,
         sent_today=max(record.sent_today for record in by_channel.values()),
+        contact_confirmed=request.contact_confirmed,
     )
+
+
+def _use(request: NoticeRequest, address_hash: bytes) -> AddressUse:
+    return AddressUse(address_hash, *request.intent.ref, request.contact_confirmed)
 
 
 def _emit_outcome(notice: Notice, uow: UnitOfWork) -> None:
@@ -332,6 +343,7 @@ def _emit_outcome(notice: Notice, uow: UnitOfWork) -> None:
 
 
 async def _escalate(unreached: Sequence[UnreachedNotice], uow: UnitOfWork) -> None:
+    unreached = [entry for entry in unreached if not RULES[entry.notice.kind].requested]
     escalated = []
     for notice, reason, trace in unreached:
         after, event = escalate_unreached(notice, reason, now=uow.now)
@@ -349,7 +361,7 @@ def _without_duplicates(requests: Sequence[NoticeRequest]) -> list[NoticeRequest
     first: dict[object, NoticeRequest] = {}
     for request in requests:
         intent = request.intent
-        first.setdefault((intent.about_id, intent.kind, intent.occurrence, request.contact.subject), request)
+        first.setdefault((intent.ref, intent.kind, intent.occurrence, request.contact.subject), request)
     return list(first.values())
 
 

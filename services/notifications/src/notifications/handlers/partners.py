@@ -18,7 +18,7 @@ from wanderamt.backbone.messaging.records import ReceivedEvent
 from wanderamt.backbone.messaging.replay import record_operator_action
 from wanderamt.backbone.observability.tracing import message_context
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
-from wanderamt.kernel.decision import RetryLater
+from wanderamt.kernel.decision import KeepsFailing, RetryLater
 from wanderamt.kernel.refusal import Refusal
 
 from notifications.domain.partner import (
@@ -126,6 +126,9 @@ async def _complete_one(
     subscriber: Subscriber | None, delivery: WebhookDelivery | None, outcome: object, uow: UnitOfWork
 ) -> RetryLater | None:
     if not subscriber or not delivery or delivery.state is not WebhookState.WAITING:
+        return None
+    if isinstance(outcome, KeepsFailing):
+        await partners.save_delivery(uow, replace(delivery, state=WebhookState.FAILED), status=None)
         return None
     answer = outcome if isinstance(outcome, WebhookAnswered | WebhookNotAnswered) else WebhookNotAnswered("cut_off")
     step = after_attempt(delivery.attempts + 1, answer)

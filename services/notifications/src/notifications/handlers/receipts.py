@@ -28,6 +28,7 @@ from notifications.store import citizens, notice_statements, notices, provider_s
 BATCH_SIZE = 500
 RETRY_DELAYS = (timedelta(seconds=2), timedelta(seconds=15), timedelta(minutes=2), timedelta(minutes=15))
 RETRY_INTERVAL = timedelta(hours=1)  # after those delays
+RAW_RECEIPT = "receipt.raw"  # each receipt has a key of its own
 
 log = structlog.get_logger()
 
@@ -37,7 +38,7 @@ async def store_receipts(provider: str, bodies: Sequence[bytes], *, context: Not
     encrypted = []
     for body in bodies:
         receipt_id = context.database.environment.new_id()
-        encrypted.append((receipt_id, context.cipher.seal_bytes(receipt_id, body)))
+        encrypted.append((receipt_id, context.cipher.seal_bytes(receipt_id, body, purpose=RAW_RECEIPT)))
     await provider_statements.store_raw_receipts(context.database, provider, encrypted)
 
 
@@ -96,7 +97,8 @@ def _parse(row: Any, context: NotificationContext) -> Sequence[DeliveryReceipt] 
     try:
         if provider is None or provider.receipt_parser is None or raw is None:
             raise ValueError("no parser for this receipt")
-        return provider.receipt_parser.parse_receipts(context.cipher.open_bytes(row["receipt_id"], raw))
+        body = context.cipher.open_bytes(row["receipt_id"], raw, purpose=RAW_RECEIPT)
+        return provider.receipt_parser.parse_receipts(body)
     except Exception as error:  # adapters come from other teams: one bad receipt must not delay the others
         log.warning("receipt.unreadable", receipt_id=str(row["receipt_id"]), error=type(error).__name__)
         return None

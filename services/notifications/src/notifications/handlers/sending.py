@@ -28,7 +28,7 @@ from wanderamt.backbone.jobs.queue import ClaimedJob
 from wanderamt.backbone.observability.tracing import message_context
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.contracts import Channel
-from wanderamt.kernel.decision import NeedsOperator, OutcomeUnknown, Paused, RetryLater
+from wanderamt.kernel.decision import KeepsFailing, NeedsOperator, OutcomeUnknown, Paused, RetryLater
 from wanderamt.kernel.ids import NoticeId
 
 from notifications.domain.channel_decision import quiet_hours_delay
@@ -50,12 +50,14 @@ from notifications.domain.sending import (
     SendResult,
     SendTask,
     after_call,
+    after_repeated_failure,
     next_step,
     start_sending,
 )
 from notifications.domain.traffic_weights import TrafficWeight, apportion, rebalance, round_robin
 from notifications.handlers.context import ConnectedProvider, NotificationContext, configured_weights
 from notifications.handlers.decide_notices import TraceHeaders, finish_notice, try_next_channel
+from notifications.handlers.subscriptions import find_unsubscribed
 from notifications.store import notice_statements, provider_statements
 from notifications.store.provider_statements import KnownProviders
 
@@ -101,13 +103,17 @@ async def prepare_sending(
 ) -> list[SendTask | RetryLater | None]:
     connected = context.providers_of(channel)
     current = await notice_statements.lock_notices(uow, [claimed.job.notice_id for claimed in jobs])
+    unsubscribed = await find_unsubscribed(current.values(), uow, context)  # before the row that all senders lock
     known = await provider_statements.lock_providers(uow, configured_weights(connected))
     steps: dict[UUID, NextStep] = {}
     for claimed in jobs:
         notice = current.get(claimed.job.notice_id)
         provider = connected.get(notice.provider) if notice else None
         manifest = provider.manifest if provider else None
-        steps[claimed.job.notice_id] = next_step(notice, claimed.attempt, manifest, now=uow.now) if notice else None
+        ended = claimed.job.notice_id in unsubscribed
+        steps[claimed.job.notice_id] = (
+            next_step(notice, claimed.attempt, manifest, unsubscribed=ended, now=uow.now) if notice else None
+        )
     delays = {
         id_: _quiet_hours_delay(current[NoticeId(id_)], channel, context, uow.now)
         for id_, step in steps.items()
@@ -299,6 +305,8 @@ def _after_call(
             return after_call(notice, outcome, manifest, others_available=others_available)
         case NotSendable(_, code):
             return notice, PermanentFailure(code)
+        case KeepsFailing():
+            return notice, after_repeated_failure(notice)
         case OutcomeUnknown():  # the call was cut off
             return replace(notice, outcome_unknown=True), outcome
     return notice, RetryLater(RETRY_S, "no outcome")

@@ -8,22 +8,21 @@ from time import perf_counter
 
 from connector_kit.adapter import CallContext
 from connector_kit.call_outcome import Succeeded
-from pydantic import TypeAdapter
 from wanderamt.contracts import Channel
 from wanderamt.security.keys import FieldCipher, UnreadableCiphertextError
 from wanderamt.security.signed_links import sign_token
 
-from notifications.domain.kinds import RULES, About
+from notifications.domain.kinds import RULES, LinkKind
 from notifications.domain.message_text import TemplateError
+from notifications.domain.notice import address_of, open_variables
 from notifications.domain.sending import SEND, NotSendable, SendResult, SendTask
 from notifications.message_templates import MessageTemplates
 from notifications.providers.connections import ProviderConnection
-from notifications.providers.messages import Sms, mail_of
+from notifications.providers.messages import MAX_SMS, Sms, mail_of, shortened
 
 PURPOSE = "notice"
 OFFICER = "notifications"
 UNSUBSCRIBE_LIFETIME = timedelta(days=90)  # of the one-click link in an e-mail header (RFC 8058)
-_VARIABLES = TypeAdapter(dict[str, str])
 
 
 @dataclass(frozen=True)
@@ -54,13 +53,20 @@ async def send(
 def _render(task: SendTask, dependencies: SendDependencies) -> bytes:
     """The message as JSON. Raises UnreadableCiphertextError, TemplateError."""
     cipher, templates = dependencies.cipher, dependencies.templates
-    recipient = cipher.open_bytes(task.about_id, task.address).decode()
-    variables = _VARIABLES.validate_json(cipher.open_bytes(task.about_id, task.variables))
+    recipient = cipher.open_bytes(task.about_id, task.address, purpose=address_of(task.notice_id)).decode()
+    variables = open_variables(task.variables, cipher, about_id=task.about_id, notice_id=task.notice_id)
     text = templates.render(task.kind, task.channel, task.language, variables, version=task.template_version)
     if task.channel is Channel.SMS:
-        return Sms(to=recipient, text=text.body, short_ref=task.short_ref).model_dump_json().encode()
-    token = sign_token(task.about_id, cipher.keyed_hash, now=dependencies.clock(), lifetime=UNSUBSCRIBE_LIFETIME)
-    about_stand = RULES[task.kind].about is About.STAND
-    unsubscribe = "" if about_stand else f"{templates.status_url}/unsubscribe?token={token}"
+        return (
+            Sms(to=recipient, text=shortened(text.body, MAX_SMS), short_ref=task.short_ref).model_dump_json().encode()
+        )
+    token = sign_token(
+        task.notice_id,  # of this message: the link stops messages to its address, and opens nothing
+        cipher.keyed_hash,
+        kind=LinkKind.UNSUBSCRIBE,
+        now=dependencies.clock(),
+        lifetime=UNSUBSCRIBE_LIFETIME,
+    )
+    unsubscribe = "" if RULES[task.kind].requested else f"{templates.status_url}/unsubscribe?token={token}"
     mail = mail_of(recipient, text, task.kind, variables, notice_id=str(task.notice_id), unsubscribe=unsubscribe)
     return mail.model_dump_json().encode()

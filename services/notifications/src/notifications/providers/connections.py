@@ -21,6 +21,7 @@ from connector_kit.transports.smpp.connection import NotBoundError, SmppTarget
 from connector_kit.transports.smtp import SmtpBridge, SmtpTarget
 from pydantic import BaseModel, Field, SecretStr
 from wanderamt.contracts import Channel
+from wanderamt.kernel.line_text import LineText
 
 from notifications.providers import provider_folders
 
@@ -37,7 +38,7 @@ class ProviderConfig(BaseModel):
     bridge: str = Field(description="textgate, courier, smsc or relay")
     url: str = Field(description="https://… , smpp://system_id@host:port or smtp://user@host:port")
     secrets: dict[str, SecretStr] = {}
-    settings: dict[str, str] = {}
+    settings: dict[str, LineText] = {}
     weight: float = Field(50, gt=0, description="its share of the channel's messages while all providers are healthy")
     rate_per_s: float | None = Field(None, gt=0, description="messages per second")
     max_concurrent_calls: int | None = Field(None, ge=1, description="concurrent messages")

@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
 from icalendar import Calendar, Event
 from pydantic import BaseModel, ConfigDict, Field
 
 from notifications.domain.kinds import RULES, NoticeKind
 from notifications.domain.message_text import MessageText
+
+MAX_SUBJECT: Final = 200
+MAX_SMS: Final = 1000
 
 
 class Message(BaseModel):
@@ -18,7 +22,7 @@ class Sms(Message):
     """`short_ref`: our reference in 16 bits, for providers whose receipts cannot hold more."""
 
     to: str = Field(pattern=r"^\+[1-9][0-9]{6,14}$", examples=["+436605550001"])
-    text: str = Field(min_length=1, max_length=1000, examples=["Stadt Linz: Ihr Dokument ist fertig."])
+    text: str = Field(min_length=1, max_length=MAX_SMS, examples=["Stadt Linz: Ihr Dokument ist fertig."])
     short_ref: int = Field(0, ge=0, lt=2**16)
 
 
@@ -26,7 +30,7 @@ class Mail(Message):
     """`html` and `text` have the same content. `calendar`: the content of an .ics file, or empty."""
 
     to: str
-    subject: str = Field(max_length=200, pattern=r"^[^\r\n]+$")
+    subject: str = Field(max_length=MAX_SUBJECT, pattern=r"^[^\r\n]+$")
     text: str
     html: str
     calendar: str = ""
@@ -39,11 +43,23 @@ class Accepted(Message):
     message_id: str = ""
 
 
+def shortened(text: str, most: int) -> str:
+    """At most so many characters: a long name of a place must not stop a message."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def mail_of(
     to: str, text: MessageText, kind: NoticeKind, variables: Mapping[str, str], *, notice_id: str, unsubscribe: str = ""
 ) -> Mail:
     calendar = calendar_of(text, variables, uid=notice_id) if RULES[kind].calendar else ""
-    return Mail(to=to, subject=text.subject, text=text.body, html=text.html, calendar=calendar, unsubscribe=unsubscribe)
+    return Mail(
+        to=to,
+        subject=shortened(text.subject, MAX_SUBJECT),
+        text=text.body,
+        html=text.html,
+        calendar=calendar,
+        unsubscribe=unsubscribe,
+    )
 
 
 def calendar_of(text: MessageText, variables: Mapping[str, str], *, uid: str) -> str:

@@ -52,7 +52,7 @@ class WebhookClient:
                 response = await self._client.send(request, stream=True)
                 await response.aclose()
                 return WebhookAnswered(response.status_code)
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError, UnicodeError) as error:
             return WebhookNotAnswered(type(error).__name__.lower())
 
     async def _allowed_address(self, host: str, port: int) -> str:

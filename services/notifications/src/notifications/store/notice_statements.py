@@ -11,8 +11,10 @@ from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import NoticeId
 from wanderamt.kernel.json_text import to_json_rows
 
+from notifications.domain.kinds import AboutRef
 from notifications.domain.notice import Notice
 from notifications.store import provider_statements
+from notifications.store.citizen_statements import ref_columns
 
 TABLE = "notice"
 MUTABLE_COLUMNS = (
@@ -29,7 +31,7 @@ MUTABLE_COLUMNS = (
 
 
 async def add_notices(
-    uow: UnitOfWork, notices: Sequence[Notice], *, superseding: Iterable[UUID], providers: Mapping[str, float]
+    uow: UnitOfWork, notices: Sequence[Notice], *, superseding: Iterable[AboutRef], providers: Mapping[str, float]
 ) -> tuple[set[NoticeId], list[Notice]]:
     """(the ids of the new ones: a notice that was decided before is not decided again; older notices without an outcome
     about the cases in `superseding`, locked).
@@ -39,7 +41,7 @@ async def add_notices(
     rows = await uow.db.fetch(
         _ADD_NOTICES,
         to_json_rows(_to_row(notice, uow.now) for notice in notices),
-        list(superseding),
+        *ref_columns(superseding),
         sorted(providers),
     )
     added = {NoticeId(notice_id) for notice_id in rows[0]["added"] or ()}
@@ -83,17 +85,21 @@ async def lock_notices(uow: UnitOfWork, ids: Iterable[UUID]) -> dict[NoticeId, N
 
 async def lock_pending(
     uow: UnitOfWork,
-    about_ids: Iterable[UUID],
+    refs: Iterable[AboutRef],
     *,
     address_hashes: Sequence[bytes] = (),
 ) -> list[Notice]:
     """Notices without an outcome about these cases, or to these addresses."""
+    abouts, ids = ref_columns(refs)
     rows = await uow.db.fetch(
         """
-        SELECT * FROM notice WHERE (about_id = ANY($1::uuid[]) OR address_hash = ANY($2::bytea[]))
+        SELECT * FROM notice
+        WHERE (about_id = ANY($2::uuid[]) AND (about, about_id) IN (SELECT * FROM unnest($1::text[], $2::uuid[]))
+               OR address_hash = ANY($3::bytea[]))
           AND state IN ('created', 'sending') ORDER BY notice_id FOR UPDATE
         """,
-        list(about_ids),
+        abouts,
+        ids,
         list(address_hashes),
     )
     return [_notice(row) for row in rows]
@@ -164,15 +170,16 @@ _ADD_NOTICES = """
         INSERT INTO notice SELECT * FROM json_populate_recordset(NULL::notice, $1::json)
         ON CONFLICT DO NOTHING RETURNING notice_id
     ), pending AS (
-        SELECT * FROM notice WHERE about_id = ANY($2::uuid[]) AND state IN ('created', 'sending')
-        ORDER BY notice_id FOR UPDATE
+        SELECT * FROM notice
+        WHERE about_id = ANY($3::uuid[]) AND (about, about_id) IN (SELECT * FROM unnest($2::text[], $3::uuid[]))
+          AND state IN ('created', 'sending') ORDER BY notice_id FOR UPDATE
     )
     SELECT (SELECT array_agg(notice_id) FROM added) AS added, pending.*,
            NULL AS name, NULL::jsonb AS provider_state, NULL::jsonb AS weight
     FROM (VALUES (true)) AS always_a_row LEFT JOIN pending ON true
     UNION ALL
     SELECT NULL, (NULL::notice).*, free.*
-    FROM (SELECT name, state, weight FROM provider WHERE name = ANY($3::text[]) ORDER BY name
+    FROM (SELECT name, state, weight FROM provider WHERE name = ANY($4::text[]) ORDER BY name
           FOR UPDATE SKIP LOCKED) free
 """
 _UPDATE_NOTICES = f"""

@@ -9,15 +9,22 @@ from sqlmodel import col, func, or_, select, update
 from wanderamt.backbone.persistence.tables import is_any_of, value_of
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 
+from notifications.domain.kinds import AboutRef
 from notifications.domain.notice import Notice, NoticeState
 from notifications.tables import NoticeRow
 
 REDACT_BATCH_SIZE = 2_000
 
 
-async def find_notices(uow: UnitOfWork, about_id: UUID) -> list[Notice]:
-    statement = select(NoticeRow).where(NoticeRow.about_id == about_id).order_by(col(NoticeRow.created_at))
-    return [value_of(Notice, row) for row in await uow.session.exec(statement)]
+async def find_notices(uow: UnitOfWork, ref: AboutRef) -> list[Notice]:
+    statement = select(NoticeRow).where(NoticeRow.about_id == ref.id, NoticeRow.about == ref.about)
+    rows = await uow.session.exec(statement.order_by(col(NoticeRow.created_at)))
+    return [value_of(Notice, row) for row in rows]
+
+
+async def find_notice(uow: UnitOfWork, notice_id: UUID) -> Notice | None:
+    row = (await uow.session.exec(select(NoticeRow).where(NoticeRow.id == notice_id))).first()
+    return value_of(Notice, row) if row else None
 
 
 async def lock_without_receipt(

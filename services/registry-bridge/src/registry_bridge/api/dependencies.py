@@ -3,15 +3,15 @@
 from typing import Annotated
 
 from fastapi import Depends, Request
-from wanderamt.security.roles import Role
+from wanderamt.security.policy import Action
 from wanderamt.security.tokens import Principal
-from wanderamt.shell.http import require_roles
+from wanderamt.shell.access import require
 
 from registry_bridge.handlers.context import RegistryContext
 
-Clerk = Annotated[Principal, require_roles(Role.CLERK)]
-Operator = Annotated[Principal, require_roles(Role.OPERATOR)]
-ClerkOrOperator = Annotated[Principal, require_roles(Role.CLERK, Role.OPERATOR)]
+RegisterReader = Annotated[Principal, require(Action.READ_REGISTERS)]
+LookUpCaller = Annotated[Principal, require(Action.LOOK_UP_REGISTER)]
+RequestReader = Annotated[Principal, require(Action.READ_REGISTER_REQUEST)]
 
 
 async def _context(request: Request) -> RegistryContext:

@@ -3,21 +3,25 @@
 from dataclasses import asdict
 from datetime import datetime
 from time import perf_counter
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from connector_kit.resilience.cache import CachedAnswer
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
 from wanderamt.contracts import RegisterOutcome
-from wanderamt.kernel.ids import CaseId
-from wanderamt.shell.problems import RefusalError, or_refuse
+from wanderamt.kernel.bounded import MAX_JSON_INT
+from wanderamt.kernel.ids import CaseId, DeviceId, StandId
+from wanderamt.shell.problems import or_refuse
 
-from registry_bridge.api.dependencies import Clerk, Context
+from registry_bridge.api.dependencies import Context, LookUpCaller
 from registry_bridge.domain.lookup import ANSWER_WITHIN_S, OVERHEAD_S, Freshness, Lookup, SealedAnswer
-from registry_bridge.domain.refusals import WRONG_QUESTION
 from registry_bridge.domain.request import CallResult
-from registry_bridge.handlers.lookups import begin_lookup, deliver_answer
+from registry_bridge.handlers.lookups import begin_lookup, deliver_answer, record_no_answer
+
+FieldName = Annotated[str, Field(max_length=100)]
+WholeNumber = Annotated[StrictInt, Field(ge=-MAX_JSON_INT, le=MAX_JSON_INT)]
+FieldValue = StrictBool | WholeNumber | Annotated[str, Field(max_length=500)] | None
 
 router = APIRouter(tags=["registers"])
 
@@ -27,11 +31,11 @@ class LookupIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    register_name: str = Field(examples=["residents"])
-    operation: str = Field(examples=["confirm_residence"])
+    register_name: str = Field(max_length=100, examples=["residents"])
+    operation: str = Field(max_length=100, examples=["confirm_residence"])
     case_id: UUID
-    purpose: str = Field(examples=["MeldeG-19"])
-    question: dict[str, Any]
+    purpose: str = Field(max_length=100, examples=["MeldeG-19"])
+    question: dict[FieldName, FieldValue] = Field(max_length=50)
 
 
 class LookupOut(BaseModel):
@@ -47,43 +51,45 @@ class LookupOut(BaseModel):
 
 
 @router.post("/lookups")
-async def look_up(body: LookupIn, caller: Clerk, context: Context) -> LookupOut:
+async def look_up(body: LookupIn, caller: LookUpCaller, context: Context) -> LookupOut:
     """An answer within two seconds: a fresh one, a cached one with its time, or how long the register is unavailable.
 
-    Two transactions, because no connection may be held during the call between them.
+    For an open case at the caller's stand, about its applicant, with a question and a purpose of its service. Each
+    lookup is written down, also one that is refused or fails, and counts towards the officer's limit per hour.
+
+    Two transactions, because no connection may be held during the call between them. The first one is committed before
+    a refusal is raised: it holds the record of it.
     """
     started = perf_counter()
+    assert caller.device_id and caller.stand_id  # noqa: S101, PT018 -- the policy refuses tokens without them
     lookup = Lookup(
         register=body.register_name,
         operation=body.operation,
         case_id=CaseId(body.case_id),
         purpose=body.purpose,
         officer=caller.subject,
+        device_id=DeviceId(caller.device_id),
+        stand_id=StandId(caller.stand_id),
         question=body.question,
     )
-    question_hash = context.lookups.question_hash(lookup)
+    hashes = context.lookups.hashes_of(lookup)
     async with context.database.unit_of_work() as uow:
-        call_id = uow.new_id()
-        planned = await begin_lookup(
-            lookup,
-            question_hash,
-            call_id,
-            uow,
-            manifests=context.manifests,
-            lookups_per_hour=context.lookups_per_hour,
-        )
+        lookup_id = uow.new_id()
+        planned = await begin_lookup(lookup, hashes, lookup_id, uow, manifests=context.manifests, limits=context.limits)
     plan = or_refuse(planned)
-    if not question_hash:
-        raise RefusalError(WRONG_QUESTION)
     answer: CallResult | CachedAnswer[SealedAnswer] | None = plan.cached
     if plan.wait_s is not None:
         left_s = ANSWER_WITHIN_S - OVERHEAD_S - (perf_counter() - started)
         answer = await context.lookups.call(
-            lookup, question_hash, call_id, wait_s=plan.wait_s, within_s=max(0.0, left_s)
+            lookup, hashes.question, lookup_id, wait_s=plan.wait_s, within_s=max(0.0, left_s)
         )
     manifest, result = context.manifests[lookup.register], None
     async with context.database.unit_of_work() as uow:
         for candidate in (answer, plan.stale):
             if candidate and not result:
-                result = await deliver_answer(lookup, candidate, uow, manifest=manifest, cipher=context.cipher)
+                result = await deliver_answer(
+                    lookup, lookup_id, candidate, uow, manifest=manifest, cipher=context.cipher
+                )
+        if not result:
+            await record_no_answer(lookup_id, uow)
     return LookupOut(**asdict(result or plan.fallback))

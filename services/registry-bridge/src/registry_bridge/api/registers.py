@@ -10,7 +10,7 @@ from wanderamt.kernel.ids import RequestId
 from wanderamt.shell.http import Transaction
 from wanderamt.shell.problems import or_refuse
 
-from registry_bridge.api.dependencies import ClerkOrOperator, Context, Operator
+from registry_bridge.api.dependencies import Context, RegisterReader, RequestReader
 from registry_bridge.handlers.availability import register_availability
 from registry_bridge.handlers.requests import get_request
 
@@ -44,7 +44,7 @@ class RegisterRequestOut(BaseModel):
 
 
 @router.get("/registers")
-async def list_registers(_: ClerkOrOperator, context: Context, uow: Transaction) -> list[RegisterStatusOut]:
+async def list_registers(_: RegisterReader, context: Context, uow: Transaction) -> list[RegisterStatusOut]:
     """The availability of each register: what a crew checks before it promises something."""
     availability = await register_availability(uow, manifests=context.manifests)
     return [
@@ -61,7 +61,7 @@ async def list_registers(_: ClerkOrOperator, context: Context, uow: Transaction)
 
 
 @router.get("/requests/{request_id}")
-async def show_request(request_id: UUID, _: Operator, uow: Transaction) -> RegisterRequestOut:
+async def show_request(request_id: UUID, _: RequestReader, uow: Transaction) -> RegisterRequestOut:
     request = or_refuse(await get_request(RequestId(request_id), uow))
     return RegisterRequestOut(
         request_id=request.id,

@@ -28,6 +28,30 @@ TOO_MANY_LOOKUPS = Refusal(
     "the register answers it there.",
     RefusalKind.BUSY,
 )
+TOO_MANY_FOR_CASE = Refusal(
+    "lookups.too_many_for_case",
+    "This case has reached its limit of lookups for this hour. Wait, or leave the question to the case.",
+    RefusalKind.BUSY,
+)
+CASE_NOT_HERE = Refusal(
+    "lookup.case_not_here",
+    "No such case is known at this stand. If the device has just sent it, try again in a moment.",
+    RefusalKind.NOT_FOUND,
+)
+CASE_ENDED = Refusal(
+    "lookup.case_ended", "This case has ended. Reopen it first, or open a new one.", RefusalKind.CONFLICT
+)
+NOT_OF_SERVICE = Refusal(
+    "lookup.not_of_service",
+    "The service of this case does not need this question for this purpose. Ask what the service asks.",
+    RefusalKind.FORBIDDEN,
+)
+NOT_THE_APPLICANT = Refusal(
+    "lookup.not_the_applicant",
+    "The question must name the applicant as the case does: given name, family name and birth. Correct the case first; "
+    "if the device has just sent it, try again in a moment.",
+    RefusalKind.FORBIDDEN,
+)
 NOT_WAITING_FOR_OPERATOR = Refusal(
     "request.not_for_human", "This request does not wait for an operator. Check its state.", RefusalKind.CONFLICT
 )

@@ -5,7 +5,7 @@ Invariants:
 - A command whose effect is uncertain is never answered automatically: it waits for an operator.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -103,7 +103,20 @@ class RegisterRequest:
 
     def expected_assertion(self) -> Assertion:
         """The content that the signed `assertion` must have."""
-        return Assertion(self.officer, self.case_id, self.id, self.register, self.operation, self.purpose)
+        return Assertion(
+            officer=self.officer,
+            case_id=self.case_id,
+            request_id=self.id,
+            register=self.register,
+            operation=self.operation,
+            purpose=self.purpose,
+            question=self.question,
+        )
+
+
+def unreadable_response_of(request_id: RequestId) -> str:
+    """As what a stored response is encrypted, see FieldCipher.seal_bytes."""
+    return f"request.unreadable_response:{request_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,9 +233,14 @@ def requeue(request: RegisterRequest) -> RegisterRequest:
 
 
 def answer_request(
-    request: RegisterRequest, answer: RequestAnswer, *, details: Sealed | None, now: datetime
+    request: RegisterRequest,
+    answer: RequestAnswer,
+    *,
+    details: Sealed | None,
+    prove: Callable[[RegisterAnswered], RegisterAnswered],
+    now: datetime,
 ) -> Decision[RegisterRequest] | None:
-    """None when the request was answered before."""
+    """None when the request was answered before. `prove`: adds the proof without which intake refuses the answer."""
     if request.state is RegisterRequestState.ANSWERED:
         return None
     answered = replace(
@@ -242,7 +260,7 @@ def answer_request(
         code=answer.code or None,
         as_of=now,
     )
-    return Decision(answered, events=(event,))
+    return Decision(answered, events=(prove(event),))
 
 
 def answer_from(final: FinalOutcome) -> RequestAnswer:

@@ -28,7 +28,7 @@ from connector_kit.resilience.register_state import acquire, record_outcome
 from structlog import get_logger
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.contracts import RegisterOutcome
-from wanderamt.kernel.decision import Attempt, DeadlineExceeded, Paused, RetryLater
+from wanderamt.kernel.decision import Attempt, DeadlineExceeded, KeepsFailing, Paused, RetryLater
 from wanderamt.kernel.ids import RequestId
 from wanderamt.security.keys import FieldCipher
 
@@ -41,11 +41,11 @@ log = get_logger()
 
 
 async def prepare_exchange(
-    job: ExchangeFiles, attempt: Attempt, uow: UnitOfWork, *, manifest: Manifest
+    job: ExchangeFiles, attempt: Attempt, uow: UnitOfWork, *, manifest: Manifest, cipher: FieldCipher
 ) -> FileTask | RetryLater | None:
     """None when no request is pending; the next request starts the exchange again."""
     state, exchange = await request_statements.lock_register(uow, manifest.id)
-    await _expire_overdue(uow, manifest)
+    await _expire_overdue(uow, manifest, cipher)
     waiting, outstanding = await requests.count_for_files(uow, manifest.id)
     next_exchange, step = next_step(exchange, manifest, waiting=waiting, outstanding=outstanding, now=uow.now)
     if not step:
@@ -74,6 +74,10 @@ async def complete_exchange(
     manifest: Manifest,
     cipher: FieldCipher,
 ) -> RetryLater:
+    if isinstance(result, KeepsFailing):
+        # the exchange itself has no end: each of its requests ends at its own deadline, and with it its case
+        log.error("file_exchange.keeps_failing", register=manifest.id, reason=result.reason)
+        return RetryLater(file_transfer_of(manifest).poll_interval_s, result.reason)
     if isinstance(result, DeadlineExceeded):
         return RetryLater(0.0, "continues")
     state, exchange = await request_statements.lock_register(uow, manifest.id)
@@ -138,10 +142,10 @@ async def _record_answers(
             log.warning("file_exchange.unknown_row", register=manifest.id, request_id=str(request_id))
 
 
-async def _expire_overdue(uow: UnitOfWork, manifest: Manifest) -> None:
+async def _expire_overdue(uow: UnitOfWork, manifest: Manifest, cipher: FieldCipher) -> None:
     for name, operation in manifest.operations.items():
         asked_before = uow.now - timedelta(seconds=operation.deadline_s)
         for request in await requests.find_waiting_asked_before(uow, manifest.id, name, asked_before):
             await record_answer(
-                request, RequestAnswer(RegisterOutcome.UNAVAILABLE, "deadline"), uow, cipher=None, manifest=manifest
+                request, RequestAnswer(RegisterOutcome.UNAVAILABLE, "deadline"), uow, cipher=cipher, manifest=manifest
             )

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass
-from datetime import timedelta
 from uuid import UUID
 
 from connector_kit.manifest.manifest import Manifest
@@ -16,12 +15,24 @@ from wanderamt.kernel.refusal import Refusal
 from wanderamt.security.keys import FieldCipher
 
 from registry_bridge.domain.access_log import RegisterAccessLogEntry, Source, delivered_ids
-from registry_bridge.domain.lookup import Freshness, Lookup, LookupResult, SealedAnswer, check_lookup
-from registry_bridge.domain.refusals import NO_BRIDGE, TOO_MANY_LOOKUPS
+from registry_bridge.domain.lookup import (
+    COUNTED_OVER,
+    NO_ANSWER,
+    Freshness,
+    Lookup,
+    LookupLimits,
+    LookupOutcome,
+    LookupResult,
+    QuestionHashes,
+    SealedAnswer,
+    check_lookup,
+    known_words,
+)
+from registry_bridge.domain.refusals import NO_BRIDGE
 from registry_bridge.domain.request import CallResult, RequestAnswer, answer_from
 from registry_bridge.handlers.availability import Manifests, acquire_call_slot, save_and_publish
 from registry_bridge.handlers.requests import ANSWERED_OUTCOMES, cache_statement
-from registry_bridge.store import access_log, answer_cache, registers, request_statements, requests
+from registry_bridge.store import answer_cache, case_copies, lookups, registers, request_statements, requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +49,31 @@ class LookupPlan:
 
 
 async def begin_lookup(
-    lookup: Lookup, question_hash: bytes, call_id: UUID, uow: UnitOfWork, *, manifests: Manifests, lookups_per_hour: int
+    lookup: Lookup,
+    hashes: QuestionHashes,
+    lookup_id: UUID,
+    uow: UnitOfWork,
+    *,
+    manifests: Manifests,
+    limits: LookupLimits,
 ) -> LookupPlan | Refusal:
-    """Reserves an interactive call slot if a call is needed and allowed."""
-    manifest = manifests.get(lookup.register)
-    if not manifest:
-        return NO_BRIDGE
-    if refusal := check_lookup(lookup, manifest):
-        return refusal
-    if await access_log.count_lookups(uow, lookup.officer, since=uow.now - timedelta(hours=1)) >= lookups_per_hour:
-        return TOO_MANY_LOOKUPS
+    """Writes the lookup down, also if it is refused: the caller commits before it calls the register or refuses.
+
+    Reserves an interactive call slot if a call is needed and allowed.
+    """
+    await lookups.lock_counts(uow, lookup.officer, lookup.case_id)
+    counts = await lookups.count_lookups(uow, lookup.officer, lookup.case_id, since=uow.now - COUNTED_OVER)
+    case, manifest = await case_copies.find_case_copy(uow, lookup.case_id), manifests.get(lookup.register)
+    refusal = check_lookup(lookup, hashes, case, counts, manifest=manifest, limits=limits)
+    await lookups.add_lookup(uow, lookup_id, lookup, words=known_words(lookup, manifest), refusal=refusal)
+    if refusal or not manifest:
+        return refusal or NO_BRIDGE
+    return await _plan(lookup, hashes.question, lookup_id, uow, manifest=manifest)
+
+
+async def _plan(
+    lookup: Lookup, question_hash: bytes, call_id: UUID, uow: UnitOfWork, *, manifest: Manifest
+) -> LookupPlan:
     rules = manifest.operations[lookup.operation].cache
     cached = await answer_cache.find_cached(uow, lookup.register, lookup.operation, question_hash)
     state, _ = await registers.find_register(uow, manifest.id)
@@ -58,8 +84,13 @@ async def begin_lookup(
     stale = usable(cached, rules, down=True, now=uow.now)
     if fresh := usable(cached, rules, down=False, now=uow.now):
         return LookupPlan(fresh, None, unavailable)
-    wait_s = await acquire_call_slot(uow, manifest, str(call_id), interactive=True) if question_hash else None
+    wait_s = await acquire_call_slot(uow, manifest, str(call_id), interactive=True)
     return LookupPlan(None, None if isinstance(wait_s, Paused) else wait_s, unavailable, stale)
+
+
+async def record_no_answer(lookup_id: UUID, uow: UnitOfWork) -> None:
+    sql, args = lookups.outcome_update(lookup_id, LookupOutcome.FAILED, code=NO_ANSWER)
+    await uow.execute_with_outbox(sql, *args)
 
 
 async def record_lookup(
@@ -79,13 +110,14 @@ async def record_lookup(
 
 async def deliver_answer(
     lookup: Lookup,
+    lookup_id: UUID,
     source_answer: CallResult | CachedAnswer[SealedAnswer],
     uow: UnitOfWork,
     *,
     manifest: Manifest,
     cipher: FieldCipher,
 ) -> LookupResult | None:
-    """The result for the officer, written to the access log. None when the call ended without an answer."""
+    """The result for the officer, written down. None when the call ended without an answer."""
     if isinstance(source_answer, CallResult):
         answer = final_answer(source_answer, manifest, lookup.operation)
         if not answer:
@@ -112,8 +144,8 @@ async def deliver_answer(
         source=source,
         as_of=lookup_result.as_of or uow.now,
     )
-    sql, args = request_statements.access_log_insert(uow, entry)
-    await uow.execute_with_outbox(sql, *args)
+    sql, args = request_statements.access_log_insert(uow, entry, id_=lookup_id)
+    await uow.execute_with_outbox(sql, *args, also=[lookups.outcome_update(lookup_id, LookupOutcome.DELIVERED)])
     return lookup_result
 
 

@@ -49,6 +49,7 @@ from registry_bridge.domain.request import (
     leave_to_operator,
     request_from,
     requeue,
+    unreadable_response_of,
 )
 from registry_bridge.handlers.availability import Manifests, acquire_call_slot, save_and_publish
 from registry_bridge.store import request_statements, requests
@@ -69,7 +70,11 @@ class _ReceivedQuery(NamedTuple):
 
 
 async def record_queries(
-    queries: Sequence[tuple[RegisterQueryRequested, TraceHeaders]], uow: UnitOfWork, *, manifests: Manifests
+    queries: Sequence[tuple[RegisterQueryRequested, TraceHeaders]],
+    uow: UnitOfWork,
+    *,
+    manifests: Manifests,
+    cipher: FieldCipher,
 ) -> None:
     """Each with the trace of its event. A request that is stored already changes nothing."""
     received: dict[RequestId, _ReceivedQuery] = {}
@@ -90,7 +95,7 @@ async def record_queries(
             register = query.request.register
             if isinstance(query.decision, RequestAnswer):
                 manifest = manifests.get(register)
-                await record_answer(query.request, query.decision, uow, cipher=None, manifest=manifest)
+                await record_answer(query.request, query.decision, uow, cipher=cipher, manifest=manifest)
                 continue
             uow.enqueue(*query.decision.jobs)
             if query.is_exchanged_in_files and register not in exchanging:
@@ -163,7 +168,8 @@ async def complete_call(
             await save_and_publish(uow, manifest, state)
             request, step = apply_result(request, result, manifest)
             if isinstance(result.outcome, UnreadableResponse) and result.outcome.raw:
-                sealed = cipher.seal_bytes(request.case_id, result.outcome.raw.to_bytes())
+                raw, purpose = result.outcome.raw.to_bytes(), unreadable_response_of(request.id)
+                sealed = cipher.seal_bytes(request.case_id, raw, purpose=purpose)
                 await requests.save_unreadable_response(uow, request.id, sealed)
         case NotAllowed(code):
             state, _ = await request_statements.lock_register(uow, manifest.id)
@@ -196,7 +202,8 @@ async def find_unreadable_response(
     sealed = await requests.find_unreadable_response(uow, request_id) if request else None
     if not request or not sealed:
         return NO_UNREADABLE_RESPONSE if request else NO_REQUEST
-    return request, RawResponse.from_bytes(cipher.open_bytes(request.case_id, sealed))
+    raw = cipher.open_bytes(request.case_id, sealed, purpose=unreadable_response_of(request_id))
+    return request, RawResponse.from_bytes(raw)
 
 
 async def record_reparsed(
@@ -241,6 +248,7 @@ async def resolve_request(
     *,
     happened: bool,
     manifests: Manifests,
+    cipher: FieldCipher,
     operator: str,
     consumer: str,
 ) -> str | Refusal:
@@ -256,7 +264,7 @@ async def resolve_request(
     )
     if happened:
         await record_answer(
-            request, RequestAnswer(RegisterOutcome.CONFIRMED, "resolved"), uow, cipher=None, manifest=manifest
+            request, RequestAnswer(RegisterOutcome.CONFIRMED, "resolved"), uow, cipher=cipher, manifest=manifest
         )
         await _discard_failed_job(request, uow)
         return f"{request_id}: recorded as done, the case continues"
@@ -272,10 +280,10 @@ async def record_answer(
     answer: RequestAnswer,
     uow: UnitOfWork,
     *,
-    cipher: FieldCipher | None,
+    cipher: FieldCipher,
     manifest: Manifest | None,
 ) -> None:
-    """Publishes the answer and writes the access log."""
+    """Publishes the answer, with its proof, and writes the access log."""
     statements = _answer(request, answer, uow, cipher=cipher, manifest=manifest)
     if statements:
         (sql, args), *also = statements
@@ -287,21 +295,22 @@ def _answer(
     answer: RequestAnswer,
     uow: UnitOfWork,
     *,
-    cipher: FieldCipher | None,
+    cipher: FieldCipher,
     manifest: Manifest | None,
     question_hash: bytes = b"",
 ) -> list[Statement]:
     """Emits the answer; returns what to write: the request, the access log, and the answer in the cache if there is a
     `question_hash`. Nothing for a request that was answered before."""
-    details = cipher.seal(request.case_id, answer.details) if cipher and answer.details else None
-    decision = answer_request(request, answer, details=details, now=uow.now)
+    details = cipher.seal(request.case_id, answer.details) if answer.details else None
+    assert cipher.assertion_signer  # noqa: S101 -- app.py builds this service's cipher with it
+    decision = answer_request(request, answer, details=details, prove=cipher.assertion_signer.prove, now=uow.now)
     if not decision:
         return []
     uow.emit(*decision.events, version=1)
     statements = [request_statements.request_update(decision.state)]
     if manifest and is_logged(manifest, request.operation) and answer.outcome in ANSWERED_OUTCOMES:
         statements.append(request_statements.access_log_insert(uow, access_log_entry(request, answer, manifest, uow)))
-        if cipher and question_hash and manifest.operations[request.operation].cache:
+        if question_hash and manifest.operations[request.operation].cache:
             statements.append(cache_statement(manifest.id, request.operation, question_hash, answer, uow, cipher))
     return statements
 

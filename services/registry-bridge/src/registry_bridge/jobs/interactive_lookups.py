@@ -17,9 +17,10 @@ from connector_kit.bridge import Bridge
 from connector_kit.manifest.manifest import Manifest
 from connector_kit.resilience.policy import CallKind
 from wanderamt.kernel.decision import Attempt
+from wanderamt.security.assertions import AssertionSigner
 from wanderamt.security.keys import FieldCipher
 
-from registry_bridge.domain.lookup import Lookup
+from registry_bridge.domain.lookup import Lookup, QuestionHashes, person_of
 from registry_bridge.domain.request import CallResult
 
 Record = Callable[[Lookup, UUID, CallResult], Awaitable[None]]
@@ -36,6 +37,7 @@ class InteractiveLookups:
     manifests: Mapping[str, Manifest]
     bridges: Mapping[str, Bridge]
     cipher: FieldCipher
+    signer: AssertionSigner
     record: Record
     health_problem: str = ""
     _running: set[asyncio.Task[CallResult]] = field(default_factory=set)
@@ -48,11 +50,14 @@ class InteractiveLookups:
         for bridge in self.bridges.values():
             await bridge.transport.close()
 
-    def question_hash(self, lookup: Lookup) -> bytes:
-        """Keyed hash of the canonical question; empty if the question does not fit the lookup."""
-        bridge = self.bridges.get(lookup.register)
-        canonical = bridge.canonical_question(lookup.operation, json.dumps(lookup.question).encode()) if bridge else b""
-        return self.cipher.keyed_hash(canonical) if canonical else b""
+    def hashes_of(self, lookup: Lookup) -> QuestionHashes:
+        bridge, question = self.bridges.get(lookup.register), json.dumps(lookup.question).encode()
+        read = bridge.read_question(lookup.operation, question) if bridge else None
+        if not bridge or not read:
+            return QuestionHashes()
+        asked = self.cipher.keyed_hash(bridge.canonical_question(lookup.operation, question))
+        person = person_of(read.model_dump(mode="json"))
+        return QuestionHashes(asked, self.signer.hash_applicant(lookup.case_id, person) if person else None)
 
     async def call(
         self, lookup: Lookup, question_hash: bytes, call_id: UUID, *, wait_s: float, within_s: float

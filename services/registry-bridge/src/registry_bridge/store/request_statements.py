@@ -154,14 +154,15 @@ def save_state(uow: UnitOfWork, name: str, state: RegisterState) -> None:
     )
 
 
-def access_log_insert(uow: UnitOfWork, entry: RegisterAccessLogEntry) -> Statement:
+def access_log_insert(uow: UnitOfWork, entry: RegisterAccessLogEntry, *, id_: UUID | None = None) -> Statement:
+    """Rows are only ever added, with the answer. `id_`: of the officer's lookup that it answers."""
     return (
         """
         INSERT INTO register_access_log (id, read_at, officer, purpose, case_id, request_id, register_name, operation,
                                          outcome, delivered, source, as_of)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
         """,
-        (uow.new_id(), uow.now, *columns_of(entry).values()),
+        (id_ or uow.new_id(), uow.now, *columns_of(entry).values()),
     )
 
 

@@ -1,19 +1,21 @@
 """Forecasts and plans: for planners."""
 
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.contracts import Language
+from wanderamt.kernel.bounded import BoundedDay
+from wanderamt.kernel.line_text import AS_STORED, LineText
 from wanderamt.kernel.refusal import Refusal
 from wanderamt.shell.http import Transaction
 from wanderamt.shell.problems import Problem, or_refuse, problem_for
-from wanderamt.shell.web_forms import NO_STORE, STRICT_CSP
+from wanderamt.shell.web_forms import NOT_INDEXED, STRICT_CSP
 
-from scheduling.api.dependencies import ClerkOrPlanner, Context, Planner, PlannerOrOperator
+from scheduling.api.dependencies import Context, DemandReader, PlanMaker, PlanReader, WishRecorder
 from scheduling.api.schemas import ScheduledStandOut, StandDetailsIn, details_fields, stand_out
 from scheduling.domain.comparison import compare
 from scheduling.domain.demand.forecast import ForecastError
@@ -72,10 +74,10 @@ class WishIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    day: date
-    district: str = Field(min_length=1, max_length=100, examples=["Ebelsberg"])
-    service: str = Field(min_length=1, max_length=100, examples=["resident_parking"])
-    source: Annotated[str, Field(pattern="^(asked|due)$")] = "asked"
+    day: BoundedDay
+    district: LineText = Field(min_length=1, max_length=100, examples=["Ebelsberg"])
+    service: LineText = Field(min_length=1, max_length=100, examples=["resident_parking"])
+    source: Literal["asked", "due"] = "asked"
     times: float = Field(1, gt=0, le=100_000)
 
 
@@ -167,9 +169,9 @@ class PlanComparisonOut(BaseModel):
 
 @router.get("/demand/forecast")
 async def forecast_demand(
-    place: Annotated[str, Query(min_length=1, max_length=200)],
-    first_day: date,
-    _: PlannerOrOperator,
+    place: Annotated[LineText, Query(min_length=1, max_length=200)],
+    first_day: BoundedDay,
+    _: DemandReader,
     context: Context,
     uow: Transaction,
     days: Annotated[int, Query(ge=1, le=31)] = 7,
@@ -185,7 +187,7 @@ async def forecast_demand(
 
 
 @router.post("/demand/wishes", status_code=204)
-async def add_wish(body: WishIn, _: ClerkOrPlanner, uow: Transaction) -> None:
+async def add_wish(body: WishIn, _: WishRecorder, uow: Transaction) -> None:
     """Unmet demand: citizens asked for it at a stand, or obligations fall due."""
     await demand_store.add_wish(uow, **body.model_dump())
 
@@ -194,7 +196,7 @@ async def add_wish(body: WishIn, _: ClerkOrPlanner, uow: Transaction) -> None:
 async def compare_plans_page(
     first_id: UUID,
     second_id: UUID,
-    _: PlannerOrOperator,
+    _: PlanReader,
     context: Context,
     uow: Transaction,
     lang: Language = Language.DE,
@@ -219,13 +221,13 @@ async def compare_plans_page(
         comparison=comparison,
         map=draw_map(places),
     )
-    headers = NO_STORE | {"Content-Security-Policy": STRICT_CSP}
+    headers = NOT_INDEXED | {"Content-Security-Policy": STRICT_CSP}
     return Response(html, media_type="text/html; charset=utf-8", headers=headers)
 
 
 @router.get("/plans/{first_id}/compare/{second_id}")
 async def compare_plans(
-    first_id: UUID, second_id: UUID, _: PlannerOrOperator, context: Context, uow: Transaction
+    first_id: UUID, second_id: UUID, _: PlanReader, context: Context, uow: Transaction
 ) -> PlanComparisonOut:
     """Compares two plans."""
     first, first_stands, second, second_stands = await _two_plans(first_id, second_id, uow, context)
@@ -244,35 +246,35 @@ async def compare_plans(
 
 
 @router.post("/plans", status_code=202)
-async def request_plan(body: PlanRequestIn, _: Planner, context: Context, uow: Transaction) -> PlanSummaryOut:
+async def request_plan(body: PlanRequestIn, _: PlanMaker, context: Context, uow: Transaction) -> PlanSummaryOut:
     """Requests a plan. A separate process makes one plan at a time; GET the plan for its progress."""
     request = PlanRequest(**body.model_dump(exclude={"plan_id"}))
     return _summary(or_refuse(await planning.request_plan(body.plan_id, request, uow, context=context)))
 
 
 @router.get("/plans")
-async def list_plans(_: PlannerOrOperator, uow: Transaction) -> list[PlanSummaryOut]:
+async def list_plans(_: PlanReader, uow: Transaction) -> list[PlanSummaryOut]:
     """The latest 100 plans. Empty: no plan was requested."""
     rows = await plan_store.plan_summaries(uow, limit=MAX_PLANS)
     return [PlanSummaryOut(**row, gap=_gap(row["objective"], row["bound"])) for row in rows]
 
 
 @router.get("/plans/{plan_id}")
-async def get_plan(plan_id: UUID, _: PlannerOrOperator, context: Context, uow: Transaction) -> PlanOut:
+async def get_plan(plan_id: UUID, _: PlanReader, context: Context, uow: Transaction) -> PlanOut:
     """The proposal with its explanations, or the progress."""
     plan = or_refuse(await planning.get_plan(plan_id, uow))
     return _plan_out(plan, await planning.proposal(plan, uow, context=context))
 
 
 @router.post("/plans/{plan_id}/cancel")
-async def cancel_plan(plan_id: UUID, _: Planner, uow: Transaction) -> PlanSummaryOut:
+async def cancel_plan(plan_id: UUID, _: PlanMaker, uow: Transaction) -> PlanSummaryOut:
     """Ends the search; its process is killed within a second."""
     return _summary(or_refuse(await planning.cancel_plan(plan_id, uow)))
 
 
 @router.post("/plans/{plan_id}/accept")
 async def accept_plan(
-    plan_id: UUID, body: AcceptPlanIn, _: Planner, context: Context, uow: Transaction
+    plan_id: UUID, body: AcceptPlanIn, _: PlanMaker, context: Context, uow: Transaction
 ) -> list[AcceptedStandOut]:
     """Makes planned stands of the proposal. Each stand that is no longer possible is refused on its own."""
     outcomes = or_refuse(await planning.accept_plan(plan_id, body.stand_ids, uow, context=context))
@@ -344,7 +346,9 @@ def _plan_out(plan: StoredPlan, stands: list[StandDetails]) -> PlanOut:
         request=plan.request,
         greedy_objective=result.greedy_objective if result else None,
         stands=[
-            ProposedStandOut(**details_fields(details), explanation=_explanation_out(explanation))
+            ProposedStandOut.model_validate(
+                details_fields(details) | {"explanation": _explanation_out(explanation)}, context=AS_STORED
+            )
             for details, explanation in zip(stands, _explanations(plan), strict=False)
         ],
         unassigned=[

@@ -4,13 +4,15 @@ from datetime import datetime
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from wanderamt.contracts import case_code
+from wanderamt.kernel.bounded import ClockTime
 from wanderamt.kernel.ids import StandId
+from wanderamt.kernel.line_text import LineText
 from wanderamt.shell.http import Transaction
 from wanderamt.shell.problems import or_refuse
 
-from scheduling.api.dependencies import AnyRole, Clerk, Context
+from scheduling.api.dependencies import Context, QueueCrew, QueueReader
 from scheduling.domain.appointment import Appointment
 from scheduling.domain.queue import QueueEntry, QueueEntryKind, TicketState
 from scheduling.handlers import appointments
@@ -26,15 +28,15 @@ class TicketIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     ticket_id: UUID
-    label: str = Field(pattern=r"^[A-Z]{1,4}-?\d{1,4}$", examples=["SA-017"])
-    service: str = Field(min_length=1, max_length=100, examples=["active_pass"])
-    issued_at: AwareDatetime
+    label: str = Field(max_length=9, pattern=r"^[A-Z]{1,4}-?\d{1,4}$", examples=["SA-017"])
+    service: LineText = Field(min_length=1, max_length=100, examples=["active_pass"])
+    issued_at: ClockTime
 
 
 class CallNextIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    desk: str = Field(min_length=1, max_length=20, examples=["1"])
+    desk: LineText = Field(min_length=1, max_length=20, examples=["1"])
 
 
 class EndQueueEntryIn(BaseModel):
@@ -73,20 +75,20 @@ class AppointmentOut(BaseModel):
 
 
 @router.get("/stands/{stand_id}/appointments")
-async def list_appointments(stand_id: UUID, _: AnyRole, uow: Transaction) -> list[AppointmentOut]:
+async def list_appointments(stand_id: UUID, _: QueueReader, uow: Transaction) -> list[AppointmentOut]:
     """In the order of their time. Empty: no bookings yet."""
     booked = await appointment_store.appointments_of(uow, StandId(stand_id))
     return [appointment_out(appointment) for appointment in booked]
 
 
 @router.post("/appointments/{appointment_id}/arrive")
-async def arrive(appointment_id: UUID, _: Clerk, uow: Transaction) -> AppointmentOut:
+async def arrive(appointment_id: UUID, _: QueueCrew, uow: Transaction) -> AppointmentOut:
     """The citizen has arrived and waits in the queue."""
     return appointment_out(or_refuse(await appointments.mark_arrived(appointment_id, uow)))
 
 
 @router.post("/stands/{stand_id}/tickets", status_code=201)
-async def record_ticket(stand_id: UUID, body: TicketIn, _: Clerk, uow: Transaction) -> TicketIn:
+async def record_ticket(stand_id: UUID, body: TicketIn, _: QueueCrew, uow: Transaction) -> TicketIn:
     """Records a number issued to a walk-in."""
     or_refuse(
         await handlers.record_ticket(
@@ -102,7 +104,7 @@ async def record_ticket(stand_id: UUID, body: TicketIn, _: Clerk, uow: Transacti
 
 
 @router.get("/stands/{stand_id}/queue")
-async def show_queue(stand_id: UUID, _: AnyRole, context: Context, uow: Transaction) -> QueueOut:
+async def show_queue(stand_id: UUID, _: QueueReader, context: Context, uow: Transaction) -> QueueOut:
     """The order of calling, the entries at desks, and the estimated waits. Empty: nobody is present."""
     state = or_refuse(await handlers.queue_state(StandId(stand_id), uow, context=context))
     return QueueOut(
@@ -112,14 +114,16 @@ async def show_queue(stand_id: UUID, _: AnyRole, context: Context, uow: Transact
 
 
 @router.post("/stands/{stand_id}/queue/call")
-async def call_next(stand_id: UUID, body: CallNextIn, _: Clerk, context: Context, uow: Transaction) -> QueueEntryOut:
+async def call_next(
+    stand_id: UUID, body: CallNextIn, _: QueueCrew, context: Context, uow: Transaction
+) -> QueueEntryOut:
     """Calls the next citizen to a desk."""
     outcome = await handlers.call_next(StandId(stand_id), uow, desk=body.desk, context=context)
     return _entry_out(or_refuse(outcome), None)
 
 
 @router.post("/stands/{stand_id}/queue/{entry_id}/end", status_code=204)
-async def end_entry(stand_id: UUID, entry_id: UUID, body: EndQueueEntryIn, _: Clerk, uow: Transaction) -> None:
+async def end_entry(stand_id: UUID, entry_id: UUID, body: EndQueueEntryIn, _: QueueCrew, uow: Transaction) -> None:
     """Served, no-show, or back into the queue."""
     or_refuse(await handlers.end_entry(StandId(stand_id), entry_id, body.kind, body.outcome, uow))
 

@@ -4,8 +4,11 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
+from wanderamt.kernel.bounded import BoundedTime
+from wanderamt.kernel.line_text import AS_STORED, LineText
 
+from scheduling.domain.plan_job import ServiceName
 from scheduling.domain.stand import Stand, StandDetails
 
 
@@ -14,16 +17,16 @@ class StandDetailsIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    place: str = Field(min_length=1, max_length=200, examples=["Südbahnhofmarkt"])
-    district: str = Field(min_length=1, max_length=100, examples=["Innere Stadt"])
-    starts_at: AwareDatetime
-    ends_at: AwareDatetime
-    crew: str = Field(min_length=1, max_length=100, examples=["Team A"])
-    vehicle: str = Field(min_length=1, max_length=100, examples=["Bus 1"])
-    kit: str = Field(min_length=1, max_length=100, examples=["Koffer 2"])
-    services: tuple[str, ...] = Field(min_length=1, max_length=100)
-    occasion: str | None = Field(None, min_length=1, max_length=100, examples=["Wochenmarkt"])
-    target_group: str | None = Field(None, min_length=1, max_length=100, examples=["Studierende"])
+    place: LineText = Field(min_length=1, max_length=200, examples=["Südbahnhofmarkt"])
+    district: LineText = Field(min_length=1, max_length=100, examples=["Innere Stadt"])
+    starts_at: BoundedTime
+    ends_at: BoundedTime
+    crew: LineText = Field(min_length=1, max_length=100, examples=["Team A"])
+    vehicle: LineText = Field(min_length=1, max_length=100, examples=["Bus 1"])
+    kit: LineText = Field(min_length=1, max_length=100, examples=["Koffer 2"])
+    services: tuple[ServiceName, ...] = Field(min_length=1, max_length=100)
+    occasion: LineText | None = Field(None, min_length=1, max_length=100, examples=["Wochenmarkt"])
+    target_group: LineText | None = Field(None, min_length=1, max_length=100, examples=["Studierende"])
     setup_min: int = Field(0, ge=0, le=480, description="minutes before the announced start", examples=[45])
     teardown_min: int = Field(0, ge=0, le=480, description="minutes after the announced end", examples=[30])
     desks: int = Field(1, ge=1, le=20)
@@ -54,15 +57,15 @@ class ScheduledStandOut(StandDetailsIn):
 
 
 def stand_out(stand: Stand) -> ScheduledStandOut:
-    return ScheduledStandOut(
-        stand_id=stand.id,
-        state=stand.state,
-        version=stand.version,
-        series=stand.series,
-        reason=stand.reason,
-        changed_at=stand.changed_at,
-        **details_fields(stand.details),
-    )
+    fields = {
+        "stand_id": stand.id,
+        "state": stand.state,
+        "version": stand.version,
+        "series": stand.series,
+        "reason": stand.reason,
+        "changed_at": stand.changed_at,
+    }
+    return ScheduledStandOut.model_validate(fields | details_fields(stand.details), context=AS_STORED)
 
 
 def details_fields(details: StandDetails) -> dict[str, Any]:

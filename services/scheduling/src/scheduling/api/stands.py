@@ -1,18 +1,27 @@
 """Stands and their resources: for planners and crews."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import StandId
+from wanderamt.kernel.line_text import LineText
 from wanderamt.kernel.refusal import Refusal
 from wanderamt.shell.http import Transaction
 from wanderamt.shell.problems import Problem, RefusalError, or_refuse, problem_for
 
-from scheduling.api.dependencies import AnyRole, ClerkOrPlanner, Context, Planner, PlannerOrOperator
+from scheduling.api.dependencies import (
+    Context,
+    DemandReader,
+    ResourceKeeper,
+    ResourceReader,
+    StandCrew,
+    StandPlanner,
+    StandReader,
+)
 from scheduling.api.schemas import ScheduledStandOut, ScheduleStandIn, StandDetailsIn, stand_out
 from scheduling.domain.resources import FACTS_BY_KIND, Crew, Kit, Pitch, ResourceFacts, ResourceKind, Vehicle
 from scheduling.domain.stand import StandState
@@ -39,19 +48,19 @@ class StandDemandOut(BaseModel):
 class CancelStandIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    reason: str = Field(min_length=1, max_length=500, examples=["Sturmwarnung"])
+    reason: LineText = Field(min_length=1, max_length=500, examples=["Sturmwarnung"])
 
 
 class MoveStandIn(StandDetailsIn):
-    reason: str = Field(min_length=1, max_length=500, examples=["Baustelle am Platz"])
+    reason: LineText = Field(min_length=1, max_length=500, examples=["Baustelle am Platz"])
 
 
 class StandSeriesIn(StandDetailsIn):
     """The first stand, a rule of RFC 5545 with an end, and ids for the stands. Public holidays: Upper Austria."""
 
-    rule: str = Field(max_length=300, examples=["FREQ=WEEKLY;BYDAY=TU,FR;COUNT=8"])
+    rule: LineText = Field(max_length=300, examples=["FREQ=WEEKLY;BYDAY=TU,FR;COUNT=8"])
     stand_ids: tuple[UUID, ...] = Field(min_length=1, max_length=200)
-    state: Annotated[str, Field(pattern="^(draft|planned|confirmed)$")] = "planned"
+    state: Literal["draft", "planned", "confirmed"] = "planned"
     on_holidays: bool = False
 
 
@@ -71,31 +80,31 @@ class ResourceOut(BaseModel):
 
 
 @router.post("/stands/{stand_id}/plan")
-async def plan_stand(stand_id: UUID, _: Planner, context: Context, uow: Transaction) -> ScheduledStandOut:
+async def plan_stand(stand_id: UUID, _: StandPlanner, context: Context, uow: Transaction) -> ScheduledStandOut:
     """A draft reserves its pitch, crew, vehicle and kit."""
     return await _advance(stand_id, StandState.PLANNED, uow, context)
 
 
 @router.post("/stands/{stand_id}/confirm")
-async def confirm_stand(stand_id: UUID, _: Planner, context: Context, uow: Transaction) -> ScheduledStandOut:
+async def confirm_stand(stand_id: UUID, _: StandPlanner, context: Context, uow: Transaction) -> ScheduledStandOut:
     """A planned stand becomes public: citizens can book from now on."""
     return await _advance(stand_id, StandState.CONFIRMED, uow, context)
 
 
 @router.post("/stands/{stand_id}/open")
-async def open_stand(stand_id: UUID, _: ClerkOrPlanner, context: Context, uow: Transaction) -> ScheduledStandOut:
+async def open_stand(stand_id: UUID, _: StandCrew, context: Context, uow: Transaction) -> ScheduledStandOut:
     """The crew has arrived and serves citizens."""
     return await _advance(stand_id, StandState.RUNNING, uow, context)
 
 
 @router.post("/stands/{stand_id}/close")
-async def close_stand(stand_id: UUID, _: ClerkOrPlanner, context: Context, uow: Transaction) -> ScheduledStandOut:
+async def close_stand(stand_id: UUID, _: StandCrew, context: Context, uow: Transaction) -> ScheduledStandOut:
     """The crew leaves. Booked appointments of citizens who have not come become no-shows."""
     return await _advance(stand_id, StandState.CLOSED, uow, context)
 
 
 @router.get("/resources")
-async def list_resources(_: AnyRole, uow: Transaction) -> list[ResourceOut]:
+async def list_resources(_: ResourceReader, uow: Transaction) -> list[ResourceOut]:
     """Places, crews, vehicles and kits with their facts."""
     rows = await stand_store.resources(uow)
     return [ResourceOut(kind=kind, name=name, facts=facts) for kind, name, facts in rows]
@@ -114,8 +123,8 @@ async def _facts_of_kind(kind: ResourceKind, facts: Pitch | Crew | Vehicle | Kit
 @router.put("/resources/{kind}/{name}")
 async def put_resource(
     kind: ResourceKind,
-    name: Annotated[str, Path(min_length=1, max_length=200)],
-    _: Planner,
+    name: Annotated[LineText, Path(min_length=1, max_length=200)],
+    _: ResourceKeeper,
     facts: Annotated[ResourceFacts, Depends(_facts_of_kind)],
     uow: Transaction,
 ) -> ResourceOut:
@@ -125,7 +134,9 @@ async def put_resource(
 
 
 @router.post("/stands", status_code=201)
-async def schedule_stand(body: ScheduleStandIn, _: Planner, context: Context, uow: Transaction) -> ScheduledStandOut:
+async def schedule_stand(
+    body: ScheduleStandIn, _: StandPlanner, context: Context, uow: Transaction
+) -> ScheduledStandOut:
     """Schedules a stand. Refused if pitch, crew, vehicle or kit is at another stand then, or does not fit."""
     state = StandState(body.state)
     outcome = await handlers.schedule_stand(StandId(body.stand_id), body.details(), uow, context=context, state=state)
@@ -133,7 +144,9 @@ async def schedule_stand(body: ScheduleStandIn, _: Planner, context: Context, uo
 
 
 @router.post("/stands/series", status_code=201)
-async def schedule_series(body: StandSeriesIn, _: Planner, context: Context, uow: Transaction) -> list[SeriesStandOut]:
+async def schedule_series(
+    body: StandSeriesIn, _: StandPlanner, context: Context, uow: Transaction
+) -> list[SeriesStandOut]:
     """Repeating stands: one answer per date. A refused date does not affect the others."""
     outcome = await handlers.schedule_series(
         body.details(),
@@ -148,18 +161,18 @@ async def schedule_series(body: StandSeriesIn, _: Planner, context: Context, uow
 
 
 @router.get("/stands")
-async def list_stands(_: AnyRole, uow: Transaction) -> list[ScheduledStandOut]:
+async def list_stands(_: StandReader, uow: Transaction) -> list[ScheduledStandOut]:
     """The latest 500 stands. Empty: no stand is scheduled."""
     return [stand_out(stand) for stand in await stand_store.stands(uow, limit=MAX_STANDS)]
 
 
 @router.get("/stands/{stand_id}")
-async def get_stand(stand_id: UUID, _: AnyRole, uow: Transaction) -> ScheduledStandOut:
+async def get_stand(stand_id: UUID, _: StandReader, uow: Transaction) -> ScheduledStandOut:
     return stand_out(or_refuse(await handlers.get_stand(StandId(stand_id), uow)))
 
 
 @router.get("/stands/{stand_id}/demand")
-async def get_stand_demand(stand_id: UUID, _: PlannerOrOperator, uow: Transaction) -> list[StandDemandOut]:
+async def get_stand_demand(stand_id: UUID, _: DemandReader, uow: Transaction) -> list[StandDemandOut]:
     """The cases at a stand by service and outcome, the service with most cases first. Empty: no cases yet."""
     by_service: dict[str, dict[str, int]] = {}
     for service, outcome, cases in await demand_store.demand(uow, StandId(stand_id)):
@@ -169,7 +182,7 @@ async def get_stand_demand(stand_id: UUID, _: PlannerOrOperator, uow: Transactio
 
 @router.post("/stands/{stand_id}/move")
 async def move_stand(
-    stand_id: UUID, body: MoveStandIn, _: Planner, context: Context, uow: Transaction
+    stand_id: UUID, body: MoveStandIn, _: StandPlanner, context: Context, uow: Transaction
 ) -> ScheduledStandOut:
     """To another place, time, crew, vehicle or kit. Appointments move along if they fit; citizens are notified."""
     outcome = await handlers.move_stand(StandId(stand_id), body.details(), uow, reason=body.reason, context=context)
@@ -177,7 +190,7 @@ async def move_stand(
 
 
 @router.post("/stands/{stand_id}/cancel")
-async def cancel_stand(stand_id: UUID, body: CancelStandIn, _: Planner, uow: Transaction) -> ScheduledStandOut:
+async def cancel_stand(stand_id: UUID, body: CancelStandIn, _: StandPlanner, uow: Transaction) -> ScheduledStandOut:
     """Releases pitch, crew, vehicle and kit; the citizens can rebook their appointments at other stands."""
     return stand_out(or_refuse(await handlers.cancel_stand(StandId(stand_id), uow, reason=body.reason)))
 

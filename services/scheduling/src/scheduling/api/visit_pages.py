@@ -12,13 +12,15 @@ from wanderamt.kernel.ids import StandId
 from wanderamt.kernel.refusal import Refusal
 from wanderamt.security.signed_links import sign_token
 from wanderamt.shell.problems import STATUS
-from wanderamt.shell.web_forms import NO_STORE, STRICT_CSP
+from wanderamt.shell.web_forms import NOT_INDEXED, STRICT_CSP
 
-from scheduling.domain.appointment import Appointment, AppointmentState
+from scheduling.api.booking import CitizenForm
+from scheduling.domain.appointment import Appointment, AppointmentState, TokenKind
 from scheduling.domain.bookable_service import service_of
-from scheduling.domain.refusals import NO_APPOINTMENT, NO_STAND
+from scheduling.domain.refusals import CODE_EXPIRED, CODE_NEEDED, NO_APPOINTMENT, NO_STAND
 from scheduling.domain.stand import Stand
 from scheduling.handlers import appointments, public_queries
+from scheduling.handlers.booking_limits import SentCode
 from scheduling.handlers.context import SchedulingContext
 from scheduling.pages.map import MapPlace, draw_map
 from scheduling.pages.render import render_page
@@ -97,6 +99,7 @@ async def stand_page(
         open=public_queries.is_open(stand, uow.now),
         wrong=_message_key(refusal),
         done=done,
+        form=None,
     )
 
 
@@ -127,7 +130,7 @@ async def appointment_page(
         code=case_code(appointment.id),
         service=service_of(context.services, appointment.service),
         alternatives=alternatives,
-        token=_token(appointment.id, uow.now, context),
+        token=_token(TokenKind.BOOKING, appointment.id, uow.now, context),
         wrong=_message_key(refusal),
         done=done,
     )
@@ -154,8 +157,13 @@ async def held_page(
     context: SchedulingContext,
     *,
     refusal: Refusal | None = None,
+    form: CitizenForm | None = None,
+    sent: SentCode | None = None,
 ) -> Response:
-    """Asks the citizen who holds a time for the contact."""
+    """Asks the citizen who holds a time for the contact, and for the code that was sent to it or is needed.
+
+    `form`: what the citizen entered before.
+    """
     outcome = await public_queries.my_appointment(appointment.id, uow)
     if isinstance(outcome, Refusal):
         return look_up_page(lang, context, outcome)
@@ -168,20 +176,23 @@ async def held_page(
         appointment=appointment,
         stand=outcome[1],
         service=service_of(context.services, appointment.service),
-        token=_token(appointment.id, uow.now, context),
+        token=_token(TokenKind.HOLD, appointment.id, uow.now, context),
         wrong=_message_key(refusal),
+        form=form,
+        sent=sent,
+        code_needed=refusal in {CODE_NEEDED, CODE_EXPIRED},
     )
 
 
-def _token(id_: UUID, now: datetime, context: SchedulingContext) -> str:
-    return sign_token(id_, context.cipher.keyed_hash, now=now)
+def _token(kind: TokenKind, id_: UUID, now: datetime, context: SchedulingContext) -> str:
+    return sign_token(id_, context.cipher.keyed_hash, kind=kind, now=now)
 
 
 def _headers(tiles_url: str) -> dict[str, str]:
     """Pages load nothing but map tiles from the city's own server."""
     parts = urlsplit(tiles_url)
     images = f"; img-src {parts.scheme}://{parts.netloc}" if tiles_url else ""
-    return NO_STORE | {"Content-Security-Policy": STRICT_CSP + images}
+    return NOT_INDEXED | {"Content-Security-Policy": STRICT_CSP + images}
 
 
 def _status(refusal: Refusal | None) -> int:

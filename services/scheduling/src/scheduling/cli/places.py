@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import typer
+from wanderamt.shell.line_option import refused_file
 from wanderamt.shell.service import Service
 from wanderamt.shell.service_loader import with_service
 
@@ -26,8 +27,12 @@ def import_places(
 ) -> None:
     """Import places into the database of scheduling. Existing places are updated."""
 
-    async def use(service: Service) -> int:
+    try:
         places = read_places(file)
+    except ValueError as error:
+        raise refused_file(file or "places.yaml", error) from None
+
+    async def use(service: Service) -> int:
         async with service.context.database.unit_of_work() as uow:
             for name, pitch in places.items():
                 await stand_store.put_resource(uow, ResourceKind.PITCH, name, pitch)

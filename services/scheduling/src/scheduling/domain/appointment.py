@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from wanderamt.contracts import (
     AppointmentBooked,
@@ -32,6 +33,7 @@ from scheduling.domain.refusals import APPOINTMENT_ENDED, HOLD_EXPIRED, IN_THE_P
 from scheduling.domain.stand import StandDetails
 
 SLOT = timedelta(minutes=10)
+PAST_MIDNIGHT = timedelta(hours=2)  # an appointment so soon is of the same shift, also on the next day
 
 
 class AppointmentState(StrEnum):
@@ -42,6 +44,13 @@ class AppointmentState(StrEnum):
     NO_SHOW = "no_show"
     CANCELLED = "cancelled"
     NEEDS_REBOOKING = "needs_rebooking"
+
+
+class TokenKind(StrEnum):
+    """What the bearer of a signed token may do: confirm a hold; move or cancel an appointment."""
+
+    HOLD = "hold"
+    BOOKING = "booking"
 
 
 OPEN_STATES = frozenset({AppointmentState.HELD, AppointmentState.BOOKED})
@@ -132,9 +141,9 @@ def hold(
 
 
 def confirm(
-    appointment: Appointment, citizen: Citizen, *, place: str, now: datetime
+    appointment: Appointment, citizen: Citizen, *, place: str, now: datetime, contact_confirmed: bool = False
 ) -> Decision[Appointment] | Refusal:
-    """Books a held appointment. The same citizen twice is one booking."""
+    """Books a held appointment. The same citizen twice is one booking. `contact_confirmed`: by a code sent to it."""
     if appointment.state is AppointmentState.BOOKED and appointment.address_hash == citizen.address_hash:
         return Decision(appointment)
     if appointment.state is not AppointmentState.HELD:
@@ -160,6 +169,7 @@ def confirm(
         ends_at=appointment.ends_at,
         language=citizen.language,
         contact=citizen.contact,
+        contact_confirmed=contact_confirmed,
         booked_at=now,
     )
     return Decision(booked, (event,))
@@ -225,6 +235,13 @@ def serve(appointment: Appointment, *, now: datetime) -> Decision[Appointment] |
     event = AppointmentServed(appointment_id=appointment.id, served_at=now)
     served = replace(appointment, state=AppointmentState.SERVED, version=appointment.version + 1)
     return Decision(served, (event,))
+
+
+def is_of_later_day(appointment: Appointment, *, at: datetime, zone: ZoneInfo) -> bool:
+    """Whether somebody who comes at this time is too early by a day. At a stand that is open past midnight the last
+    hours before count, too."""
+    later = appointment.starts_at.astimezone(zone).date() > at.astimezone(zone).date()
+    return later and appointment.starts_at - at > PAST_MIDNIGHT
 
 
 def mark_no_show(appointment: Appointment, *, now: datetime) -> Decision[Appointment] | Refusal:

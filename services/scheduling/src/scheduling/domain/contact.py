@@ -2,15 +2,36 @@
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
-from phonenumbers import NumberParseException, PhoneNumberFormat
+from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
 from wanderamt.kernel.refusal import Refusal
 
 from scheduling.domain.refusals import UNREACHABLE
 
+MOBILE = frozenset({PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE})
 DEFAULT_REGION = "AT"  # for numbers without a country code
 
 
-def normalise_contact(phone: str, email: str) -> tuple[str | None, str | None] | Refusal:
+Contact = tuple[str | None, str | None]
+"""(number as E.164, e-mail address), one of them at least."""
+
+
+def can_receive_code(contact: Contact) -> bool:
+    """Whether a code can be sent: to a mobile number, or without a number to the e-mail address."""
+    phone, email = contact
+    if not phone:
+        return bool(email)
+    return phonenumbers.number_type(phonenumbers.parse(phone)) in MOBILE
+
+
+def mailbox_of(email: str) -> str:
+    """The address without its sub-address (RFC 5233): `v+1@` and `v+2@` are one mailbox, and count as one contact.
+    Only for counting: messages go to the address as it was entered."""
+    local, at, domain = email.rpartition("@")
+    name, _, _ = local.partition("+")
+    return f"{name or local}{at}{domain}"
+
+
+def normalise_contact(phone: str, email: str) -> Contact | Refusal:
     """(number as E.164, normalised address). Notifications decides whether a number can receive messages."""
     number = address = None
     try:

@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
-from typing import ClassVar
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from wanderamt.kernel.bounded import MAX_INT, BoundedDay
 from wanderamt.kernel.decision import Job
+from wanderamt.kernel.line_text import LineText
 
 from scheduling.domain.coverage_model import CoverageProblem, PlannedVisit
 from scheduling.domain.plan_proposal import AssignedCrewDay, Explanation, Roster, UnassignedCrewDay, UnservedDemand
+
+ServiceName = Annotated[LineText, Field(max_length=100)]
 
 
 class MakePlan(Job):
@@ -30,11 +33,13 @@ class PlanRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    first_day: date
+    first_day: BoundedDay
     days: int = Field(30, ge=1, le=62)
     seconds: float = Field(30, ge=1, le=3_600)
-    seed: int = Field(1, ge=0)
-    services: tuple[str, ...] = Field((), description="offered at the stands; empty: all services")
+    seed: int = Field(1, ge=0, le=MAX_INT)
+    services: tuple[ServiceName, ...] = Field(
+        (), max_length=100, description="offered at the stands; empty: all services"
+    )
     min_visit_share: float = Field(1.0, ge=0, le=4)
     replaces: UUID | None = None
 

@@ -1,6 +1,7 @@
-"""Every refusal of scheduling. Codes are published: never change one, add a new one."""
+"""Every refusal of scheduling, but ID_TAKEN. Codes are published: never change one, add a new one."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from wanderamt.kernel.refusal import Refusal, RefusalKind
 
@@ -14,7 +15,9 @@ INVALID_NUMBERS = Refusal(
     " walk-ins lies between 0 and 1. Correct the numbers.",
 )
 NO_STAND = Refusal("stand.not_found", "This stand does not exist.", RefusalKind.NOT_FOUND)
-STAND_EXISTS = Refusal("stand.exists", "A stand with this id but other details already exists.", RefusalKind.CONFLICT)
+STAND_EXISTS = Refusal(
+    "stand.exists", "Another stand already has this id. Nothing was changed: use a new id.", RefusalKind.CONFLICT
+)
 STAND_CANCELLED = Refusal("stand.cancelled", "This stand is already cancelled.", RefusalKind.CONFLICT)
 STAND_STARTED = Refusal(
     "stand.past_moving", "This stand is running or over and cannot be changed any more.", RefusalKind.CONFLICT
@@ -46,6 +49,55 @@ HOLD_EXPIRED = Refusal(
 APPOINTMENT_ENDED = Refusal(
     "appointment.ended", "This appointment is over or cancelled. Book a new one.", RefusalKind.CONFLICT
 )
+TOO_MANY_HOLDS = Refusal(
+    "appointment.too_many_holds",
+    "Your network address has reserved too many times. Book or wait: a reservation ends after some minutes.",
+    RefusalKind.TOO_MANY,
+)
+TOO_MANY_FROM_HERE = Refusal(
+    "appointment.too_many_here",
+    "Your network address has too many open appointments. Cancel one, or call the citizen service.",
+    RefusalKind.TOO_MANY,
+)
+TOO_MANY_AT_STAND = Refusal(
+    "appointment.too_many_at_stand",
+    "Your network address already has its share of the places at this stand. Choose another stand.",
+    RefusalKind.TOO_MANY,
+)
+CODE_NEEDED = Refusal(
+    "appointment.code_needed",
+    "This appointment needs a code: have it sent to the telephone number or e-mail address, then book with it.",
+    RefusalKind.CONFLICT,
+)
+CODE_EXPIRED = Refusal(
+    "appointment.code_expired",
+    "No valid code exists: it is over ten minutes old, or it was wrong five times. Have a new one sent.",
+    RefusalKind.CONFLICT,
+)
+NO_CODE_THERE = Refusal(
+    "appointment.no_code_there", "A code can be sent to a mobile number or an e-mail address only. Give one of the two."
+)
+TOO_MANY_CODES = Refusal(
+    "appointment.too_many_codes",
+    "Too many codes were sent to this contact or for your network address. Wait some hours, or call the citizen"
+    " service.",
+    RefusalKind.TOO_MANY,
+)
+ONE_WISH_A_DAY = Refusal(
+    "appointment.one_wish_a_day",
+    "This telephone number or e-mail address has joined a waiting list today. Join another one tomorrow.",
+    RefusalKind.TOO_MANY,
+)
+TOO_MANY_WISHES = Refusal(
+    "appointment.too_many_wishes",
+    "Your network address has joined too many waiting lists today. Come back tomorrow, or call the citizen service.",
+    RefusalKind.TOO_MANY,
+)
+HAS_APPOINTMENT = Refusal(
+    "appointment.has_one",
+    "This telephone number or e-mail address already has an appointment. Move that one, or cancel it first.",
+    RefusalKind.CONFLICT,
+)
 TOO_MANY_APPOINTMENTS = Refusal(
     "appointment.too_many",
     "This address has too many open appointments already. Cancel one first.",
@@ -56,9 +108,14 @@ UNREACHABLE = Refusal(
     "Give a telephone number with its country code, such as +43 660 1234567, or an e-mail address.",
 )
 NO_BIRTH_DATE = Refusal("appointment.born", "Give the date of birth as day, month and year.")
+WRONG_HOLD_TOKEN = Refusal(
+    "appointment.hold_token",
+    "Send the token that the reservation has returned. Without it, choose a time again.",
+    RefusalKind.FORBIDDEN,
+)
 LINK_EXPIRED = Refusal("appointment.pass_over", "This page is too old. Enter the code again.", RefusalKind.FORBIDDEN)
 TOO_MANY_TRIES = Refusal(
-    "appointment.too_many_tries", "Too many tries. Wait a quarter of an hour.", RefusalKind.CONFLICT
+    "appointment.too_many_tries", "Too many wrong tries. Wait a quarter of an hour.", RefusalKind.TOO_MANY
 )
 
 NO_TICKET = Refusal("queue.not_found", "This stand has no such ticket or appointment.", RefusalKind.NOT_FOUND)
@@ -76,6 +133,24 @@ NO_PLACES = Refusal(
     "The planner needs places, a crew, a vehicle and a kit. Add them first.",
     RefusalKind.CONFLICT,
 )
+
+
+def wrong_code(tries_left: int) -> Refusal:
+    left = f"{tries_left} {'try' if tries_left == 1 else 'tries'} left"
+    return Refusal(
+        "appointment.code_wrong",
+        f"This code is wrong, {left}. {'Enter it again' if tries_left else 'Have a new one sent ten minutes later'}.",
+        RefusalKind.CONFLICT,
+    )
+
+
+def code_already_sent(wait: timedelta) -> Refusal:
+    minutes = max(1, -(-wait // timedelta(minutes=1)))
+    return Refusal(
+        "appointment.code_sent",
+        f"A code was already sent. Enter it, or ask for a new one in {minutes} min.",
+        RefusalKind.TOO_MANY,
+    )
 
 
 def invalid_step(state: str, to: str) -> Refusal:

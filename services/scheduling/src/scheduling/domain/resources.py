@@ -12,6 +12,8 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from wanderamt.kernel.bounded import MAX_INT, BoundedDay
+from wanderamt.kernel.line_text import LineText
 
 from scheduling.domain.stand import StandDetails
 
@@ -20,6 +22,8 @@ EVERY_DAY = (0, 1, 2, 3, 4, 5, 6)
 EARTH_M = 6_371_000.0
 
 Weekday = Annotated[int, Field(ge=0, le=6)]
+Names = Annotated[tuple[Annotated[LineText, Field(max_length=100)], ...], Field(max_length=100)]
+Days = Annotated[tuple[BoundedDay, ...], Field(max_length=1000)]
 LocalTime = Annotated[
     time,
     AfterValidator(lambda value: value.replace(tzinfo=None)),
@@ -42,7 +46,7 @@ class _Facts(BaseModel):
 class OpeningHours(_Facts):
     """Open on these weekdays (0 is Monday) from `opens` until `closes`."""
 
-    weekdays: tuple[Weekday, ...] = EVERY_DAY
+    weekdays: tuple[Weekday, ...] = Field(EVERY_DAY, max_length=7)
     opens: LocalTime
     closes: LocalTime
 
@@ -50,26 +54,26 @@ class OpeningHours(_Facts):
 class Pitch(_Facts):
     """A place for a stand. `hours`: when a stand may be there; empty: always. `people`: living or working nearby."""
 
-    district: str = Field("", max_length=100)
+    district: LineText = Field("", max_length=100)
     latitude: float | None = Field(None, ge=-90, le=90)
     longitude: float | None = Field(None, ge=-180, le=180)
-    address: str = Field("", max_length=200)
-    access: str = Field("", max_length=200, examples=["step-free"])
-    power: str = Field("", max_length=100, examples=["230 V, 16 A"])
-    connectivity: str = Field("", max_length=100, examples=["5G, weak"])
-    groups: tuple[str, ...] = ()
-    hours: tuple[OpeningHours, ...] = ()
-    people: int = Field(0, ge=0)
+    address: LineText = Field("", max_length=200)
+    access: LineText = Field("", max_length=200, examples=["step-free"])
+    power: LineText = Field("", max_length=100, examples=["230 V, 16 A"])
+    connectivity: LineText = Field("", max_length=100, examples=["5G, weak"])
+    groups: Names = ()
+    hours: tuple[OpeningHours, ...] = Field((), max_length=100)
+    people: int = Field(0, ge=0, le=MAX_INT)
     desks: int = Field(2, ge=1, le=20)
 
 
 class CrewMember(_Facts):
     """A post in a crew. `role`: such as 'driver 1', never a person's name."""
 
-    role: str = Field(min_length=1, max_length=60)
-    skills: tuple[str, ...] = ()
-    weekdays: tuple[Weekday, ...] = EVERY_DAY
-    days_off: tuple[date, ...] = ()
+    role: LineText = Field(min_length=1, max_length=60)
+    skills: Names = ()
+    weekdays: tuple[Weekday, ...] = Field(EVERY_DAY, max_length=7)
+    days_off: Days = ()
 
 
 class Crew(_Facts):
@@ -77,7 +81,7 @@ class Crew(_Facts):
     not work past midnight. `rest_h`: hours between two days.
     """
 
-    members: tuple[CrewMember, ...] = ()
+    members: tuple[CrewMember, ...] = Field((), max_length=100)
     earliest: LocalTime | None = None
     latest: LocalTime | None = None
     longest_h: float = Field(16, gt=0, le=16)
@@ -86,16 +90,16 @@ class Crew(_Facts):
 
 
 class Vehicle(_Facts):
-    needs: tuple[str, ...] = Field((), examples=[["driver"]], description="skills that the crew must have")
-    days_off: tuple[date, ...] = ()
+    needs: Names = Field((), examples=[["driver"]], description="skills that the crew must have")
+    days_off: Days = ()
 
 
 class Kit(_Facts):
     """`serves`: services that use this kit; `needs`: skills that the crew must have."""
 
-    serves: tuple[str, ...] = ()
-    needs: tuple[str, ...] = ()
-    days_off: tuple[date, ...] = ()
+    serves: Names = ()
+    needs: Names = ()
+    days_off: Days = ()
 
 
 ResourceFacts = Pitch | Crew | Vehicle | Kit

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from wanderamt.contracts import StandCancelled, StandClosed, StandMoved, StandOpened, StandScheduled
+from wanderamt.kernel.caller_ids import repeated
 from wanderamt.kernel.decision import Decision, Event
 from wanderamt.kernel.ids import StandId
 from wanderamt.kernel.refusal import Refusal
@@ -41,6 +42,7 @@ class StandState(StrEnum):
 
 
 PUBLIC_STATES = frozenset({StandState.CONFIRMED, StandState.RUNNING})
+HIDDEN_STATES = frozenset({StandState.DRAFT, StandState.PLANNED})  # before the public knows of the stand
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,8 @@ class StandDetails:
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """`series`: the rule of the series it belongs to. `changed_at`: time of its last version, for calendars."""
+    """`series`: the rule of the series it belongs to. `changed_at`: time of its last version, for calendars; None if it
+    was cancelled before it was public."""
 
     id: StandId
     version: int
@@ -89,6 +92,11 @@ class Stand:
     series: str | None = None
     reason: str | None = None
     changed_at: datetime | None = None
+
+    @property
+    def is_hidden(self) -> bool:
+        """Never public: to the public such a stand does not exist."""
+        return self.state in HIDDEN_STATES or (self.state is StandState.CANCELLED and self.changed_at is None)
 
 
 def check_details(details: StandDetails) -> Refusal | None:
@@ -116,7 +124,7 @@ def schedule(
 ) -> Decision[Stand] | Refusal:
     """The same details under the same id twice are one stand. `state`: draft, planned or confirmed."""
     if stand:
-        return Decision(stand) if stand.details == details else STAND_EXISTS
+        return repeated(Decision(stand), first=(stand.details,), now=(details,), taken=STAND_EXISTS)
     if refusal := check_details(details):
         return refusal
     scheduled = Stand(stand_id, 1, state, details, series, changed_at=now)
@@ -167,7 +175,10 @@ def cancel(stand: Stand, *, reason: str, now: datetime) -> Decision[Stand] | Ref
         return STAND_CANCELLED
     if stand.state is StandState.CLOSED:
         return STAND_STARTED
-    cancelled = replace(stand, state=StandState.CANCELLED, version=stand.version + 1, reason=reason, changed_at=now)
+    changed_at = None if stand.is_hidden else now
+    cancelled = replace(
+        stand, state=StandState.CANCELLED, version=stand.version + 1, reason=reason, changed_at=changed_at
+    )
     event = StandCancelled(stand_id=stand.id, reason=reason, cancelled_at=now)
     return Decision(cancelled, (event,) if stand.state in PUBLIC_STATES else ())
 

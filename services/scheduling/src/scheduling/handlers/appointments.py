@@ -1,6 +1,7 @@
 """Appointments as citizens use them: hold, book, move, cancel, look up, join the waiting list.
 
-Invariants: a place is reserved under the lock of its slots, so two citizens never get the same place, however many ask
+Invariants: the server makes the id of every appointment, so that nobody chooses that of something else; a place is
+reserved under the lock of its slots, so two citizens never get the same place, however many ask
 at once; an expired hold releases its places exactly once.
 """
 
@@ -9,8 +10,11 @@ import json
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
+import structlog
+from wanderamt.backbone.persistence.code_lookups import begin_lookup
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
-from wanderamt.contracts import Language
+from wanderamt.contracts import CaseOpened, Language
+from wanderamt.kernel.caller_ids import repeated
 from wanderamt.kernel.decision import Decision
 from wanderamt.kernel.ids import StandId
 from wanderamt.kernel.refusal import Refusal
@@ -27,12 +31,14 @@ from scheduling.domain.appointment import (
     confirm,
     duration,
     hold,
+    is_of_later_day,
     mark_no_show,
     move,
     serve,
     slot_starts,
 )
 from scheduling.domain.bookable_service import service_of
+from scheduling.domain.demand.wishes import WishSource
 from scheduling.domain.refusals import (
     APPOINTMENT_ENDED,
     FULL,
@@ -42,23 +48,35 @@ from scheduling.domain.refusals import (
     NO_STAND,
     NOT_BOOKABLE,
     NOT_OFFERED,
-    TOO_MANY_APPOINTMENTS,
     TOO_MANY_TRIES,
 )
 from scheduling.domain.stand import PUBLIC_STATES, Stand
+from scheduling.handlers import booking_limits
 from scheduling.handlers.context import SchedulingContext
-from scheduling.store import appointments, demand, slot_statements, stands, waiting
+from scheduling.store import appointments, contact_codes, demand, slot_statements, stands, waiting
 
 BATCH_SIZE = 200
 WAITING_BATCH = 20
-MAX_TRIES, TRIES_WINDOW = 8, timedelta(minutes=15)
 NO_HASH = bytes(32)
+
+log = structlog.get_logger()
 
 
 async def available_times(stand: Stand, service: str, uow: UnitOfWork, *, context: SchedulingContext) -> list[datetime]:
     """The times at which an appointment for a service can begin, in order."""
     free = (await slot_statements.free_places(uow, [stand.id])).get(stand.id, {})
     return bookable_times(free, _service_duration(service, context), after=uow.now)
+
+
+async def id_of_hold(request_id: UUID | None, uow: UnitOfWork, *, network: str, context: SchedulingContext) -> UUID:
+    """The id of a new hold. The same `request_id` from the same network address gets the same id, which nobody can
+    foresee: an id that the caller chose could be that of a case, and then confuse whoever reads both."""
+    if not request_id:
+        return uow.new_id()
+    await uow.lock_id("hold", request_id)
+    digest = context.cipher.keyed_hash(f"hold:{request_id.hex}:{network}".encode())
+    number = int.from_bytes(digest[:16]) & ~(0xF << 76 | 0x3 << 62)
+    return UUID(int=number | 8 << 76 | 2 << 62)  # version 8 of RFC 9562: bits of our own
 
 
 async def hold_slot(
@@ -68,66 +86,83 @@ async def hold_slot(
     at: datetime,
     uow: UnitOfWork,
     *,
-    client_address: str,
+    network: str,
     context: SchedulingContext,
 ) -> Appointment | Refusal:
-    """Reserves a time. `id_`: made by the caller, so that a repeated request holds once.
+    """Reserves a time. `id_`: of `id_of_hold`; a repeated request holds once.
 
-    `client_address`: network address of the client, stored as a keyed hash.
+    `network`: of the client, as `client_network` returns it; stored as a keyed hash.
     """
     known = await appointments.find_appointment(uow, id_)
     if known:
-        same = (known.stand_id, known.starts_at, known.service) == (stand_id, at, service)
-        return known if same else APPOINTMENT_ENDED
-    stand = await stands.find_stand(uow, stand_id)
-    if not stand or stand.state not in PUBLIC_STATES:
-        return NOT_BOOKABLE if stand else NO_STAND
+        first = known.stand_id, known.starts_at, known.service, known.state
+        return repeated(known, first=first, now=(stand_id, at, service, AppointmentState.HELD))
+    stand = await _bookable_stand(stand_id, uow)
+    if isinstance(stand, Refusal):
+        return stand
     if service not in stand.details.services:
         return NOT_OFFERED
     if at <= uow.now:
         return IN_THE_PAST
-    holder = context.cipher.keyed_hash(f"place:{client_address}".encode())
-    if client_address and await appointments.count_holds(uow, holder) >= context.max_holds:
-        return TOO_MANY_APPOINTMENTS
     length = _service_duration(service, context)
+    if refusal := await booking_limits.check_hold(stand_id, length // SLOT, uow, network=network, context=context):
+        return refusal
     held = hold(id_, stand_id, service, at=at, length=length, until=uow.now + context.hold)
     if refusal := await _reserve_slots(held, uow):
         return refusal
-    await appointments.add_appointment(uow, held, holder=holder)
+    await booking_limits.count_hold(uow, network=network, context=context)
+    await appointments.add_appointment(uow, held, holder=booking_limits.holder_of(network, context))
     return held
 
 
-async def book(id_: UUID, citizen: Citizen, uow: UnitOfWork, *, context: SchedulingContext) -> Appointment | Refusal:
-    """Books a held time."""
+async def book(
+    id_: UUID, citizen: Citizen, uow: UnitOfWork, *, network: str, contact_code: str = "", context: SchedulingContext
+) -> Appointment | Refusal:
+    """Books a held time. Commit also after a refusal: the tries of a wrong code must last.
+
+    `contact_code`: as the citizen entered it; needed for more than one appointment (`booking_limits`).
+    """
+    uses = await booking_limits.count_unconfirmed(citizen, uow, network=network, context=context)
     appointment = await appointments.lock_appointment(uow, id_)
     if not appointment:
         return NO_APPOINTMENT
     stand = await stands.find_stand(uow, appointment.stand_id)
     if not stand:
         return NO_STAND
-    outcome = confirm(appointment, citizen, place=stand.details.place, now=uow.now)
-    if isinstance(outcome, Refusal):
-        return outcome
-    if (
-        appointment.state is not AppointmentState.BOOKED
-        and await appointments.count_open(uow, citizen.address_hash, except_id=id_) >= context.max_appointments
+    outcome = confirm(
+        appointment,
+        citizen,
+        place=stand.details.place,
+        now=uow.now,
+        contact_confirmed=bool(contact_code),  # a wrong one is refused below
+    )
+    if isinstance(outcome, Refusal) or appointment.state is AppointmentState.BOOKED:
+        return outcome if isinstance(outcome, Refusal) else appointment
+    if refusal := await booking_limits.check_booking(
+        appointment, citizen, uses, uow, network=network, contact_code=contact_code, context=context
     ):
-        return TOO_MANY_APPOINTMENTS
+        return refusal
     return await _save(outcome, appointment, uow)
 
 
-async def move_appointment(id_: UUID, stand_id: StandId, at: datetime, uow: UnitOfWork) -> Appointment | Refusal:
+async def move_appointment(
+    id_: UUID, stand_id: StandId, at: datetime, uow: UnitOfWork, *, context: SchedulingContext
+) -> Appointment | Refusal:
     """To another time, at the same or at another stand. The old place is kept until the new one is reserved."""
     before = await appointments.find_appointment(uow, id_)
-    stand = await stands.find_stand(uow, stand_id)
-    if not before or not stand:
-        return NO_APPOINTMENT if not before else NO_STAND
-    if stand.state not in PUBLIC_STATES:
-        return NOT_BOOKABLE
+    stand = await _bookable_stand(stand_id, uow)
+    if not before:
+        return NO_APPOINTMENT
+    if isinstance(stand, Refusal):
+        return stand
     if before.service not in stand.details.services:
         return NOT_OFFERED
     wanted = [(stand_id, slot) for slot in slot_starts(at, at + (before.ends_at - before.starts_at))]
     occupied = _occupied_slots(before)
+    if stand_id != before.stand_id and (
+        refusal := await booking_limits.check_move(id_, stand_id, len(wanted), uow, context=context)
+    ):
+        return refusal
     free = await slot_statements.lock_slots(uow, [*wanted, *occupied])
     appointment = await appointments.lock_appointment(uow, id_)
     if not appointment or appointment.version != before.version:
@@ -184,35 +219,68 @@ async def record_attendance(id_: UUID, uow: UnitOfWork, *, attended: bool) -> Ap
     return outcome if isinstance(outcome, Refusal) else await _save(outcome, appointment, uow)
 
 
-async def look_up(code: str, born: date, uow: UnitOfWork, *, context: SchedulingContext) -> Appointment | Refusal:
-    """Finds an appointment by code and date of birth. Every mismatch gets the same answer.
+async def record_visit(opened: CaseOpened, id_: UUID, uow: UnitOfWork, *, context: SchedulingContext) -> None:
+    """Ends the appointment for which a case was opened as served, if the case is at its stand, not on an earlier day:
+    a device of any stand can name any id."""
+    appointment = await appointments.lock_appointment(uow, id_)
+    if not appointment:
+        return
+    at = min(opened.captured_at, uow.now)
+    if opened.stand_id != appointment.stand_id or is_of_later_day(appointment, at=at, zone=context.zone):
+        log.warning(
+            "appointment.case_does_not_fit",
+            appointment_id=str(id_),
+            stand_id=str(appointment.stand_id),
+            case_id=str(opened.case_id),
+            case_stand_id=str(opened.stand_id),
+        )
+        return
+    served = serve(appointment, now=uow.now)
+    if not isinstance(served, Refusal):  # refused if it had already ended
+        await _save(served, appointment, uow)
 
-    After MAX_TRIES wrong tries of a code within TRIES_WINDOW every further try is refused.
+
+async def look_up(
+    code: str, born: date | None, uow: UnitOfWork, *, network: str, context: SchedulingContext
+) -> tuple[Appointment | Refusal, float]:
+    """Finds an appointment by code and date of birth. Returns also the seconds that the answer must take.
+
+    Every mismatch gets the same answer. Commit also after a refusal: wrong tries count (`code_lookups`).
     """
-    claimed = birth_date_hash(born, context)
-    candidates = await appointments.by_code(uow, code, within=TRIES_WINDOW)
-    if not candidates:
-        hmac.compare_digest(NO_HASH, claimed)
-    for appointment, tries in candidates:
-        if tries > MAX_TRIES:
-            return TOO_MANY_TRIES
+    lookup = await begin_lookup(uow, context.cipher.keyed_hash, network=network, code=code)
+    if lookup.refused:
+        return TOO_MANY_TRIES, lookup.answer_s
+    claimed = birth_date_hash(born or date.min, context)
+    for appointment in await appointments.by_code(uow, code):
         if hmac.compare_digest(appointment.birth_date_hash or NO_HASH, claimed):
-            return appointment
-    return NO_APPOINTMENT
+            return appointment, lookup.answer_s
+    await lookup.count_wrong(uow)
+    return NO_APPOINTMENT, lookup.answer_s
 
 
 async def join_waiting_list(
-    id_: UUID, stand_id: StandId, service: str, citizen: Citizen, uow: UnitOfWork
+    id_: UUID,
+    stand_id: StandId,
+    service: str,
+    citizen: Citizen,
+    uow: UnitOfWork,
+    *,
+    network: str,
+    context: SchedulingContext,
 ) -> Refusal | None:
     """The next free place is booked for the citizen, who is notified. A new entry counts as unmet demand."""
-    stand = await stands.find_stand(uow, stand_id)
-    if not stand or stand.state not in PUBLIC_STATES:
-        return NOT_BOOKABLE if stand else NO_STAND
+    stand = await _bookable_stand(stand_id, uow)
+    if isinstance(stand, Refusal):
+        return stand
     if service not in stand.details.services:
         return NOT_OFFERED
-    if await waiting.add_waiting(uow, id_, stand_id, service, citizen):
+    is_new = await booking_limits.check_wish(stand_id, service, citizen, uow, network=network, context=context)
+    if isinstance(is_new, Refusal):
+        return is_new
+    if is_new:
+        await waiting.add_waiting(uow, id_, stand_id, service, citizen)
         district = stand.details.district
-        await demand.add_wish(uow, day=uow.now.date(), district=district, service=service, source="searched")
+        await demand.add_wish(uow, day=uow.now.date(), district=district, service=service, source=WishSource.SEARCHED)
     return None
 
 
@@ -235,6 +303,9 @@ async def promote_waiting_list(uow: UnitOfWork, *, context: SchedulingContext) -
         stand = await stands.find_stand(uow, stand_id)
         times = await available_times(stand, service, uow, context=context) if stand else []
         if not stand or not times:
+            continue
+        if await appointments.count_open(uow, citizen.address_hash):
+            await waiting.end_waiting(uow, id_, "other")  # nobody confirmed that the contact may have two
             continue
         length = _service_duration(service, context)
         held = hold(id_, stand_id, service, at=times[0], length=length, until=uow.now + SLOT)
@@ -263,6 +334,7 @@ async def anonymise(uow: UnitOfWork, *, context: SchedulingContext) -> int:
     before = uow.now - context.contact_retention
     await appointments.delete_contacts(uow, before=before)
     await waiting.delete_contacts(uow, before=before)
+    await contact_codes.delete_expired(uow)
     return 0
 
 
@@ -279,11 +351,10 @@ def encrypt_citizen(
     """`id_`: of the appointment. `consent`: version of the accepted consent text; empty: no messages are sent."""
     contact = {"phone": phone, "email": email, "born": born.isoformat(), "consent": consent}
     plain = json.dumps({key: value for key, value in contact.items() if value}).encode()
-    address = (phone or email or "").casefold()
     return Citizen(
         language,
         context.cipher.seal(id_, plain),
-        context.cipher.keyed_hash(f"address:{address}".encode()),
+        booking_limits.hash_address((phone, email), context),
         birth_date_hash(born, context),
     )
 
@@ -294,6 +365,14 @@ def birth_date_hash(born: date, context: SchedulingContext) -> bytes:
 
 def _service_duration(service: str, context: SchedulingContext) -> timedelta:
     return duration(service_of(context.services, service).minutes)
+
+
+async def _bookable_stand(stand_id: StandId, uow: UnitOfWork) -> Stand | Refusal:
+    """The refusals of a stand that was never public and of one that does not exist are the same."""
+    stand = await stands.find_stand(uow, stand_id)
+    if not stand or stand.is_hidden:
+        return NO_STAND
+    return stand if stand.state in PUBLIC_STATES else NOT_BOOKABLE
 
 
 def _occupied_slots(appointment: Appointment) -> list[tuple[UUID, datetime]]:

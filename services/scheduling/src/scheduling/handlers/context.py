@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from wanderamt.security.keys import FieldCipher
 
 from scheduling.domain.bookable_service import BookableService
+from scheduling.domain.booking_limits import BookingLimits
 from scheduling.domain.city import District
 from scheduling.domain.resources import CityBounds
 
@@ -15,13 +16,12 @@ VIENNA = ZoneInfo("Europe/Vienna")
 
 @dataclass(frozen=True, slots=True)
 class PublicAccess:
-    """How the public reaches the service. `client_header`: the header in which our proxy names the client's address.
+    """How the public reaches the service.
 
     `tiles_url`: template of the city's map tiles; empty: maps without tiles. `consent_version`: of the consent text on
     the booking page.
     """
 
-    client_header: str = ""
     public_url: str = ""
     tiles_url: str = ""
     consent_version: str = ""
@@ -31,7 +31,6 @@ class PublicAccess:
 class SchedulingContext:
     """`hold`: how long a time is reserved for a citizen who is still typing.
 
-    `max_appointments`: open appointments of one address. `max_holds`: times held at once from one network address.
     `no_show_grace`: after its end a booked appointment becomes a no-show. `contact_retention`: after that time the
     contact is deleted.
     """
@@ -42,8 +41,7 @@ class SchedulingContext:
     zone: ZoneInfo = VIENNA
     bounds: CityBounds = field(default_factory=CityBounds)
     hold: timedelta = timedelta(minutes=10)
-    max_appointments: int = 4
-    max_holds: int = 6
+    limits: BookingLimits = field(default_factory=BookingLimits)
     no_show_grace: timedelta = timedelta(hours=1)
     contact_retention: timedelta = timedelta(days=30)
     public: PublicAccess = field(default_factory=PublicAccess)

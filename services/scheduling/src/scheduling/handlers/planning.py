@@ -12,6 +12,7 @@ from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
+from wanderamt.kernel.caller_ids import repeated
 from wanderamt.kernel.decision import Attempt, DeadlineExceeded
 from wanderamt.kernel.ids import StandId
 from wanderamt.kernel.refusal import Refusal
@@ -27,6 +28,7 @@ from scheduling.domain.demand.forecast import (
     hours_by_block,
     measure_error,
 )
+from scheduling.domain.demand.wishes import wish_factor
 from scheduling.domain.plan_job import MakePlan, PlanRequest, SolverFailure, SolverInput, SolverResult
 from scheduling.domain.problem_builder import Resources, build_problem, proposed_stands
 from scheduling.domain.refusals import NO_PLAN, NO_RESOURCE, NO_STAND, NOT_READY, PLAN_RUNS
@@ -42,7 +44,6 @@ WISHES_DAYS = 90
 MAX_STANDS = 1_000
 NEARBY_SHARE = 0.25  # of a district's residents live near a place about which nothing more is known
 FORECAST_HOURS = 3.0  # of a block, in a forecast
-WISHES_BASE = 50.0  # visits added to the known ones before wishes are compared with them
 UNFINISHED = frozenset({"requested", "running"})
 
 
@@ -102,10 +103,11 @@ async def forecast(
 async def request_plan(
     plan_id: UUID, request: PlanRequest, uow: UnitOfWork, *, context: SchedulingContext
 ) -> StoredPlan | Refusal:
-    """The same id twice is one plan."""
+    """The same request under the same id twice is one plan."""
+    await uow.lock_id("plan", plan_id)
     known = await plans.find_plan(uow, plan_id)
     if known:
-        return known
+        return repeated(known, first=(known.request,), now=(request,))
     replaced = await stands.find_stand(uow, StandId(request.replaces)) if request.replaces else None
     if request.replaces and not replaced:
         return NO_STAND
@@ -239,13 +241,15 @@ def _people_nearby(pitch: Pitch, resources: Resources) -> float:
     return pitch.people + residents
 
 
-def _with_wishes(model: DemandModel, observations: Sequence[Observation], wishes: Mapping[str, float]) -> DemandModel:
+def _with_wishes(
+    model: DemandModel, observations: Sequence[Observation], wishes: Mapping[str, Mapping[str, float]]
+) -> DemandModel:
     """Unmet demand and expiring obligations raise the rate of their service, in proportion to all known visits."""
     served: dict[str, float] = defaultdict(float)
     for observation in observations:
         served[observation.service] += observation.visits
     rate = {
-        service: visits * (1 + wishes.get(service, 0.0) / (served[service] + WISHES_BASE))
+        service: visits * wish_factor(wishes.get(service, {}), served[service])
         for service, visits in model.rate.items()
     }
     return DemandModel(rate, model.place, model.weekday, model.block, model.evidence)

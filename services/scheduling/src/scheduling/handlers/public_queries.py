@@ -13,7 +13,7 @@ from scheduling.domain.appointment import Appointment, bookable_times, duration
 from scheduling.domain.bookable_service import service_of
 from scheduling.domain.refusals import LINK_EXPIRED, NO_STAND
 from scheduling.domain.resources import Pitch, ResourceKind, distance_m
-from scheduling.domain.stand import PUBLIC_STATES, Stand, StandState
+from scheduling.domain.stand import PUBLIC_STATES, Stand
 from scheduling.handlers.context import SchedulingContext
 from scheduling.store import appointments, slot_statements, stands
 
@@ -21,7 +21,6 @@ MAX_STANDS = 200
 MAX_OTHER_STANDS = 4
 MAX_TIMES = 24  # offered per stand
 CANCELLED_FOR = timedelta(days=30)  # a cancelled stand stays in the calendars for this long
-HIDDEN_STATES = frozenset({StandState.DRAFT, StandState.PLANNED})
 
 Alternative = tuple[Stand, list[datetime]]
 """A stand with bookable times."""
@@ -58,7 +57,7 @@ async def public_stands(uow: UnitOfWork, *, service: str = "", district: str = "
 async def public_stand(stand_id: StandId, uow: UnitOfWork) -> tuple[Stand, Pitch] | Refusal:
     """A stand that is or was public, also when it is over or cancelled."""
     stand = await stands.find_stand(uow, stand_id)
-    if not stand or stand.state in HIDDEN_STATES:
+    if not stand or stand.is_hidden:
         return NO_STAND
     pitch = (await stands.facts_of(uow, stand.details))[ResourceKind.PITCH]
     assert isinstance(pitch, Pitch)  # noqa: S101 -- by its kind

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
+from wanderamt.kernel.caller_ids import repeated
 from wanderamt.kernel.ids import StandId
 from wanderamt.kernel.refusal import Refusal
 
@@ -41,7 +42,10 @@ async def record_ticket(
     if await queue.add_ticket(uow, id_, stand_id, label=label, service=service, issued_at=min(issued_at, uow.now)):
         return None
     known = await queue.find_ticket(uow, id_)
-    return None if known == (stand_id, label) else TICKET_EXISTS
+    if not known:
+        return TICKET_EXISTS
+    outcome = repeated(known, first=known, now=(stand_id, label, service))
+    return outcome if isinstance(outcome, Refusal) else None
 
 
 async def queue_state(stand_id: StandId, uow: UnitOfWork, *, context: SchedulingContext) -> QueueState | Refusal:
@@ -71,7 +75,8 @@ async def end_entry(
         if await queue.end_ticket(uow, id_, stand_id, outcome):
             return None
         return NOT_CALLED if await queue.find_ticket(uow, id_) else NO_TICKET
-    await queue.uncall_appointment(uow, id_)
+    if not await queue.uncall_appointment(uow, id_, stand_id):
+        return NO_TICKET
     if outcome is TicketState.WAITING:
         return None
     ended = await record_attendance(id_, uow, attended=outcome is TicketState.SERVED)

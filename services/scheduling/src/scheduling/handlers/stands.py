@@ -70,6 +70,7 @@ async def schedule_stand(
     series: str | None = None,
 ) -> Stand | Refusal:
     details = await _with_coordinates(details, uow)
+    await uow.lock_id("stand", stand_id)
     known = await stands.lock_stand(uow, stand_id)
     outcome = schedule(known, stand_id, details, state=state, now=uow.now, series=series)
     if isinstance(outcome, Refusal):

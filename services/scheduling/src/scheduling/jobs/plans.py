@@ -42,6 +42,9 @@ async def run_solver(prepared: tuple[UUID, SolverInput], *, report: ReportProgre
             return result or SolverFailure(await _failure_reason(errors))
     except TimeoutError:
         return SolverFailure("the solver did not end in time")
+    except (ValueError, OSError) as error:  # the next attempt would fail too, and other plans wait for this one
+        log.exception("plan.failed", plan_id=plan_id)
+        return SolverFailure(f"the solver's answer cannot be read: {type(error).__name__}")
     finally:
         with suppress(ProcessLookupError):
             process.kill()

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from icalendar import Calendar, Event, Timezone, vDuration
 from wanderamt.contracts import Language
+from wanderamt.kernel.line_text import as_line
 
 from scheduling.domain.bookable_service import BookableService, service_of
 from scheduling.domain.stand import Stand, StandState
@@ -33,7 +34,7 @@ def calendar(
     now: datetime,
 ) -> bytes:
     """`link`: URL of a stand's page with {id} in it. Times carry the zone, and the calendar contains its rules."""
-    title, _, _ = WORDS[language]
+    title, name = WORDS[language][0], as_line(name)
     feed = Calendar()
     feed.add("prodid", "-//Wanderamt//Stands//EN")
     feed.add("version", "2.0")
@@ -56,6 +57,7 @@ def _event(
     stand: Stand, language: Language, services: dict[str, BookableService], zone: ZoneInfo, link: str, now: datetime
 ) -> Event:
     details, (title, cancelled_word, services_word) = stand.details, WORDS[language]
+    place, district = as_line(details.place), as_line(details.district)
     cancelled = stand.state is StandState.CANCELLED
     event = Event()
     event.add("uid", f"{stand.id}@wanderamt")
@@ -64,15 +66,15 @@ def _event(
     event.add("last-modified", stand.changed_at or now)
     event.add("dtstart", details.starts_at.astimezone(zone))
     event.add("dtend", details.ends_at.astimezone(zone))
-    event.add("summary", f"{f'[{cancelled_word}] ' if cancelled else ''}{title}, {details.place}")
+    event.add("summary", f"{f'[{cancelled_word}] ' if cancelled else ''}{title}, {place}")
     event.add("status", "CANCELLED" if cancelled else "CONFIRMED")
     event.add("transp", "TRANSPARENT")
-    event.add("location", f"{details.place}, {details.district}")
+    event.add("location", f"{place}, {district}")
     if details.latitude is not None and details.longitude is not None:
         event.add("geo", (details.latitude, details.longitude))
     names = [service_of(services, code).titles[language] for code in details.services]
-    event.add("description", f"{services_word}: {', '.join(names)}")
+    event.add("description", f"{services_word}: {', '.join(map(as_line, names))}")
     event.add("url", link.replace("{id}", str(stand.id)))
     if details.target_group:
-        event.add("categories", [details.target_group])
+        event.add("categories", [as_line(details.target_group)])
     return event

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from time import monotonic
 
+from wanderamt.kernel.line_text import AS_STORED
+
 from scheduling.domain.plan_job import SOLVER_INPUT, SOLVER_RESULT, SolverInput, SolverResult
 from scheduling.domain.plan_proposal import explain_visits, unserved_by_district
 from scheduling.solver.coverage.search import CoverageLimits, plan_coverage
@@ -48,7 +50,7 @@ def write_line(line: str) -> None:
 
 def main() -> None:
     compile_coverage()
-    solver_input = SOLVER_INPUT.validate_json(sys.stdin.buffer.read())
+    solver_input = SOLVER_INPUT.validate_json(sys.stdin.buffer.read(), context=AS_STORED)
     last = 0.0
 
     def report(progress: float, objective: float, bound: float) -> bool:

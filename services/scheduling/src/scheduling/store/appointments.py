@@ -7,13 +7,14 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlmodel import case, col, delete, func, or_, select, update
+from sqlmodel import col, delete, func, or_, select, update
 from wanderamt.backbone.persistence.tables import columns_of, has_constant, is_any_of, value_of
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.contracts import case_code
 from wanderamt.kernel.ids import StandId
 
-from scheduling.domain.appointment import Appointment, AppointmentState
+from scheduling.domain.appointment import SLOT, Appointment, AppointmentState
+from scheduling.domain.booking_limits import NetworkBookings
 from scheduling.tables import AppointmentRow, StandRow
 
 
@@ -70,34 +71,43 @@ async def drop_hold(uow: UnitOfWork, appointment_id: UUID) -> bool:
     return dropped.rowcount == 1
 
 
-async def count_open(uow: UnitOfWork, address_hash: bytes, *, except_id: UUID) -> int:
+async def count_open(uow: UnitOfWork, address_hash: bytes, *, except_id: UUID | None = None) -> int:
+    """Open appointments of a contact that are not over."""
     query = select(func.count()).where(
         AppointmentRow.address_hash == address_hash,
-        AppointmentRow.id != except_id,
+        col(AppointmentRow.id).is_distinct_from(except_id),
+        col(AppointmentRow.ends_at) > uow.now,
         has_constant(AppointmentRow.state, "held", "booked", "needs_rebooking"),
     )
     return (await uow.session.exec(query)).one()
 
 
-async def count_holds(uow: UnitOfWork, holder: bytes) -> int:
-    query = select(func.count()).where(
+async def bookings_of_network(uow: UnitOfWork, holder: bytes, stand_id: StandId) -> NetworkBookings:
+    """What a network holds and has booked, and its places at this stand. Expired holds count until they are released:
+    they still take a place."""
+    held = has_constant(AppointmentRow.state, "held")
+    places = func.extract("epoch", col(AppointmentRow.ends_at) - col(AppointmentRow.starts_at)) / SLOT.total_seconds()
+    query = select(
+        func.count().filter(held, col(AppointmentRow.hold_until) > uow.now),
+        func.count().filter(~held),
+        func.coalesce(func.sum(places).filter(col(AppointmentRow.stand_id) == stand_id), 0),
+    ).where(
         AppointmentRow.holder == holder,
-        has_constant(AppointmentRow.state, "held"),
-        col(AppointmentRow.hold_until) > uow.now,
+        col(AppointmentRow.ends_at) > uow.now,
+        has_constant(AppointmentRow.state, "held", "booked", "needs_rebooking"),
     )
-    return (await uow.session.exec(query)).one()
+    held_now, booked, at_stand = (await uow.session.exec(query)).one()
+    return NetworkBookings(held_now, booked, int(at_stand))
 
 
-async def by_code(uow: UnitOfWork, code: str, *, within: timedelta) -> list[tuple[Appointment, int]]:
-    """The appointments with this code, each with the number of tries in this period, the current one included."""
-    again = col(AppointmentRow.tried_at) > uow.now - within
-    tried = (
-        update(AppointmentRow)
-        .where(col(AppointmentRow.code) == code, ~has_constant(AppointmentRow.state, "held"))
-        .values(tried_at=uow.now, tries=case((again, AppointmentRow.tries + 1), else_=1))
-        .returning(AppointmentRow)
-    )
-    return [(value_of(Appointment, row), row.tries) for (row,) in await uow.session.exec(tried)]
+async def find_holder(uow: UnitOfWork, appointment_id: UUID) -> bytes | None:
+    """The keyed hash of the network that held the time."""
+    return (await uow.session.exec(select(AppointmentRow.holder).where(AppointmentRow.id == appointment_id))).first()
+
+
+async def by_code(uow: UnitOfWork, code: str) -> list[Appointment]:
+    query = select(AppointmentRow).where(AppointmentRow.code == code, ~has_constant(AppointmentRow.state, "held"))
+    return [value_of(Appointment, row) for row in await uow.session.exec(query)]
 
 
 async def unserved_after(uow: UnitOfWork, *, grace: timedelta, limit: int) -> list[UUID]:

@@ -34,11 +34,14 @@ async def add_wish(uow: UnitOfWork, *, day: date, district: str, service: str, s
     )
 
 
-async def wishes(uow: UnitOfWork, *, since: date, until: date) -> dict[str, float]:
-    """By service, how often it was wished for in this period: unmet demand and obligations that fall due."""
+async def wishes(uow: UnitOfWork, *, since: date, until: date) -> dict[str, dict[str, float]]:
+    """By service and source, how often it was wished for in this period: unmet demand and obligations that fall due."""
     rows = await uow.session.exec(
-        select(WishRow.service, func.sum(WishRow.times))
+        select(WishRow.service, WishRow.source, func.sum(WishRow.times))
         .where(WishRow.day >= since, WishRow.day < until)
-        .group_by(WishRow.service)
+        .group_by(WishRow.service, WishRow.source)
     )
-    return dict(rows.all())
+    wished: dict[str, dict[str, float]] = {}
+    for service, source, times in rows:
+        wished.setdefault(service, {})[source] = times
+    return wished

@@ -33,7 +33,8 @@ def save_visits(uow: UnitOfWork, changed: Sequence[VisitProjection]) -> None:
 async def visits_at_stands(uow: UnitOfWork, *, since: datetime, zone: str) -> list[Any]:
     """Rows (stand_id, hour, service, visits) of past stands: visits per local hour.
 
-    They count cases, tickets and appointments that were not served, and waiting-list entries without success.
+    They count cases, and tickets and appointments that were not served. Entries of the waiting list count as wishes:
+    anybody can write them (`domain.demand.wishes`).
     """
     return list(
         await uow.db.fetch(
@@ -47,9 +48,6 @@ async def visits_at_stands(uow: UnitOfWork, *, since: datetime, zone: str) -> li
                 UNION ALL
                 SELECT stand_id, extract(hour FROM starts_at AT TIME ZONE $2)::int, service, count(*) FROM appointment
                 WHERE state IN ('no_show', 'needs_rebooking') GROUP BY 1, 2, 3
-                UNION ALL
-                SELECT w.stand_id, extract(hour FROM lower(s.during) AT TIME ZONE $2)::int, w.service, count(*)
-                FROM waiting w JOIN stand s USING (stand_id) WHERE w.ended = 'past' GROUP BY 1, 2, 3
             ) observed JOIN stand USING (stand_id)
             WHERE lower(during) >= $1 AND upper(during) < $3 AND hour IS NOT NULL
             GROUP BY stand_id, hour, service

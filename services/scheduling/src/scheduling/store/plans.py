@@ -32,11 +32,9 @@ class StoredPlan:
     ended_at: datetime | None
 
 
-async def add_plan(uow: UnitOfWork, plan_id: UUID, request: PlanRequest, solver_input: SolverInput) -> bool:
-    """False: the id exists already."""
+async def add_plan(uow: UnitOfWork, plan_id: UUID, request: PlanRequest, solver_input: SolverInput) -> None:
     values = {"id": plan_id, "state": "requested", "request": request, "solver_input": solver_input}
-    added = insert(PlanRow).values(**values, requested_at=uow.now).on_conflict_do_nothing()
-    return (await uow.session.exec(added)).rowcount == 1
+    await uow.session.exec(insert(PlanRow).values(**values, requested_at=uow.now))
 
 
 async def find_plan(uow: UnitOfWork, plan_id: UUID, *, lock: bool = False) -> StoredPlan | None:

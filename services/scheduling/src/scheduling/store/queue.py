@@ -22,11 +22,11 @@ async def add_ticket(
     return (await uow.session.exec(ticket.on_conflict_do_nothing())).rowcount == 1
 
 
-async def find_ticket(uow: UnitOfWork, ticket_id: UUID) -> tuple[StandId, str] | None:
-    """(stand, label)."""
-    query = select(TicketRow.stand_id, TicketRow.label).where(TicketRow.ticket_id == ticket_id)
+async def find_ticket(uow: UnitOfWork, ticket_id: UUID) -> tuple[StandId, str, str] | None:
+    """(stand, label, service)."""
+    query = select(TicketRow.stand_id, TicketRow.label, TicketRow.service).where(TicketRow.ticket_id == ticket_id)
     row = (await uow.session.exec(query)).first()
-    return (StandId(row[0]), row[1]) if row else None
+    return (StandId(row[0]), row[1], row[2]) if row else None
 
 
 async def call(uow: UnitOfWork, kind: QueueEntryKind, id_: UUID, *, desk: str) -> None:
@@ -48,6 +48,9 @@ async def end_ticket(uow: UnitOfWork, ticket_id: UUID, stand_id: StandId, state:
     return (await uow.session.exec(called.values(state=state, **times))).rowcount == 1
 
 
-async def uncall_appointment(uow: UnitOfWork, appointment_id: UUID) -> None:
-    called = update(AppointmentRow).where(col(AppointmentRow.id) == appointment_id)
-    await uow.session.exec(called.values(called_at=None, desk=None))
+async def uncall_appointment(uow: UnitOfWork, appointment_id: UUID, stand_id: StandId) -> bool:
+    """False: this stand has no such appointment."""
+    called = update(AppointmentRow).where(
+        col(AppointmentRow.id) == appointment_id, col(AppointmentRow.stand_id) == stand_id
+    )
+    return (await uow.session.exec(called.values(called_at=None, desk=None))).rowcount == 1

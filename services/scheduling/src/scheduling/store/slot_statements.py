@@ -51,6 +51,12 @@ async def lock_slots_of(uow: UnitOfWork, stand_id: StandId) -> dict[datetime, in
     return {row["starts_at"]: row["booked"] for row in rows}
 
 
+async def places_of(uow: UnitOfWork, stand_id: StandId) -> int:
+    """The places of all slots of a stand, free or not."""
+    places: int = await uow.db.fetchval("SELECT coalesce(sum(capacity), 0) FROM slot WHERE stand_id = $1", stand_id)
+    return places
+
+
 async def change_booked(uow: UnitOfWork, keys: Sequence[SlotKey], by: int) -> None:
     """Changes the counters of locked slots. The check constraint of the table refuses an overbooked slot."""
     await uow.db.execute(

@@ -10,6 +10,7 @@ from sqlmodel import and_, col, func, or_, select, tuple_, update
 from wanderamt.backbone.persistence.tables import columns_of, has_constant, value_of
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import StandId
+from wanderamt.kernel.line_text import AS_STORED
 from wanderamt.kernel.refusal import Refusal
 
 from scheduling.domain.refusals import resource_taken
@@ -50,7 +51,7 @@ async def public_stands(uow: UnitOfWork, *, ending_after: datetime, limit: int) 
 
 async def calendar_stands(uow: UnitOfWork, *, since: datetime, limit: int) -> list[Stand]:
     """Public and closed stands that end after this time, and formerly public ones that were cancelled since then."""
-    cancelled = and_(has_constant(StandRow.state, "cancelled"), StandRow.version > 1, col(StandRow.changed_at) > since)
+    cancelled = and_(has_constant(StandRow.state, "cancelled"), col(StandRow.changed_at) > since)
     shown = or_(and_(or_(_IS_PUBLIC, has_constant(StandRow.state, "closed")), _ends > since), cancelled)
     return await _stands(uow, _in_order(limit).where(shown))
 
@@ -157,4 +158,4 @@ async def _resources_of(uow: UnitOfWork, details: StandDetails) -> list[Resource
 
 
 def _facts(row: ResourceRow) -> ResourceFacts:
-    return FACTS_BY_KIND[ResourceKind(row.kind)].model_validate(row.facts)
+    return FACTS_BY_KIND[ResourceKind(row.kind)].model_validate(row.facts, context=AS_STORED)

@@ -3,9 +3,8 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import col, func, literal, or_, select, update
-from wanderamt.backbone.persistence.tables import columns_of, has_constant, type_of, value_of
+from sqlmodel import col, func, or_, select, update
+from wanderamt.backbone.persistence.tables import columns_of, has_constant, value_of
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import StandId
 
@@ -13,19 +12,21 @@ from scheduling.domain.appointment import Citizen
 from scheduling.tables import SlotRow, StandRow, WaitingRow
 
 
-async def add_waiting(uow: UnitOfWork, waiting_id: UUID, stand_id: StandId, service: str, citizen: Citizen) -> bool:
-    """False: this address already waits for the service at this stand."""
-    present = select(WaitingRow.waiting_id).where(
+async def is_waiting(uow: UnitOfWork, stand_id: StandId, service: str, address_hash: bytes) -> bool:
+    """Whether this contact waits for the service at this stand."""
+    query = select(WaitingRow.waiting_id).where(
         WaitingRow.stand_id == stand_id,
         WaitingRow.service == service,
-        WaitingRow.address_hash == citizen.address_hash,
+        WaitingRow.address_hash == address_hash,
         col(WaitingRow.ended).is_(None),
     )
+    return (await uow.session.exec(query)).first() is not None
+
+
+async def add_waiting(uow: UnitOfWork, waiting_id: UUID, stand_id: StandId, service: str, citizen: Citizen) -> None:
     values = columns_of(citizen) | {"waiting_id": waiting_id, "stand_id": stand_id, "service": service}
-    values["made_at"] = uow.now
-    typed = [literal(value, type_of(getattr(WaitingRow, name))) for name, value in values.items()]
-    added = insert(WaitingRow).from_select(list(values), select(*typed).where(~present.exists()))
-    return (await uow.session.exec(added)).rowcount == 1
+    uow.session.add(WaitingRow(**values, made_at=uow.now))
+    await uow.session.flush()
 
 
 async def first_waiting(uow: UnitOfWork, *, limit: int) -> list[tuple[UUID, StandId, str, Citizen]]:

@@ -12,6 +12,8 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 from uuid import UUID
 
+from pydantic import ValidationError
+
 from wanderamt.backbone.persistence.database import Database
 from wanderamt.backbone.persistence.unit_of_work import PendingJob, UnitOfWork, job_channel, job_columns
 from wanderamt.kernel.decision import Attempt, Job, OutcomeUnknown, RetryLater
@@ -43,6 +45,13 @@ class ClaimedJob:
     trace_context: dict[str, str]
     last_error: str
     expired: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableJob:
+    """In place of a job whose body does not fit its type, such as one of a newer version of the service."""
+
+    reason: str
 
 
 ClaimedResult: TypeAlias = tuple[ClaimedJob, RetryLater | OutcomeUnknown | None]
@@ -82,7 +91,7 @@ async def claim(uow: UnitOfWork, job_type: type[Job], limit: int) -> list[Claime
         ClaimedJob(
             id=row["id"],
             lease_token=lease_token,
-            job=job_type.model_validate(row["body"]),
+            job=_read(job_type, row["body"]),
             attempt=Attempt(row["attempts"], row["interrupted"]),
             trace_context=row["trace_context"],
             last_error=row["last_error"],
@@ -90,6 +99,14 @@ async def claim(uow: UnitOfWork, job_type: type[Job], limit: int) -> list[Claime
         )
         for row in rows
     ]
+
+
+def _read(job_type: type[Job], body: Any) -> Job | UnreadableJob:
+    try:
+        return job_type.model_validate(body)
+    except ValidationError as error:
+        places = {".".join(map(str, fault["loc"])) for fault in error.errors(include_input=False)}
+        return UnreadableJob(f"{job_type.__name__} with unreadable {', '.join(sorted(places))}")
 
 
 def as_claimed(jobs: Sequence[PendingJob], lease_token: UUID) -> list[ClaimedJob]:
@@ -216,9 +233,9 @@ _RECORD = """
                    finished_at = CASE r.status WHEN 'succeeded' THEN r.run_at END
     FROM %s AS r(id, lease_token, status, run_at, reason)
     WHERE job.id = %s AND job.lease_token = r.lease_token AND job.status = 'running'
-    RETURNING job.id, job.status = 'succeeded' AND EXISTS (
-        SELECT 1 FROM job n WHERE n.queue = job.queue AND n.key = job.key AND n.id <> job.id
-                              AND n.status IN ('todo', 'outcome_unknown')) AS next_waits
+    RETURNING job.id, job.status = 'succeeded' AND coalesce((
+        SELECT true FROM job n WHERE n.queue = job.queue AND n.key = job.key AND n.id <> job.id
+                              AND n.status IN ('todo', 'outcome_unknown') LIMIT 1), false) AS next_waits
 """
 _RECORD_MANY = _RECORD % ("unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::text[])", "r.id")
 _RECORD_ONE = _RECORD % ("(VALUES ($1::uuid, $2::uuid, $3::text, $4::timestamptz, $5::text))", "$1")  # no arrays

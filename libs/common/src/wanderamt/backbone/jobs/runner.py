@@ -3,8 +3,9 @@
 Invariants: only the oldest job of a key runs; the lease is committed before the execution, so a crash leaves a trace;
 no transaction is open while a job executes; an outcome counts only under the lease it was produced with. After a crash
 or a timeout the outcome of an attempt is unknown: the next attempt learns that and never repeats it blindly. A pause
-leases nothing and uses up no attempt. A job whose deadline has passed goes to `complete` as DeadlineExceeded. A job
-that `complete` cannot handle stays as failed and blocks its key. A job that no handler takes is reported.
+leases nothing and uses up no attempt. A job whose deadline has passed goes to `complete` as DeadlineExceeded, and one
+that fails in the same way again and again as KeepsFailing. A job that `complete` cannot handle stays as failed and
+blocks its key. A job whose body cannot be read fails alone. A job that no handler takes is reported.
 
 While a handler is idle, the transaction that enqueues a job for it also claims and prepares it: for a citizen who
 waits, this saves a transaction. It waits for no row that `admission` locks.
@@ -21,23 +22,25 @@ from uuid import UUID
 import structlog
 
 from wanderamt.backbone.jobs.completion import CompletionWriter
+from wanderamt.backbone.jobs.failed import mark_failed
 from wanderamt.backbone.jobs.handler import JobHandler, job_context
 from wanderamt.backbone.jobs.queue import (
     ClaimedJob,
     ClaimedResult,
+    UnreadableJob,
     as_claimed,
-    backoff,
     claim,
     count_without_handler,
     extend_leases,
     insert_running,
     record_results,
 )
+from wanderamt.backbone.jobs.repeated_failure import after_execute, after_prepare
 from wanderamt.backbone.persistence.database import TRANSIENT_ERRORS, Database, EarlyClaimError, JobClaimer
 from wanderamt.backbone.persistence.unit_of_work import PendingJob, RowLockedError, UnitOfWork, job_channel
 from wanderamt.backbone.start_error import CannotStartError
 from wanderamt.backbone.supervision import run_forever, wait_for_signal
-from wanderamt.kernel.decision import DeadlineExceeded, OutcomeUnknown, Paused, RetryLater
+from wanderamt.kernel.decision import DeadlineExceeded, NeedsOperator, OutcomeUnknown, Paused, RetryLater
 
 EXTEND_LEASES_EVERY_S = 2.0
 FIND_UNHANDLED_EVERY_S = 60.0
@@ -283,9 +286,17 @@ class JobRunner:
             return []
         limit = min(free, allowed)
         await uow.flush()  # the jobs that this transaction enqueued, if the admission has not written them
-        jobs = await claim(uow, state.handler.job, limit)
-        state.more_due = len(jobs) == limit
+        claimed = await claim(uow, state.handler.job, limit)
+        state.more_due = len(claimed) == limit
+        jobs = await self._readable(claimed, uow)
         return await self._without_ended(uow, state, jobs, await prepare(jobs, uow) if jobs else ())
+
+    async def _readable(self, claimed: Sequence[ClaimedJob], uow: UnitOfWork) -> list[ClaimedJob]:
+        """Leaves jobs with a body that this version cannot read to an operator: they would stop the whole queue."""
+        unreadable = [job for job in claimed if isinstance(job.job, UnreadableJob)]
+        for job in unreadable:
+            await mark_failed(uow, job, NeedsOperator(job.job.reason), consumer=self.database.service_name)
+        return [job for job in claimed if job not in unreadable] if unreadable else list(claimed)
 
     async def _without_ended(
         self, uow: UnitOfWork, state: HandlerState, jobs: Sequence[ClaimedJob], tasks: Sequence[object]
@@ -321,7 +332,7 @@ class JobRunner:
             except Exception as error:
                 uow.discard_pending()
                 log.exception("jobs.prepare_failed", queue=handler.job.QUEUE, job_id=str(claimed.id))
-                tasks.append(RetryLater(backoff(claimed.attempt), f"{type(error).__name__} in prepare"))
+                tasks.append(after_prepare(claimed, error))
         return tasks
 
     async def _run_job(self, state: HandlerState, claimed: ClaimedJob, task: object) -> None:
@@ -340,7 +351,7 @@ class JobRunner:
                     return await handler.execute(task)
             except Exception as error:
                 log.exception("jobs.execute_failed", queue=handler.job.QUEUE, job_id=str(claimed.id))
-                return OutcomeUnknown(backoff(claimed.attempt), f"{type(error).__name__} in execute")
+                return after_execute(claimed, error)
 
     async def _extend_leases(self) -> None:
         await asyncio.sleep(EXTEND_LEASES_EVERY_S)

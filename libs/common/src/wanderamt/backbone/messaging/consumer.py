@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, get_args
 from wanderamt.backbone.messaging.topics import TOPIC_OWNERS, Topics
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.backbone.start_error import CannotStartError
-from wanderamt.contracts import EVENTS, Event
+from wanderamt.contracts import EVENTS, Event, EventHeader
 
 if TYPE_CHECKING:
     from faststream import FastStream
@@ -38,8 +38,11 @@ class BatchHandler:
 
 
 Handler: TypeAlias = Callable[[Any, UnitOfWork], Awaitable[object]]
+Verifier: TypeAlias = Callable[[Any, EventHeader], str]
+"""Why an event is not accepted as one of the owner of its topic; empty if it is."""
 AnyHandler: TypeAlias = Callable[..., Awaitable[object]] | BatchHandler
 DeclaredHandler = TypeVar("DeclaredHandler", bound=Callable[..., Awaitable[object]])
+DeclaredVerifier = TypeVar("DeclaredVerifier", bound=Callable[..., str])
 
 
 class InvalidConsumerError(CannotStartError):
@@ -59,6 +62,7 @@ class EventConsumer:
     name: str = ""
     linger: bool = False
     _declared: dict[type[Event], AnyHandler] = field(default_factory=dict)
+    _verifiers: dict[type[Event], Callable[..., str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.name = self.name or self.service
@@ -90,6 +94,29 @@ class EventConsumer:
 
         return declare
 
+    def verify(self, event: type[Event]) -> Callable[[DeclaredVerifier], DeclaredVerifier]:
+        """Declares a function `(event, header)` or `(event, header, context)` that checks an event's proof: it returns
+        why the event is not accepted, as a fixed text, or an empty text. It runs before everything else.
+
+        A record that fails the check, or whose value is invalid, is a rejected dead letter: it has no effect, uses up
+        neither event id nor version, and no other event waits for it. So the handler must know by itself what it has
+        handled before: a rejected event may be retried after later ones. Raises InvalidConsumerError.
+        """
+        self._check_events([event])
+
+        def declare(verifier: DeclaredVerifier) -> DeclaredVerifier:
+            names = list(inspect.signature(verifier).parameters)
+            if inspect.iscoroutinefunction(verifier) or (len(names) != 2 and names[2:] != [CONTEXT]):
+                raise self._invalid(
+                    verifier, f"it must be a plain function of (event, header) or (event, header, {CONTEXT})"
+                )
+            if event in self._verifiers:
+                raise self._invalid(verifier, f"{event.__name__} is verified by another function already")
+            self._verifiers[event] = verifier
+            return verifier
+
+        return declare
+
     @property
     def events(self) -> Sequence[type[Event]]:
         """The handled events, in the order of their types."""
@@ -106,6 +133,16 @@ class EventConsumer:
                     f"consumer {self.name}: {_name(handler)} of {event.__name__} takes a context, call bind(context)"
                 )
         return self._declared
+
+    @property
+    def verifiers(self) -> Mapping[type[Event], Verifier]:
+        """Raises InvalidConsumerError if one waits for its context, or verifies an event that nothing handles."""
+        for event, verifier in self._verifiers.items():
+            if event not in self._declared:
+                raise self._invalid(verifier, f"nothing handles {event.__name__}")
+            if _takes_context(verifier):
+                raise self._invalid(verifier, "it takes a context, call bind(context)")
+        return self._verifiers
 
     def coverage(self) -> dict[str, list[str]]:
         """For the log: the types of the consumer's topics that it handles, and those that it reads and ignores."""
@@ -126,7 +163,14 @@ class EventConsumer:
                 bound.setdefault(id(handler), replace(handler, handler=partial(function, context=context)))
             else:
                 bound[id(handler)] = partial(function, context=context)
-        return replace(self, _declared={event: bound[id(handler)] for event, handler in self._declared.items()})
+        return replace(
+            self,
+            _declared={event: bound[id(handler)] for event, handler in self._declared.items()},
+            _verifiers={
+                event: partial(verifier, context=context) if _takes_context(verifier) else verifier
+                for event, verifier in self._verifiers.items()
+            },
+        )
 
     @property
     def application(self) -> "FastStream":

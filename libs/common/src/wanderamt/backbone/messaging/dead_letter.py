@@ -3,8 +3,8 @@ on.
 
 Invariants: a record that fails permanently is stored with its reason and its raw bytes; every later record of the same
 aggregate is stored behind it, in order; a record that nobody can read is stored with topic, partition, offset and
-bytes. Storing behind a record and replaying it both take the aggregate's lock, so no record waits behind one that a
-replay has already removed.
+bytes; nothing waits for a record without the proof that its type needs (`rejected`). Storing behind a record and
+replaying it both take the aggregate's lock, so no record waits behind one that a replay has already removed.
 """
 
 import hashlib
@@ -13,14 +13,17 @@ import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 import structlog
 
 from wanderamt.contracts import EventHeader
 
-LOCK_AGGREGATE = "SELECT pg_advisory_xact_lock(hashtextextended($1 || $2, 4711))"
+LOCK_AGGREGATE = "SELECT pg_advisory_xact_lock(hashtextextended($1 || '/' || $2 || '/' || $3, 4711))"
+"""The arguments: consumer, topic, aggregate as text."""
+AggregateKey: TypeAlias = tuple[str, UUID]
+"""(topic, aggregate): things of different kinds may have the same id, because callers make some ids."""
 
 log = structlog.get_logger()
 
@@ -38,6 +41,7 @@ class DeadLetterState(StrEnum):
     FAILED = "failed"  # its handler failed permanently; an event is the first of its aggregate
     BLOCKED = "blocked"  # waits for an earlier record of its aggregate
     UNREADABLE = "unreadable"  # no event of this system, or not a valid one
+    REJECTED = "rejected"  # not proven to come from the owner of its topic; nothing waits for it
 
 
 class RawRecord(NamedTuple):
@@ -48,7 +52,7 @@ class RawRecord(NamedTuple):
     offset: int
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
+    headers: tuple[tuple[str, bytes | None], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,22 +139,25 @@ async def store_failed_job(
     )
 
 
-async def still_blocked(connection: Any, consumer: str, aggregates: Iterable[UUID]) -> set[UUID]:
+async def still_blocked(connection: Any, consumer: str, aggregates: Iterable[AggregateKey]) -> set[AggregateKey]:
     """Which of these aggregates have a dead letter. Takes their locks, so a replay of them has ended before."""
     blocked = set()
-    for aggregate in sorted(aggregates):
-        await connection.execute(LOCK_AGGREGATE, consumer, str(aggregate))
+    for topic, aggregate in sorted(aggregates):
+        await connection.execute(LOCK_AGGREGATE, consumer, topic, str(aggregate))
         if await connection.fetchval(
-            "SELECT true FROM dead_letter WHERE consumer = $1 AND aggregate = $2 LIMIT 1", consumer, aggregate
+            "SELECT true FROM dead_letter WHERE consumer = $1 AND topic = $2 AND aggregate = $3 LIMIT 1",
+            consumer,
+            topic,
+            aggregate,
         ):
-            blocked.add(aggregate)
+            blocked.add((topic, aggregate))
     return blocked
 
 
-def encode_headers(headers: tuple[tuple[str, bytes], ...]) -> bytes:
-    """Record headers as JSON bytes. Any byte survives, NUL too, which a database text cannot hold."""
-    return json.dumps([[name, raw.decode("latin-1")] for name, raw in headers]).encode()
+def encode_headers(headers: tuple[tuple[str, bytes | None], ...]) -> bytes:
+    """Record headers as JSON bytes. Any byte survives, NUL too, which a database text cannot hold; and no value."""
+    return json.dumps([[name, None if raw is None else raw.decode("latin-1")] for name, raw in headers]).encode()
 
 
-def decode_headers(encoded: bytes) -> tuple[tuple[str, bytes], ...]:
-    return tuple((name, text.encode("latin-1")) for name, text in json.loads(encoded))
+def decode_headers(encoded: bytes) -> tuple[tuple[str, bytes | None], ...]:
+    return tuple((name, None if text is None else text.encode("latin-1")) for name, text in json.loads(encoded))

@@ -34,7 +34,8 @@ SELECTED = """
 
 @dataclass(frozen=True, slots=True)
 class FailureGroup:
-    """Rows that failed at the same place for the same reason."""
+    """Rows that failed at the same place for the same reason. `not_stored`: rejected records beyond the rows that are
+    kept."""
 
     fingerprint: str
     state: str
@@ -44,13 +45,14 @@ class FailureGroup:
     rows: int
     aggregates: int
     since: datetime
+    not_stored: int
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterRow:
     """`type`: of the event, or the queue of the job. `fingerprint`: the same for all that failed at the same place for
     the same reason. `subject`: the aggregate of an event, or the ids in the body of a job. `origin`: where an event
-    came from."""
+    came from. `not_stored`: on the oldest row of a reason, how many more rejected records were counted only."""
 
     id: int
     kind: DeadLetterKind
@@ -59,6 +61,7 @@ class DeadLetterRow:
     reason: str
     fingerprint: str
     attempts: int
+    not_stored: int
     stored_at: datetime
     consumer: str
     aggregate: UUID | None
@@ -73,7 +76,8 @@ async def list_groups(uow: UnitOfWork) -> list[FailureGroup]:
     rows = await uow.db.fetch(
         """
         SELECT fingerprint, state, kind, type, min(reason) AS reason, count(*) AS rows,
-               count(DISTINCT aggregate) AS aggregates, min(stored_at) AS since
+               count(DISTINCT topic || aggregate) AS aggregates, min(stored_at) AS since,
+               sum(not_stored)::bigint AS not_stored
         FROM dead_letter GROUP BY fingerprint, state, kind, type ORDER BY rows DESC, fingerprint
         """
     )
@@ -114,9 +118,9 @@ async def count_selected(uow: UnitOfWork, consumer: str, selected: DeadLetterFil
     """(rows, aggregates) that a replay would take. It takes aggregates whole: later rows wait behind the first one."""
     row = await uow.db.fetchrow(
         f"""
-        SELECT count(*) AS rows, count(DISTINCT coalesce(aggregate::text, 'row ' || id)) AS aggregates
+        SELECT count(*) AS rows, count(DISTINCT coalesce(topic || aggregate, 'row ' || id)) AS aggregates
         FROM dead_letter WHERE consumer = $1 AND ($2::timestamptz IS NULL OR stored_at < $2) AND (
-            ({SELECTED}) OR aggregate IN (SELECT aggregate FROM dead_letter WHERE {SELECTED}))
+            ({SELECTED}) OR (topic, aggregate) IN (SELECT topic, aggregate FROM dead_letter WHERE {SELECTED}))
         """,  # noqa: S608 -- a fixed text
         consumer,
         *selected.as_args(),
@@ -129,8 +133,8 @@ def _to_row(row: Any) -> DeadLetterRow:
 
 
 _SELECT_ROWS = """
-    SELECT d.id, kind, state, d.type, reason, fingerprint, d.attempts, stored_at, consumer, aggregate, job_id,
-           coalesce(aggregate::text, (
+    SELECT d.id, kind, state, d.type, reason, fingerprint, d.attempts, not_stored, stored_at, consumer, aggregate,
+           job_id, coalesce(aggregate::text, (
                SELECT string_agg(field.key || ' ' || field.value, ', ' ORDER BY field.key)
                FROM jsonb_each_text(job.body) AS field WHERE field.key LIKE '%\\_id'), '') AS subject,
            coalesce(topic || '/' || partition || '@' || "offset", '') AS origin, length(value) AS bytes

@@ -2,8 +2,9 @@
 
 Invariants: an offset below the watermark of its partition was delivered before (protects against a topic read again
 from offset 0, without time limit); an event id is handled once per consumer (protects against a relay that sends
-twice); a version not above the aggregate's last one is stale (protects against a relay that resumes late). All three
-are read and written in the transaction of the effects.
+twice); a version not above the aggregate's last one on its topic is stale (protects against a relay that resumes late).
+All three are read and written in the transaction of the effects. An aggregate is a topic and an id: an appointment with
+the id of a case makes no event of the case stale.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,8 +12,8 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
-from wanderamt.backbone.messaging.dead_letter import RawRecord
-from wanderamt.backbone.messaging.records import ReceivedEvent
+from wanderamt.backbone.messaging.dead_letter import AggregateKey, RawRecord
+from wanderamt.backbone.messaging.records import ReceivedEvent, UnusableRecord
 from wanderamt.backbone.persistence.outbox import Statement
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 
@@ -41,6 +42,13 @@ class Deduplicator:
         watermarks = {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
         return [record for record in records if record.offset >= watermarks.get((record.topic, record.partition), 0)]
 
+    async def undelivered(self, unusable: list[UnusableRecord], uow: UnitOfWork) -> list[UnusableRecord]:
+        """As `after_watermark`; without a statement if there are none."""
+        if not unusable:
+            return []
+        new = set(await self.after_watermark([entry.record for entry in unusable], uow))
+        return [entry for entry in unusable if entry.record in new]
+
     async def lookup(
         self, events: Sequence[ReceivedEvent], uow: UnitOfWork, *, dead_letters: bool = False
     ) -> dict[UUID, InboxState]:
@@ -57,7 +65,7 @@ class Deduplicator:
                               AS s(event_id, aggregate, topic, partition, "offset")
                  ),
                  arrived AS (
-                     SELECT event_id, aggregate FROM sent
+                     SELECT event_id, sent.topic, aggregate FROM sent
                      LEFT JOIN inbox_watermark m
                           ON m.consumer = $1 AND m.topic = sent.topic AND m.partition = sent.partition
                      WHERE $7 OR "offset" >= coalesce(next_offset, 0)
@@ -69,10 +77,12 @@ class Deduplicator:
                  )
             SELECT new.event_id, coalesce(v.version, 0),
                    EXISTS (SELECT 1 FROM dead_letter WHERE consumer = $1)  -- once per statement, the next per event
-                   AND EXISTS (SELECT 1 FROM dead_letter p WHERE p.consumer = $1 AND p.aggregate = arrived.aggregate)
+                   AND EXISTS (SELECT 1 FROM dead_letter p WHERE p.consumer = $1 AND p.topic = arrived.topic
+                               AND p.aggregate = arrived.aggregate)
                        AS blocked
             FROM new JOIN arrived USING (event_id)
-            LEFT JOIN inbox_version v ON v.consumer = $1 AND v.aggregate = arrived.aggregate
+            LEFT JOIN inbox_version v
+                 ON v.consumer = $1 AND v.topic = arrived.topic AND v.aggregate = arrived.aggregate
             """,
             self.consumer,
             [event.header.id for event in events],
@@ -94,21 +104,30 @@ class Deduplicator:
 
     def not_stale(self, events: Iterable[ReceivedEvent], states: Mapping[UUID, InboxState]) -> list[ReceivedEvent]:
         """The events whose version is above the last one of their aggregate."""
-        last: dict[UUID, int] = {}
+        last: dict[AggregateKey, int] = {}
         newer: list[ReceivedEvent] = []
         for event in events:
-            subject = event.header.subject
-            if event.header.sequence > last.get(subject, states[event.header.id].version):
-                last[subject] = event.header.sequence
+            aggregate = event.aggregate
+            if event.header.sequence > last.get(aggregate, states[event.header.id].version):
+                last[aggregate] = event.header.sequence
                 newer.append(event)
         return newer
+
+    async def forget(self, events: Sequence[ReceivedEvent], uow: UnitOfWork) -> None:
+        """Events that this transaction looked up and rejected: their ids may still come with other events."""
+        await uow.db.execute(
+            "DELETE FROM inbox WHERE consumer = $1 AND event_id = ANY($2::uuid[])",
+            self.consumer,
+            [event.header.id for event in events],
+        )
 
     def save(self, handled: Sequence[ReceivedEvent], records: Sequence[RawRecord], uow: UnitOfWork) -> None:
         """Stores the versions of the handled events and the watermarks behind the records, once per transaction or
         savepoint, with its last statement."""
-        last = {event.header.subject: event.header.sequence for event in handled}
-        subjects = sorted(last)
-        uow.write_later((_SAVE_VERSIONS, (self.consumer, subjects, [last[subject] for subject in subjects])))
+        last = {event.aggregate: event.header.sequence for event in handled}
+        keys = sorted(last)
+        topics, subjects = [topic for topic, _ in keys], [subject for _, subject in keys]
+        uow.write_later((_SAVE_VERSIONS, (self.consumer, topics, subjects, [last[key] for key in keys])))
         uow.write_later(self.advance_watermarks(end_offsets(records)))
 
     def advance_watermarks(self, ends: Mapping[PartitionKey, int]) -> Statement:
@@ -128,9 +147,9 @@ def end_offsets(records: Iterable[RawRecord]) -> dict[PartitionKey, int]:
 
 
 _SAVE_VERSIONS = """
-    INSERT INTO inbox_version (consumer, aggregate, version)
-    SELECT $1, * FROM unnest($2::uuid[], $3::int[])
-    ON CONFLICT (consumer, aggregate)
+    INSERT INTO inbox_version (consumer, topic, aggregate, version)
+    SELECT $1, * FROM unnest($2::text[], $3::uuid[], $4::int[])
+    ON CONFLICT (consumer, topic, aggregate)
     DO UPDATE SET version = greatest(inbox_version.version, excluded.version), seen_at = now()
 """
 _ADVANCE = """

@@ -17,9 +17,10 @@ from uuid import UUID
 import structlog
 from aiokafka import ConsumerRecord
 
-from wanderamt.backbone.messaging.consumer import BatchHandler, EventConsumer, Handler
+from wanderamt.backbone.messaging.consumer import BatchHandler, EventConsumer, Handler, Verifier
 from wanderamt.backbone.messaging.dead_letter import (
     BLOCKED_BY_EARLIER,
+    AggregateKey,
     DeadLetterState,
     FailureCause,
     RawRecord,
@@ -37,10 +38,11 @@ from wanderamt.backbone.messaging.handler_watch import (
 )
 from wanderamt.backbone.messaging.lag_monitor import LagMonitor
 from wanderamt.backbone.messaging.offset_committer import COMMIT_INTERVAL_S, OffsetCommitter
-from wanderamt.backbone.messaging.records import Deliver, ReceivedEvent, RecordDecoder, raw_record
+from wanderamt.backbone.messaging.records import Deliver, ReceivedEvent, RecordDecoder, is_mixed, raw_record
+from wanderamt.backbone.messaging.rejected import reject_copies, store_unusable
 from wanderamt.backbone.messaging.topics import Topics
 from wanderamt.backbone.observability.messaging_spans import process_batch_span, process_span
-from wanderamt.backbone.observability.metrics import Measurement, consumed_messages
+from wanderamt.backbone.observability.metrics import Measurement, consumed_messages, repeated_messages
 from wanderamt.backbone.persistence.database import TRANSIENT_ERRORS, Database, EarlyClaimError
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.backbone.supervision import backoff_s, run_forever
@@ -55,7 +57,7 @@ log = structlog.get_logger()
 
 
 class MixedBatchError(Exception):
-    """A batch holds readable and unreadable records of one aggregate: only one at a time keeps their order."""
+    """Only one record at a time keeps these records apart, see `is_mixed`."""
 
 
 @dataclass
@@ -74,6 +76,7 @@ class Inbox:
     handled: int = 0
     consumer: str = field(init=False)
     event_handlers: Mapping[type[Event], Handler | BatchHandler] = field(init=False)
+    verified: Mapping[type[Event], Verifier] = field(init=False)
     deduplicator: Deduplicator = field(init=False)
     _application: Any = None
     _subscriber: Any = None
@@ -88,9 +91,9 @@ class Inbox:
 
     def __post_init__(self) -> None:
         self.consumer = self.declared.name
-        self.event_handlers = self.declared.handlers
+        self.event_handlers, self.verified = self.declared.handlers, self.declared.verifiers
         self.deduplicator = Deduplicator(self.consumer)
-        self._decoder = RecordDecoder(self.event_handlers, self.topics)
+        self._decoder = RecordDecoder(self.event_handlers, self.topics, self.verified)
         self._committer = OffsetCommitter(self.consumer)
         self._consumed = {"messaging.system": "kafka", "messaging.consumer.group.name": self.consumer}
         self._handler_watch = HandlerWatch(self.consumer, self.database)
@@ -150,17 +153,17 @@ class Inbox:
 
     async def reprocess(self, record: RawRecord, uow: UnitOfWork) -> bool:
         """Handles a dead letter; False when it is stale. Raises HandlerFailedError; transient errors unchanged."""
-        events, unreadable = self._decoder.decode([record])
-        for *_, cause in unreadable:
-            raise HandlerFailedError(None, InvalidEventError(cause.reason))
+        events, unusable = self._decoder.decode([record])
+        if unusable:
+            raise HandlerFailedError(None, InvalidEventError(unusable[0].cause.reason))
         for event in events:
             await self.deduplicator.lookup([event], uow, dead_letters=True)
             version = await uow.db.fetchval(
-                "SELECT version FROM inbox_version WHERE consumer = $1 AND aggregate = $2 FOR UPDATE",
+                "SELECT version FROM inbox_version WHERE consumer = $1 AND topic = $2 AND aggregate = $3 FOR UPDATE",
                 self.consumer,
-                event.header.subject,
+                *event.aggregate,
             )
-            if event.header.sequence <= (version or 0):
+            if event.header.sequence <= (version or 0) and type(event.event) not in self.verified:
                 return False
             await self.handle([event], uow)
             self.deduplicator.save([event], [], uow)
@@ -186,7 +189,7 @@ class Inbox:
         await self._committer.commit(self._subscriber.consumer if self._subscriber else None)
 
     async def _process_once(self, records: Sequence[RawRecord], deliver: Deliver, *, claim_jobs: bool) -> None:
-        poisoned: dict[UUID, tuple[UUID, FailureCause]] = {}
+        poisoned: dict[UUID, FailureCause] = {}
         while len(poisoned) <= MAX_FAILED_AGGREGATES:
             try:
                 await self._process_in_one_transaction(records, poisoned, deliver, claim_jobs)
@@ -197,7 +200,7 @@ class Inbox:
                 header = failure.header
                 if not header:
                     raise
-                poisoned[header.subject] = (header.id, cause_of(failure.error, header.type))
+                poisoned[header.id] = cause_of(failure.error, header.type)
                 log_failure("consumer.handler_failed", self.consumer, failure.error, header)
             except Exception as error:
                 log_failure("consumer.batch_failed", self.consumer, error)
@@ -210,53 +213,61 @@ class Inbox:
     async def _process_in_one_transaction(
         self,
         records: Sequence[RawRecord],
-        poisoned: dict[UUID, tuple[UUID, FailureCause]],
+        poisoned: dict[UUID, FailureCause],
         deliver: Deliver,
         claim_jobs: bool,  # noqa: FBT001 -- passed on
     ) -> None:
-        """`poisoned`: aggregate → the event whose handler failed, and why. It and its successors are dead letters."""
-        events, unreadable = self._decoder.decode(records)
-        if not events and not unreadable:
+        """`poisoned`: events whose handler failed → why. They and their aggregates' later events are dead letters."""
+        events, unusable = self._decoder.decode(records)
+        if not events and not unusable:
             self._skipped_offsets |= end_offsets(records)
             return
         async with self.database.unit_of_work(suppress_outbox=self.rebuilding, claim_jobs=claim_jobs) as uow:
-            if unreadable:
-                new = set(await self.deduplicator.after_watermark([record for record, *_ in unreadable], uow))
-                unreadable = [entry for entry in unreadable if entry[0] in new]
-            if {subject for _, subject, *_ in unreadable} & {event.header.subject for event in events}:
+            unusable = await self.deduplicator.undelivered(unusable, uow)
+            if is_mixed(events, unusable):
                 raise MixedBatchError
-            for record, subject, type_, cause in unreadable:
-                await self._store_unreadable(record, subject, type_, cause, uow)
+            await store_unusable(uow.db, self.consumer, unusable)
             states = await self.deduplicator.lookup(events, uow)
-            failed: set[UUID] = set()
+            failed: set[AggregateKey] = set()
             healthy: list[ReceivedEvent] = []
-            for event in self.deduplicator.not_stale(self.deduplicator.not_duplicate(events, states), states):
-                subject = event.header.subject
-                if subject not in failed and poisoned.get(subject, (None,))[0] != event.header.id:
-                    healthy.append(event)
-                    continue
-                if subject in failed:
+            for event in await self._not_repeated(events, states, uow):
+                cause = poisoned.get(event.header.id)
+                if event.aggregate in failed:
                     await self._store_dead_letter(event, uow, state=DeadLetterState.BLOCKED, cause=BLOCKED_BY_EARLIER)
+                elif cause:
+                    await self._store_dead_letter(event, uow, state=DeadLetterState.FAILED, cause=cause)
+                    failed.add(event.aggregate)
                 else:
-                    await self._store_dead_letter(event, uow, state=DeadLetterState.FAILED, cause=poisoned[subject][1])
-                failed.add(subject)
+                    healthy.append(event)
             handled = await self._without_blocked(healthy, states, uow)
             if handled:
                 await deliver(handled, uow)
             self.deduplicator.save(handled, records, uow)
 
+    async def _not_repeated(
+        self, events: list[ReceivedEvent], states: Mapping[UUID, InboxState], uow: UnitOfWork
+    ) -> list[ReceivedEvent]:
+        """Without duplicates and stale events."""
+        new = self.deduplicator.not_duplicate(events, states)
+        fresh = self.deduplicator.not_stale(new, states)
+        if len(fresh) < len(events):
+            repeated_messages.add(len(events) - len(fresh), self._consumed)
+            verified = [e for e in events if e.header.id in states and type(e.event) in self.verified]
+            await reject_copies(verified, fresh, uow, self.deduplicator)
+        return fresh
+
     async def _without_blocked(
         self, events: list[ReceivedEvent], states: Mapping[UUID, InboxState], uow: UnitOfWork
     ) -> list[ReceivedEvent]:
         """Stores events of blocked aggregates as dead letters, returns the others."""
-        suspects = {event.header.subject for event in events if states[event.header.id].blocked}
+        suspects = {event.aggregate for event in events if states[event.header.id].blocked}
         if not suspects:
             return events
         blocked = await still_blocked(uow.db, self.consumer, suspects)
         for event in events:
-            if event.header.subject in blocked:
+            if event.aggregate in blocked:
                 await self._store_dead_letter(event, uow, state=DeadLetterState.BLOCKED, cause=BLOCKED_BY_EARLIER)
-        return [event for event in events if event.header.subject not in blocked]
+        return [event for event in events if event.aggregate not in blocked]
 
     async def handle(self, events: Sequence[ReceivedEvent], uow: UnitOfWork) -> None:
         """Calls the handlers. Raises HandlerFailedError from a handler's error; transient errors unchanged."""
@@ -310,15 +321,14 @@ class Inbox:
             raise
 
     async def _process_alone(self, record: RawRecord, uow: UnitOfWork, deliver: Deliver) -> None:
-        events, unreadable = self._decoder.decode([record])
-        for _, subject, type_, cause in unreadable:
-            await self._store_unreadable(record, subject, type_, cause, uow)
+        events, unusable = self._decoder.decode([record])
+        await store_unusable(uow.db, self.consumer, unusable)
         for event in events:
             try:
                 async with uow.db.transaction():
                     states = await self.deduplicator.lookup([event], uow)
-                    new = self.deduplicator.not_duplicate([event], states)
-                    handled = await self._without_blocked(self.deduplicator.not_stale(new, states), states, uow)
+                    fresh = await self._not_repeated([event], states, uow)
+                    handled = await self._without_blocked(fresh, states, uow)
                     if handled:
                         await deliver(handled, uow)
                     self.deduplicator.save(handled, [], uow)
@@ -332,16 +342,6 @@ class Inbox:
                 cause = cause_of(original, event.header.type)
                 log_failure("consumer.handler_failed", self.consumer, original, event.header)
                 await self._store_dead_letter(event, uow, state=DeadLetterState.FAILED, cause=cause)
-
-    async def _store_unreadable(
-        self, record: RawRecord, subject: UUID | None, type_: str, cause: FailureCause, uow: UnitOfWork
-    ) -> None:
-        """`unreadable` when its aggregate is not known; `failed` when it is, so that the aggregate's order holds."""
-        state = DeadLetterState.FAILED if subject else DeadLetterState.UNREADABLE
-        log.error(
-            "consumer.record_unreadable", consumer=self.consumer, topic=record.topic, offset=record.offset, state=state
-        )
-        await store_dead_letter(uow.db, self.consumer, record, aggregate=subject, type_=type_, state=state, cause=cause)
 
     async def _store_dead_letter(
         self, event: ReceivedEvent, uow: UnitOfWork, *, state: DeadLetterState, cause: FailureCause

@@ -1,16 +1,26 @@
 """Decodes Kafka records into events, ignored records, or unreadable records with a reason.
 
-Invariants: each record is exactly one of the three; a type that no contract knows is unreadable, not ignored.
+Invariants: each record is exactly one of the three; a type that no contract knows is unreadable, not ignored. What a
+consumer verifies is an event only with its proof: otherwise the record names no aggregate, whatever its headers say,
+because a record that anybody may have written must not block one.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 from asyncpg.pgproto import pgproto
 
-from wanderamt.backbone.messaging.dead_letter import FailureCause, RawRecord, unreadable_cause
+from wanderamt.backbone.messaging.consumer import Verifier
+from wanderamt.backbone.messaging.dead_letter import (
+    AggregateKey,
+    DeadLetterState,
+    FailureCause,
+    RawRecord,
+    fingerprint,
+    unreadable_cause,
+)
 from wanderamt.backbone.messaging.topics import TOPIC_OWNERS, Topics
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.contracts import EVENTS, Event, EventHeader, InvalidEventError, decode_event, decode_header
@@ -20,8 +30,30 @@ ALL_TYPES = frozenset(event.TYPE for event in EVENTS)
 UNKNOWN_TYPE = "header ce_type names no event of this version: update this service, then retry"
 PLAIN_TYPE = re.compile(r"[\w.-]{1,200}", re.ASCII)
 
-UnreadableRecord = tuple[RawRecord, UUID | None, str, FailureCause]
-"""(record, aggregate if known, type if known, cause)."""
+INVALID_VALUE = "invalid value"
+
+
+class UnprovenEventError(Exception):
+    """Anybody may have written this record: see EventConsumer.verify."""
+
+    def __init__(self, header: EventHeader, cause: FailureCause) -> None:
+        super().__init__(cause.reason)
+        self.header = header
+        self.cause = cause
+
+
+class UnusableRecord(NamedTuple):
+    """A record that no handler gets. `aggregate`: whose later events wait for it, if any. `type`: if known.
+
+    `event_id`: of a rejected event, for the log.
+    """
+
+    record: RawRecord
+    aggregate: UUID | None
+    type: str
+    state: DeadLetterState
+    cause: FailureCause
+    event_id: str = ""
 
 
 class ReceivedEvent(NamedTuple):
@@ -30,6 +62,10 @@ class ReceivedEvent(NamedTuple):
     record: RawRecord
     header: EventHeader
     event: Event
+
+    @property
+    def aggregate(self) -> AggregateKey:
+        return self.record.topic, self.header.subject
 
 
 Deliver: TypeAlias = Callable[[Sequence[ReceivedEvent], UnitOfWork], Awaitable[None]]
@@ -41,17 +77,37 @@ def raw_record(record: Any) -> RawRecord:
     return RawRecord(record.topic, record.partition, record.offset, record.key, record.value, tuple(record.headers))
 
 
-class RecordDecoder:
-    """`consumed`: the events a consumer handles. Other known events are ignored."""
+def is_mixed(events: Iterable[ReceivedEvent], unusable: Iterable[UnusableRecord]) -> bool:
+    """Whether an aggregate has both, or several aggregates have events of one id: then only one record at a time keeps
+    their order, and keeps the guards against repeated events apart."""
+    aggregates: dict[UUID, AggregateKey] = {}
+    for event in events:
+        if aggregates.setdefault(event.header.id, event.aggregate) != event.aggregate:
+            return True
+    failed = {(entry.record.topic, entry.aggregate) for entry in unusable}
+    return not failed.isdisjoint(aggregates.values())
 
-    def __init__(self, consumed: Iterable[type[Event]], topics: Topics) -> None:
+
+def rejected(record: RawRecord, header: EventHeader, cause: FailureCause) -> UnusableRecord:
+    return UnusableRecord(record, None, header.type, DeadLetterState.REJECTED, cause, str(header.id))
+
+
+class RecordDecoder:
+    """`consumed`: the events a consumer handles. Other known events are ignored. `verifiers`: see
+    EventConsumer.verify."""
+
+    def __init__(
+        self, consumed: Iterable[type[Event]], topics: Topics, verifiers: Mapping[type[Event], Verifier] | None = None
+    ) -> None:
         self._consumed = {event.TYPE: event for event in consumed}
+        self._topic_of = {event.TYPE: topics.name(event.TOPIC) for event in consumed}
+        self._verifiers = {event.TYPE: verifier for event, verifier in (verifiers or {}).items()}
         self._owners = {topics.name(topic): f"/wanderamt/{owner}" for topic, owner in TOPIC_OWNERS.items()}
 
-    def decode(self, records: Iterable[RawRecord]) -> tuple[list[ReceivedEvent], list[UnreadableRecord]]:
-        """(events to handle, unreadable records)."""
+    def decode(self, records: Iterable[RawRecord]) -> tuple[list[ReceivedEvent], list[UnusableRecord]]:
+        """(events to handle, records that cannot be)."""
         events: list[ReceivedEvent] = []
-        unreadable: list[UnreadableRecord] = []
+        unusable: list[UnusableRecord] = []
         for record in records:
             subject: UUID | None = None
             type_ = ""
@@ -61,6 +117,11 @@ class RecordDecoder:
                 if header.type in self._consumed:
                     type_ = header.type
                     self._check_source(header, record)
+                    if record.topic != self._topic_of[type_]:
+                        raise InvalidEventError("header ce_type names an event of another topic")
+                    if verifier := self._verifiers.get(type_):
+                        events.append(self._verified(record, header, verifier))
+                        continue
                     subject = header.subject
                     events.append(ReceivedEvent(record, header, decode_event(header, record.value, self._consumed)))
                     continue
@@ -68,9 +129,29 @@ class RecordDecoder:
                 self._check_source(header, record)
                 if header.type not in ALL_TYPES:
                     raise InvalidEventError(UNKNOWN_TYPE)
+            except UnprovenEventError as error:
+                unusable.append(rejected(record, error.header, error.cause))
             except InvalidEventError as error:
-                unreadable.append((record, subject, type_, unreadable_cause(str(error), type_)))
-        return events, unreadable
+                # its aggregate, if it is known, waits for it: its order holds
+                state = DeadLetterState.FAILED if subject else DeadLetterState.UNREADABLE
+                unusable.append(UnusableRecord(record, subject, type_, state, unreadable_cause(str(error), type_)))
+        return events, unusable
+
+    def _verified(self, record: RawRecord, header: EventHeader, verifier: Verifier) -> ReceivedEvent:
+        """Raises UnprovenEventError."""
+        try:
+            event = decode_event(header, record.value, self._consumed)
+        except InvalidEventError as error:
+            # one group, however many ways there are to be invalid
+            cause = FailureCause(str(error), fingerprint(header.type, INVALID_VALUE))
+            raise UnprovenEventError(header, cause) from error
+        try:
+            problem = verifier(event, header)
+        except Exception as error:  # code of a service, on content that anybody may have written: the batch goes on
+            problem = f"its check failed with {type(error).__name__}"
+        if problem:
+            raise UnprovenEventError(header, unreadable_cause(problem, header.type))
+        return ReceivedEvent(record, header, event)
 
     def _check_source(self, header: EventHeader, record: RawRecord) -> None:
         if header.source != self._owners.get(record.topic, header.source):

@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
 from wanderamt.backbone.jobs.failed import discard_failed, retry_failed
 from wanderamt.backbone.messaging.dead_letter import (
@@ -24,7 +23,9 @@ from wanderamt.backbone.messaging.dead_letter import (
 from wanderamt.backbone.messaging.dead_letter_queries import SELECTED, DeadLetterFilter
 from wanderamt.backbone.messaging.handler_watch import HandlerFailedError
 from wanderamt.backbone.messaging.inbox import Inbox
+from wanderamt.backbone.persistence import audit
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
+from wanderamt.contracts import InvalidEventError
 
 BATCH_ROWS = 500  # of one aggregate in one transaction
 
@@ -99,21 +100,17 @@ async def discard(uow: UnitOfWork, consumer: str, selected: DeadLetterFilter, *,
 async def record_operator_action(
     uow: UnitOfWork, who: str, action: str, consumer: str, details: dict[str, Any]
 ) -> None:
-    await uow.db.execute(
-        "INSERT INTO operator_action (who, action, details) VALUES ($1, $2, $3)",
-        who,
-        action,
-        {"consumer": consumer, **details},
-    )
+    await audit.record(uow, audit.AuditRecord(who, action, details={"consumer": consumer, **details}))
 
 
 async def _next_first(uow: UnitOfWork, consumer: str, selected: DeadLetterFilter, *, after: int) -> Any:
     """The oldest selected row above `after` that is the first of its aggregate, or belongs to none."""
     return await uow.db.fetchrow(
         f"""
-        SELECT id, aggregate FROM dead_letter p WHERE {SELECTED} AND id > $6
+        SELECT id, topic, aggregate FROM dead_letter p WHERE {SELECTED} AND id > $6
           AND (aggregate IS NULL OR NOT EXISTS (
-              SELECT 1 FROM dead_letter e WHERE e.consumer = $1 AND e.aggregate = p.aggregate AND e.id < p.id))
+              SELECT 1 FROM dead_letter e
+              WHERE e.consumer = $1 AND (e.topic, e.aggregate) = (p.topic, p.aggregate) AND e.id < p.id))
         ORDER BY id LIMIT 1
         """,  # noqa: S608 -- a fixed text
         consumer,
@@ -124,12 +121,11 @@ async def _next_first(uow: UnitOfWork, consumer: str, selected: DeadLetterFilter
 
 async def _replay_aggregate(inbox: Inbox, first: Any, summary: ReplaySummary) -> None:
     """Takes later rows of the aggregate too, also those stored after the cutoff: nothing else would replay them."""
-    aggregate = first["aggregate"]
     more = True
     while more:
         more = False
         async with inbox.database.unit_of_work() as uow:
-            rows = await _lock_rows(uow, inbox.consumer, first["id"], aggregate)
+            rows = await _lock_rows(uow, inbox.consumer, first)
             for row in rows:
                 if not await _replay_row(inbox, row, uow, summary):
                     break
@@ -138,14 +134,17 @@ async def _replay_aggregate(inbox: Inbox, first: Any, summary: ReplaySummary) ->
     summary.aggregates += 1
 
 
-async def _lock_rows(uow: UnitOfWork, consumer: str, row_id: int, aggregate: UUID | None) -> list[Any]:
+async def _lock_rows(uow: UnitOfWork, consumer: str, first: Any) -> list[Any]:
+    """`first`: a row of `_next_first`."""
+    topic, aggregate = first["topic"], first["aggregate"]
     if aggregate is None:
-        return list(await uow.db.fetch("SELECT * FROM dead_letter WHERE id = $1 FOR UPDATE SKIP LOCKED", row_id))
-    await uow.db.execute(LOCK_AGGREGATE, consumer, str(aggregate))
+        return list(await uow.db.fetch("SELECT * FROM dead_letter WHERE id = $1 FOR UPDATE SKIP LOCKED", first["id"]))
+    await uow.db.execute(LOCK_AGGREGATE, consumer, topic, str(aggregate))
     return list(
         await uow.db.fetch(
-            "SELECT * FROM dead_letter WHERE consumer = $1 AND aggregate = $2 ORDER BY id LIMIT $3",
+            "SELECT * FROM dead_letter WHERE consumer = $1 AND topic = $2 AND aggregate = $3 ORDER BY id LIMIT $4",
             consumer,
+            topic,
             aggregate,
             BATCH_ROWS,
         )
@@ -167,8 +166,9 @@ async def _replay_row(inbox: Inbox, row: Any, uow: UnitOfWork, summary: ReplaySu
             await uow.db.execute("DELETE FROM dead_letter WHERE id = $1", row["id"])
     except HandlerFailedError as failure:
         uow.discard_pending()
-        reason = cause_of(failure.error, row["type"]).reason
-        state = DeadLetterState.FAILED if row["aggregate"] else DeadLetterState.UNREADABLE
+        invalid = isinstance(failure.error, InvalidEventError)  # its text holds no payload
+        reason = str(failure.error) if invalid else cause_of(failure.error, row["type"]).reason
+        state = DeadLetterState.FAILED if row["aggregate"] else DeadLetterState(row["state"])
         await uow.db.execute(
             "UPDATE dead_letter SET attempts = attempts + 1, reason = $2, state = $3 WHERE id = $1",
             row["id"],

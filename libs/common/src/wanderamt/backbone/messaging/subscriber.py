@@ -109,7 +109,34 @@ class EventSubscriber(BatchSubscriber):
         return dict(self._channels)
 
     async def _fetch(self, consumer: "AIOKafkaConsumer[bytes, bytes]") -> tuple[Record, ...]:
-        return tuple(_flat(await consumer.getmany(timeout_ms=POLL_TIMEOUT_MS, max_records=MAX_RECORDS)))
+        try:
+            return tuple(_flat(await consumer.getmany(timeout_ms=POLL_TIMEOUT_MS, max_records=MAX_RECORDS)))
+        except UnicodeDecodeError:
+            return await _fetch_one_by_one(consumer)
+
+
+async def _fetch_one_by_one(consumer: "AIOKafkaConsumer[bytes, bytes]") -> tuple[Record, ...]:
+    """From the committed offsets on: the client fails on a header whose name is not UTF-8, and loses what it fetched.
+
+    Such a record comes without its content: it becomes a dead letter, and those after it flow."""
+    records: list[Record] = []
+    for partition, end in (await consumer.end_offsets(list(consumer.assignment()))).items():
+        offset = await consumer.committed(partition)
+        if offset is None:
+            await consumer.seek_to_beginning(partition)
+        else:
+            consumer.seek(partition, offset)
+        try:
+            while len(records) < MAX_RECORDS and await consumer.position(partition) < end:
+                fetched = await consumer.getmany(partition, timeout_ms=POLL_TIMEOUT_MS, max_records=1)
+                if not fetched:
+                    break  # not there yet; the next poll goes on
+                records += _flat(fetched)
+        except UnicodeDecodeError:
+            offset = await consumer.position(partition)
+            consumer.seek(partition, offset + 1)
+            records.append(ConsumerRecord(*partition, offset, -1, 0, None, None, None, -1, -1, ()))
+    return tuple(records)
 
 
 class EventRouter(KafkaRouter):

@@ -20,6 +20,7 @@ TOPIC_OWNERS = {
     "stand.v1": "scheduling",
     "appointment.v1": "scheduling",
     "notice.v1": "notifications",
+    "access.v1": "intake",
 }
 PARTITIONS = 12  # fixed: adding partitions later would break the order per key
 TIMEOUT_MS = 15_000

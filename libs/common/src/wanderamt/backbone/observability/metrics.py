@@ -32,6 +32,12 @@ sent_messages = _meter.create_counter(
 consumed_messages = _meter.create_counter(
     "messaging.client.consumed.messages", "{message}", "Events that a consumer has handled, by consumer group."
 )
+rejected_messages = _meter.create_counter(
+    "wanderamt.consumer.rejected", "{message}", "Records without the proof that their type needs, by consumer group."
+)
+repeated_messages = _meter.create_counter(
+    "wanderamt.consumer.repeated", "{message}", "Events that were delivered again and had no effect, by consumer group."
+)
 
 
 class Measurement(NamedTuple):

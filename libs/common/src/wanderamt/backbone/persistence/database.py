@@ -24,6 +24,7 @@ COMMAND_TIMEOUT_S = 30
 CONNECT_TIMEOUT_S = 10
 NOTIFY_DELAY_S = 0.005  # listeners of this process are signalled at once and go first
 NOTIFY_INTERVAL_S = 0.05  # at most one NOTIFY statement in this time
+SUBJECTS_INTERVAL_S = 0.5  # and one for channels with a subject: people wait for these, no work does
 SESSION_SETTINGS = {
     # a process that stalls inside a transaction must not keep its rows locked
     "idle_in_transaction_session_timeout": "15000",
@@ -58,6 +59,9 @@ TRANSIENT_ERRORS: tuple[type[Exception], ...] = (
     EarlyClaimError,
 )
 
+# Two transactions wrote the same key at the same moment: repeat the later one, it sees what the first has written.
+CONCURRENT_WRITE_ERRORS: tuple[type[Exception], ...] = (asyncpg.UniqueViolationError,)
+
 # Characters that no text column can store: NUL, and those the server's encoding lacks.
 UNSTORABLE_TEXT_ERRORS: tuple[type[Exception], ...] = (
     asyncpg.CharacterNotInRepertoireError,
@@ -90,10 +94,11 @@ async def _no_reset(_: Any) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """`serves_alone`: whether it leaves no work of this channel to other processes at the moment."""
+    """`hear`: called with the subject of each notification, empty if it has none. `serves_alone`: whether it leaves no
+    work of this channel to other processes at the moment."""
 
     channel: str
-    signal: asyncio.Event
+    hear: Callable[[str], None]
     serves_alone: Callable[[], bool]
 
 
@@ -183,6 +188,11 @@ class Database:
         async with self.pool.acquire(timeout=CONNECT_TIMEOUT_S) as connection:
             await connection.execute(sql, *args)
 
+    async def fetch(self, sql: str, *args: object) -> list[Any]:
+        """The rows of a single statement, which commits by itself."""
+        async with self.pool.acquire(timeout=CONNECT_TIMEOUT_S) as connection:
+            return list(await connection.fetch(sql, *args))
+
     def measurements(self) -> list[tuple[str, float, dict[str, str]]]:
         """Of the pool, see observability.metrics."""
         if not self.pool:
@@ -209,59 +219,88 @@ class Database:
 
     def notify(self, *channels: str) -> None:
         """Signals the listeners of these channels in this process, and those of others unless a listener here serves
-        its channel alone."""
+        its channel alone. `case:4711` is the channel `case` with the subject `4711`."""
         others = set(channels)
-        for listener in self._local_listeners:
-            if listener.channel in channels:
-                listener.signal.set()
-                if listener.serves_alone():
-                    others.discard(listener.channel)
+        for name in channels:
+            channel, _, subject = name.partition(":")
+            for listener in self._local_listeners:
+                if listener.channel == channel:
+                    listener.hear(subject)
+                    if listener.serves_alone():
+                        others.discard(name)
         self.notify_others(*others)
 
     def notify_others(self, *channels: str) -> None:
-        """Signals the listeners of these channels in other processes: after 5 ms, under load 50 ms."""
+        """Signals the listeners of these channels in other processes: after 5 ms, under load 50 ms, or half a second
+        for channels with a subject."""
         if channels:
             self._pending_channels.update(channels)
             self._pending.set()
 
     @asynccontextmanager
     async def listen(
-        self, channel: str, *, serves_alone: Callable[[], bool] = lambda: False
+        self,
+        channel: str,
+        *,
+        serves_alone: Callable[[], bool] = lambda: False,
+        on_subject: Callable[[str], None] | None = None,
     ) -> AsyncIterator[tuple[Any, asyncio.Event]]:
-        """A separate connection, and an event that is set by each notification on `channel`. See Listener."""
+        """A separate connection, and an event that is set by each notification on `channel`, unless `on_subject` takes
+        them: then nobody is woken for nothing. See Listener."""
         signal = asyncio.Event()
+
+        def wake(_: str) -> None:
+            signal.set()
+
+        hear = on_subject or wake
+
         connection = await asyncpg.connect(
             self.url, timeout=CONNECT_TIMEOUT_S, command_timeout=COMMAND_TIMEOUT_S, server_settings=SESSION_SETTINGS
         )
-        listener = Listener(channel, signal, serves_alone)
+        listener = Listener(channel, hear, serves_alone)
         self._local_listeners.append(listener)
         try:
             await set_jsonb_codec(connection)
-            await connection.add_listener(channel, partial(self._on_notify, signal))
+            await connection.add_listener(channel, partial(self._on_notify, hear))
             yield connection, signal
         finally:
             self._local_listeners.remove(listener)
             with suppress(*TRANSIENT_ERRORS):
                 await connection.close(timeout=2)
 
-    def _on_notify(self, signal: asyncio.Event, _connection: Any, _pid: int, _channel: str, sender: str) -> None:
+    def _on_notify(self, hear: Callable[[str], None], _connection: Any, _pid: int, _channel: str, payload: str) -> None:
         """Ignores this process's own notifications: `notify` has signalled its listeners already."""
+        sender, _, subject = payload.partition(":")
         if sender != self._process_id:
-            signal.set()
+            hear(subject)
 
     async def _notify_others(self) -> None:
         loop = asyncio.get_running_loop()
-        notified_at = 0.0
+        notified_at = subjects_at = 0.0
+        timer: asyncio.TimerHandle | None = None
         while True:
             await self._pending.wait()
             await asyncio.sleep(max(NOTIFY_DELAY_S, notified_at + NOTIFY_INTERVAL_S - loop.time()))
             notified_at = loop.time()
             self._pending.clear()
-            channels, self._pending_channels = sorted(self._pending_channels), set()
+            subjects = {channel for channel in self._pending_channels if ":" in channel}
+            if subjects and (due := subjects_at + SUBJECTS_INTERVAL_S) > notified_at:
+                if not timer or timer.when() != due:
+                    timer = loop.call_at(due, self._pending.set)
+            elif subjects:
+                subjects_at, subjects = notified_at, set()
+            channels, self._pending_channels = sorted(self._pending_channels - subjects), subjects
+            if not channels:
+                continue
             try:
                 async with self.pool.acquire(timeout=CONNECT_TIMEOUT_S) as connection:
                     await connection.execute(
-                        "SELECT pg_notify(c, $2) FROM unnest($1::text[]) c", channels, self._process_id
+                        """
+                        SELECT pg_notify(split_part(c, ':', 1), $2 || ':' || split_part(c, ':', 2))
+                        FROM unnest($1::text[]) c
+                        """,
+                        channels,
+                        self._process_id,
                     )
             except Exception as error:  # a lost notification costs one poll interval, no more
                 log.warning("database.notify_failed", error=type(error).__name__)

@@ -11,6 +11,7 @@ from datetime import timedelta
 import structlog
 
 from wanderamt.backbone.persistence.database import Database
+from wanderamt.backbone.persistence.rate_limits import RETENTION
 from wanderamt.backbone.persistence.unit_of_work import rows_changed
 from wanderamt.backbone.supervision import run_forever
 
@@ -25,21 +26,25 @@ SWEEPS = (
     ("inbox", "handled_at", "inbox_days"),
     ("inbox_version", "seen_at", "version_days"),
     ("relay_heartbeat", "heartbeat_at", "heartbeat_days"),
-    ("operator_action", "at", "audit_days"),
+    ("audit_record", "at", "audit_days"),
     ("job", "finished_at", "job_days"),
+    ("used_proof", "expires_at", "proof_days"),
+    ("rate_limit_use", "used_at", "limit_days"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class BackboneRetention:
     """In days. `inbox_days` must be longer than the longest Kafka outage that must cause no duplicates. `job_days`: of
-    succeeded jobs."""
+    succeeded jobs. `proof_days`: of used proofs, after they expired."""
 
     inbox_days: float = 30.0
     version_days: float = 400.0
     heartbeat_days: float = 1.0
     audit_days: float = 3650.0
     job_days: float = 1.0
+    proof_days: float = 0.0
+    limit_days: float = RETENTION / timedelta(days=1)
 
 
 @dataclass

@@ -1,9 +1,9 @@
 """The outbox: events are stored in the transaction that makes them true, as final bytes plus the parts of their header.
 
 Invariants: the caller has locked the aggregate's row and increased its version before `emit`, so the order of ids is
-the order of commits per aggregate; (aggregate, version) is unique, so two writers of one version cannot both commit.
-The writer, for whom a citizen waits, does as little as possible: the database generates the event id, the relay the
-record headers.
+the order of commits per aggregate; (topic, aggregate, version) is unique, so two writers of one version cannot both
+commit. The writer, for whom a citizen waits, does as little as possible: the database generates the event id, the
+relay the record headers.
 """
 
 import re

@@ -23,6 +23,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.types import TypeEngine
 from sqlmodel import Field, SQLModel, col
 
+from wanderamt.kernel.line_text import AS_STORED
+
 T = TypeVar("T")
 
 
@@ -77,14 +79,14 @@ class ModelColumn(TypeDecorator[Any]):
         return None if value is None else _adapter(self.type_).dump_python(value, mode="json")
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
-        return None if value is None else _adapter(self.type_).validate_python(value)
+        return None if value is None else _adapter(self.type_).validate_python(value, context=AS_STORED)
 
 
 def value_of(type_: type[T], row: SQLModel | Mapping[str, Any], **others: object) -> T:
     """The domain value with the row's columns of the same names. `others`: fields that the row does not have so."""
     columns = vars(row) if isinstance(row, SQLModel) else row
     adapter: TypeAdapter[T] = _adapter(cast("Any", type_))
-    return adapter.validate_python({**columns, **others})
+    return adapter.validate_python({**columns, **others}, context=AS_STORED)
 
 
 def columns_of(value: Any, row: type[SQLModel] | None = None) -> dict[str, Any]:

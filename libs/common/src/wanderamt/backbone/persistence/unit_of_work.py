@@ -84,6 +84,13 @@ class UnitOfWork:
         """A UUIDv7: sortable by time, generated without the database."""
         return self._new_id()
 
+    async def lock_id(self, kind: str, id_: UUID) -> None:
+        """Waits for other transactions that use an id which a caller made, see kernel.caller_ids. Until the commit.
+
+        The caller reads what has the id afterwards, in a statement of its own, which then sees their result.
+        """
+        await self.db.execute("SELECT pg_advisory_xact_lock(hashtextextended($1 || '/' || $2, 4712))", kind, str(id_))
+
     def emit(self, *events: Event, version: int) -> None:
         """Publishes these events after the commit, in this order. `version`: the aggregate's after the last of them.
 

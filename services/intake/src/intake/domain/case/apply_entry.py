@@ -31,7 +31,7 @@ from intake.domain.entry import (
     form_of,
 )
 from intake.domain.merge import FieldConflict, merge
-from intake.domain.refusals import NO_CASE
+from intake.domain.refusals import CASE_OF_OTHER_STAND, NO_CASE
 
 CaseAction = Callable[[Case, Edition], NewEvents | Refusal]
 
@@ -59,6 +59,8 @@ def apply_entry(
         return _open(case, entry, catalogue, actor, now, request_id)
     if not case:
         return NO_CASE
+    if actor.stand_id and not case.belongs_to(actor.stand_id):
+        return CASE_OF_OTHER_STAND
     pinned = catalogue.pinned_edition(case.edition)
     if isinstance(pinned, Refusal):
         return pinned
@@ -93,7 +95,9 @@ def _open(
 ) -> AppliedEntry | Refusal:
     assert actor.device_id  # noqa: S101 -- only a device sends entries
     body = entry.body
-    form = {name: value for name, value in form_of(body).items() if value is not None}
+    form = form_of(body)
+    if None in form.values():
+        form = {name: value for name, value in form.items() if value is not None}
     new = NewCase(
         service=body.service,
         language=body.language,

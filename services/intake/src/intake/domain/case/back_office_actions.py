@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from wanderamt.contracts import RegisterOutcome, VisitReason
-from wanderamt.kernel.ids import RequestId
+from wanderamt.kernel.ids import RequestId, StandId
 from wanderamt.kernel.refusal import Refusal
 
 from intake.domain.case.case_events import (
@@ -15,6 +15,7 @@ from intake.domain.case.case_events import (
     RegisterConfirmed,
     Reopened,
     SentToVisit,
+    TakenToStand,
     Withdrawn,
 )
 from intake.domain.case.crew_actions import NewEvents
@@ -46,6 +47,11 @@ def hand_over(case: Case, *, to: str, reason: str, deadline: datetime) -> NewEve
     if case.ended:
         return CASE_ENDED
     return (HandedOver(to, reason, deadline),) if reason.strip() else REASON_MISSING
+
+
+def take_to_stand(case: Case, stand_id: StandId, *, reason: str) -> NewEvents:
+    """No events if the case belongs to the stand already."""
+    return () if case.belongs_to(stand_id) else (TakenToStand(stand_id, reason),)
 
 
 def withdraw(case: Case) -> NewEvents | Refusal:

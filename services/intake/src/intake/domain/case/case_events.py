@@ -141,6 +141,14 @@ class Overdue:
     deadline: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class TakenToStand:
+    """An officer of another stand continues the case there. `reason`: as written."""
+
+    stand_id: StandId
+    reason: str
+
+
 CaseHistoryEvent = (
     Opened
     | Filled
@@ -158,4 +166,5 @@ CaseHistoryEvent = (
     | Closed
     | Reopened
     | Overdue
+    | TakenToStand
 )

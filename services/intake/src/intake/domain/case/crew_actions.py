@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
+from service_catalogue.latin_letters import is_latin
 from wanderamt.contracts import Language
 from wanderamt.kernel.ids import DeviceId, RequestId, StandId
 from wanderamt.kernel.refusal import Refusal
@@ -23,9 +24,8 @@ from intake.domain.case.case_events import (
     RegisterAsked,
     RequiredDocumentSeen,
 )
-from intake.domain.case.state import BPK, Case, CaseState
+from intake.domain.case.state import BIRTH_DATE, BIRTH_YEAR, BPK, NAME_FIELDS, Case, CaseState
 from intake.domain.case.steps import (
-    BIRTH_DATE,
     FACT_PREFIX,
     SATISFIED_BY,
     bill_of,
@@ -36,7 +36,6 @@ from intake.domain.case.steps import (
 from intake.domain.catalogue.catalogue import Catalogue
 from intake.domain.catalogue.due_dates import application_day
 from intake.domain.catalogue.service_definition import Edition, Identification, Step, invalid_facts
-from intake.domain.names import is_latin
 from intake.domain.refusals import (
     ALREADY_PAID,
     CASE_ENDED,
@@ -68,8 +67,6 @@ FORM_FIELDS: dict[str, type] = {
     "contact.language": str,
     "contact.consent": str,
 }
-NAME_FIELDS = ("applicant.given_name", "applicant.family_name")
-BIRTH_YEAR = "applicant.birth_year"
 OWNER_DEADLINE = timedelta(days=1)  # after that the case escalates as overdue
 
 
@@ -227,10 +224,10 @@ def _invalid_fields(fields: Mapping[str, FieldValue], edition: Edition) -> Itera
     for name, value in fields.items():
         if name.startswith(FACT_PREFIX):
             facts[name[len(FACT_PREFIX) :]] = value
-        elif name not in FORM_FIELDS:
+        elif not (expected := FORM_FIELDS.get(name)):
             yield f"{name}: this field does not exist"
-        elif value is not None and type(value) is not FORM_FIELDS[name]:
-            yield f"{name}: expected {FORM_FIELDS[name].__name__}"
+        elif value is not None and type(value) is not expected:
+            yield f"{name}: expected {expected.__name__}"
         elif name in NAME_FIELDS and (edition.calls or edition.outputs) and not is_latin(str(value or "")):
             yield f"{name}: registers and documents accept Latin letters only; write it as in the passport"
     yield from invalid_facts(edition, facts)

@@ -4,16 +4,18 @@ Invariants: the version is the number of events; a case that has not ended has a
 that has ended has neither deadline nor open register query.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import Any
 from uuid import UUID
 
-from wanderamt.contracts import Language
+from wanderamt.contracts import Language, VisitReason
 from wanderamt.kernel.ids import CaseId, DeviceId, DocumentId, RequestId, StandId
+from wanderamt.security.assertions import Person
 from wanderamt.security.bpk import Bpk
 
 from intake.domain.case.case_events import (
@@ -34,6 +36,7 @@ from intake.domain.case.case_events import (
     Reopened,
     RequiredDocumentSeen,
     SentToVisit,
+    TakenToStand,
     Withdrawn,
 )
 from intake.domain.catalogue.service_definition import Identification
@@ -50,8 +53,20 @@ class CaseState(StrEnum):
 
 
 BPK = "applicant.bpk"
+GIVEN_NAME, FAMILY_NAME = NAME_FIELDS = ("applicant.given_name", "applicant.family_name")
+BIRTH_DATE = "applicant.birth_date"
+BIRTH_YEAR = "applicant.birth_year"  # if day or month are unknown; nobody invents a date
 VOID_STATES = frozenset({CaseState.COMPENSATED, CaseState.WITHDRAWN})  # none of its documents is valid
+OPENED, CONFIRMED, WAITS_FOR_REGISTER = "opened", "confirmed", "waits for the register "
+OWN_REASON = re.compile(f"|{OPENED}|{CONFIRMED}|{'|'.join(VisitReason)}|{WAITS_FOR_REGISTER}[a-z_]+")
+ACCOUNT = re.compile(r"[A-Za-z0-9._-]{1,60}@[A-Za-z0-9.-]{1,60}")
 ENDED_STATES = VOID_STATES | {CaseState.FINAL, CaseState.CLOSED}
+
+
+@lru_cache(maxsize=256)  # few officers, many cases
+def is_account(text: str) -> bool:
+    """Whether this has the form of an account, as tokens name it."""
+    return bool(ACCOUNT.fullmatch(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +80,7 @@ class Case:
     """`paid_cents`: what the city holds, refunds deducted. `settled`: the fee is paid or waived.
 
     `confirmed`: the register confirmed the applicant. `documents_seen`: codes of the required documents that the crew
-    saw. `attachments`: their scans, uploaded or still on a device.
+    saw. `attachments`: their scans, uploaded or still on a device. `more_stands`: those to which the case was taken.
     """
 
     id: CaseId
@@ -92,12 +107,28 @@ class Case:
     receipts: tuple[str, ...] = ()
     paid_cents: int = 0
     settled: bool = False
+    more_stands: frozenset[StandId] = frozenset()
+
+    def belongs_to(self, stand_id: StandId) -> bool:
+        return stand_id == self.stand_id or stand_id in self.more_stands
+
+    @property
+    def holds_typed_text(self) -> bool:
+        """Whether somebody typed owner or reason: an account and the reasons of this module name no citizen."""
+        return not is_account(self.owner) or (self.reason != OPENED and not OWN_REASON.fullmatch(self.reason))
 
     @property
     def bpk(self) -> Bpk | None:
         """The applicant's identifier in the sector of the service."""
         bpk = self.form.get(BPK)
         return Bpk(str(bpk)) if bpk else None
+
+    @property
+    def applicant(self) -> Person:
+        """Name and birth as the form has them; empty texts where it is empty."""
+        form = self.form
+        born = form.get(BIRTH_DATE) or form.get(BIRTH_YEAR) or ""
+        return Person(str(form.get(GIVEN_NAME) or ""), str(form.get(FAMILY_NAME) or ""), str(born))
 
     @property
     def ended(self) -> bool:
@@ -152,7 +183,7 @@ def _opened(case_id: CaseId, opened: Opened) -> Case:
             "application_day": opened.application_day,
             "number": opened.number,
             "owner": opened.owner,
-            "reason": "opened",
+            "reason": OPENED,
             "deadline": opened.deadline,
         }
     )
@@ -171,17 +202,19 @@ def _changes(case: Case, event: CaseHistoryEvent) -> dict[str, Any]:
             return {
                 "state": CaseState.PROVISIONAL,
                 "request_id": event.request_id,
-                "reason": f"waits for the register {event.register_name}",
+                "reason": f"{WAITS_FOR_REGISTER}{event.register_name}",
                 "deadline": event.deadline,
             }
         case RegisterConfirmed():
-            return {"state": CaseState.OPEN, "request_id": None, "confirmed": True, "reason": "confirmed"}
+            return {"state": CaseState.OPEN, "request_id": None, "confirmed": True, "reason": CONFIRMED}
         case ProvisionalDocumentGiven():
             return {
                 "provisional_document": None
                 if case.state in VOID_STATES
                 else ProvisionalDocument(event.document_id, event.number)
             }
+        case TakenToStand(stand_id):
+            return {"more_stands": case.more_stands | {stand_id}}
         case Paid():
             receipts = (*case.receipts, event.receipt)
             return {"paid_cents": case.paid_cents + event.cents, "receipts": receipts, "settled": True}

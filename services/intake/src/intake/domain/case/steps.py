@@ -7,14 +7,13 @@ from itertools import takewhile
 
 from wanderamt.kernel.refusal import Refusal
 
-from intake.domain.case.state import Case
+from intake.domain.case.state import BIRTH_DATE, Case
 from intake.domain.catalogue.condition import MissingFact, evaluate
 from intake.domain.catalogue.service_definition import Edition, Identification, RequiredDocument, Step
 from intake.domain.catalogue.types import AGE_YEARS, APPLICATION_DAY, FactValue
 from intake.domain.fees import Bill, price
 
 FACT_PREFIX = "facts."
-BIRTH_DATE = "applicant.birth_date"
 
 _I = Identification
 SATISFIED_BY: dict[Identification, frozenset[Identification]] = {

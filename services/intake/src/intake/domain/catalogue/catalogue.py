@@ -9,6 +9,8 @@ from wanderamt.kernel.refusal import Refusal
 from intake.domain.catalogue.service_definition import Edition, ServiceDefinition
 from intake.domain.refusals import UNKNOWN_EDITION, UNKNOWN_SERVICE
 
+MAX_DAYS = 1000  # kept in memory: of all services together, each day that somebody applied
+
 
 @dataclass(frozen=True, slots=True)
 class PinnedEdition:
@@ -24,13 +26,22 @@ class Catalogue:
         self.services = {service.service: service for service in services}
         all_editions = [_pin(service, edition) for service in self.services.values() for edition in service.editions]
         self._by_version = {pinned.version: pinned for pinned in all_editions}
+        self._on_day: dict[tuple[str, date], PinnedEdition] = {}
         self._in_force = {(pinned.service, pinned.edition.valid_from): pinned for pinned in all_editions}
 
     def edition_on(self, service: str, day: date) -> PinnedEdition | Refusal:
         """The edition in force for an application on that day."""
+        known = self._on_day.get((service, day))
+        if known:
+            return known
         definition = self.services.get(service)
         edition = definition.edition_on(day) if definition else None
-        return self._in_force[service, edition.valid_from] if edition else UNKNOWN_SERVICE
+        if not edition:
+            return UNKNOWN_SERVICE
+        if len(self._on_day) >= MAX_DAYS:
+            self._on_day.clear()
+        self._on_day[service, day] = self._in_force[service, edition.valid_from]
+        return self._on_day[service, day]
 
     def pinned_edition(self, version: str) -> PinnedEdition | Refusal:
         """The edition of a case, by the version that the case stores."""

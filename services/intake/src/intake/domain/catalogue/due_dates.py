@@ -1,6 +1,7 @@
 """Rules for due dates, and the application day, from which due dates and fees count."""
 
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, model_validator
@@ -9,6 +10,7 @@ from service_catalogue.models import CatalogueModel, Code
 VIENNA = ZoneInfo("Europe/Vienna")
 MAX_OFFLINE_AGE = timedelta(days=30)  # how long a device may be offline
 END_OF_DAY = time(23, 59)
+HOUR_S = 3600
 
 
 class CalendarSpan(CatalogueModel):
@@ -44,5 +46,13 @@ class DueRule(CatalogueModel):
 
 def application_day(captured_at: datetime, *, now: datetime) -> date:
     """The day whose rules and fees count. If the device's clock is ahead or too far behind, it is today."""
-    trusted = captured_at if now - MAX_OFFLINE_AGE <= captured_at <= now else now
-    return trusted.astimezone(VIENNA).date()
+    captured, trusted = captured_at.timestamp(), now.timestamp()
+    if trusted - MAX_OFFLINE_AGE.total_seconds() <= captured <= trusted:
+        trusted = captured
+    return _day_of_hour(int(trusted) // HOUR_S)
+
+
+@lru_cache(maxsize=1024)  # each entry of a sync asks, and most are of one day
+def _day_of_hour(hour: int) -> date:
+    """`hour`: since 1970, in UTC. Vienna is whole hours ahead, so its day never changes within one."""
+    return datetime.fromtimestamp(hour * HOUR_S, VIENNA).date()

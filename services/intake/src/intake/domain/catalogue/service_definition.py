@@ -12,6 +12,8 @@ from itertools import pairwise
 
 from pydantic import ConfigDict, Field, model_validator
 from service_catalogue.models import CatalogueModel, Code, ServiceEntry, Titles
+from wanderamt.contracts import AllowedQuery
+from wanderamt.kernel.line_text import LineText
 
 from intake.domain.catalogue.condition import Condition, referenced_facts
 from intake.domain.catalogue.due_dates import DueRule
@@ -67,7 +69,7 @@ class Competence(CatalogueModel):
     rule: str = Field(
         pattern="^(any|main_residence|residence|place)$", description="What ties the citizen to the authority."
     )
-    law: str = Field("", max_length=120)
+    law: LineText = Field("", max_length=120)
 
 
 class RequiredDocument(CatalogueModel):
@@ -84,7 +86,7 @@ class RegisterCall(CatalogueModel):
 
     register_name: Code = Field(alias="register")
     operation: Code
-    purpose: str = Field(min_length=1, max_length=60, description="Purpose code, logged by the register.")
+    purpose: LineText = Field(min_length=1, max_length=60, description="Purpose code, logged by the register.")
     deadline_s: int = Field(24 * 3600, gt=0, le=14 * 24 * 3600)
 
 
@@ -93,7 +95,7 @@ class Fee(CatalogueModel):
 
     code: Code
     titles: Titles
-    law: str = Field(min_length=1, max_length=120)
+    law: LineText = Field(min_length=1, max_length=120)
     amount_cents: int = Field(ge=0, le=1_000_000)
     valid_from: date | None = None
     valid_to: date | None = Field(None, description="Last day of this amount.")
@@ -108,7 +110,7 @@ class Deadline(CatalogueModel):
 
     code: Code
     titles: Titles
-    law: str = Field(min_length=1, max_length=120)
+    law: LineText = Field(min_length=1, max_length=120)
     due: DueRule
 
 
@@ -147,11 +149,19 @@ class Edition(CatalogueModel):
     obligations: tuple[Obligation, ...] = ()
     retention: Retention
     notice_consent: bool = Field(default=True, description="Whether notices about it need consent.")
-    sources: tuple[str, ...] = Field(min_length=1, description="Sources of these rules and amounts.")
+    sources: tuple[LineText, ...] = Field(min_length=1, description="Sources of these rules and amounts.")
 
     @cached_property
     def facts_by_code(self) -> Mapping[str, FactDefinition]:
         return {fact.code: fact for fact in self.facts}
+
+    @cached_property
+    def allowed_queries(self) -> tuple[AllowedQuery, ...]:
+        """What the service may ask registers, in the form of the contract."""
+        return tuple(
+            AllowedQuery(register_name=call.register_name, operation=call.operation, purpose=call.purpose)
+            for call in self.calls
+        )
 
     @cached_property
     def dates(self) -> Set[str]:
@@ -244,7 +254,7 @@ def invalid_facts(edition: Edition, facts: Mapping[str, FactValue | None]) -> It
     defined = edition.facts_by_code
     for code, value in facts.items():
         if code not in defined:
-            yield f"facts.{code}: this service does not ask for it"
+            yield "facts: this service does not ask for one of them"  # not which: its name is what somebody typed
         elif value is not None and not defined[code].accepts(value):
             expected = ", ".join(defined[code].choices) or defined[code].kind
             yield f"facts.{code}: expected {expected}"

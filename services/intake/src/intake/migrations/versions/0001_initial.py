@@ -10,13 +10,21 @@ DEVICES = (
     CREATE TABLE device (
         device_id uuid PRIMARY KEY, label varchar NOT NULL, enrolled_by varchar NOT NULL,
         enrolled_at timestamptz NOT NULL, revoked_at timestamptz, durable_through bigint NOT NULL DEFAULT 0,
-        clock_off_s integer, heard_at timestamptz, public_key varchar
+        clock_off_s integer, heard_at timestamptz, public_key varchar, key_thumbprint varchar
     )""",
     """
     CREATE TABLE enrolment_code (
         code bytea PRIMARY KEY, label varchar NOT NULL, made_by varchar NOT NULL, made_at timestamptz NOT NULL,
-        expires_at timestamptz NOT NULL, device_id uuid
+        expires_at timestamptz NOT NULL, made_for uuid, used_by uuid
     )""",
+)
+SESSIONS = (
+    """
+    CREATE TABLE field_session (
+        session_id uuid PRIMARY KEY, officer varchar NOT NULL, device_id uuid NOT NULL, stand_id uuid NOT NULL,
+        began_at timestamptz NOT NULL, until timestamptz NOT NULL, ended_at timestamptz
+    )""",
+    "CREATE INDEX ix_field_session_until ON field_session (until)",
 )
 ENTRIES = (
     """
@@ -55,6 +63,8 @@ CASES = (
     "CREATE INDEX ix_case_file_deadline ON case_file (deadline) WHERE deadline IS NOT NULL",
     "CREATE INDEX ix_case_file_changed ON case_file (stand_id, changed, case_id)",
     "CREATE INDEX ix_case_file_bpk ON case_file (bpk) WHERE bpk IS NOT NULL",
+    "CREATE TABLE case_stand (case_id uuid, stand_id uuid, PRIMARY KEY (case_id, stand_id))",
+    "CREATE INDEX ix_case_stand_stand ON case_stand (stand_id)",
     """
     CREATE TABLE case_history (
         case_id uuid, version integer, content json NOT NULL, officer varchar NOT NULL, device_id uuid,
@@ -121,7 +131,8 @@ DOCUMENTS = (
     CREATE TABLE document (
         document_id uuid PRIMARY KEY, case_id uuid NOT NULL, number varchar NOT NULL UNIQUE,
         version integer NOT NULL, ordered_at timestamptz NOT NULL, issued_at timestamptz, revoked_at timestamptz,
-        sha256 varchar, pdf bytea, status_index bigint NOT NULL UNIQUE, second_copy boolean NOT NULL DEFAULT false
+        sha256 varchar, pdf bytea, status_index bigint NOT NULL UNIQUE, second_copy boolean NOT NULL DEFAULT false,
+        problem varchar, problem_owner varchar
     )""",
     "CREATE UNIQUE INDEX ix_document_valid ON document (case_id) WHERE revoked_at IS NULL AND NOT second_copy",
     "CREATE INDEX ix_document_case_id ON document (case_id)",
@@ -143,7 +154,7 @@ SCHEDULE_COPIES = (
     )""",
     "CREATE INDEX ix_appointment_stand_id ON appointment (stand_id, starts_at)",
 )
-TABLES = (*DEVICES, *ENTRIES, *CASES, *NUMBERS, *MONEY, *DOCUMENTS, *SCHEDULE_COPIES)
+TABLES = (*DEVICES, *SESSIONS, *ENTRIES, *CASES, *NUMBERS, *MONEY, *DOCUMENTS, *SCHEDULE_COPIES)
 
 
 def upgrade() -> None:

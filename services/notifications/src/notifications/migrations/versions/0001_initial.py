@@ -15,7 +15,7 @@ TABLES = (
         address_hash bytea NOT NULL, address bytea, variables bytea, provider varchar NOT NULL,
         provider_ref varchar NOT NULL, short_ref integer NOT NULL, attempts integer NOT NULL,
         outcome_unknown boolean NOT NULL, superseded boolean NOT NULL, tried_channels varchar[] NOT NULL,
-        changed_at timestamptz NOT NULL
+        contact_confirmed boolean NOT NULL, changed_at timestamptz NOT NULL
     ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02)""",
     """
     CREATE UNIQUE INDEX notice_once
@@ -25,30 +25,41 @@ TABLES = (
     "CREATE INDEX notice_created ON notice USING brin (created_at)",
     """
     CREATE TABLE citizen_case (
-        about_id uuid PRIMARY KEY, about varchar NOT NULL, language varchar NOT NULL, contact jsonb,
+        about_id uuid NOT NULL, about varchar NOT NULL, language varchar NOT NULL, contact jsonb,
+        contact_confirmed boolean NOT NULL,
         status varchar NOT NULL, stage integer NOT NULL, reopen_count integer NOT NULL, number varchar NOT NULL,
         code varchar NOT NULL, stand_id uuid, place varchar NOT NULL, starts_at timestamptz, ends_at timestamptz,
-        changed_at timestamptz, closed_at timestamptz
+        changed_at timestamptz, closed_at timestamptz, PRIMARY KEY (about_id, about)
     )""",
     "CREATE INDEX citizen_case_code ON citizen_case (code)",
     "CREATE INDEX citizen_case_stand ON citizen_case (stand_id) WHERE stand_id IS NOT NULL",
     "CREATE TABLE district (name varchar PRIMARY KEY, seen_at timestamptz NOT NULL)",
     """
     CREATE TABLE consent (
-        address_hash bytea NOT NULL, channel varchar NOT NULL, purpose varchar NOT NULL, source uuid NOT NULL,
-        wording varchar NOT NULL, given_at timestamptz NOT NULL, withdrawn_at timestamptz, withdrawn_by varchar,
-        PRIMARY KEY (address_hash, purpose, source)
+        address_hash bytea NOT NULL, channel varchar NOT NULL, purpose varchar NOT NULL,
+        source_kind varchar NOT NULL, source uuid NOT NULL, wording varchar NOT NULL, given_at timestamptz NOT NULL,
+        withdrawn_at timestamptz, withdrawn_by varchar, PRIMARY KEY (address_hash, purpose, source_kind, source)
     )""",
+    "CREATE INDEX consent_source ON consent (source)",
     """
     CREATE TABLE preference (
-        address_hash bytea PRIMARY KEY, channel varchar, language varchar, changed_at timestamptz NOT NULL
+        about_id uuid NOT NULL, about varchar NOT NULL, channel varchar, language varchar,
+        changed_at timestamptz NOT NULL, PRIMARY KEY (about_id, about)
     )""",
     """
     CREATE TABLE subscription (
-        address_hash bytea NOT NULL, district varchar NOT NULL, contact jsonb NOT NULL, about_id uuid NOT NULL,
-        language varchar NOT NULL, since timestamptz NOT NULL, PRIMARY KEY (address_hash, district)
+        address_hash bytea NOT NULL, district varchar NOT NULL, contact jsonb NOT NULL,
+        about varchar NOT NULL, about_id uuid NOT NULL, language varchar NOT NULL, since timestamptz NOT NULL,
+        PRIMARY KEY (about_id, about, address_hash, district)
     )""",
-    "CREATE INDEX subscription_district ON subscription (district)",
+    "CREATE INDEX subscription_district ON subscription (district, address_hash)",
+    "CREATE INDEX subscription_address ON subscription (address_hash)",
+    """
+    CREATE TABLE district_wish (
+        about_id uuid NOT NULL, about varchar NOT NULL, address_hash bytea NOT NULL, channel varchar NOT NULL,
+        districts varchar[] NOT NULL, language varchar NOT NULL, code_hash bytea NOT NULL,
+        expires_at timestamptz NOT NULL, tries_left integer NOT NULL, PRIMARY KEY (about_id, about)
+    )""",
     """
     CREATE TABLE provider (
         name varchar PRIMARY KEY, state jsonb NOT NULL, weight jsonb NOT NULL, changed_at timestamptz NOT NULL
@@ -66,11 +77,6 @@ TABLES = (
         done_at timestamptz, done_by varchar
     )""",
     "CREATE INDEX task_open ON task (raised_at) WHERE done_at IS NULL",
-    """
-    CREATE TABLE lookup_attempt (
-        attempt_id uuid PRIMARY KEY, key_hash bytea NOT NULL, attempted_at timestamptz NOT NULL
-    )""",
-    "CREATE INDEX lookup_attempt_key ON lookup_attempt (key_hash, attempted_at)",
     """
     CREATE TABLE subscriber (
         subscriber_id uuid PRIMARY KEY, name varchar NOT NULL UNIQUE, url varchar NOT NULL, types varchar[] NOT NULL,

@@ -45,6 +45,32 @@ TABLES = (
     )""",
     "CREATE INDEX ix_cached_answer_age ON cached_answer (as_of)",
     """
+    CREATE TABLE case_copy (
+        case_id uuid PRIMARY KEY,
+        service varchar NOT NULL,
+        stands uuid[] NOT NULL,
+        queries jsonb NOT NULL,
+        applicant_hash varchar NOT NULL,
+        ended_at timestamptz
+    )""",
+    "CREATE INDEX ix_case_copy_ended ON case_copy (ended_at) WHERE ended_at IS NOT NULL",
+    """
+    CREATE TABLE lookup (
+        lookup_id uuid PRIMARY KEY,
+        asked_at timestamptz NOT NULL,
+        officer varchar NOT NULL,
+        device_id uuid,
+        stand_id uuid,
+        case_id uuid NOT NULL,
+        register_name varchar NOT NULL,
+        operation varchar NOT NULL,
+        purpose varchar NOT NULL,
+        outcome varchar NOT NULL,
+        code varchar NOT NULL
+    )""",
+    "CREATE INDEX ix_lookup_officer ON lookup (officer, asked_at)",
+    "CREATE INDEX ix_lookup_case ON lookup (case_id, asked_at)",
+    """
     CREATE TABLE register_access_log (
         id uuid PRIMARY KEY,
         read_at timestamptz NOT NULL,

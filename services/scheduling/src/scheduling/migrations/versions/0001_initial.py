@@ -47,14 +47,19 @@ TABLES = (
         starts_at timestamptz NOT NULL, ends_at timestamptz NOT NULL, state varchar NOT NULL, version integer NOT NULL,
         hold_until timestamptz, language varchar NOT NULL, contact jsonb, address_hash bytea, birth_date_hash bytea,
         holder bytea, arrived_at timestamptz, called_at timestamptz, desk varchar, moves integer NOT NULL DEFAULT 0,
-        code varchar NOT NULL, tries integer NOT NULL DEFAULT 0, tried_at timestamptz, made_at timestamptz NOT NULL
+        code varchar NOT NULL, made_at timestamptz NOT NULL
     )""",
     "CREATE INDEX ix_appointment_stand_id ON appointment (stand_id, starts_at)",
     "CREATE INDEX ix_appointment_code ON appointment (code)",
     "CREATE INDEX ix_appointment_address_hash ON appointment (address_hash)"
     " WHERE state IN ('held', 'booked', 'needs_rebooking')",
-    "CREATE INDEX ix_appointment_holder ON appointment (holder) WHERE state = 'held'",
+    "CREATE INDEX ix_appointment_holder ON appointment (holder) WHERE state IN ('held', 'booked', 'needs_rebooking')",
     "CREATE INDEX ix_appointment_hold_until ON appointment (hold_until) WHERE state = 'held'",
+    """
+    CREATE TABLE contact_code (
+        address_hash bytea PRIMARY KEY, code_hash bytea NOT NULL, expires_at timestamptz NOT NULL,
+        tries_left integer NOT NULL
+    )""",
     """
     CREATE TABLE waiting (
         waiting_id uuid PRIMARY KEY, stand_id uuid NOT NULL, service varchar NOT NULL, language varchar NOT NULL,

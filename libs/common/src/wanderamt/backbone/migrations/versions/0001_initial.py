@@ -29,9 +29,10 @@ TABLES: tuple[str, ...] = (
         value bytea NOT NULL,
         type text NOT NULL,
         traceparent text NOT NULL DEFAULT '',
-        emitted_at timestamptz NOT NULL,
-        UNIQUE (aggregate, version)
+        emitted_at timestamptz NOT NULL
     )""",
+    # the third part of a type names its topic: a case and a document may have the same id
+    "CREATE UNIQUE INDEX outbox_version ON outbox (aggregate, version, split_part(type, '.', 3))",
     _QUEUE.substitute(table="outbox"),
     "CREATE TABLE relay_heartbeat (backend integer PRIMARY KEY, heartbeat_at timestamptz NOT NULL)",
     """
@@ -46,10 +47,11 @@ TABLES: tuple[str, ...] = (
     """
     CREATE TABLE inbox_version (
         consumer text NOT NULL,
+        topic text NOT NULL,
         aggregate uuid NOT NULL,
         version integer NOT NULL,
         seen_at timestamptz NOT NULL DEFAULT now(),
-        PRIMARY KEY (consumer, aggregate)
+        PRIMARY KEY (consumer, topic, aggregate)
     )""",
     "CREATE INDEX inbox_version_seen ON inbox_version USING brin (seen_at) WITH (pages_per_range = 16)",
     "ALTER TABLE inbox_version SET (autovacuum_vacuum_scale_factor = 0.02, fillfactor = 80)",
@@ -74,24 +76,52 @@ TABLES: tuple[str, ...] = (
         value bytea,
         headers bytea CHECK ((headers IS NOT NULL) = (kind = 'event')),
         job_id uuid UNIQUE CHECK ((job_id IS NOT NULL) = (kind = 'job')),
-        state text NOT NULL CHECK (state IN ('failed', 'blocked', 'unreadable')),
+        state text NOT NULL CHECK (state IN ('failed', 'blocked', 'unreadable', 'rejected')),
         reason text NOT NULL,
         stored_at timestamptz NOT NULL DEFAULT now(),
         type text NOT NULL DEFAULT '',
         fingerprint text NOT NULL DEFAULT '',
         attempts integer NOT NULL DEFAULT 1,
+        not_stored bigint NOT NULL DEFAULT 0,
         UNIQUE (consumer, topic, partition, "offset")
     )""",
-    "CREATE INDEX dead_letter_aggregate ON dead_letter (consumer, aggregate) WHERE aggregate IS NOT NULL",
+    "CREATE INDEX dead_letter_aggregate ON dead_letter (consumer, topic, aggregate) WHERE aggregate IS NOT NULL",
     "CREATE INDEX dead_letter_fingerprint ON dead_letter (consumer, fingerprint, id)",
     """
-    CREATE TABLE operator_action (
+    CREATE TABLE audit_record (
         id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
         at timestamptz NOT NULL DEFAULT now(),
         who text NOT NULL,
         action text NOT NULL,
-        details jsonb NOT NULL
+        subject_id text NOT NULL DEFAULT '',
+        outcome text NOT NULL DEFAULT 'allowed',
+        reason text NOT NULL DEFAULT '',
+        device_id uuid,
+        stand_id uuid,
+        times integer NOT NULL DEFAULT 1,
+        details jsonb NOT NULL DEFAULT '{}'
     )""",
+    "CREATE INDEX audit_record_who ON audit_record (who, id)",
+    "CREATE INDEX audit_record_subject ON audit_record (subject_id, id) WHERE subject_id <> ''",
+    """
+    CREATE TABLE cut_off (
+        kind text NOT NULL CHECK (kind IN ('officer', 'device', 'session')),
+        id text NOT NULL,
+        active boolean NOT NULL,
+        version integer NOT NULL,
+        cut_by text NOT NULL,
+        reason text NOT NULL,
+        since timestamptz NOT NULL,
+        PRIMARY KEY (kind, id)
+    )""",
+    # keyed hashes: of a client's network, a telephone number or a code
+    """
+    CREATE TABLE rate_limit_use (
+        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, key_hash bytea NOT NULL, used_at timestamptz NOT NULL
+    )""",
+    "CREATE INDEX rate_limit_use_key ON rate_limit_use (key_hash, used_at)",
+    "CREATE INDEX rate_limit_use_age ON rate_limit_use USING brin (used_at) WITH (pages_per_range = 16)",
+    _QUEUE.substitute(table="rate_limit_use"),
     """
     CREATE TABLE job (
         id uuid PRIMARY KEY,
@@ -116,6 +146,10 @@ TABLES: tuple[str, ...] = (
     "CREATE INDEX job_failed ON job (queue, key) WHERE status = 'failed'",
     "CREATE INDEX job_finished ON job USING brin (finished_at) WITH (pages_per_range = 16)",
     _QUEUE.substitute(table="job"),
+    # filled by each request with a proof, emptied a few minutes later; see persistence/used_proofs.py
+    "CREATE UNLOGGED TABLE used_proof (proof bytea PRIMARY KEY, expires_at timestamptz NOT NULL)",
+    "CREATE INDEX used_proof_expires ON used_proof USING brin (expires_at) WITH (pages_per_range = 16)",
+    _QUEUE.substitute(table="used_proof"),
 )
 
 

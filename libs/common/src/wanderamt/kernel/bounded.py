@@ -1,0 +1,49 @@
+"""Bounded types for everything that callers send: in bodies, queries, paths, headers and entries.
+
+Invariants: arithmetic on a bounded value, such as a time zone, a period or a deadline, never leaves what Python and
+PostgreSQL can hold; `tests/architecture/test_bounded_requests.py` refuses a request field without bounds.
+"""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, AwareDatetime, Field
+
+EARLIEST_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
+TIMES_END: Final = datetime(2200, 1, 1, tzinfo=UTC)
+LATEST_TIME: Final = TIMES_END - timedelta(seconds=1)
+EARLIEST_DAY: Final = date(1850, 1, 1)  # of a birth
+DAYS_END: Final = date(2200, 1, 1)
+MAX_INT: Final = 2**31 - 1  # of a column INTEGER
+MAX_BIG_INT: Final = 2**63 - 1  # of a column BIGINT
+MAX_JSON_INT: Final = 2**53  # JavaScript counts exactly up to here
+NO_CONTROLS: Final = r"^[^\x00-\x1f\x7f-\x9f]*$"  # registers, printers and calendars reject control characters
+
+BoundedTime = Annotated[AwareDatetime, Field(ge=EARLIEST_TIME, lt=TIMES_END, description="From 1970 until 2199.")]
+"""A time that the caller chooses: outside of the bounds it is refused."""
+
+
+def clamped_time(time: datetime) -> datetime:
+    """The nearest time within the bounds of BoundedTime."""
+    if EARLIEST_TIME.year < time.year < TIMES_END.year - 1:  # in every time zone; to compare times takes longer
+        return time
+    return min(max(time, EARLIEST_TIME), LATEST_TIME)
+
+
+ClockTime = Annotated[
+    AwareDatetime,
+    AfterValidator(clamped_time),
+    Field(description="By the clock of the device, which may be wrong: taken as 1970 to 2199 at most."),
+]
+"""A time by the clock of a device: clamped, because nothing that was recorded with a wrong clock may be lost."""
+BoundedDay = Annotated[date, Field(ge=EARLIEST_DAY, lt=DAYS_END, description="From 1850 until 2199.")]
+
+
+def bounded_day(day: date) -> date | None:
+    """The day, or None outside of the bounds of BoundedDay."""
+    return day if EARLIEST_DAY <= day < DAYS_END else None
+
+
+def bounded_time(time: datetime) -> datetime | None:
+    """The time, or None outside of the bounds of BoundedTime. `time`: with a zone."""
+    return time if EARLIEST_TIME <= time < TIMES_END else None

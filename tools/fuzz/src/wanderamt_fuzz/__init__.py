@@ -1,0 +1,1 @@
+"""Sends hostile requests to every route of the running system."""
