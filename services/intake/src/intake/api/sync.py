@@ -19,7 +19,7 @@ from wanderamt.shell.large_bodies import MIB, max_body
 from wanderamt.shell.problems import Problem, RefusalError, or_refuse, problem_for
 
 from intake.api.dependencies import Context, EntrySender
-from intake.domain.entry import ENTRY, AnyEntry, UnreadableEntry, parse_line
+from intake.domain.entry import ENTRY, AnyEntry, UnreadableEntry, parse_line, parse_small_body
 from intake.domain.sync_body import MAX_ENTRIES, split_array, split_lines
 from intake.handlers.enrolment import has_lost_entries
 from intake.handlers.sync import EntryAnswer, SyncRequest, process_sync
@@ -159,6 +159,8 @@ def _media_type(request: Request) -> str:
 
 async def _read_entries(body: bytes, *, lines: bool) -> tuple[AnyEntry | UnreadableEntry, ...]:
     """Raises RefusalError when the request as a whole cannot be read. Other requests have their turn meanwhile."""
+    if not lines and (small := parse_small_body(body)):
+        return small
     raw = []
     for part in split_lines(body) if lines else split_array(body):
         if isinstance(part, Refusal):

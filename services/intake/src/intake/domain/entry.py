@@ -31,8 +31,10 @@ from intake.domain.case.case_events import FieldValue, PaymentMethod
 from intake.domain.catalogue.service_definition import Handling, Identification
 from intake.domain.numbers import NumberSeries
 from intake.domain.refusals import ENTRY_TOO_LARGE, INVALID_ENTRY, MALFORMED_ENTRY, UNKNOWN_TYPE
+from intake.domain.sync_body import MAX_ENTRIES
 
 MAX_ENTRY_BYTES = 1024 * 1024
+MAX_SMALL_BODY_BYTES = 256 * 1024
 MAX_VALUES = 4_000  # many times those of the longest form; reading millions of small values would take seconds
 MAX_ERRORS = 50
 MAX_CASE_SEQ = 300  # many times the entries of a long case; each may wait, and all that wait are read together
@@ -238,6 +240,13 @@ AnyEntry = (
     OpenCase | FillCase | IdentifyApplicant | SeeRequiredDocument | TakeFee | GiveProvisional | HandOver | Withdraw
 )
 ENTRY: TypeAdapter[AnyEntry] = TypeAdapter(Annotated[AnyEntry, Field(discriminator="type")])
+
+
+class _SmallBody(BaseModel):
+    entries: tuple[Annotated[AnyEntry, Field(discriminator="type")], ...] = Field(min_length=1, max_length=MAX_ENTRIES)
+
+
+_ENTRIES_KEY = b'"entries"'
 TYPES = frozenset(
     str(entry_type.model_fields["type"].annotation.__args__[0])  # type: ignore[union-attr]
     for entry_type in (
@@ -306,6 +315,19 @@ def document_id_of(entry: AnyEntry) -> UUID | None:
         case OpenCase(body=OpenBody(provisional=ProvisionalBody() as document)) | GiveProvisional(body=document):
             return document.document_id
     return None
+
+
+def parse_small_body(body: bytes) -> tuple[AnyEntry, ...] | None:
+    """All entries of a JSON object with the array `entries`, in one step.
+
+    None: too large for that, or something in it is invalid; then the entries are found and explained one by one.
+    """
+    if len(body) > MAX_SMALL_BODY_BYTES or body.count(_ENTRIES_KEY) != 1 or _has_too_many_values(body):
+        return None
+    try:
+        return _SmallBody.model_validate_json(body).entries
+    except ValidationError:
+        return None
 
 
 def parse_line(line: bytes) -> AnyEntry | UnreadableEntry:
