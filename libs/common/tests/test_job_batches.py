@@ -8,7 +8,7 @@ from typing import ClassVar
 import pytest_asyncio
 from wanderamt.backbone.jobs.handler import CompletedJob, JobHandler
 from wanderamt.backbone.jobs.queue import ClaimedJob
-from wanderamt.backbone.jobs.runner import JobRunner
+from wanderamt.backbone.jobs.runner import DRAIN_S, JobRunner
 from wanderamt.backbone.observability.tracing import message_context
 from wanderamt.backbone.persistence.database import Database
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
@@ -98,6 +98,13 @@ async def test_five_hundred_jobs_take_a_few_transactions(probe: BatchJobProbe) -
     assert probe.recorded() == list(range(500))
     assert jobs.done == 500
     assert len(probe.claims) < 60
+
+
+async def test_a_second_stop_waits_for_nothing(probe: BatchJobProbe) -> None:
+    await probe.put(1)
+    jobs = await probe.run(lambda: bool(probe.recorded()))
+    async with asyncio.timeout(DRAIN_S / 2):
+        await jobs.stop()
     assert len(probe.records) < 60
     assert await probe.left() == []
 

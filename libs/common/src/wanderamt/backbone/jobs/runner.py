@@ -126,6 +126,9 @@ class JobRunner:
             self.database.job_claimers.pop(job_channel(handler.job.QUEUE), None)
         await self._end_claims()
         await _cancel(self._tasks)
+        for state in self._states:
+            if state.claiming.locked():
+                state.claiming.release()  # so that a second stop does not wait for a claim
         if self._running:
             await asyncio.wait(self._running.values(), timeout=DRAIN_S)
         await _cancel([*self._running.values(), *([self._lease_task] if self._lease_task else [])])
