@@ -26,12 +26,12 @@ TOO_MANY_LOOKUPS = Refusal(
     "lookups.too_many",
     "You have reached the limit of lookups for this hour. Wait, or leave the question to the case: "
     "the register answers it there.",
-    RefusalKind.BUSY,
+    RefusalKind.TOO_MANY,
 )
 TOO_MANY_FOR_CASE = Refusal(
     "lookups.too_many_for_case",
     "This case has reached its limit of lookups for this hour. Wait, or leave the question to the case.",
-    RefusalKind.BUSY,
+    RefusalKind.TOO_MANY,
 )
 CASE_NOT_HERE = Refusal(
     "lookup.case_not_here",
