@@ -9,6 +9,7 @@ from enrolment_fixtures import BrowserKey, code, enrol, session
 from intake_fixtures import WITH_REASON, IntakeClient
 from uuid_utils.compat import uuid7
 from wanderamt.security.roles import Role
+from wanderamt.shell import audit_log
 from wanderamt.shell.access import REASON_HEADER
 
 BPK, OTHER_BPK = "PRxp74JK9GWBUpxf5I81fhJaF8o=", "Xcd0Rg71oIx2vonv/3CV8YF/mMg="
@@ -94,9 +95,30 @@ async def test_searches_for_one_person_have_one_subject_that_nobody_can_read(int
     assert [len(subject) for subject in allowed[:3]] == [64] * 3
     assert allowed[3] in {allowed[0], ""}
     assert await search(b"{", office | WITH_REASON) == 422
+    assert await search(b"[" * 60_000, office | WITH_REASON | {"Content-Type": "text/plain"}) == 422
     stored = str([tuple(row) for row in await intake_client.rows("SELECT t::text FROM audit_record t")])
     assert BPK not in stored
     assert OTHER_BPK not in stored
+
+
+async def test_wrong_tokens_for_the_parts_of_readiness_are_written_down(intake_client: IntakeClient) -> None:
+    for headers in ({}, {"Authorization": "Bearer a.b.c"}):
+        assert (await intake_client.http.get("/health/ready", headers=headers)).json().keys() == {"status"}
+    assert len(await records(intake_client, "token.invalid", "metrics.read")) == 1
+
+
+async def test_a_flood_of_different_refusals_hides_no_officer(intake_client: IntakeClient) -> None:
+    planner = intake_client.bearer(Role.PLANNER)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(audit_log, "MAX_DIFFERENT", 3)
+        for _ in range(6):
+            await intake_client.http.get(f"/cases/{uuid7()}", headers=planner)
+        await intake_client.http.get(f"/documents/{uuid7()}.pdf", headers=planner)
+    rows = await records(intake_client, "role.missing", "case.read")
+    assert {row["who"] for row in rows} == {"tester@linz"}
+    assert sum(row["times"] for row in rows) == 6
+    [other] = await records(intake_client, "role.missing", "document.read")
+    assert other["who"] == "tester@linz"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Entries of several devices: each is applied once, in its turn; double changes become conflicts; nothing is lost."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import asyncpg
@@ -208,6 +208,20 @@ async def test_fields_that_two_devices_changed_become_conflicts_and_the_rest_is_
         await intake_client.http.get(f"/stands/{intake_client.stand_id}/conflicts", headers=intake_client.clerk())
     ).json() == []
     assert await intake_client.form(case_id) == {"contact.phone": "+43660555003", "contact.email": "zoe@mail.example"}
+
+
+async def test_a_conflict_over_the_date_of_birth_can_be_decided(intake_client: IntakeClient) -> None:
+    other = await intake_client.second_device()
+    opened = intake_client.entry(body=NOTHING)
+    await intake_client.sync(opened)
+    for client, born, case_seq in ((intake_client, "1990-04-01", 2), (other, "1991-04-01", 1)):
+        changed = {"applicant": {"birth_date": born}}
+        await client.sync(client.follow_up(opened["case_id"], "case.fill", changed, case_seq=case_seq, base_version=1))
+    [conflict] = await intake_client.rows("SELECT conflict_id FROM conflict")
+    decide = f"/conflicts/{conflict['conflict_id']}/decide"
+    decided = await intake_client.http.post(decide, json={"take": "theirs"}, headers=intake_client.clerk())
+    assert decided.status_code == 204
+    assert (await intake_client.form(opened["case_id"]))["applicant.birth_date"] == date(1991, 4, 1)
 
 
 async def test_a_device_that_was_away_does_not_conflict_with_itself(intake_client: IntakeClient) -> None:

@@ -38,6 +38,8 @@ def hostile_body(bodies: Mapping[str, Any], things: KnownThings, rng: Random) ->
         content, headers = _damaged(content, rng)
     if rng.random() < 0.1:
         content_type = rng.choice(CONTENT_TYPES)
+        if rng.random() < 0.2:
+            content = b"[" * 50_000
     return HostileBody(content, content_type.encode("latin-1", "replace"), headers)
 
 

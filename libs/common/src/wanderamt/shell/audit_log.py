@@ -20,7 +20,7 @@ from wanderamt.security.policy import RECORDED, RECORDED_WITH_EFFECT
 from wanderamt.shell.access import record_of
 
 INTERVAL_S = 1.0
-MAX_DIFFERENT = 1000  # per interval; more are counted without their caller and subject
+MAX_DIFFERENT = 1000  # per interval; more are counted without their subject, and beyond twice as many without caller
 WRITTEN_LATER: tuple[type[BaseException], ...] = (*TRANSIENT_ERRORS, asyncio.CancelledError)
 RECORDED_KINDS = frozenset({RefusalKind.UNAUTHENTICATED, RefusalKind.FORBIDDEN})
 RECORDED_ACTIONS = RECORDED | RECORDED_WITH_EFFECT
@@ -57,6 +57,8 @@ class AuditLog:
             return
         record = record_of(request, getattr(request.state, "caller", None), action, outcome=refusal.code)
         if record not in self._waiting and len(self._waiting) >= MAX_DIFFERENT:
+            record = replace(record, subject_id="", reason="", details={})
+        if record not in self._waiting and len(self._waiting) >= 2 * MAX_DIFFERENT:
             record = AuditRecord("", record.action, outcome=record.outcome)
         self._waiting[record] += 1
 

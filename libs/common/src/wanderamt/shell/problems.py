@@ -116,6 +116,7 @@ HTTP_HINTS = {
 
 def install_problems(app: FastAPI, note_refusal: Callable[[Request, Refusal], None]) -> None:
     """`note_refusal`: writes each refused request down."""
+    app.state.note_refusal = note_refusal
 
     @app.exception_handler(RefusalError)
     async def on_refusal(request: Request, error: RefusalError) -> JSONResponse:

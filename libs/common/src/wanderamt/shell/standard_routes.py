@@ -63,11 +63,14 @@ admit_scraper = RequireScraper(Action.READ_METRICS)
 
 
 async def _sees_components(request: Request, credentials: BearerCredentials) -> bool:
-    """False for everybody else, also for a token that is no longer valid: no credentials decide whether a service is
-    ready."""
+    """False for everybody else, also for a token that is no longer valid, which is written down: no credentials decide
+    whether a service is ready."""
+    if not credentials:
+        return False
     try:
         await admit_scraper(request, credentials)
-    except RefusalError:
+    except RefusalError as error:
+        request.app.state.note_refusal(request, error.refusal)
         return False
     return True
 

@@ -94,7 +94,7 @@ class RequirePersonSearch(Require):
     async def subject_in_body(self, request: Request) -> str:
         context: IntakeContext = request.app.state.context
         try:
-            person = PersonIn.model_validate(await request.json())
+            person = PersonIn.model_validate_json(await request.body())
         except ValueError:  # the route refuses it
             return ""
         return context.cipher.keyed_hash(f"searched person:{person.bpk}".encode()).hex()

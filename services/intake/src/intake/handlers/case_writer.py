@@ -28,7 +28,7 @@ from intake.domain.case.case_events import (
     Withdrawn,
 )
 from intake.domain.case.crew_actions import NewEvents
-from intake.domain.case.state import VOID_STATES, Case, CaseState
+from intake.domain.case.state import Case, CaseState
 from intake.domain.catalogue.catalogue import Catalogue
 from intake.domain.documents import Document, IssueDocument, document_number, provisional_document, revoke
 from intake.domain.event_mapping import EMPTY_FORM, EncryptedForm, LookupRules, to_public_events
@@ -179,14 +179,14 @@ class CaseWriter:
 
     def _note_provisional(self, case: Case, event: ProvisionalDocumentGiven) -> None:
         """When the case has ended without success in the meantime, the document is revoked as it is recorded."""
-        if case.state in VOID_STATES:
+        if case.void:
             self._void.add(case.id)
         finished_now = any(case_id == case.id for case_id, _ in self._finished)
         document = provisional_document(
             case.id,
             event,
             status_index=self.status_list_indexes.get(event.number),
-            second_copy=case.state in FINAL_STATES and not finished_now,
+            second_copy=case.state in FINAL_STATES and not case.void and not finished_now,
             now=self.uow.now,
         )
         self._provisional.append(document)

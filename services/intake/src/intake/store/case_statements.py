@@ -9,13 +9,13 @@ from uuid import UUID
 import orjson
 from wanderamt.backbone.persistence.outbox import Statement
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
-from wanderamt.contracts import Language
+from wanderamt.contracts import Language, VisitReason
 from wanderamt.kernel.ids import CaseId, DeviceId, DocumentId, RequestId, StandId
 from wanderamt.kernel.json_text import to_json_rows
 from wanderamt.kernel.sealed import Sealed
 from wanderamt.security.keys import FieldCipher
 
-from intake.domain.case.state import Case, CaseState, ProvisionalDocument
+from intake.domain.case.state import VOID_STATES, Case, CaseState, ProvisionalDocument
 from intake.domain.catalogue.service_definition import Identification
 from intake.domain.event_mapping import EncryptedForm
 from intake.store.change_channel import stand_channel
@@ -140,6 +140,8 @@ def _columns(record: CaseRecord, cipher: FieldCipher) -> dict[str, Any]:
             "paid_cents": case.paid_cents,
             "settled": case.settled,
             "more_stands": sorted(case.more_stands) if case.more_stands else (),
+            **({"void": True} if case.void else {}),
+            **({"denied": case.denied} if case.denied else {}),
         },
         "applicant": form.applicant,
         "contact": form.contact,
@@ -202,6 +204,7 @@ def record_of_row(row: Mapping[str, Any], cipher: FieldCipher) -> CaseRecord:
     document = progress["provisional_document"]
     assignment = Sealed.model_validate_json(row["assignment"]) if row["assignment"] else None
     assigned = json.loads(cipher.open(assignment)) if assignment else row
+    state = CaseState(row["state"])
     case = Case(
         id=CaseId(row["case_id"]),
         version=row["version"],
@@ -210,7 +213,7 @@ def record_of_row(row: Mapping[str, Any], cipher: FieldCipher) -> CaseRecord:
         stand_id=StandId(row["stand_id"]),
         device_id=DeviceId(row["device_id"]),
         language=Language(row["language"]),
-        state=CaseState(row["state"]),
+        state=state,
         captured_at=row["captured_at"],
         application_day=row["application_day"],
         number=row["number"],
@@ -228,5 +231,7 @@ def record_of_row(row: Mapping[str, Any], cipher: FieldCipher) -> CaseRecord:
         paid_cents=progress["paid_cents"],
         settled=progress["settled"],
         more_stands=frozenset(StandId(UUID(stand)) for stand in progress["more_stands"]),
+        void=progress.get("void", state in VOID_STATES),
+        denied=VisitReason(progress["denied"]) if "denied" in progress else None,
     )
     return CaseRecord(case, form, row["event_version"], row["opened_at"], row["finished_at"], assignment)

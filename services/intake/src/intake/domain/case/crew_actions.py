@@ -12,6 +12,7 @@ from wanderamt.kernel.refusal import Refusal
 
 from intake.domain.case.case_events import (
     CaseHistoryEvent,
+    Compensated,
     FieldValue,
     Filled,
     Finished,
@@ -109,8 +110,10 @@ def open_case(case: Case | None, new: NewCase, catalogue: Catalogue, *, now: dat
 
 
 def parse_facts(form: Form, edition: Edition) -> Form:
-    """Parses facts of kind date. A text that is no date stays as it is; the check of the fields refuses it."""
+    """Parses what is of kind date. A text that is no date stays as it is; the check of the fields refuses it."""
     dates = [name for code in edition.dates if (name := FACT_PREFIX + code) in form]
+    if isinstance(form.get(BIRTH_DATE), str):  # of a conflict; an entry has it parsed
+        dates.append(BIRTH_DATE)
     return {**form, **{name: _parse_date(form[name]) for name in dates}} if dates else form
 
 
@@ -166,11 +169,16 @@ def pay(case: Case, edition: Edition, paid: Paid) -> NewEvents | Refusal:
 def give_provisional_document(case: Case, document: ProvisionalDocumentGiven) -> NewEvents | Refusal:
     """Recorded even if the case has ended meanwhile: the citizen holds it. It is valid if the case is.
 
-    Refused before the steps at the desk are done.
+    If the register has denied the applicant meanwhile, the case ends as it does when that answer comes later. Refused
+    before the steps at the desk are done.
     """
     if case.provisional_document:
         return PROVISIONAL_ALREADY_GIVEN
-    return PROVISIONAL_NOT_NEEDED if case.state is CaseState.OPEN else (document,)
+    if case.state is CaseState.OPEN:
+        return PROVISIONAL_NOT_NEEDED
+    if case.denied and not case.ended:
+        return document, Compensated(case.denied, case.paid_cents)
+    return (document,)
 
 
 def advance(case: Case, edition: Edition, *, request_id: RequestId, now: datetime) -> NewEvents:

@@ -81,6 +81,8 @@ class Case:
 
     `confirmed`: the register confirmed the applicant. `documents_seen`: codes of the required documents that the crew
     saw. `attachments`: their scans, uploaded or still on a device. `more_stands`: those to which the case was taken.
+    `void`: it ended without success, also once it is closed; none of its documents is valid. `denied`: what the
+    register said against the applicant, until the case is reopened.
     """
 
     id: CaseId
@@ -108,6 +110,8 @@ class Case:
     paid_cents: int = 0
     settled: bool = False
     more_stands: frozenset[StandId] = frozenset()
+    void: bool = False
+    denied: VisitReason | None = None
 
     def belongs_to(self, stand_id: StandId) -> bool:
         return stand_id == self.stand_id or stand_id in self.more_stands
@@ -208,11 +212,7 @@ def _changes(case: Case, event: CaseHistoryEvent) -> dict[str, Any]:
         case RegisterConfirmed():
             return {"state": CaseState.OPEN, "request_id": None, "confirmed": True, "reason": CONFIRMED}
         case ProvisionalDocumentGiven():
-            return {
-                "provisional_document": None
-                if case.state in VOID_STATES
-                else ProvisionalDocument(event.document_id, event.number)
-            }
+            return {"provisional_document": None if case.void else ProvisionalDocument(event.document_id, event.number)}
         case TakenToStand(stand_id):
             return {"more_stands": case.more_stands | {stand_id}}
         case Paid():
@@ -230,16 +230,25 @@ def _transition(case: Case, event: CaseHistoryEvent) -> dict[str, Any]:
             return _ended(CaseState.CLOSED)
         case Compensated(_, refund_cents):
             return _ended(CaseState.COMPENSATED) | {
+                "void": True,
                 "paid_cents": case.paid_cents - refund_cents,
                 "provisional_document": None,
             }
         case Withdrawn(refund_cents):
             return _ended(CaseState.WITHDRAWN) | {
+                "void": True,
                 "paid_cents": case.paid_cents - refund_cents,
                 "provisional_document": None,
             }
         case SentToVisit(reason, deadline):
-            return {"state": CaseState.NEEDS_VISIT, "request_id": None, "reason": reason, "deadline": deadline}
+            denied = None if reason is VisitReason.REGISTER_UNAVAILABLE else reason
+            return {
+                "state": CaseState.NEEDS_VISIT,
+                "request_id": None,
+                "reason": reason,
+                "deadline": deadline,
+                "denied": denied,
+            }
         case HandedOver(owner, reason, deadline):
             return {"owner": owner, "reason": reason, "deadline": deadline}
         case Reopened(owner, reason, deadline):
@@ -251,6 +260,8 @@ def _transition(case: Case, event: CaseHistoryEvent) -> dict[str, Any]:
                 "confirmed": False,
                 "provisional_document": None,
                 "settled": case.paid_cents > 0,
+                "void": False,
+                "denied": None,
             }
         case Overdue(owner, deadline):
             return {"owner": owner, "deadline": deadline}
