@@ -11,6 +11,7 @@ import uvicorn
 from connector_kit.adapter import CallContext, HttpCall, HttpReply, OrderFound, OrderNotFound, StatusCheckResult
 from connector_kit.bridge import Bridge, InvalidBridgeError
 from connector_kit.call_outcome import (
+    QUESTION_INVALID,
     AuthFailed,
     CallOutcome,
     NotExecuted,
@@ -24,6 +25,7 @@ from connector_kit.call_outcome import (
 )
 from connector_kit.manifest.manifest import Manifest, read_manifest
 from connector_kit.resilience.policy import CallKind
+from connector_kit.resilience.register_state import RegisterState, record_outcome, record_outcomes
 from connector_kit.testing.simulator import FaultConfig, HttpSimulator
 from connector_kit.transports.http import RegisterTransport
 from connector_kit.transports.http_status import outcome_of_status
@@ -31,6 +33,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from wanderamt.backbone.environment import utc_now
 from wanderamt_local.state import free_port
 
 MAX_BYTES = 10_000
@@ -223,6 +226,26 @@ async def test_an_invalid_question_is_never_sent(bridge: Bridge, register: tuple
     assert await bridge.call("find_permit", b'{"colour": 3}', CONTEXT) == Rejected("question_invalid")
     assert await bridge.call("fly", b"{}", CONTEXT) == Rejected("no_such_operation")
     assert not register[0].call_log.calls
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [(ValueError, QUESTION_INVALID), (KeyError, TemporarilyUnavailable("encode_keyerror", asked=False))],
+)
+async def test_what_cannot_be_encoded_says_nothing_about_the_register(
+    bridge: Bridge, error: type[Exception], outcome: CallOutcome
+) -> None:
+    class Careless(PermitAdapter):
+        def encode(self, operation: str, question: BaseModel, context: CallContext) -> HttpCall:
+            raise error("Zoë Hadžić")
+
+    careless = Bridge(bridge.manifest, Careless(), bridge.transport, bridge.models)
+    assert await find(careless) == outcome
+    state = RegisterState()
+    for _ in range(50):
+        state = record_outcomes(state, bridge.manifest, [(outcome, 0.0)], now=utc_now())
+        state = record_outcome(state, bridge.manifest, outcome, took_s=0.0, now=utc_now())
+    assert state.breaker == RegisterState().breaker
 
 
 def test_inconsistent_parts_are_reported_at_start(manifest: Manifest) -> None:

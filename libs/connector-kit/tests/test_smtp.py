@@ -13,6 +13,7 @@ import pytest
 import trustme
 from connector_kit.adapter import CallContext
 from connector_kit.call_outcome import (
+    QUESTION_INVALID,
     AuthFailed,
     CallOutcome,
     PossiblyExecuted,
@@ -121,6 +122,14 @@ async def test_an_untrusted_certificate_is_rejected(open_smtp: OpenSmtp, tmp_pat
         stranger = SmtpBridge(MANIFEST, PlainMailAdapter(), {"Mail": PlainMail}, target)
         assert await send(stranger) == TemporarilyUnavailable("unreachable")
         assert not mail_server.call_log.calls
+
+
+async def test_an_address_that_no_server_can_be_told_is_refused_and_delays_no_mail(open_smtp: OpenSmtp) -> None:
+    async with open_smtp() as (mail_server, bridge):
+        for number in range(3):
+            assert await send(bridge, number, to="zoe@münchen.example") == QUESTION_INVALID
+        assert isinstance(await send(bridge, 9), Succeeded)
+        assert mail_server.call_log.calls.total() == 1
 
 
 async def test_a_wrong_password_is_auth_failed(open_smtp: OpenSmtp) -> None:

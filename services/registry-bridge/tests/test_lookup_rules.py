@@ -15,6 +15,7 @@ import pytest
 import pytest_asyncio
 from joserfc import jwt
 from joserfc.jwk import ECKey
+from registry_bridge.api import lookups
 from registry_bridge.bridges.residents.simulator import ResidentsFaults, ResidentsSimulator
 from registry_bridge.domain.case_copy import CaseCopyEvent
 from registry_bridge_fixtures import BridgeEnv, OpenBridgeEnv
@@ -57,9 +58,10 @@ def question(case_id: UUID, **other: Any) -> dict[str, Any]:
 
 @pytest_asyncio.fixture
 async def residents(
-    serve: ServeSimulator, open_bridge_env: OpenBridgeEnv
+    serve: ServeSimulator, open_bridge_env: OpenBridgeEnv, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[tuple[ResidentsSimulator, BridgeEnv, UUID]]:
-    """A register that confirms everybody, and an open case of Zoë."""
+    """A register that confirms everybody, and an open case of Zoë. A busy machine is no register without an answer."""
+    monkeypatch.setattr(lookups, "ANSWER_WITHIN_S", 20.0)
     register, case_id = ResidentsSimulator(None, QUIET), uuid7()
     async with open_bridge_env(
         {"residents": await serve(register)}, lookups_per_hour=LIMIT, lookups_per_case=4
@@ -135,6 +137,18 @@ async def test_a_lookup_outside_of_its_case_is_refused_written_down_and_calls_no
     assert register.call_log.calls.total() == 0
     assert await written(bridge_env) == [("refused", expected[1])]
     assert await bridge_env.rows("SELECT 1 FROM register_access_log") == []
+
+
+@pytest.mark.parametrize("sign", ["\x0b", "\x00", "\ufffe", "\u202e"])
+async def test_a_sign_that_no_register_can_be_sent_is_refused_at_the_door(
+    residents: tuple[ResidentsSimulator, BridgeEnv, UUID], sign: str
+) -> None:
+    register, bridge_env, case_id = residents
+    for _ in range(LIMIT):
+        odd = question(case_id) | {"question": ABOUT_ZOE | {"given_name": f"Zoë{sign}"}}
+        assert outcome(await post(bridge_env, odd)) == (422, "request.character")
+    assert register.call_log.calls.total() == 0
+    assert outcome(await post(bridge_env, question(case_id), officer="other@linz"))[0] == 200
 
 
 async def test_the_same_person_in_another_spelling_is_the_applicant(

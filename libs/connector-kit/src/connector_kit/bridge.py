@@ -22,6 +22,7 @@ from connector_kit.adapter import (
     StatusCheckResult,
 )
 from connector_kit.call_outcome import (
+    QUESTION_INVALID,
     CallOutcome,
     NotExecuted,
     PossiblyExecuted,
@@ -86,11 +87,13 @@ class Bridge:
         try:
             question_model = self.models[rules.question].model_validate_json(question)
         except ValidationError:
-            return Rejected("question_invalid")
+            return QUESTION_INVALID
         encode, read = self._functions_for(kind)
         try:
             call = encode(operation, question_model, context)
         except Exception as error:  # an adapter is third-party code: its failure must stay its own
+            if isinstance(error, ValueError) and kind is CallKind.EXECUTE:  # such as a character that XML cannot hold
+                return QUESTION_INVALID
             return self._failed("encode", error)
         reply = await self.transport.send(call, timeout_s=rules.timeout_s)
         if isinstance(reply, HttpFailure):
@@ -141,7 +144,7 @@ class Bridge:
         """Reports the class of the error only: its text may contain the question."""
         log.error("bridge.adapter_failed", bridge=self.manifest.id, part=part, error=type(error).__name__)
         code = to_code(f"{part}_{type(error).__name__}")
-        return TemporarilyUnavailable(code) if part == "encode" else UnreadableResponse(code)
+        return TemporarilyUnavailable(code, asked=False) if part == "encode" else UnreadableResponse(code)
 
 
 def outcome_of_status_check(probed: StatusCheckResult) -> CallOutcome:

@@ -78,10 +78,12 @@ class NotExecuted:
 
 @dataclass(frozen=True, slots=True)
 class TemporarilyUnavailable:
-    """The register certainly executed nothing. `after_s`: when to retry, if the register says so."""
+    """The register certainly executed nothing. `after_s`: when to retry, if the register says so. `asked`: false if a
+    fault of ours kept the call from leaving."""
 
     code: str
     after_s: float | None = None
+    asked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,7 @@ class UnreadableResponse:
     raw: RawResponse | None = field(default=None, repr=False, compare=False)
 
 
+QUESTION_INVALID: Final = Rejected("question_invalid")  # by us: no call was made
 CallOutcome: TypeAlias = (
     Succeeded[BaseModel]
     | NotFound
@@ -128,3 +131,8 @@ CallOutcome: TypeAlias = (
     | PossiblyExecuted
     | UnreadableResponse
 )
+
+
+def was_asked(outcome: CallOutcome) -> bool:
+    """Whether the call left at all: one that did not says nothing about the register."""
+    return outcome != QUESTION_INVALID and (not isinstance(outcome, TemporarilyUnavailable) or outcome.asked)

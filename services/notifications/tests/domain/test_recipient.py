@@ -75,13 +75,14 @@ def test_the_fast_pattern_agrees_with_the_library(number: str) -> None:
         assert slow == number
 
 
-@pytest.mark.parametrize("good", ["zoe@mail.example", "Zoë.Ö@mail.example", "a+b@mail.example"])
+@pytest.mark.parametrize("good", ["zoe@mail.example", "Zoe.O@mail.example", "a+b@mail.example"])
 def test_a_mail_address_is_accepted(good: str) -> None:
     assert isinstance(mail_address(good), str)
 
 
 @pytest.mark.parametrize(
-    "bad", ["zoe", "zoe@", "@mail.example", "a@b@c.at", "zoe@mail.example\r\nBcc: all@x.at", "a b@c.at"]
+    "bad",
+    ["zoe", "zoe@", "@mail.example", "a@b@c.at", "zoe@mail.example\r\nBcc: all@x.at", "a b@c.at", "zoë@mail.example"],
 )
 def test_an_invalid_mail_address_is_refused(bad: str) -> None:
     assert mail_address(bad) is NO_EMAIL
@@ -95,3 +96,11 @@ def test_control_characters_are_not_plain(bad: str) -> None:
 @pytest.mark.parametrize("good", ["Südbahnhofmarkt", "Ćevapi & Сало", "日本", "a\u00a0b", ""])
 def test_other_characters_are_plain(good: str) -> None:
     assert is_plain(good)
+
+
+def test_a_domain_of_other_letters_is_written_as_servers_take_it() -> None:
+    assert (
+        mail_address("zoe@münchen.example")
+        == "zoe@xn--mnchen-3ya.example"
+        == mail_address("zoe@xn--mnchen-3ya.example")
+    )

@@ -19,6 +19,7 @@ from connector_kit.call_outcome import (
     TemporarilyUnavailable,
     Throttled,
     UnreadableResponse,
+    was_asked,
 )
 from connector_kit.manifest.manifest import Manifest
 from connector_kit.resilience.circuit_breaker import (
@@ -129,6 +130,8 @@ def record_outcome(
     state: RegisterState, manifest: Manifest, outcome: CallOutcome, *, took_s: float, now: datetime
 ) -> RegisterState:
     """What the outcome of one call says about the register."""
+    if not was_asked(outcome):
+        return replace(state, breaker=release_probe(state.breaker))
     rate_limit = state.rate_limit
     if isinstance(outcome, Throttled):
         rate_limit = backed_off(rate_limit, THROTTLED_S if outcome.after_s is None else outcome.after_s, now=now)
@@ -154,7 +157,7 @@ def record_outcomes(
     successes = [
         (outcome, took_s)
         for outcome, took_s in calls
-        if not is_register_failure(outcome) and not isinstance(outcome, Throttled | AuthFailed)
+        if was_asked(outcome) and not is_register_failure(outcome) and not isinstance(outcome, Throttled | AuthFailed)
     ]
     for outcome, took_s in calls:
         if (
@@ -175,7 +178,7 @@ def record_outcomes(
 
 def is_register_failure(outcome: CallOutcome) -> bool:
     """Whether the outcome counts against the register's health. A wrong question or our own excess rate does not."""
-    return isinstance(outcome, TemporarilyUnavailable | PossiblyExecuted | UnreadableResponse)
+    return was_asked(outcome) and isinstance(outcome, TemporarilyUnavailable | PossiblyExecuted | UnreadableResponse)
 
 
 def _probe_s(manifest: Manifest) -> float:

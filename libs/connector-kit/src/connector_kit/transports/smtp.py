@@ -14,6 +14,7 @@ from pydantic import BaseModel, SecretStr
 
 from connector_kit.adapter import CallContext
 from connector_kit.call_outcome import (
+    QUESTION_INVALID,
     AuthFailed,
     CallOutcome,
     PossiblyExecuted,
@@ -96,7 +97,7 @@ class SmtpBridge:
         try:
             email = self.adapter.encode(operation, self.models[rules.question].model_validate_json(question), context)
         except ValueError:
-            return Rejected("question_invalid")
+            return QUESTION_INVALID
         await self._pacer.wait_for_turn()
         try:
             async with asyncio.timeout(rules.timeout_s):
@@ -123,6 +124,10 @@ class SmtpBridge:
                 if server:
                     server.close()
                 return _outcome_of_code(error.code)
+            except UnicodeError:  # an address that no server can be told
+                if server:
+                    server.close()
+                return QUESTION_INVALID
             except (aiosmtplib.SMTPException, OSError):
                 if server:
                     server.close()

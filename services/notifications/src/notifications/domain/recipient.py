@@ -79,11 +79,13 @@ def _is_canonical_home_number(text: str) -> bool:
 
 @lru_cache(maxsize=8192)
 def mail_address(text: str) -> str | Refusal:
-    """Checks the syntax only, not whether the address exists."""
+    """Checks the syntax only, not whether the address exists. In ASCII, which every server takes: a domain of other
+    letters is encoded (IDNA); a name before the @ cannot be."""
     try:
-        return str(validate_email(text, check_deliverability=False, test_environment=True).normalized)
+        checked = validate_email(text, check_deliverability=False, test_environment=True, allow_smtputf8=False)
     except EmailNotValidError:
         return NO_EMAIL
+    return checked.ascii_email or NO_EMAIL
 
 
 def is_plain(text: str) -> bool:

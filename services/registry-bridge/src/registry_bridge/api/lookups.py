@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
 from wanderamt.contracts import RegisterOutcome
 from wanderamt.kernel.bounded import MAX_JSON_INT
 from wanderamt.kernel.ids import CaseId, DeviceId, StandId
+from wanderamt.kernel.line_text import ONE_LINE
 from wanderamt.shell.problems import or_refuse
 
 from registry_bridge.api.dependencies import Context, LookUpCaller
@@ -19,9 +20,9 @@ from registry_bridge.domain.lookup import ANSWER_WITHIN_S, OVERHEAD_S, Freshness
 from registry_bridge.domain.request import CallResult
 from registry_bridge.handlers.lookups import begin_lookup, deliver_answer, record_no_answer
 
-FieldName = Annotated[str, Field(max_length=100)]
+FieldName = Annotated[str, Field(max_length=100), ONE_LINE]
 WholeNumber = Annotated[StrictInt, Field(ge=-MAX_JSON_INT, le=MAX_JSON_INT)]
-FieldValue = StrictBool | WholeNumber | Annotated[str, Field(max_length=500)] | None
+FieldValue = StrictBool | WholeNumber | Annotated[str, Field(max_length=500), ONE_LINE] | None
 
 router = APIRouter(tags=["registers"])
 

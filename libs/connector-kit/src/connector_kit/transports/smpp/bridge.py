@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from connector_kit.adapter import CallContext
 from connector_kit.call_outcome import (
+    QUESTION_INVALID,
     AuthFailed,
     CallOutcome,
     PossiblyExecuted,
@@ -75,7 +76,7 @@ class SmppBridge:
             submit = self.adapter.encode(operation, self.models[rules.question].model_validate_json(question), context)
             body = submit_body(submit)
         except ValueError:
-            return Rejected("question_invalid")
+            return QUESTION_INVALID
         await self._pacer.wait_for_turn()
         try:
             answering = (await self._bound()).submit(body)
