@@ -8,7 +8,7 @@ import type { EntryRow } from "../src/model/rows.ts";
 import { adaptiveBatchSize, MAX_BYTES, recordTransfer } from "../src/platform/request_size.ts";
 import { codeLocations } from "../src/store/reports.ts";
 import { backoffSeconds, MAX_WAIT_S } from "../src/sync/engine.ts";
-import { batches } from "../src/sync/push.ts";
+import { batches, stateAfter } from "../src/sync/push.ts";
 
 test("the wait doubles, up to one minute, and is never zero", () => {
   const waits = Array.from({ length: 40 }, (_, failures) => backoffSeconds(failures, 1));
@@ -35,6 +35,14 @@ test("the entries of a case are never split", () => {
     for (const other of sent) if (other !== batch) assert.ok(other.every((row) => !cases.has(row.case_id)));
   }
   assert.ok(sent.every((batch) => batch.length <= 100));
+});
+
+test("an entry that the office refuses for now stays on the device", () => {
+  const refusal = (status: number) => ({ entry_id: null, problem: { status, code: "", hint: "", errors: [] } });
+  assert.equal(stateAfter({ ...refusal(429), status: "refused" }), "device");
+  assert.equal(stateAfter({ ...refusal(409), status: "refused" }), "refused");
+  assert.equal(stateAfter({ ...refusal(409), status: "held" }), "held");
+  assert.equal(stateAfter({ entry_id: null, problem: null, status: "duplicate" }), "accepted");
 });
 
 test("phone numbers in every national form", () => {

@@ -59,12 +59,13 @@ async function loadCallNames(rows: { case_id: string }[]): Promise<Map<string, s
 function EntryItem(props: { row: EntryRow; called: string }) {
   const { row } = props;
   const reason = row.code ? reasonText(row.code, row.hint) : "";
+  const state = row.state === "device" && row.code ? "again" : row.state;
   return (
     <li class={TONES[row.state]} data-state={row.state}>
       <a href={`#/case/${row.case_id}`}>
         <b>{props.called}</b> {t(`type.${row.type}`)} <small>{formatDateTime(row.written_at)}</small>
       </a>
-      <span class="state">{t(`state.${row.state}`, { why: reason })}</span>
+      <span class="state">{t(`state.${state}`, { why: reason })}</span>
       {row.state === "refused" && (
         <ActionButton label={t("outbox.dismiss")} action={() => dismissEntry(row.entry_id)} />
       )}

@@ -1,8 +1,8 @@
 // Sends entries to the office.
 // Invariants: all unsent entries of a case go in one request, in order. An entry counts as synced only after the office
-// has answered for it. A refused entry does not delay other cases.
+// has answered for it. A refused entry does not delay other cases. An entry refused for now goes again with each contact.
 
-import type { EntryRow } from "../model/rows.ts";
+import type { EntryRow, EntryState } from "../model/rows.ts";
 import { type Bytes, decodeUtf8, encodeUtf8, gzip } from "../platform/bytes.ts";
 import { getFact, setFact } from "../platform/database.ts";
 import { NoAnswerError, ProblemError, requestJson } from "../platform/http.ts";
@@ -14,6 +14,7 @@ import { unseal } from "../store/sealing.ts";
 import { resendRecent } from "./pull.ts";
 
 const MAX_ENTRIES = 100;
+const TOO_MANY = 429; // of an entry: the office has not stored it, and takes it later
 const UNREADABLE_CODES = ["request.not_gzip", "request.malformed_json"];
 
 interface SyncAnswer {
@@ -24,7 +25,7 @@ interface SyncAnswer {
 interface EntryResult {
   entry_id: string | null;
   status: "accepted" | "duplicate" | "held" | "conflict" | "refused";
-  problem: { code: string; hint: string; errors: string[] } | null;
+  problem: { status: number; code: string; hint: string; errors: string[] } | null;
 }
 
 /** Returns the number of answered entries. Throws NoAnswerError, or a ProblemError about the session. */
@@ -119,7 +120,7 @@ async function applyResults(batch: EntryRow[], results: EntryResult[]): Promise<
   const resultOf = new Map(batch.map((row, index) => [row.entry_id, results[index]!]));
   await updateEntries(batch, (row) => {
     const result = resultOf.get(row.entry_id)!;
-    const state = result.status === "duplicate" ? "accepted" : result.status;
+    const state = stateAfter(result);
     const errors = result.problem?.errors.join("; ") ?? "";
     const hint = [result.problem?.hint ?? "", errors].filter(Boolean).join(" ");
     return { ...row, state, code: result.problem?.code ?? "", hint };
@@ -128,6 +129,11 @@ async function applyResults(batch: EntryRow[], results: EntryResult[]): Promise<
     .filter((row) => resultOf.get(row.entry_id)!.status !== "refused")
     .map((row) => row.device_seq);
   await setFact("acked", Math.max((await getFact<number>("acked")) ?? 0, ...answeredSeqs));
+}
+
+export function stateAfter({ status, problem }: EntryResult): EntryState {
+  if (status === "refused" && problem?.status === TOO_MANY) return "device";
+  return status === "duplicate" ? "accepted" : status;
 }
 
 function updateEntries(batch: EntryRow[], update: (row: EntryRow) => EntryRow): Promise<void> {

@@ -77,6 +77,7 @@ class EntryRow(_Table, table=True):
     __table_args__ = (
         UniqueConstraint("device_id", "device_seq"),
         Index("ix_entry_held", "received_at", postgresql_where=text("status = 'held'")),
+        Index("ix_entry_held_device", "device_id", postgresql_where=text("status = 'held'")),
     )
     entry_id: UUID = Field(primary_key=True)
     device_id: UUID

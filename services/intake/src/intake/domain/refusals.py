@@ -46,6 +46,12 @@ ENTRY_HELD = Refusal(
     "The entry waits for earlier entries of this case. Send those too.",
     RefusalKind.CONFLICT,
 )
+TOO_MANY_HELD = Refusal(
+    "entry.too_many_held",
+    "500 entries of this device wait for earlier ones, and this one was not stored. Keep it, send the earlier entries "
+    "first, then send it again unchanged.",
+    RefusalKind.TOO_MANY,
+)
 ENTRY_ABANDONED = Refusal(
     "entry.given_up",
     "The entries before this one never arrived, and the operator abandoned it. Capture it again if it is still needed.",
@@ -157,7 +163,6 @@ TOO_MANY_BLOCKS = Refusal(
     "This device holds 20 blocks of the series. Use or return those first.",
     RefusalKind.CONFLICT,
 )
-
 NO_TILL = Refusal("till.not_found", "This device has no such till.", RefusalKind.NOT_FOUND)
 TILL_OPEN = Refusal(
     "till.other_open", "This device has another open till. Count and close that one first.", RefusalKind.CONFLICT

@@ -4,7 +4,9 @@ Invariants: an entry is applied once and in its turn; an entry that is not appli
 encrypted; fields that two devices changed become conflicts.
 """
 
+import asyncio
 import json
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -32,12 +34,16 @@ from intake.domain.refusals import (
     FIELDS_CONFLICT,
     NUMBER_NOT_IN_BLOCK,
     SEQUENCE_TAKEN,
+    TOO_MANY_HELD,
 )
 from intake.handlers.case_writer import CaseWriter, load_for_update
 from intake.store import entry_statements, history_statements, number_statements
 from intake.store.conflicts import StoredConflict
 from intake.store.entry_statements import EntryResult, EntryStatus, SequencePlace, StoredEntry
 from intake.store.number_statements import SpentNumber
+
+MAX_HELD = 500  # per device, in all cases
+RESTORED_PER_STEP = 50  # then other requests have their turn
 
 
 class PendingEntry(NamedTuple):
@@ -51,12 +57,16 @@ class PendingEntry(NamedTuple):
 
 @dataclass(slots=True)
 class DeviceQueue:
-    """The entries of one device for one case, by case sequence. `last`: the sequence that was applied last."""
+    """The entries of one device for one case, by case sequence. `last`: the sequence that was applied last.
+
+    `taken`: the places of held entries that are not loaded, because one before them is missing.
+    """
 
     case_id: CaseId
     device_id: DeviceId
     last: int = 0
     pending: dict[int, PendingEntry] = field(default_factory=dict)
+    taken: set[int] = field(default_factory=set)
 
 
 @dataclass
@@ -88,18 +98,15 @@ class EntryScheduler:
         new: Collection[UUID] = (),
         device_id: DeviceId | None = None,
     ) -> "EntryScheduler":
-        """`case_ids`: known cases. `new`: entries of this request; they are stored already, and are not loaded.
-
-        `device_id`: the device whose held entries are all loaded; of others only those whose turn may come.
+        """`case_ids`: known cases. `new`: entries of `device_id` in this request; they are stored already, and are not
+        loaded. Of held entries only those are loaded whose turn may come.
         """
         ids = set(case_ids)
         if not ids:
             return cls(uow, cipher, catalogue, CaseWriter(uow, cipher, catalogue))
         writer = await load_for_update(ids, uow, cipher=cipher, catalogue=catalogue)
         scheduler = cls(uow, cipher, catalogue, writer)
-        places = await entry_statements.places_in_cases(uow, ids, except_ids=new, device_id=device_id)
-        for place in places:
-            scheduler._restore(place)
+        await scheduler._restore_all(ids, new=new, device_id=device_id)
         return scheduler
 
     def enqueue(self, pending: PendingEntry, device_id: DeviceId) -> None:
@@ -114,17 +121,25 @@ class EntryScheduler:
                 return
         queue = self._queue(CaseId(entry.case_id), device_id)
         position = sequence_position(entry.case_seq, last=queue.last)
-        if position is SequencePosition.DUPLICATE or entry.case_seq in queue.pending:
+        if position is SequencePosition.DUPLICATE or entry.case_seq in queue.pending or entry.case_seq in queue.taken:
             self.results[entry.entry_id] = EntryResult(pending.id, EntryStatus.REFUSED, SEQUENCE_TAKEN)
         else:
             queue.pending[entry.case_seq] = pending
 
-    def abandon(self, held: StoredEntry) -> None:
-        """Refuses a held entry; those after it may follow."""
-        queue = self._queue(held.case_id, held.device_id)
-        refused = EntryResult(held.entry_id, EntryStatus.REFUSED, ENTRY_ABANDONED)
-        self._set_result(queue.pending.pop(held.case_seq), refused)
-        queue.last = max(queue.last, held.case_seq)
+    async def abandon(self, held: StoredEntry) -> bool:
+        """Refuses a held entry of a loaded case; those after it may follow. False if it no longer waits."""
+        if not await entry_statements.refuse_held(self.uow, held.entry_id, ENTRY_ABANDONED):
+            return False
+        self.uow.log_outcome(
+            "entry.processed",
+            entry_id=held.entry_id,
+            case_id=held.case_id,
+            status=EntryStatus.REFUSED,
+            code=ENTRY_ABANDONED.code,
+        )
+        self.queues, self.held = {}, set()
+        await self._restore_all([held.case_id], new=(), device_id=held.device_id)
+        return True
 
     async def apply_ready(self) -> dict[UUID, EntryResult]:
         """Applies all entries whose turn has come and holds back the others. Returns the results by entry id."""
@@ -137,10 +152,7 @@ class EntryScheduler:
                 while self._apply_next(queue):
                     progressed = True
             waiting = [queue for queue in waiting if queue.pending]
-        for queue in waiting:
-            for pending in queue.pending.values():
-                if pending.id not in self.held:
-                    self._set_result(pending, EntryResult(pending.id, EntryStatus.HELD, ENTRY_HELD))
+        not_stored = await self._hold(waiting) if waiting else {}
         to_save = [
             result
             for result in self.results.values()
@@ -154,7 +166,30 @@ class EntryScheduler:
             self.uow.write_later(number_statements.insert_spent(self.spent, now=self.uow.now))
         await self.writer.flush()
         self._log_applied()
-        return self.results
+        return self.results | not_stored
+
+    async def _hold(self, waiting: Iterable[DeviceQueue]) -> dict[UUID, EntryResult]:
+        """Holds back the new entries in these queues. Returns the refusals of those beyond the bound of their device:
+        they are deleted, so that the device can send them again."""
+        new: dict[DeviceId, list[PendingEntry]] = defaultdict(list)
+        for queue in waiting:
+            new[queue.device_id] += [pending for pending in queue.pending.values() if pending.id not in self.held]
+        refused: list[PendingEntry] = []
+        for device_id, entries in new.items():
+            if not entries:
+                continue
+            await self.uow.lock_id("held entries of device", device_id)
+            ended = self.held & self.results.keys()
+            count = await entry_statements.count_held_of(self.uow, device_id, except_ids=ended)
+            ordered = sorted(entries, key=lambda pending: pending.entry.device_seq)
+            space = max(0, MAX_HELD - count)
+            for pending in ordered[:space]:
+                self._set_result(pending, EntryResult(pending.id, EntryStatus.HELD, ENTRY_HELD))
+            refused += ordered[space:]
+        if refused:
+            await entry_statements.delete_entries(self.uow, [pending.id for pending in refused])
+            self.uow.log_outcome("entries.not_stored", number=len(refused), code=TOO_MANY_HELD.code)
+        return {pending.id: EntryResult(pending.id, EntryStatus.REFUSED, TOO_MANY_HELD) for pending in refused}
 
     def _queue(self, case_id: CaseId, device_id: DeviceId) -> DeviceQueue:
         key = case_id, device_id
@@ -163,10 +198,22 @@ class EntryScheduler:
             queue = self.queues[key] = DeviceQueue(case_id, device_id)
         return queue
 
+    async def _restore_all(
+        self, case_ids: Iterable[CaseId], *, new: Collection[UUID], device_id: DeviceId | None
+    ) -> None:
+        places = await entry_statements.places_in_cases(self.uow, case_ids, new_ids=new, device_id=device_id)
+        for number, place in enumerate(places, 1):
+            self._restore(place)
+            if number % RESTORED_PER_STEP == 0:
+                await asyncio.sleep(0)
+
     def _restore(self, place: SequencePlace) -> None:
         queue = self._queue(place.case_id, place.device_id)
-        if not place.entry_id or not place.raw:
+        if not place.entry_id:
             queue.last = max(queue.last, place.case_seq)
+            return
+        if not place.raw:
+            queue.taken.add(place.case_seq)
             return
         kept = json.loads(self.cipher.open(place.raw))
         entry = parse_line(kept["entry"].encode())

@@ -123,12 +123,11 @@ async def abandon_held_entry(
 ) -> Refusal | None:
     """Refuses a held entry whose turn never comes, so that later entries can follow. The entry stays stored."""
     stored = (await entry_statements.find_entries(uow, [entry_id])).get(entry_id)
-    if not stored:
+    if not stored or stored.status is not EntryStatus.HELD:
         return NOT_HELD
     scheduler = await EntryScheduler.load(uow, cipher, catalogue, case_ids=[stored.case_id], device_id=stored.device_id)
-    if entry_id not in scheduler.held:
+    if not await scheduler.abandon(stored):
         return NOT_HELD
-    scheduler.abandon(stored)
     await scheduler.apply_ready()
     return None
 

@@ -45,7 +45,10 @@ class StoredEntry(NamedTuple):
 
 
 class SequencePlace(NamedTuple):
-    """The last applied sequence of a device in a case; with `entry_id`, the sequence of a held entry, and its `raw`."""
+    """The last applied sequence of a device in a case; with `entry_id`, the sequence of a held entry.
+
+    `raw`: of a held entry whose turn may come; None if an entry before it is missing.
+    """
 
     case_id: CaseId
     device_id: DeviceId
@@ -123,27 +126,33 @@ async def find_entries(uow: UnitOfWork, entry_ids: Iterable[UUID]) -> dict[UUID,
 
 
 async def places_in_cases(
-    uow: UnitOfWork, case_ids: Iterable[UUID], *, except_ids: Iterable[UUID], device_id: DeviceId | None
+    uow: UnitOfWork, case_ids: Iterable[UUID], *, new_ids: Iterable[UUID], device_id: DeviceId | None
 ) -> list[SequencePlace]:
-    """How far each device came in each case, and the held entries that may have their turn: those of `device_id`, and
-    those of other devices whose next entry is there. Entries that wait for one that is missing cost others nothing.
+    """How far each device came in each case, and the held entries that may have their turn: those that follow the last
+    one without a gap. `new_ids`: stored entries that are still to be applied; they fill gaps. Entries that wait for one
+    that is missing are not read; of `device_id` their places are returned, because they are taken.
     """
     rows = await uow.db.fetch(
         """
         WITH known AS (
-            SELECT entry_id, case_id, device_id, case_seq, raw, status = 'held' AS waits FROM entry
-            WHERE case_id = ANY($1::uuid[]) AND entry_id <> ALL($2::uuid[])),
+            SELECT entry_id, case_id, device_id, case_seq, status = 'held' AS waits,
+                   status = 'held' OR entry_id = ANY($2::uuid[]) AS is_open
+            FROM entry WHERE case_id = ANY($1::uuid[])),
         queue AS (
-            SELECT case_id, device_id, coalesce(max(case_seq) FILTER (WHERE NOT waits), 0) AS last,
-                   min(case_seq) FILTER (WHERE waits) AS next
-            FROM known GROUP BY case_id, device_id)
+            SELECT case_id, device_id, coalesce(max(case_seq) FILTER (WHERE NOT is_open), 0) AS last
+            FROM known GROUP BY case_id, device_id),
+        ahead AS (
+            SELECT entry_id, case_id, device_id, case_seq, waits, case_seq - last = dense_rank() OVER (
+                       PARTITION BY case_id, device_id ORDER BY case_seq) AS follows
+            FROM known JOIN queue USING (case_id, device_id) WHERE is_open AND case_seq > last)
         SELECT case_id, device_id, last AS case_seq, NULL::uuid AS entry_id, NULL::jsonb AS raw FROM queue
         UNION ALL
-        SELECT case_id, device_id, case_seq, entry_id, raw FROM known JOIN queue USING (case_id, device_id)
-        WHERE waits AND (device_id = $3 OR next <= last + 1)
+        SELECT case_id, device_id, case_seq, entry_id,
+               CASE WHEN follows THEN (SELECT e.raw FROM entry e WHERE e.entry_id = ahead.entry_id) END
+        FROM ahead WHERE waits AND (follows OR device_id = $3)
         """,
         list(case_ids),
-        list(except_ids),
+        list(new_ids),
         device_id,
     )
     return [
@@ -162,15 +171,48 @@ async def ready_cases(uow: UnitOfWork, *, limit: int) -> list[CaseId]:
     """Cases with a held entry that is next in order, which happens after concurrent requests."""
     rows = await uow.db.fetch(
         """
-        SELECT DISTINCT h.case_id FROM entry h JOIN case_file USING (case_id)
-        WHERE h.status = 'held' AND h.case_seq = 1 + coalesce((
-            SELECT max(e.case_seq) FROM entry e
-            WHERE e.case_id = h.case_id AND e.device_id = h.device_id AND e.status <> 'held'), 0)
+        WITH queue AS MATERIALIZED (
+            SELECT case_id, device_id, array_agg(case_seq) AS places FROM entry WHERE status = 'held'
+            GROUP BY case_id, device_id)
+        SELECT DISTINCT case_id FROM queue JOIN case_file USING (case_id) CROSS JOIN LATERAL (
+            SELECT coalesce(max(case_seq) FILTER (WHERE e.device_id = queue.device_id AND status <> 'held'), 0) AS last
+            FROM entry e WHERE e.case_id = queue.case_id) AS settled
+        WHERE last + 1 = ANY(places)
         LIMIT $1
         """,
         limit,
     )
     return [CaseId(row["case_id"]) for row in rows]
+
+
+async def count_held_of(uow: UnitOfWork, device_id: DeviceId, *, except_ids: Iterable[UUID]) -> int:
+    """Without those of requests that are not committed: the caller holds a lock of the device."""
+    count: int = await uow.db.fetchval(
+        "SELECT count(*) FROM entry WHERE device_id = $1 AND status = 'held' AND entry_id <> ALL($2::uuid[])",
+        device_id,
+        list(except_ids),
+    )
+    return count
+
+
+async def refuse_held(uow: UnitOfWork, entry_id: EntryId, refusal: Refusal) -> bool:
+    """Whether the entry was held. It stays stored."""
+    refused = await uow.db.fetchval(
+        """
+        UPDATE entry SET status = 'refused', code = $2, hint = $3, refusal_kind = $4
+        WHERE entry_id = $1 AND status = 'held' RETURNING true
+        """,
+        entry_id,
+        refusal.code,
+        refusal.hint,
+        refusal.kind,
+    )
+    return bool(refused)
+
+
+async def delete_entries(uow: UnitOfWork, entry_ids: Iterable[UUID]) -> None:
+    """As if they had not been sent: the same ids may come again."""
+    await uow.db.execute("DELETE FROM entry WHERE entry_id = ANY($1::uuid[])", list(entry_ids))
 
 
 async def save_results(uow: UnitOfWork, results: Sequence[EntryResult]) -> None:
