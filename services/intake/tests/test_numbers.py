@@ -13,12 +13,10 @@ from wanderamt.security.roles import Role
 DEVICES, CASES_EACH = 16, 313  # 5,008 cases
 
 
-async def account(intake_client: IntakeClient, series: str = "BE") -> dict[str, Any]:
-    audit: dict[str, Any] = (
-        await intake_client.http.get(
-            f"/numbers/{series}/{intake_client.year}", headers=intake_client.bearer(Role.OPERATOR)
-        )
-    ).json()
+async def account(intake_client: IntakeClient, series: str = "BE", *, after: int = 0) -> dict[str, Any]:
+    url = f"/numbers/{series}/{intake_client.year}?after={after}"
+    reply = await intake_client.http.get(url, headers=intake_client.bearer(Role.OPERATOR))
+    audit: dict[str, Any] = reply.json()
     return audit
 
 
@@ -97,6 +95,59 @@ async def test_numbers_are_for_clerks_on_a_device(intake_client: IntakeClient, r
         assert (await intake_client.http.request(method, url, json={}, headers=headers)).status_code == 403
     reply = await intake_client.http.get("/numbers/blocks", headers=intake_client.bearer(Role.CLERK))
     assert reply.json()["code"] == "access.device_needed"
+
+
+async def lease(device: IntakeClient, series: str = "UK") -> httpx.Response:
+    order = {"block_id": str(uuid7()), "series": series}
+    return await device.http.post("/numbers/blocks", json=order, headers=device.clerk())
+
+
+async def return_block(device: IntakeClient, block_id: str) -> None:
+    url = f"/numbers/blocks/{block_id}/return"
+    reply = await device.http.post(url, json={"reason": "stand closed"}, headers=device.clerk())
+    assert reply.status_code == 200
+
+
+async def test_a_device_leases_40_blocks_of_a_series_a_day_even_if_it_returns_each(
+    intake_client: IntakeClient,
+) -> None:
+    device = await intake_client.second_device()
+    for _ in range(40):
+        leased = await lease(device)
+        assert leased.status_code == 201
+        await return_block(device, leased.json()["block_id"])
+    refused = await lease(device)
+    assert (refused.status_code, refused.json()["code"]) == (429, "number.too_many_blocks_today")
+    assert (await lease(device, "GZ")).status_code == 201
+    assert (await lease(intake_client)).status_code == 201
+    await intake_client.rows("UPDATE number_block SET leased_at = leased_at - interval '1 day' RETURNING 1")
+    assert (await lease(device)).status_code == 201
+
+
+async def test_a_series_ends_with_the_last_number_of_seven_digits(intake_client: IntakeClient) -> None:
+    await intake_client.rows("UPDATE number_series SET next_serial = 9999950 WHERE series = 'UK' RETURNING 1")
+    last = (await lease(intake_client)).json()["numbers"][-1]
+    assert last.startswith(f"UK-{intake_client.year}-9999999-")
+    [before] = await intake_client.rows("SELECT last_value FROM document_serial")
+    refused = await lease(intake_client)
+    assert (refused.status_code, refused.json()["code"]) == (409, "number.series_used_up")
+    assert [before] == await intake_client.rows("SELECT last_value FROM document_serial")
+    assert (await lease(intake_client, "GZ")).status_code == 201
+
+
+async def test_the_account_of_a_series_lists_a_thousand_gaps_at_a_time(intake_client: IntakeClient) -> None:
+    for _ in range(21):
+        await return_block(intake_client, (await lease(intake_client)).json()["block_id"])
+    await intake_client.rows("UPDATE number_series SET next_serial = next_serial + 3 WHERE series = 'UK' RETURNING 1")
+    first = await account(intake_client, "UK")
+    assert (first["used"], first["outstanding"], first["voided"], len(first["gaps"])) == (0, 100, 1050, 1000)
+    assert first["unexplained"] == [1151, 1152, 1153]
+    last = int(first["gaps"][-1]["number"].split("-")[2])
+    rest = await account(intake_client, "UK", after=last)
+    assert rest | {"gaps": first["gaps"]} == first
+    assert len({gap["number"] for gap in first["gaps"] + rest["gaps"]}) == 1050
+    await lease(intake_client)
+    assert (await account(intake_client, "UK", after=1151))["unexplained"] == [1152, 1153]
 
 
 async def sync_until_answered(device: IntakeClient, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -203,6 +203,7 @@ class NumberBlockRow(_Table, table=True):
     __table_args__ = (
         UniqueConstraint("series", "year", "first"),
         Index("ix_number_block_held", "device_id", postgresql_where=text("returned_at IS NULL")),
+        Index("ix_number_block_leased", "device_id", "leased_at"),
     )
     block_id: UUID = Field(primary_key=True)
     series: str

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 from wanderamt.kernel.line_text import LineText
 from wanderamt.shell.http import Transaction
@@ -12,14 +12,18 @@ from wanderamt.shell.large_bodies import MIB, max_body
 from wanderamt.shell.problems import RefusalError, or_refuse
 
 from intake.api.dependencies import Context, NumberAuditor, NumberLessee
-from intake.domain.numbers import Number, NumberSeries
+from intake.domain.numbers import MAX_SERIAL, Number, NumberSeries
 from intake.domain.refusals import LEASE_FORGED
 from intake.handlers import numbers as number_handlers
 from intake.handlers.numbers import LeasedBlock
 from intake.signing.authority import Authority
 from intake.signing.number_lease import sign_lease, verify_lease
+from intake.store.number_statements import audit_series
 
 Year = Annotated[int, Path(ge=2000, le=2200)]
+After = Annotated[
+    int, Query(ge=0, le=MAX_SERIAL, description="The last serial of the answer before; 0 begins with the first.")
+]
 
 router = APIRouter(tags=["numbers"])
 
@@ -79,7 +83,10 @@ class NumberGapOut(BaseModel):
 
 
 class NumberAuditOut(BaseModel):
-    """Every number given to a block is used, void with a reason, or outstanding; `unexplained` must be empty."""
+    """Every number given to a block is used, void with a reason, or outstanding; `unexplained` must be empty.
+
+    `gaps` and `unexplained` have at most 1,000 members each: those with the lowest serials behind `after`.
+    """
 
     series: NumberSeries
     year: int
@@ -144,14 +151,12 @@ async def void_number(order: VoidNumberIn, caller: NumberLessee, uow: Transactio
 
 
 @router.get("/numbers/{series}/{year}")
-async def audit_numbers(series: NumberSeries, year: Year, _: NumberAuditor, uow: Transaction) -> NumberAuditOut:
-    """Where every number of a series went, with each gap and its reason."""
-    audit, blocks = await number_handlers.number_audit(uow, series=series, year=year)
-    gaps = [
-        NumberGapOut(number=str(Number(series, year, serial)), reason=reason)
-        for leased in blocks
-        for serial, reason in leased.block.voided
-    ]
+async def audit_numbers(
+    series: NumberSeries, year: Year, _: NumberAuditor, uow: Transaction, after: After = 0
+) -> NumberAuditOut:
+    """Where every number of a series went, with the gaps behind `after` and their reasons."""
+    audit = await audit_series(uow, series, year=year, after=after)
+    gaps = [NumberGapOut(number=str(Number(series, year, serial)), reason=reason) for serial, reason in audit.gaps]
     return NumberAuditOut(
         series=series,
         year=year,

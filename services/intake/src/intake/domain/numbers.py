@@ -22,6 +22,7 @@ from intake.domain.refusals import (
 )
 
 BLOCK_SIZE = 50
+MAX_SERIAL = 9_999_999  # seven digits
 
 
 class NumberSeries(StrEnum):
@@ -83,12 +84,16 @@ class NumberBlock:
 
 @dataclass(frozen=True, slots=True)
 class NumberAudit:
-    """Counts of the serials below `next_serial`, each in exactly one field. `unexplained`: lost serials."""
+    """Counts of all leased serials of a series. `gaps`: voided serials with the reason; `unexplained`: lost serials.
+
+    Both lists are cut: there may be millions.
+    """
 
     used: int
     outstanding: int
     voided: int
     unexplained: tuple[int, ...]
+    gaps: tuple[tuple[int, str], ...]
 
 
 def parse_number(text: str) -> Number | Refusal:
@@ -157,21 +162,6 @@ def void(block: NumberBlock, serial: int, *, reason: str, device_id: DeviceId) -
     """Voids a number that was misprinted, torn or printed for the wrong case."""
     spent = spend(block, serial, device_id=device_id)
     return spent if isinstance(spent, Refusal) else replace(block, voided=(*block.voided, (serial, reason)))
-
-
-def audit(blocks: Iterable[NumberBlock], *, next_serial: int) -> NumberAudit:
-    """`blocks`: all of one series and year."""
-    used: set[int] = set()
-    voided: set[int] = set()
-    outstanding: set[int] = set()
-    for block in blocks:
-        block_voided = {serial for serial, _ in block.voided}
-        used |= block.used
-        voided |= block_voided
-        outstanding |= set(range(block.first, block.last + 1)) - block.used - block_voided
-    explained = used | voided | outstanding
-    unexplained = tuple(serial for serial in range(1, next_serial) if serial not in explained)
-    return NumberAudit(len(used), len(outstanding), len(voided), unexplained)
 
 
 def _check_digit(digits: str) -> str:

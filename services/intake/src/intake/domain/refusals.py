@@ -163,6 +163,17 @@ TOO_MANY_BLOCKS = Refusal(
     "This device holds 20 blocks of the series. Use or return those first.",
     RefusalKind.CONFLICT,
 )
+BLOCKS_OF_DAY_USED = Refusal(
+    "number.too_many_blocks_today",
+    "This device has leased 40 blocks of the series today. Use those, or lease again tomorrow.",
+    RefusalKind.TOO_MANY,
+)
+SERIES_USED_UP = Refusal(
+    "number.series_used_up",
+    "The series has no numbers left this year. Call the operator, who finds out which devices leased them.",
+    RefusalKind.CONFLICT,
+)
+
 NO_TILL = Refusal("till.not_found", "This device has no such till.", RefusalKind.NOT_FOUND)
 TILL_OPEN = Refusal(
     "till.other_open", "This device has another open till. Count and close that one first.", RefusalKind.CONFLICT

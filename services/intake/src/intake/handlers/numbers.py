@@ -15,20 +15,26 @@ from intake.domain.catalogue.due_dates import VIENNA
 from intake.domain.numbers import (
     BLOCK_SIZE,
     Number,
-    NumberAudit,
     NumberBlock,
     NumberSeries,
-    audit,
     parse_number,
     parse_numbers,
     spend,
     void,
 )
-from intake.domain.refusals import BLOCK_ID_TAKEN, NO_BLOCK, NUMBER_NOT_IN_BLOCK, TOO_MANY_BLOCKS
+from intake.domain.refusals import (
+    BLOCK_ID_TAKEN,
+    BLOCKS_OF_DAY_USED,
+    NO_BLOCK,
+    NUMBER_NOT_IN_BLOCK,
+    SERIES_USED_UP,
+    TOO_MANY_BLOCKS,
+)
 from intake.store import device_statements, document_statements, number_blocks, number_statements
 from intake.store.number_statements import SpentNumber
 
 MAX_BLOCKS = 20  # per series and device: a thousand numbers
+MAX_BLOCKS_A_DAY = 40  # per series and device, with those that it returned
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +61,22 @@ async def lease_block(
     if known:
         first, now = (known.device_id, known.series), (device_id, series)
         return repeated(LeasedBlock(block_id, known), first=first, now=now, taken=BLOCK_ID_TAKEN)
+    await uow.lock_id("number blocks of device", device_id)
+    local_now = uow.now.astimezone(VIENNA)
+    midnight = local_now.replace(hour=0, minute=0, second=0, microsecond=0)
+    if await number_blocks.count_leased(uow, device_id, series=series, since=midnight) >= MAX_BLOCKS_A_DAY:
+        return BLOCKS_OF_DAY_USED
     held = await held_blocks(uow, device_id=device_id)
     if sum(bool(leased.left) for leased in held if leased.block.series is series) >= MAX_BLOCKS:
         return TOO_MANY_BLOCKS
-    year = uow.now.astimezone(VIENNA).year
+    next_serial = await number_blocks.advance_series(uow, series, year=local_now.year, size=BLOCK_SIZE)
+    if not next_serial:
+        return SERIES_USED_UP
     indexes = await document_statements.next_serials(uow, BLOCK_SIZE) if series is NumberSeries.DOCUMENT else []
     block = number_rules.lease_block(
         series,
-        year=year,
-        next_serial=await number_blocks.advance_series(uow, series, year=year, size=BLOCK_SIZE),
+        year=local_now.year,
+        next_serial=next_serial,
         stand_id=stand_id,
         device_id=device_id,
         now=uow.now,
@@ -131,11 +144,3 @@ async def _spend(number: Number, uow: UnitOfWork, *, reason: str | None, device_
         uow.write_later(number_statements.insert_spent(spent, now=uow.now))
         return None
     return NUMBER_NOT_IN_BLOCK
-
-
-async def number_audit(uow: UnitOfWork, *, series: NumberSeries, year: int) -> tuple[NumberAudit, list[LeasedBlock]]:
-    """The audit of a series, and its blocks in order."""
-    blocks = await number_blocks.blocks_of_series(uow, series, year=year)
-    next_serial = await number_blocks.next_serial(uow, series, year=year)
-    leased = [LeasedBlock(block_id, block) for block_id, block in blocks.items()]
-    return audit(blocks.values(), next_serial=next_serial), leased

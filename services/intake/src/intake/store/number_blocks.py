@@ -1,5 +1,6 @@
 """Number series and their blocks: leased, restored, listed and returned."""
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.dialects.postgresql import Insert, insert
@@ -9,7 +10,7 @@ from wanderamt.backbone.persistence.tables import columns_of
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import DeviceId
 
-from intake.domain.numbers import NumberBlock, NumberSeries
+from intake.domain.numbers import MAX_SERIAL, NumberBlock, NumberSeries
 from intake.store.document_statements import skip_serials
 from intake.store.number_statements import with_spent_numbers
 from intake.tables import NumberBlockRow, NumberSeriesRow
@@ -17,19 +18,17 @@ from intake.tables import NumberBlockRow, NumberSeriesRow
 _SPENT = ("used", "voided")  # a block's numbers in spent_number
 
 
-async def advance_series(uow: UnitOfWork, series: NumberSeries, *, year: int, size: int) -> int:
-    """The first of `size` unused serials. Locks the series, so blocks never overlap."""
+async def advance_series(uow: UnitOfWork, series: NumberSeries, *, year: int, size: int) -> int | None:
+    """The first of `size` unused serials; None if fewer are left. Locks the series, so blocks never overlap."""
     begun = insert(NumberSeriesRow).values(series=series, year=year, next_serial=1 + size)
     advanced = begun.on_conflict_do_update(
-        index_elements=["series", "year"], set_={"next_serial": NumberSeriesRow.next_serial + size}
+        index_elements=["series", "year"],
+        set_={"next_serial": NumberSeriesRow.next_serial + size},
+        where=col(NumberSeriesRow.next_serial) + size - 1 <= MAX_SERIAL,
     )
-    after: int = (await uow.session.exec(advanced.returning(col(NumberSeriesRow.next_serial)))).scalar_one()
-    return after - size
-
-
-async def next_serial(uow: UnitOfWork, series: NumberSeries, *, year: int) -> int:
-    row = await uow.session.get(NumberSeriesRow, (series, year), populate_existing=True)
-    return row.next_serial if row else 1
+    returned = await uow.session.exec(advanced.returning(col(NumberSeriesRow.next_serial)))
+    after: int | None = returned.scalar_one_or_none()
+    return after - size if after else None
 
 
 async def add_block(uow: UnitOfWork, block_id: UUID, block: NumberBlock) -> None:
@@ -63,9 +62,11 @@ async def blocks_of_device(uow: UnitOfWork, device_id: DeviceId) -> dict[UUID, N
     return await _find_blocks(uow, held.order_by(col(row.block_id)))
 
 
-async def blocks_of_series(uow: UnitOfWork, series: NumberSeries, *, year: int) -> dict[UUID, NumberBlock]:
+async def count_leased(uow: UnitOfWork, device_id: DeviceId, *, series: NumberSeries, since: datetime) -> int:
+    """Blocks that the device leased since then, with those that it returned."""
     row = NumberBlockRow
-    return await _find_blocks(uow, select(row).where(row.series == series, row.year == year).order_by(col(row.first)))
+    leased = select(func.count()).where(row.device_id == device_id, row.series == series, row.leased_at >= since)
+    return (await uow.session.exec(leased)).one()
 
 
 async def return_block(uow: UnitOfWork, block_id: UUID) -> None:

@@ -12,7 +12,9 @@ from wanderamt.backbone.persistence.tables import value_of
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import EntryId
 
-from intake.domain.numbers import Number, NumberBlock
+from intake.domain.numbers import Number, NumberAudit, NumberBlock, NumberSeries
+
+MAX_LISTED = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,45 @@ def insert_spent(spent: Sequence[SpentNumber], *, now: datetime) -> Statement:
         [spent_number.entry_id for spent_number in spent],
         now,
     ]
+
+
+async def audit_series(uow: UnitOfWork, series: NumberSeries, *, year: int, after: int) -> NumberAudit:
+    """Counts all numbers of the series; lists the first 1,000 gaps and lost serials behind the serial `after`."""
+    row = await uow.db.fetchrow(
+        """
+        WITH block AS (
+            SELECT first, last, lag(last, 1, 0) OVER (ORDER BY first) AS before FROM number_block
+            WHERE series = $1 AND year = $2),
+        lost AS (
+            SELECT before + 1 AS first, first - 1 AS last FROM block
+            UNION ALL
+            SELECT coalesce((SELECT max(last) FROM block), 0) + 1, next_serial - 1 FROM number_series
+            WHERE series = $1 AND year = $2),
+        gap AS (
+            SELECT serial, reason FROM spent_number
+            WHERE series = $1 AND year = $2 AND serial > $3 AND reason IS NOT NULL ORDER BY serial LIMIT $4)
+        SELECT spent.used, spent.voided, leased.count - spent.used - spent.voided AS outstanding, ARRAY(
+                   SELECT serial FROM (SELECT greatest(first, $3 + 1) AS first, last FROM lost) AS behind,
+                       generate_series(first, least(last, first + $4 - 1)) AS serial ORDER BY serial LIMIT $4
+               ) AS unexplained, gaps.serials, gaps.reasons
+        FROM (SELECT count(*) FILTER (WHERE reason IS NULL) AS used, count(reason) AS voided
+              FROM spent_number WHERE series = $1 AND year = $2) AS spent,
+             (SELECT coalesce(sum(last - first + 1), 0) AS count FROM block) AS leased,
+             (SELECT coalesce(array_agg(serial ORDER BY serial), '{}') AS serials,
+                     coalesce(array_agg(reason ORDER BY serial), '{}') AS reasons FROM gap) AS gaps
+        """,
+        series,
+        year,
+        after,
+        MAX_LISTED,
+    )
+    return NumberAudit(
+        used=row["used"],
+        outstanding=row["outstanding"],
+        voided=row["voided"],
+        unexplained=tuple(row["unexplained"]),
+        gaps=tuple(zip(row["serials"], row["reasons"], strict=True)),
+    )
 
 
 async def with_spent_numbers(uow: UnitOfWork, rows: Sequence[Mapping[str, Any]]) -> dict[UUID, NumberBlock]:
