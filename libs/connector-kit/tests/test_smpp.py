@@ -73,7 +73,7 @@ MANIFEST = Manifest.model_validate(
         "id": "operator",
         "owner": "a test",
         "transport": "smpp",
-        "connect_timeout_s": 1,
+        "connect_timeout_s": 5,
         "limits": {"rate_per_s": 1000, "max_concurrent_calls": 100},
         "operations": {
             "send": {
@@ -81,7 +81,7 @@ MANIFEST = Manifest.model_validate(
                 "idempotency": "none",
                 "question": "Text",
                 "answer": "Taken",
-                "timeout_s": 0.5,
+                "timeout_s": 3,
                 "deadline_s": 60,
                 "purposes": ["notice"],
             }

@@ -55,7 +55,7 @@ MANIFEST = Manifest.model_validate(
         "id": "relay",
         "owner": "a test",
         "transport": "smtp",
-        "connect_timeout_s": 1,
+        "connect_timeout_s": 5,
         "limits": {"rate_per_s": 100, "max_concurrent_calls": 10},
         "operations": {
             "send": {
@@ -63,7 +63,7 @@ MANIFEST = Manifest.model_validate(
                 "idempotency": "none",
                 "question": "Mail",
                 "answer": "Taken",
-                "timeout_s": 0.6,
+                "timeout_s": 4,
                 "deadline_s": 60,
                 "purposes": ["notice"],
             }
@@ -155,7 +155,7 @@ async def test_connections_are_reused_and_a_stale_one_loses_no_mail(open_smtp: O
         ({"down": True}, TemporarilyUnavailable("smtp_421")),
         ({"fail_next": 1}, TemporarilyUnavailable("smtp_451")),
         ({"refused_recipients": ["zoe@mail.example"]}, Rejected("smtp_550")),
-        ({"apply_then_timeout_share": 1.0, "hang_s": 1.0}, PossiblyExecuted("no_answer")),
+        ({"apply_then_timeout_share": 1.0, "hang_s": 6.0}, PossiblyExecuted("no_answer")),
     ],
 )
 async def test_failures_say_whether_the_mail_may_have_been_sent(
