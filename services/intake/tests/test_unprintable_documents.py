@@ -122,6 +122,18 @@ async def test_a_document_that_cannot_be_rendered_gets_an_owner_and_others_are_p
     assert mended["document_id"] == broken_document
 
 
+async def test_a_document_whose_seal_no_code_can_hold_gets_an_owner(
+    intake_client: IntakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("intake.jobs.shorten_holder", lambda holder: holder * 100)
+    case_id = await ordered(intake_client)
+    async with printing(intake_client, document_jobs(intake_client)):
+        await until_failed(intake_client)
+    case = await intake_client.case(case_id)
+    assert (case["document_id"], case["document_owner"]) == (None, "head of office")
+    assert case["document_problem"].endswith("SealTooLongError")
+
+
 async def _retry(intake_client: IntakeClient) -> None:
     """As `wanderamt dead-letters retry` does."""
     inbox = intake_client.service.components["inbox"]

@@ -13,7 +13,7 @@ from intake.api.verification import ANSWER_S, MAX_FILE_BYTES
 from intake.cli.documents import document, verify
 from intake.documents_pdf.verification_workers import MAX_PENDING, MAX_PENDING_OF_NETWORK
 from intake.domain.case.state import CaseState
-from intake.domain.document_status import Claims
+from intake.domain.document_status import HOLDER_MAX_BYTES, Claims
 from intake.signing.authority import Authority
 from intake.signing.document_verification import SEAL_FILE
 from intake.signing.qr_seal import create_seal as make_stamp
@@ -30,9 +30,9 @@ def no_status_list_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("intake.handlers.status_list.MAX_AGE", timedelta(0))
 
 
-async def issued(intake_client: IntakeClient) -> tuple[str, bytes]:
+async def issued(intake_client: IntakeClient, **changes: Any) -> tuple[str, bytes]:
     """A finished case and its document."""
-    entry = intake_client.entry(body=intake_client.complete_body())
+    entry = intake_client.entry(body=intake_client.complete_body() | changes)
     assert (await intake_client.sync(entry)).json()["results"][0]["status"] == "accepted"
     await intake_client.answer_register(entry["case_id"], "confirmed")
     assert (await intake_client.case(entry["case_id"]))["state"] == CaseState.FINAL
@@ -59,6 +59,26 @@ async def test_a_document_is_valid_until_it_is_revoked(intake_client: IntakeClie
         f"/cases/{case_id}/reopen", json={"reason": "the register was wrong"}, headers=intake_client.clerk()
     )
     assert (await ask(intake_client, stamp_of(pdf)))["status"] == "revoked"
+
+
+@pytest.mark.parametrize(
+    "letters", [("\u1e00", "\u1e01"), ("x", "y"), ("\u00e9", "\u017d"), ("\u0041\u0331", "x\u0307")]
+)
+async def test_the_longest_names_that_the_form_accepts_are_printed_and_verify_as_valid(
+    intake_client: IntakeClient, letters: tuple[str, str]
+) -> None:
+    names = [(letter * 200)[:200] for letter in letters]
+    applicant = {"given_name": names[0], "family_name": names[1], "birth_date": "1990-04-01"}
+    _, pdf = await issued(intake_client, applicant=applicant)
+    answer = await ask(intake_client, stamp_of(pdf))
+    assert answer["status"] == "valid", answer
+    assert answer["holder"].startswith(names[0][:60])
+    assert answer["holder"].endswith("…")
+    assert len(answer["holder"].encode()) <= HOLDER_MAX_BYTES
+    page = await intake_client.http.post("/verify.html?lang=en", files={"file": ("paper.pdf", pdf)})
+    assert "This document is genuine and valid." in page.text
+    text = PdfReader(io.BytesIO(pdf)).pages[0].extract_text()
+    assert text.count(names[0][0]) >= 100
 
 
 async def test_documents_of_the_previous_key_stay_valid(

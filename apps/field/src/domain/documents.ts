@@ -3,6 +3,7 @@
 import { type Bytes, encodeUtf8, fromBase64, toBase64Url, toHex } from "../platform/bytes.ts";
 import { sign } from "../platform/identity.ts";
 import type { TrustedKey } from "../session/session.ts";
+import { shortenHolder } from "./holder.ts";
 import {
   type Claims,
   CONFIRMATION_KEY,
@@ -51,7 +52,7 @@ export async function createStamp(content: StampContent, certificate: Bytes): Pr
     [ISSUED, Math.floor(content.issuedAt / 1000)],
     [CONTENT, await contentHash(content.printed)],
     [STATUS, new Map([["status_list", new Map([["idx", content.statusIndex]])]])],
-    [HOLDER, content.holder],
+    [HOLDER, shortenHolder(content.holder)],
   ]);
   if (content.validUntil) claims.set(EXPIRES, Math.floor(Date.parse(`${content.validUntil}T23:59:59Z`) / 1000));
   return PREFIX + toBase45(await signToken(claims, STAMP_TYPE, sign, new Map([[CERTIFICATE, certificate]])));

@@ -15,6 +15,7 @@ from wanderamt.security.keys import FieldCipher
 from intake.documents_pdf.pdf_renderer import PdfRenderer, RenderTask
 from intake.documents_pdf.worker_pool import TaskError
 from intake.domain.document_content import CannotRender, DocumentContent, RenderedDocument
+from intake.domain.document_status import shorten_holder
 
 log = structlog.get_logger()
 
@@ -59,11 +60,12 @@ async def _print(content: DocumentContent, printed: dict[str, str], renderer: Pd
 
 
 def _task(content: DocumentContent, printed: dict[str, str]) -> RenderTask:
+    holder = " ".join(printed[name] for name in ("given_name", "family_name", "birth_date") if printed[name])
     return RenderTask(
         template=content.template,
         language=content.language,
         number=content.number,
-        holder=" ".join(printed[name] for name in ("given_name", "family_name", "birth_date") if printed[name]),
+        holder=shorten_holder(holder),
         issued_at=content.issued_at,
         issued_on=content.issued_on,
         valid_until=content.valid_until,

@@ -1,17 +1,18 @@
 """QR seals: a genuine seal returns its claims, any other is refused with a code."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import cbor2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from intake.domain.document_status import Claims
+from intake.domain.document_status import Claims, shorten_holder
 from intake.domain.refusals import SEAL_FORGED, SEAL_KEY_UNKNOWN, SEAL_UNREADABLE
 from intake.domain.status_list import build_status_list
 from intake.signing import base45
 from intake.signing.authority import Authority, TrustedCertificate, new_authority
-from intake.signing.qr_seal import create_seal, sign_status_list, verify_seal, verify_status_list
+from intake.signing.qr_seal import SealTooLongError, create_seal, sign_status_list, verify_seal, verify_status_list
 from pydantic import SecretStr
 from wanderamt.kernel.refusal import Refusal
 
@@ -26,6 +27,14 @@ def test_a_seal_is_read_back_unchanged(authority: Authority, claims: Claims) -> 
 
 def test_a_seal_is_small_enough_for_a_corner_of_the_page(authority: Authority) -> None:
     assert len(create_seal(CLAIMS, authority)) < 350  # version 11 at level M, 61 modules a side
+
+
+def test_no_seal_is_made_that_nobody_could_verify(authority: Authority) -> None:
+    long = replace(CLAIMS, holder="\u1e00" * 401)
+    with pytest.raises(SealTooLongError):
+        create_seal(long, authority)
+    short = replace(CLAIMS, holder=shorten_holder(long.holder))
+    assert verify_seal(create_seal(short, authority), [authority.certificate]) == short
 
 
 def test_every_changed_character_is_detected(authority: Authority) -> None:

@@ -17,6 +17,7 @@ from pydantic import ConfigDict
 
 from intake.domain.status_list import StatusList
 
+HOLDER_MAX_BYTES, SHORTENED = 200, "…"  # in UTF-8; see also apps/field/src/domain/holder.ts
 STATUS_LIST_MAX_AGE = timedelta(days=3)  # as long as a device may be offline; an older list proves nothing
 
 
@@ -24,7 +25,8 @@ STATUS_LIST_MAX_AGE = timedelta(days=3)  # as long as a device may be offline; a
 class Claims:
     """`content`: see `content_hash`. `status_index`: index of the document in the status list of its authority.
 
-    `holder`: name and birth date as printed; it exposes a genuine seal on another person's document without network.
+    `holder`: name and birth date as printed, see `shorten_holder`; it exposes a genuine seal on another person's
+    document without network.
     `given_by`: the device that sealed the document at a stand; empty for documents of the office.
     """
 
@@ -44,6 +46,16 @@ class DocumentStatus(StrEnum):
     REVOKED = "revoked"
     EXPIRED = "expired"
     UNKNOWN = "unknown"  # genuine, but no recent status list is available
+
+
+def shorten_holder(printed: str) -> str:
+    """At most HOLDER_MAX_BYTES, so that a code can hold the seal: whole letters with their accents, and SHORTENED."""
+    if len(printed.encode()) <= HOLDER_MAX_BYTES:
+        return printed
+    end = len(printed.encode()[: HOLDER_MAX_BYTES - len(SHORTENED.encode())].decode(errors="ignore"))
+    while end and unicodedata.category(printed[end]).startswith("M"):
+        end -= 1  # the accents that follow belong to the letter before them
+    return printed[:end].rstrip(" ") + SHORTENED
 
 
 def content_hash(fields: Mapping[str, str]) -> bytes:

@@ -26,8 +26,12 @@ STATUS, STATUS_LIST, CONTENT, HOLDER = 65535, 65533, -65537, -65538
 KID, DEVICE = 4, -65540
 
 
+class SealTooLongError(ValueError):
+    """Nobody could verify the document."""
+
+
 def create_seal(claims: Claims, authority: Authority) -> str:
-    """Text for a QR code in alphanumeric mode."""
+    """Text for a QR code in alphanumeric mode. Raises SealTooLongError."""
     body = {
         ISSUER: claims.authority,
         SUBJECT: claims.number,
@@ -39,7 +43,10 @@ def create_seal(claims: Claims, authority: Authority) -> str:
         body[HOLDER] = claims.holder
     if claims.valid_until:
         body[EXPIRES] = int(datetime.combine(claims.valid_until, time.max, UTC).timestamp())
-    return PREFIX + base45.encode(_sign(body, SEAL, authority))
+    text = PREFIX + base45.encode(_sign(body, SEAL, authority))
+    if len(text) > MAX_TEXT:
+        raise SealTooLongError(len(text))
+    return text
 
 
 def verify_seal(text: str, trusted: Iterable[TrustedCertificate]) -> Claims | Refusal:
