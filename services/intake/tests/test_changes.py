@@ -1,20 +1,28 @@
 """The changes that a device reads, on a real database: none is missing, none stays behind the cursor."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
+from enrolment_fixtures import BrowserKey, code, enrol, session
+from intake.domain.entry import parse_line
 from intake.handlers.change_waits import ChangeWaits
+from intake.handlers.sync import SyncRequest, process_sync
 from intake.store import case_statements, change_statements
 from intake.store.change_statements import server_epoch
-from intake_fixtures import IntakeClient
+from intake_fixtures import CATALOGUE, IntakeClient
+from uuid_utils.compat import uuid7
 from wanderamt.backbone.persistence.database import Database
-from wanderamt.kernel.ids import CaseId
+from wanderamt.kernel.ids import CaseId, DeviceId
+from wanderamt.kernel.refusal import Refusal
 from wanderamt.security.roles import Role
+from wanderamt.security.tokens import Principal
 from wanderamt_testing.service_env import component
 from wanderamt_testing.statements import StatementLog
 
@@ -179,3 +187,36 @@ async def test_an_invalid_cursor_is_refused(intake_client: IntakeClient, cursor:
     assert (reply.status_code, reply.json()["code"]) == (422, "changes.cursor")
     operator = intake_client.bearer(Role.OPERATOR, device=intake_client.device_id, stand=intake_client.stand_id)
     assert (await intake_client.http.get("/changes", headers=operator)).status_code == 403
+
+
+@pytest.mark.parametrize("cut", ["officer", "session", "device"])
+async def test_a_request_that_waits_tells_nothing_to_who_was_cut_off_meanwhile(
+    intake_client: IntakeClient, stand: UUID, cut: str
+) -> None:
+    key, device_id = BrowserKey(), uuid7()
+    await enrol(intake_client, key, device_id, await code(intake_client))
+    begun = (await session(intake_client, key, device_id, stand)).json()
+    [running] = await intake_client.rows("SELECT session_id, officer FROM field_session")
+    token, operator = begun["token"], intake_client.bearer(Role.OPERATOR)
+    cursor = (await changes(intake_client))["cursor"]
+    headers = {"Authorization": f"Bearer {token}", "DPoP": key.proof("GET", "/changes", token)}
+    params: dict[str, str | float] = {"cursor": cursor, "wait_s": 20}
+    waiting = asyncio.create_task(intake_client.http.get("/changes", params=params, headers=headers))
+    await asyncio.sleep(0.3)
+    url, body = {
+        "officer": ("/officers/cut-off", {"officer": running["officer"], "reason": "stolen account"}),
+        "session": (f"/sessions/{running['session_id']}/end", {"reason": "left the stand"}),
+        "device": (f"/devices/{device_id}/revoke", None),
+    }[cut]
+    assert (await intake_client.http.post(url, json=body, headers=operator)).status_code == 204
+    assert not waiting.done()
+    entry = replace(intake_client, stand_id=stand).entry()
+    async with intake_client.service.context.database.unit_of_work() as uow:
+        caller = Principal("other@linz", frozenset({Role.CLERK}), intake_client.device_id, stand)
+        request = SyncRequest(caller, DeviceId(intake_client.device_id), (parse_line(json.dumps(entry).encode()),))
+        answers = await process_sync(request, uow, cipher=intake_client.cipher, catalogue=CATALOGUE)
+    assert not isinstance(answers, Refusal)
+    assert [answer.status for answer in answers] == ["applied"]
+    reply = await waiting
+    expected = (403, "device.not_enrolled") if cut == "device" else (401, "access.cut_off")
+    assert (reply.status_code, reply.json().get("code")) == expected

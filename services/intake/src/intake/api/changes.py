@@ -96,7 +96,14 @@ async def _look(question: tuple[str, int], caller: ClerkAtStand, context: Intake
     cursor, acked = question
     async with context.database.unit_of_work() as uow:
         changes = await changes_since(
-            cursor, uow, device_id=caller.device_id, stand_id=caller.stand_id, acked=acked, cipher=context.cipher
+            cursor,
+            uow,
+            device_id=caller.device_id,
+            stand_id=caller.stand_id,
+            officer=caller.officer,
+            session_id=caller.session_id,
+            acked=acked,
+            cipher=context.cipher,
         )
         return or_refuse(changes), uow.now
 

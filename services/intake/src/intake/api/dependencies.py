@@ -1,6 +1,7 @@
 """FastAPI dependencies that several routers of intake share: the context, callers by action, the caller's stand."""
 
 from typing import Annotated, Any, NamedTuple
+from uuid import UUID
 
 from fastapi import Depends, Request
 from wanderamt.kernel.ids import DeviceId, StandId
@@ -27,6 +28,7 @@ class ClerkAtStand(NamedTuple):
     device_id: DeviceId
     stand_id: StandId
     reason: str = ""
+    session_id: UUID | None = None
 
 
 class RequireAtStand(Require):
@@ -35,7 +37,8 @@ class RequireAtStand(Require):
     async def __call__(self, request: Request, credentials: BearerCredentials) -> Any:
         caller = await super().__call__(request, credentials)
         assert caller.device_id and caller.stand_id  # noqa: S101, PT018 -- the policy refuses tokens without them
-        return ClerkAtStand(caller.subject, DeviceId(caller.device_id), StandId(caller.stand_id), caller.reason)
+        device_id, stand_id = DeviceId(caller.device_id), StandId(caller.stand_id)
+        return ClerkAtStand(caller.subject, device_id, stand_id, caller.reason, caller.session_id)
 
 
 def at_stand(action: Action) -> Any:

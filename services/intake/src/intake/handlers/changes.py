@@ -7,11 +7,11 @@ from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import DeviceId, StandId
 from wanderamt.kernel.refusal import Refusal
 from wanderamt.security.keys import FieldCipher
-from wanderamt.security.policy import NOT_ENROLLED
 
 from intake.domain.changes import Cursor, read_cursor
 from intake.handlers.cases import missing_scans
 from intake.handlers.enrolment import has_lost_entries
+from intake.handlers.sessions import refuse_cut_off
 from intake.store import change_statements, device_statements
 from intake.store.case_statements import CaseRecord
 
@@ -35,14 +35,23 @@ class Changes(NamedTuple):
 
 
 async def changes_since(
-    text: str, uow: UnitOfWork, *, device_id: DeviceId, stand_id: StandId, acked: int, cipher: FieldCipher
+    text: str,
+    uow: UnitOfWork,
+    *,
+    device_id: DeviceId,
+    stand_id: StandId,
+    officer: str,
+    session_id: UUID | None,
+    acked: int,
+    cipher: FieldCipher,
 ) -> Changes | Refusal:
     """`text`: the cursor of the last answer; empty for everything of the stand.
 
     `acked`: the highest device sequence that was ever answered. Only it shows a restore within one database server.
+    Refuses who was cut off since the request began to wait.
     """
-    if not await device_statements.device_enrolled(uow, device_id):
-        return NOT_ENROLLED
+    if refusal := await refuse_cut_off(device_id, uow, officer=officer, session_id=session_id):
+        return refusal
     epoch = await change_statements.server_epoch(uow)
     cursor = read_cursor(text) if text else Cursor(epoch)
     if isinstance(cursor, Refusal):

@@ -6,12 +6,22 @@ from wanderamt.backbone.persistence import audit, cut_offs
 from wanderamt.backbone.persistence.audit import AuditRecord
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.contracts import CutOffKind
+from wanderamt.kernel.ids import DeviceId
 from wanderamt.kernel.refusal import Refusal
 from wanderamt.security.keys import FieldCipher
-from wanderamt.security.policy import Action
+from wanderamt.security.policy import CUT_OFF, NOT_ENROLLED, Action
 
 from intake.domain.refusals import NO_SESSION, NOT_CUT_OFF
-from intake.store import sessions
+from intake.store import device_statements, sessions
+
+
+async def refuse_cut_off(
+    device_id: DeviceId, uow: UnitOfWork, *, officer: str, session_id: UUID | None
+) -> Refusal | None:
+    """What the policy answers to a device that is revoked, and to an officer or a session that is cut off."""
+    if await device_statements.is_admitted(uow, device_id, officer=officer, session_id=session_id):
+        return None
+    return CUT_OFF if await device_statements.device_enrolled(uow, device_id) else NOT_ENROLLED
 
 
 async def end_session(

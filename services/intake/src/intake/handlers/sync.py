@@ -15,7 +15,7 @@ from wanderamt.kernel.ids import CaseId, DeviceId, EntryId, StandId
 from wanderamt.kernel.refusal import Refusal, RefusalKind
 from wanderamt.kernel.sealed import Sealed
 from wanderamt.security.keys import FieldCipher
-from wanderamt.security.policy import NOT_ENROLLED, Action
+from wanderamt.security.policy import Action
 from wanderamt.security.tokens import Principal
 
 from intake.domain.catalogue.catalogue import Catalogue
@@ -23,6 +23,7 @@ from intake.domain.catalogue.due_dates import MAX_OFFLINE_AGE
 from intake.domain.entry import AnyEntry, UnreadableEntry
 from intake.domain.refusals import ENTRY_ID_REUSED, NOT_HELD, OTHER_STAND
 from intake.handlers.entry_scheduler import EntryScheduler, PendingEntry
+from intake.handlers.sessions import refuse_cut_off
 from intake.store import device_statements, entry_statements, held_entries
 from intake.store.entry_statements import EntryStatus, StoredEntry
 
@@ -61,8 +62,11 @@ async def process_sync(
     allowed = await _allowed(readable, elsewhere, request, uow) if elsewhere else readable
     new, cases_new = await entry_statements.insert_entries(uow, allowed, request.device_id, request.caller)
     all_inserted = bool(new) and len(new) == len(request.entries)  # then the device is enrolled
-    if not all_inserted and not await device_statements.is_admitted(uow, request.device_id, request.caller):
-        return NOT_ENROLLED
+    if not all_inserted:
+        officer, session_id = request.caller.subject, request.caller.session_id
+        refusal = await refuse_cut_off(request.device_id, uow, officer=officer, session_id=session_id)
+        if refusal:
+            return refusal
     if request.clock:
         off_s = round((request.clock - uow.now).total_seconds())
         off_s = max(-MAX_CLOCK_OFF_S, min(off_s, MAX_CLOCK_OFF_S))

@@ -2,11 +2,11 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from uuid import UUID
 
 from wanderamt.backbone.persistence.outbox import Statement
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import CaseId, DeviceId, StandId
-from wanderamt.security.tokens import Principal
 
 CLOCK_TOLERANCE_S = 2
 _WORKED_ON = """
@@ -19,7 +19,7 @@ async def device_enrolled(uow: UnitOfWork, device_id: DeviceId) -> bool:
     return bool(await uow.db.fetchval("SELECT revoked_at IS NULL FROM device WHERE device_id = $1", device_id))
 
 
-async def is_admitted(uow: UnitOfWork, device_id: DeviceId, caller: Principal) -> bool:
+async def is_admitted(uow: UnitOfWork, device_id: DeviceId, *, officer: str, session_id: UUID | None) -> bool:
     """Whether the device is enrolled, and neither the officer nor the session is cut off."""
     rows = await uow.db.fetch(
         """
@@ -28,8 +28,8 @@ async def is_admitted(uow: UnitOfWork, device_id: DeviceId, caller: Principal) -
                           WHERE c.active AND (c.kind, c.id) IN (('officer', $2::text), ('session', $3::text)))
         """,
         device_id,
-        caller.subject,
-        str(caller.session_id or ""),
+        officer,
+        str(session_id or ""),
     )
     return bool(rows)
 
