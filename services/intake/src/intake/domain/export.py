@@ -23,12 +23,13 @@ from intake.domain.refusals import EXPORT_UNREADABLE
 
 FORMAT: Final = "wanderamt-field-export"
 NONCE_BYTES: Final = 12
+PIECE_BYTES: Final = 256 * 1024  # as the app cuts a file; the last piece is shorter
 UNREADABLE: Final = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, InvalidTag)
 
 
 @dataclass(slots=True)
 class ExportedFile:
-    """A photo or scan with its pieces by position."""
+    """A photo or scan with its pieces by position: each begins at a multiple of PIECE_BYTES."""
 
     attachment_id: UUID
     case_id: UUID
@@ -39,7 +40,24 @@ class ExportedFile:
 
     @property
     def content(self) -> bytes:
-        return b"".join(self.pieces[place] for place in sorted(self.pieces))
+        """With zeros for missing bytes; longer than announced if its pieces are."""
+        whole = bytearray(self.length)
+        for place, piece in self.pieces.items():
+            begin = place * PIECE_BYTES
+            whole[begin : begin + len(piece)] = piece
+        return bytes(whole)
+
+    def missing_after(self, received: int) -> list[tuple[int, int]]:
+        """The first and the last byte of each part that no piece covers. `received`: bytes that are not needed."""
+        parts, covered = [], received
+        for place in sorted(self.pieces):
+            begin = min(place * PIECE_BYTES, self.length)
+            if begin > covered:
+                parts.append((covered, begin - 1))
+            covered = max(covered, begin + len(self.pieces[place]))
+        if covered < self.length:
+            parts.append((covered, self.length - 1))
+        return parts
 
 
 @dataclass(slots=True)
@@ -98,7 +116,7 @@ def _read(line: dict[str, Any], cipher: AESGCM, export: Export) -> None:
             export.files[file.attachment_id] = file
         case "pieces":
             name, place = line["id"].split("/")
-            export.files[UUID(name)].pieces[int(place)] = plain
+            export.files[UUID(name)].pieces[_place(place)] = plain
         case other:
             raise ValueError(other)
 
@@ -107,6 +125,12 @@ def _length(announced: object) -> int:
     if not isinstance(announced, int) or not 0 < announced <= MAX_BYTES:
         raise ValueError("no file has this length")
     return announced
+
+
+def _place(text: str) -> int:
+    if not text.isdecimal() or int(text) * PIECE_BYTES >= MAX_BYTES:
+        raise ValueError("no file has this piece")
+    return int(text)
 
 
 def _open(line: dict[str, Any], cipher: AESGCM) -> bytes:

@@ -1,5 +1,8 @@
 """All refusals of intake, but ID_TAKEN. Codes are public: never change a code, add a new one."""
 
+from collections.abc import Iterable
+from uuid import UUID
+
 from wanderamt.kernel.refusal import Refusal, RefusalKind
 
 MALFORMED_BODY = Refusal(
@@ -268,6 +271,16 @@ def invalid_field(fault: str) -> Refusal:
 
 def wrong_offset(expected: int) -> Refusal:
     return Refusal("attachment.offset", f"The server has {expected} bytes. Continue from there.", RefusalKind.CONFLICT)
+
+
+def attachment_incomplete(attachment_id: UUID, missing: Iterable[tuple[int, int]]) -> Refusal:
+    """`missing`: the first and the last byte of each part, counted from 0."""
+    parts = ", ".join(f"{first} to {last}" for first, last in missing)
+    return Refusal(
+        "attachment.incomplete",
+        f"The export lacks the bytes {parts} of attachment {attachment_id}. Export the device again, or copy the file "
+        "again, and repeat the import.",
+    )
 
 
 def receipts_missing(count: int) -> Refusal:

@@ -17,6 +17,7 @@ from intake.domain.catalogue.catalogue import Catalogue
 from intake.domain.catalogue.due_dates import MAX_OFFLINE_AGE
 from intake.domain.entry import AnyEntry, UnreadableEntry
 from intake.domain.export import Export, ExportedFile
+from intake.domain.refusals import attachment_incomplete
 from intake.handlers import attachments
 from intake.handlers.sync import EntryAnswer, SyncRequest, process_sync
 from intake.store.device_statements import was_at_stand
@@ -63,7 +64,7 @@ async def import_batch(
 async def import_file(
     file: ExportedFile, summary: ImportSummary, uow: UnitOfWork, *, device_id: DeviceId, cipher: FieldCipher
 ) -> Refusal | None:
-    """Continues after the bytes that the device had uploaded before."""
+    """Continues after the bytes that the device had uploaded before. Of an incomplete file nothing is taken."""
     announced = Attachment(
         file.attachment_id,
         CaseId(file.case_id),
@@ -77,6 +78,8 @@ async def import_file(
     if isinstance(upload, Refusal):
         return upload
     if not upload.completed_at:
+        if missing := file.missing_after(upload.received):
+            return attachment_incomplete(file.attachment_id, missing)
         rest = file.content[upload.received :]
         outcome = await attachments.append_piece(
             file.attachment_id, rest, uow, offset=upload.received, device_id=device_id, cipher=cipher
