@@ -42,6 +42,13 @@ def test_who_is_cut_off_or_without_a_granted_role_is_refused_everything(action: 
     assert refused is not bool(granted)
 
 
+def test_a_revoked_device_whose_session_ended_too_learns_that_it_is_revoked() -> None:
+    """Its app then deletes the key of what it stores."""
+    both = Situation(enrolled=False, cut_off=True)
+    assert decide(Action.READ_CHANGES, CREW, both, reason="") is NOT_ENROLLED
+    assert decide(Action.LIST_DEVICES, officer(Role.OPERATOR), both, reason="") is CUT_OFF
+
+
 @pytest.mark.parametrize("action", [Action.READ_DOCUMENT, Action.READ_ATTACHMENT, Action.READ_CONFLICTS])
 def test_what_is_personal_needs_a_device_at_the_stand_or_a_reason(action: Action) -> None:
     here, elsewhere = Situation(at_stand=True), Situation(at_stand=False)

@@ -197,7 +197,8 @@ class NumberSeriesRow(_Table, table=True):
 
 
 class NumberBlockRow(_Table, table=True):
-    """Numbers leased to one device. Blocks of one series and year never overlap."""
+    """Numbers leased to one device. Blocks of one series and year never overlap. `suspended_at`: when the device was
+    revoked; never cleared."""
 
     __tablename__ = "number_block"
     __table_args__ = (
@@ -215,6 +216,7 @@ class NumberBlockRow(_Table, table=True):
     leased_at: datetime = time_column()
     returned_at: datetime | None = time_column(nullable=True)
     status_list_indexes: list[int] = column_of(ARRAY(BigInteger), default="{}")
+    suspended_at: datetime | None = time_column(nullable=True)
 
 
 class SpentNumberRow(_Table, table=True):

@@ -261,10 +261,10 @@ def decide(action: Action, caller: Principal, situation: Situation, *, reason: s
     grants = grants_to(action, caller)
     if not grants:
         return WRONG_ROLE
+    if caller.device_id and not situation.enrolled:
+        return NOT_ENROLLED  # before CUT_OFF: a revocation ends the session too, and the app must delete its key
     if situation.cut_off:
         return CUT_OFF
-    if caller.device_id and not situation.enrolled:
-        return NOT_ENROLLED
     if situation.key_replaced:
         return KEY_REPLACED
     refusals = [_refusal_of(grant, caller, situation, reason=reason) for grant in grants]

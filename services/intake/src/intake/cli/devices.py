@@ -23,7 +23,7 @@ from intake.cli.operator_actions import NAME, Reason, cipher_of, run_recorded
 from intake.domain.enrolment import DeviceListing
 from intake.domain.export import exporting_device, read_export
 from intake.handlers.enrolment import create_enrolment_code, enrol_device, outbox_key, revoke_device
-from intake.handlers.import_export import ImportSummary, batches, import_batch, import_file
+from intake.handlers.import_export import ImportSummary, admitted, batches, import_batch, import_file
 from intake.store.enrolment import all_devices
 
 commands = typer.Typer(
@@ -113,8 +113,8 @@ def import_file_of_device(
 ) -> None:
     """Import what a device could not send. The same file again is harmless: each entry is taken once.
 
-    Enrol a revoked device first (wanderamt devices enrol), and revoke it afterwards. Exit code 1 when something was
-    refused: the command lists it, and the file keeps it.
+    The device may be revoked, and stays so: do not enrol it for this. Exit code 1 when something was refused or is
+    missing: the command lists it, and the file keeps it.
     """
     catalogue = load_catalogue(catalogue_folder)
     lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -131,12 +131,12 @@ def import_file_of_device(
         summary = ImportSummary()
         with typer.progressbar(list(batches(export, officer=officer)), label="entries") as entry_batches:
             for batch in entry_batches:
-                async with database.unit_of_work() as uow:
+                async with database.unit_of_work() as uow, admitted(export.device_id, uow):
                     if refusal := await import_batch(batch, summary, uow, cipher=cipher, catalogue=catalogue):
                         raise typer.BadParameter(refusal.hint)
         with typer.progressbar(list(export.files.values()), label="files") as exported_files:
             for exported in exported_files:
-                async with database.unit_of_work() as uow:
+                async with database.unit_of_work() as uow, admitted(export.device_id, uow):
                     if refusal := await import_file(exported, summary, uow, device_id=export.device_id, cipher=cipher):
                         summary.files_refused.append((str(exported.attachment_id), refusal.hint))
         return summary, export.broken

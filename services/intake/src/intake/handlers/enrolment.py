@@ -31,7 +31,7 @@ from intake.domain.enrolment import (
 from intake.domain.refusals import DEVICE_KNOWN, NO_DEVICE, NO_SESSION_STAND, TOO_MANY_CODES
 from intake.domain.report import StandCopy
 from intake.handlers.bundle import VALID_AFTER_STAND
-from intake.store import enrolment, sessions, stands
+from intake.store import enrolment, number_statements, sessions, stands
 from intake.store.sessions import StoredSession
 
 WRONG_CODES, WRONG_CODES_WINDOW = 20, timedelta(minutes=15)  # from one network
@@ -66,13 +66,18 @@ async def enrol_device(
 async def revoke_device(
     device_id: DeviceId, uow: UnitOfWork, *, officer: str, reason: str = "", cipher: FieldCipher
 ) -> Refusal | None:
-    """Its open codes end with it: none of them enrols the device again."""
+    """Its open codes, its sessions and its unspent numbers end for good: to enrol it again brings back none."""
     await enrolment.end_codes_for(uow, device_id)
-    if not await enrolment.revoke_device(uow, device_id):
+    await uow.lock_id("device", device_id)  # the same order as by code
+    await number_statements.suspend_blocks(uow, device_id)
+    if not await enrolment.revoke_device(uow, device_id):  # after the blocks, as a sync
         return NO_DEVICE
-    await cut_offs.cut_off(
-        uow, CutOffKind.DEVICE, str(device_id), by=officer, reason=reason or "revoked", keyed_hash=cipher.keyed_hash
-    )
+    sessions_over = await sessions.end_sessions_of_device(uow, device_id)
+    over = [(CutOffKind.DEVICE, device_id), *((CutOffKind.SESSION, session_id) for session_id in sessions_over)]
+    for kind, id_ in over:
+        await cut_offs.cut_off(
+            uow, kind, str(id_), by=officer, reason=reason or "revoked", keyed_hash=cipher.keyed_hash
+        )
     await audit.record(uow, AuditRecord(officer, Action.REVOKE_DEVICE, str(device_id), reason=reason))
     return None
 
@@ -151,6 +156,7 @@ async def begin_session(
     device_id: DeviceId, stand_id: StandId, uow: UnitOfWork, *, officer: str, shown: str, cipher: FieldCipher
 ) -> FieldSession | Refusal:
     """`shown`: thumbprint of the key that the request proved to hold."""
+    await uow.lock_id("device", device_id)  # else a revocation at the same time would not end the session
     device = await enrolment.find_key(uow, device_id)
     if refusal := check_session(device, shown=shown):
         return refusal

@@ -1,7 +1,8 @@
 """Imports the export of a field device as if the device had sent it: each entry once, each file complete."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from intake.domain.export import Export, ExportedFile
 from intake.domain.refusals import attachment_incomplete
 from intake.handlers import attachments
 from intake.handlers.sync import EntryAnswer, SyncRequest, process_sync
+from intake.store import enrolment
 from intake.store.device_statements import was_at_stand
 
 BATCH_SIZE = 100
@@ -44,6 +46,17 @@ def batches(export: Export, *, officer: str) -> Iterator[SyncRequest]:
         caller = Principal(officer, frozenset({Role.CLERK}), export.device_id, stand_id)
         for begin in range(0, len(entries), BATCH_SIZE):
             yield SyncRequest(caller, export.device_id, tuple(entries[begin : begin + BATCH_SIZE]))
+
+
+@asynccontextmanager
+async def admitted(device_id: DeviceId, uow: UnitOfWork) -> AsyncIterator[None]:
+    """Within this transaction a revoked device counts as enrolled. No other transaction sees that, whether this one
+    commits or fails."""
+    await uow.lock_id("device", device_id)
+    revoked_at = await enrolment.lift_revocation(uow, device_id)
+    yield
+    if revoked_at:
+        await enrolment.restore_revocation(uow, device_id, revoked_at)
 
 
 async def import_batch(

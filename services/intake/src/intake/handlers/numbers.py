@@ -54,6 +54,7 @@ async def lease_block(
     block_id: UUID, uow: UnitOfWork, *, series: NumberSeries, device_id: DeviceId, stand_id: StandId
 ) -> LeasedBlock | Refusal:
     """The same `block_id` again gets the same block: a lost answer costs no numbers."""
+    await uow.lock_id("device", device_id)  # else a revocation at the same time would not suspend the block
     if not await device_statements.device_enrolled(uow, device_id):
         return NOT_ENROLLED
     await uow.lock_id("number block", block_id)
@@ -88,6 +89,7 @@ async def lease_block(
 
 async def restore_blocks(blocks: Iterable[LeasedBlock], uow: UnitOfWork, *, device_id: DeviceId) -> int | Refusal:
     """Brings back blocks that were leased after the backup that was restored. Returns how many were lost."""
+    await uow.lock_id("device", device_id)
     if not await device_statements.device_enrolled(uow, device_id):
         return NOT_ENROLLED
     own = [leased for leased in blocks if leased.block.device_id == device_id]

@@ -133,7 +133,7 @@ async def lock_documents_of_cases(uow: UnitOfWork, case_ids: Iterable[CaseId]) -
 async def revoked_indexes(uow: UnitOfWork) -> tuple[list[int], int]:
     """The status list indexes of revoked documents, and the size of the list.
 
-    Voided numbers, and unused numbers of revoked devices, count as revoked.
+    Voided numbers, and unused numbers of blocks whose device was revoked, count as revoked.
     """
     rows = await uow.db.fetch(
         """
@@ -143,8 +143,8 @@ async def revoked_indexes(uow: UnitOfWork) -> tuple[list[int], int]:
         WHERE g.reason IS NOT NULL AND cardinality(b.status_list_indexes) > 0
         UNION ALL
         SELECT b.status_list_indexes[s - b.first + 1]
-        FROM number_block b JOIN device d USING (device_id) CROSS JOIN generate_series(b.first, b.last) AS s
-        WHERE d.revoked_at IS NOT NULL AND b.returned_at IS NULL AND cardinality(b.status_list_indexes) > 0
+        FROM number_block b CROSS JOIN generate_series(b.first, b.last) AS s
+        WHERE b.suspended_at IS NOT NULL AND b.returned_at IS NULL AND cardinality(b.status_list_indexes) > 0
           AND NOT EXISTS (SELECT 1 FROM spent_number g
                           WHERE (g.series, g.year, g.serial) = (b.series, b.year, s))
         """

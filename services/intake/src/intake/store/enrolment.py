@@ -1,5 +1,7 @@
 """Enrolled devices, their keys, and the codes that enrol one."""
 
+from datetime import datetime
+
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, func, select, update
 from wanderamt.backbone.persistence.tables import columns_of, value_of
@@ -31,6 +33,20 @@ async def revoke_device(uow: UnitOfWork, device_id: DeviceId) -> bool:
     """False for an unknown device."""
     revoked = update(DeviceRow).where(col(DeviceRow.device_id) == device_id).values(revoked_at=uow.now)
     return (await uow.session.exec(revoked)).rowcount == 1
+
+
+async def lift_revocation(uow: UnitOfWork, device_id: DeviceId) -> datetime | None:
+    """When the device, whose id is locked, was revoked; None: it is not. Before the commit, `restore_revocation`."""
+    known = select(DeviceRow.revoked_at).where(DeviceRow.device_id == device_id)
+    revoked_at = (await uow.session.exec(known)).first()
+    if revoked_at:
+        await restore_revocation(uow, device_id, None)
+    return revoked_at
+
+
+async def restore_revocation(uow: UnitOfWork, device_id: DeviceId, revoked_at: datetime | None) -> None:
+    revoked = update(DeviceRow).where(col(DeviceRow.device_id) == device_id).values(revoked_at=revoked_at)
+    await uow.session.exec(revoked)
 
 
 async def insert_code(uow: UnitOfWork, code: bytes, made: EnrolmentCode) -> None:

@@ -10,7 +10,7 @@ from uuid import UUID
 from wanderamt.backbone.persistence.outbox import Statement
 from wanderamt.backbone.persistence.tables import value_of
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
-from wanderamt.kernel.ids import EntryId
+from wanderamt.kernel.ids import DeviceId, EntryId
 
 from intake.domain.numbers import Number, NumberAudit, NumberBlock, NumberSeries
 
@@ -52,6 +52,20 @@ async def lock_blocks_of(
         list(map(str, documents)),
     )
     return await _with_spent_numbers(uow, rows, documents)
+
+
+async def suspend_blocks(uow: UnitOfWork, device_id: DeviceId) -> None:
+    """For good: documents with their unspent numbers count as revoked, also when the device is enrolled again. Locks in
+    the order of `lock_blocks_of`."""
+    await uow.db.execute(
+        """
+        UPDATE number_block SET suspended_at = $2 WHERE block_id IN (
+            SELECT block_id FROM number_block WHERE device_id = $1 AND returned_at IS NULL AND suspended_at IS NULL
+            ORDER BY block_id FOR UPDATE)
+        """,
+        device_id,
+        uow.now,
+    )
 
 
 def insert_spent(spent: Sequence[SpentNumber], *, now: datetime) -> Statement:

@@ -44,6 +44,14 @@ async def count_sessions(uow: UnitOfWork, officer: str) -> int:
     return (await uow.session.exec(running)).one()
 
 
+async def end_sessions_of_device(uow: UnitOfWork, device_id: DeviceId) -> list[UUID]:
+    """The sessions that ran until now."""
+    row = FieldSessionRow
+    running = update(row).where(col(row.device_id) == device_id, col(row.until) > uow.now, col(row.ended_at).is_(None))
+    ended = await uow.session.exec(running.values(ended_at=uow.now).returning(col(row.session_id)))
+    return sorted(ended.scalars())
+
+
 async def end_session(uow: UnitOfWork, session_id: UUID) -> bool:
     """False for a session that is unknown or over."""
     row = FieldSessionRow
