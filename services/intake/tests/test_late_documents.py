@@ -18,8 +18,8 @@ async def outcome(intake_client: IntakeClient, acts: list[str]) -> tuple[str, st
     for act in acts:
         if act == GIVE:
             document = {"document_id": str(uuid7()), "number": intake_client.numbers.take("UK")}
-            given = intake_client.follow_up(case_id, "case.give_provisional", document, case_seq=2)
-            assert (await intake_client.sync(given)).json()["results"][0]["status"] == "accepted"
+            late = intake_client.follow_up(case_id, "case.give_provisional", document, case_seq=2)
+            assert (await intake_client.sync(late)).json()["results"][0]["status"] == "accepted"
         elif act in {"withdraw", "close"}:
             await intake_client.http.post(f"/cases/{case_id}/{act}", headers=intake_client.clerk())
         else:
