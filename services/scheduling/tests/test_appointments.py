@@ -19,7 +19,7 @@ from scheduling.domain.refusals import (
     TOO_MANY_HOLDS,
 )
 from scheduling.domain.stand import Stand, StandDetails
-from scheduling.handlers import appointments, stands
+from scheduling.handlers import appointments, stands, waiting_list
 from scheduling_fixtures import SchedulingEnv
 from uuid_utils.compat import uuid7
 from wanderamt.contracts import Language, case_code
@@ -235,16 +235,16 @@ async def test_the_first_free_place_goes_to_the_oldest_waiting_list_entry(
         )
         async with scheduling_env.database.unit_of_work() as uow:
             assert (
-                await appointments.join_waiting_list(
+                await waiting_list.join_waiting_list(
                     id_, stand.id, "active_pass", citizen, uow, network="192.0.2.1", context=scheduling_env.context
                 )
                 is None
             )
     async with scheduling_env.database.unit_of_work() as uow:
-        assert await appointments.promote_waiting_list(uow, context=scheduling_env.context) == 0
+        assert await waiting_list.promote_waiting_list(uow, context=scheduling_env.context) == 0
         await appointments.cancel_appointment(appointment.id, uow, by_citizen=True)
     async with scheduling_env.database.unit_of_work() as uow:
-        assert await appointments.promote_waiting_list(uow, context=scheduling_env.context) == 1
+        assert await waiting_list.promote_waiting_list(uow, context=scheduling_env.context) == 1
     rows = await scheduling_env.rows("SELECT appointment_id FROM appointment WHERE state = 'booked'")
     assert [row["appointment_id"] for row in rows] == ids[:1]
     wishes = await scheduling_env.rows("SELECT district, service, times FROM wish")

@@ -25,7 +25,7 @@ from scheduling.api.dependencies import Context, OwnTransaction
 from scheduling.domain.appointment import Appointment, AppointmentState, Citizen, TokenKind
 from scheduling.domain.contact import normalise_contact
 from scheduling.domain.refusals import LINK_EXPIRED, NO_SLOT
-from scheduling.handlers import appointments, booking_limits, public_queries, queue
+from scheduling.handlers import appointments, booking_limits, public_queries, queue, waiting_list
 from scheduling.handlers.context import SchedulingContext
 
 REFRESH_S = 10
@@ -147,7 +147,7 @@ async def join_waiting_list(
     refusal = (
         citizen
         if isinstance(citizen, Refusal)
-        else await appointments.join_waiting_list(
+        else await waiting_list.join_waiting_list(
             id_, StandId(stand_id), service, citizen, uow, network=network, context=context
         )
     )

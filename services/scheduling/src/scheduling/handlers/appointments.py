@@ -1,4 +1,4 @@
-"""Appointments as citizens use them: hold, book, move, cancel, look up, join the waiting list.
+"""Appointments as citizens use them: hold, book, move, cancel, look up. `waiting_list` has those of the waiting list.
 
 Invariants: the server makes the id of every appointment, so that nobody chooses that of something else; a place is
 reserved under the lock of its slots, so two citizens never get the same place, however many ask
@@ -38,7 +38,6 @@ from scheduling.domain.appointment import (
     slot_starts,
 )
 from scheduling.domain.bookable_service import service_of
-from scheduling.domain.demand.wishes import WishSource
 from scheduling.domain.refusals import (
     APPOINTMENT_ENDED,
     FULL,
@@ -53,10 +52,9 @@ from scheduling.domain.refusals import (
 from scheduling.domain.stand import PUBLIC_STATES, Stand
 from scheduling.handlers import booking_limits
 from scheduling.handlers.context import SchedulingContext
-from scheduling.store import appointments, contact_codes, demand, slot_statements, stands, waiting
+from scheduling.store import appointments, contact_codes, slot_statements, stands, waiting
 
 BATCH_SIZE = 200
-WAITING_BATCH = 20
 NO_HASH = bytes(32)
 
 log = structlog.get_logger()
@@ -65,7 +63,7 @@ log = structlog.get_logger()
 async def available_times(stand: Stand, service: str, uow: UnitOfWork, *, context: SchedulingContext) -> list[datetime]:
     """The times at which an appointment for a service can begin, in order."""
     free = (await slot_statements.free_places(uow, [stand.id])).get(stand.id, {})
-    return bookable_times(free, _service_duration(service, context), after=uow.now)
+    return bookable_times(free, service_duration(service, context), after=uow.now)
 
 
 async def id_of_hold(request_id: UUID | None, uow: UnitOfWork, *, network: str, context: SchedulingContext) -> UUID:
@@ -97,18 +95,18 @@ async def hold_slot(
     if known:
         first = known.stand_id, known.starts_at, known.service, known.state
         return repeated(known, first=first, now=(stand_id, at, service, AppointmentState.HELD))
-    stand = await _bookable_stand(stand_id, uow)
+    stand = await bookable_stand(stand_id, uow)
     if isinstance(stand, Refusal):
         return stand
     if service not in stand.details.services:
         return NOT_OFFERED
     if at <= uow.now:
         return IN_THE_PAST
-    length = _service_duration(service, context)
+    length = service_duration(service, context)
     if refusal := await booking_limits.check_hold(stand_id, length // SLOT, uow, network=network, context=context):
         return refusal
     held = hold(id_, stand_id, service, at=at, length=length, until=uow.now + context.hold)
-    if refusal := await _reserve_slots(held, uow):
+    if refusal := await reserve_slots(held, uow):
         return refusal
     await booking_limits.count_hold(uow, network=network, context=context)
     await appointments.add_appointment(uow, held, holder=booking_limits.holder_of(network, context))
@@ -150,7 +148,7 @@ async def move_appointment(
 ) -> Appointment | Refusal:
     """To another time, at the same or at another stand. The old place is kept until the new one is reserved."""
     before = await appointments.find_appointment(uow, id_)
-    stand = await _bookable_stand(stand_id, uow)
+    stand = await bookable_stand(stand_id, uow)
     if not before:
         return NO_APPOINTMENT
     if isinstance(stand, Refusal):
@@ -258,32 +256,6 @@ async def look_up(
     return NO_APPOINTMENT, lookup.answer_s
 
 
-async def join_waiting_list(
-    id_: UUID,
-    stand_id: StandId,
-    service: str,
-    citizen: Citizen,
-    uow: UnitOfWork,
-    *,
-    network: str,
-    context: SchedulingContext,
-) -> Refusal | None:
-    """The next free place is booked for the citizen, who is notified. A new entry counts as unmet demand."""
-    stand = await _bookable_stand(stand_id, uow)
-    if isinstance(stand, Refusal):
-        return stand
-    if service not in stand.details.services:
-        return NOT_OFFERED
-    is_new = await booking_limits.check_wish(stand_id, service, citizen, uow, network=network, context=context)
-    if isinstance(is_new, Refusal):
-        return is_new
-    if is_new:
-        await waiting.add_waiting(uow, id_, stand_id, service, citizen)
-        district = stand.details.district
-        await demand.add_wish(uow, day=uow.now.date(), district=district, service=service, source=WishSource.SEARCHED)
-    return None
-
-
 async def release_holds(uow: UnitOfWork) -> int:
     """Releases the places of expired holds."""
     expired = await appointments.overdue_holds(uow, limit=BATCH_SIZE)
@@ -294,31 +266,6 @@ async def release_holds(uow: UnitOfWork) -> int:
             slots = [(appointment.stand_id, slot) for slot in appointment.slots]
             await slot_statements.change_booked(uow, slots, -1)
     return len(expired)
-
-
-async def promote_waiting_list(uow: UnitOfWork, *, context: SchedulingContext) -> int:
-    """Books the first suitable time for the citizen who has waited longest."""
-    await waiting.end_past_waiting(uow)
-    for id_, stand_id, service, citizen in await waiting.first_waiting(uow, limit=WAITING_BATCH):
-        stand = await stands.find_stand(uow, stand_id)
-        times = await available_times(stand, service, uow, context=context) if stand else []
-        if not stand or not times:
-            continue
-        if await appointments.count_open(uow, citizen.address_hash):
-            await waiting.end_waiting(uow, id_, "other")  # nobody confirmed that the contact may have two
-            continue
-        length = _service_duration(service, context)
-        held = hold(id_, stand_id, service, at=times[0], length=length, until=uow.now + SLOT)
-        if await _reserve_slots(held, uow):
-            return 0  # taken in the meantime; its slots are locked, so this transaction must lock no others
-        outcome = confirm(held, citizen, place=stand.details.place, now=uow.now)
-        if isinstance(outcome, Refusal):
-            raise AssertionError(outcome.code)  # a time held in this very transaction can be confirmed
-        await appointments.add_appointment(uow, outcome.state, holder=None)
-        uow.emit(*outcome.events, version=outcome.state.version)
-        await waiting.end_waiting(uow, id_, "booked")
-        return 1  # one per transaction: the next one locks slots of its own, in order
-    return 0
 
 
 async def mark_no_shows(uow: UnitOfWork, *, context: SchedulingContext) -> int:
@@ -363,11 +310,11 @@ def birth_date_hash(born: date, context: SchedulingContext) -> bytes:
     return context.cipher.keyed_hash(f"born:{born.isoformat()}".encode())
 
 
-def _service_duration(service: str, context: SchedulingContext) -> timedelta:
+def service_duration(service: str, context: SchedulingContext) -> timedelta:
     return duration(service_of(context.services, service).minutes)
 
 
-async def _bookable_stand(stand_id: StandId, uow: UnitOfWork) -> Stand | Refusal:
+async def bookable_stand(stand_id: StandId, uow: UnitOfWork) -> Stand | Refusal:
     """The refusals of a stand that was never public and of one that does not exist are the same."""
     stand = await stands.find_stand(uow, stand_id)
     if not stand or stand.is_hidden:
@@ -381,7 +328,7 @@ def _occupied_slots(appointment: Appointment) -> list[tuple[UUID, datetime]]:
     return [(appointment.stand_id, slot) for slot in appointment.slots]
 
 
-async def _reserve_slots(appointment: Appointment, uow: UnitOfWork) -> Refusal | None:
+async def reserve_slots(appointment: Appointment, uow: UnitOfWork) -> Refusal | None:
     slots = [(appointment.stand_id, slot) for slot in appointment.slots]
     free = await slot_statements.lock_slots(uow, slots)
     if len(free) < len(slots):
