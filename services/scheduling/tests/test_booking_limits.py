@@ -188,6 +188,10 @@ async def test_a_code_is_for_its_telephone_only(public_env: PublicEnv, fourteen_
         assert other.json()["code"] == "appointment.code_expired"
         assert (await public_env.confirm(http, hold_id, code=code, email="ana@mail.example")).is_error
         assert (await public_env.confirm(http, hold_id, code=code, phone=PHONE, email="ana@mail.example")).is_success
+        alone = (await public_env.hold(http, stand, next(times))).json()["hold_id"]
+        assert (await public_env.confirm(http, alone, code=code, phone=PHONE)).is_success
+    booked = await public_env.published(AppointmentBooked)
+    assert [event["contact_confirmed"] for event in booked] == [False, True], "nobody confirmed the mailbox"
 
 
 async def test_a_telephone_gets_one_code_in_ten_minutes_and_an_address_asks_for_few_telephones(

@@ -89,12 +89,16 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Citizen:
-    """The person who books: an encrypted contact, and keyed hashes of the address and of the date of birth."""
+    """The person who books: an encrypted contact, and keyed hashes of the address and of the date of birth.
+
+    `has_two_addresses`: a telephone number and an e-mail address, of which a code confirms the number alone.
+    """
 
     language: Language
     contact: Sealed
     address_hash: bytes
     birth_date_hash: bytes
+    has_two_addresses: bool = False
 
 
 def slot_starts(starts_at: datetime, ends_at: datetime) -> list[datetime]:
@@ -143,7 +147,8 @@ def hold(
 def confirm(
     appointment: Appointment, citizen: Citizen, *, place: str, now: datetime, contact_confirmed: bool = False
 ) -> Decision[Appointment] | Refusal:
-    """Books a held appointment. The same citizen twice is one booking. `contact_confirmed`: by a code sent to it."""
+    """Books a held appointment. The same citizen twice is one booking. `contact_confirmed`: by a code sent to
+    its only address, since messages go to every one."""
     if appointment.state is AppointmentState.BOOKED and appointment.address_hash == citizen.address_hash:
         return Decision(appointment)
     if appointment.state is not AppointmentState.HELD:

@@ -132,7 +132,7 @@ async def book(
         citizen,
         place=stand.details.place,
         now=uow.now,
-        contact_confirmed=bool(contact_code),  # a wrong one is refused below
+        contact_confirmed=bool(contact_code) and not citizen.has_two_addresses,  # a wrong code is refused below
     )
     if isinstance(outcome, Refusal) or appointment.state is AppointmentState.BOOKED:
         return outcome if isinstance(outcome, Refusal) else appointment
@@ -303,6 +303,7 @@ def encrypt_citizen(
         context.cipher.seal(id_, plain),
         booking_limits.hash_address((phone, email), context),
         birth_date_hash(born, context),
+        has_two_addresses=bool(phone and email),
     )
 
 

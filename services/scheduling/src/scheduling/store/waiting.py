@@ -24,7 +24,7 @@ async def is_waiting(uow: UnitOfWork, stand_id: StandId, service: str, address_h
 
 
 async def add_waiting(uow: UnitOfWork, waiting_id: UUID, stand_id: StandId, service: str, citizen: Citizen) -> None:
-    values = columns_of(citizen) | {"waiting_id": waiting_id, "stand_id": stand_id, "service": service}
+    values = columns_of(citizen, WaitingRow) | {"waiting_id": waiting_id, "stand_id": stand_id, "service": service}
     uow.session.add(WaitingRow(**values, made_at=uow.now))
     await uow.session.flush()
 
