@@ -315,7 +315,7 @@ async def test_a_citizen_who_does_not_come_is_a_no_show_and_may_still_arrive(
     async with scheduling_env.database.unit_of_work() as uow:
         assert await appointments.mark_no_shows(uow, context=scheduling_env.context) == 1
     async with scheduling_env.database.unit_of_work() as uow:
-        arrived = await appointments.mark_arrived(appointment.id, uow)
+        arrived = await appointments.mark_arrived(appointment.id, uow, context=scheduling_env.context)
     assert isinstance(arrived, Appointment)
     assert arrived.state is AppointmentState.ARRIVED
     assert (await published(scheduling_env))[-1] == "appointment.no-show.v1"

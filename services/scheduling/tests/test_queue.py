@@ -5,12 +5,14 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
+import pytest
 from scheduling.domain.queue import QueueEntry, QueueEntryKind, TicketState
-from scheduling.domain.refusals import NO_TICKET, QUEUE_EMPTY, TICKET_EXISTS
+from scheduling.domain.refusals import NO_TICKET, NOT_CALLED, OF_LATER_DAY, QUEUE_EMPTY, TICKET_EXISTS
 from scheduling.domain.stand import StandDetails
 from scheduling.handlers import appointments, queue
 from scheduling_fixtures import SchedulingEnv
 from uuid_utils.compat import uuid7
+from wanderamt.backbone.environment import Environment
 from wanderamt.kernel.refusal import Refusal
 
 
@@ -24,7 +26,7 @@ async def test_tickets_and_appointments_are_called_in_one_order_and_each_once(
     appointment = await scheduling_env.book(stand, now + timedelta(minutes=5))
     ids = [uuid7() for _ in range(3)]
     async with scheduling_env.database.unit_of_work() as uow:
-        await appointments.mark_arrived(appointment.id, uow)
+        await appointments.mark_arrived(appointment.id, uow, context=scheduling_env.context)
         for number, id_ in enumerate(ids):
             issued = now - timedelta(minutes=30 - 14 * number)
             refused = await queue.record_ticket(
@@ -41,9 +43,22 @@ async def test_tickets_and_appointments_are_called_in_one_order_and_each_once(
     assert len(labels) == len(set(labels)) == 4
     assert [entry for entry in called if isinstance(entry, Refusal)] == [QUEUE_EMPTY]
     async with scheduling_env.database.unit_of_work() as uow:
-        assert await queue.end_entry(stand.id, ids[0], QueueEntryKind.TICKET, TicketState.WAITING, uow) is None
         assert (
-            await queue.end_entry(stand.id, appointment.id, QueueEntryKind.APPOINTMENT, TicketState.SERVED, uow) is None
+            await queue.end_entry(
+                stand.id, ids[0], QueueEntryKind.TICKET, TicketState.WAITING, uow, context=scheduling_env.context
+            )
+            is None
+        )
+        assert (
+            await queue.end_entry(
+                stand.id,
+                appointment.id,
+                QueueEntryKind.APPOINTMENT,
+                TicketState.SERVED,
+                uow,
+                context=scheduling_env.context,
+            )
+            is None
         )
         state = await queue.queue_state(stand.id, uow, context=scheduling_env.context)
     assert not isinstance(state, Refusal)
@@ -68,7 +83,22 @@ async def test_a_stand_ends_no_appointment_of_another_stand(
 ) -> None:
     stand, other = await scheduling_env.stand(details), await scheduling_env.stand(elsewhere)
     appointment = await scheduling_env.book(stand, details.starts_at)
-    kind, served = QueueEntryKind.APPOINTMENT, TicketState.SERVED
+    scheduling_env.database.environment = Environment(clock=lambda: details.starts_at)
+    end = partial(queue.end_entry, kind=QueueEntryKind.APPOINTMENT, context=scheduling_env.context)
     async with scheduling_env.database.unit_of_work() as uow:
-        assert await queue.end_entry(other.id, appointment.id, kind, served, uow) == NO_TICKET
-        assert await queue.end_entry(stand.id, appointment.id, kind, served, uow) is None
+        assert await end(other.id, appointment.id, outcome=TicketState.SERVED, uow=uow) == NO_TICKET
+        assert await end(stand.id, appointment.id, outcome=TicketState.SERVED, uow=uow) is None
+
+
+@pytest.mark.parametrize("outcome", TicketState)
+async def test_nobody_arrives_at_or_ends_an_appointment_of_a_later_day(
+    scheduling_env: SchedulingEnv, details: StandDetails, outcome: TicketState
+) -> None:
+    stand = await scheduling_env.stand(details)
+    appointment = await scheduling_env.book(stand, details.starts_at)
+    kind, context = QueueEntryKind.APPOINTMENT, scheduling_env.context
+    async with scheduling_env.database.unit_of_work() as uow:
+        assert await queue.end_entry(stand.id, appointment.id, kind, outcome, uow, context=context) == NOT_CALLED
+        assert await appointments.mark_arrived(appointment.id, uow, context=context) == OF_LATER_DAY
+    [row] = await scheduling_env.rows("SELECT state FROM appointment")
+    assert row["state"] == "booked"

@@ -82,9 +82,9 @@ async def list_appointments(stand_id: UUID, _: QueueReader, uow: Transaction) ->
 
 
 @router.post("/appointments/{appointment_id}/arrive")
-async def arrive(appointment_id: UUID, _: QueueCrew, uow: Transaction) -> AppointmentOut:
+async def arrive(appointment_id: UUID, _: QueueCrew, context: Context, uow: Transaction) -> AppointmentOut:
     """The citizen has arrived and waits in the queue."""
-    return appointment_out(or_refuse(await appointments.mark_arrived(appointment_id, uow)))
+    return appointment_out(or_refuse(await appointments.mark_arrived(appointment_id, uow, context=context)))
 
 
 @router.post("/stands/{stand_id}/tickets", status_code=201)
@@ -123,9 +123,11 @@ async def call_next(
 
 
 @router.post("/stands/{stand_id}/queue/{entry_id}/end", status_code=204)
-async def end_entry(stand_id: UUID, entry_id: UUID, body: EndQueueEntryIn, _: QueueCrew, uow: Transaction) -> None:
+async def end_entry(
+    stand_id: UUID, entry_id: UUID, body: EndQueueEntryIn, _: QueueCrew, context: Context, uow: Transaction
+) -> None:
     """Served, no-show, or back into the queue."""
-    or_refuse(await handlers.end_entry(StandId(stand_id), entry_id, body.kind, body.outcome, uow))
+    or_refuse(await handlers.end_entry(StandId(stand_id), entry_id, body.kind, body.outcome, uow, context=context))
 
 
 def appointment_out(appointment: Appointment) -> AppointmentOut:

@@ -49,6 +49,9 @@ HOLD_EXPIRED = Refusal(
 APPOINTMENT_ENDED = Refusal(
     "appointment.ended", "This appointment is over or cancelled. Book a new one.", RefusalKind.CONFLICT
 )
+OF_LATER_DAY = Refusal(
+    "appointment.later_day", "This appointment is on a later day. Open the list of today.", RefusalKind.CONFLICT
+)
 TOO_MANY_HOLDS = Refusal(
     "appointment.too_many_holds",
     "Your network address has reserved too many times. Book or wait: a reservation ends after some minutes.",

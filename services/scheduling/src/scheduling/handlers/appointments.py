@@ -47,6 +47,7 @@ from scheduling.domain.refusals import (
     NO_STAND,
     NOT_BOOKABLE,
     NOT_OFFERED,
+    OF_LATER_DAY,
     TOO_MANY_TRIES,
 )
 from scheduling.domain.stand import PUBLIC_STATES, Stand
@@ -198,10 +199,12 @@ async def cancel_appointment(id_: UUID, uow: UnitOfWork, *, by_citizen: bool) ->
     return await _save(outcome, appointment, uow)
 
 
-async def mark_arrived(id_: UUID, uow: UnitOfWork) -> Appointment | Refusal:
+async def mark_arrived(id_: UUID, uow: UnitOfWork, *, context: SchedulingContext) -> Appointment | Refusal:
     appointment = await appointments.lock_appointment(uow, id_)
     if not appointment:
         return NO_APPOINTMENT
+    if is_of_later_day(appointment, at=uow.now, zone=context.zone):
+        return OF_LATER_DAY
     arrived = arrive(appointment, now=uow.now)
     if not isinstance(arrived, Refusal):
         await appointments.save_appointments(uow, [arrived])

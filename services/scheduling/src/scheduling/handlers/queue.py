@@ -12,13 +12,14 @@ from wanderamt.kernel.caller_ids import repeated
 from wanderamt.kernel.ids import StandId
 from wanderamt.kernel.refusal import Refusal
 
+from scheduling.domain.appointment import is_of_later_day
 from scheduling.domain.bookable_service import service_of
 from scheduling.domain.queue import QueueEntry, QueueEntryKind, TicketState, estimated_waits, ordered
 from scheduling.domain.refusals import NO_STAND, NO_TICKET, NOT_CALLED, QUEUE_EMPTY, TICKET_EXISTS
 from scheduling.domain.stand import Stand
 from scheduling.handlers.appointments import record_attendance
 from scheduling.handlers.context import SchedulingContext
-from scheduling.store import queue, queue_statements, stands
+from scheduling.store import appointments, queue, queue_statements, stands
 
 LOOK_AHEAD = timedelta(hours=3)  # appointments up to this far ahead count into the estimate
 
@@ -68,15 +69,26 @@ async def call_next(
 
 
 async def end_entry(
-    stand_id: StandId, id_: UUID, kind: QueueEntryKind, outcome: TicketState, uow: UnitOfWork
+    stand_id: StandId,
+    id_: UUID,
+    kind: QueueEntryKind,
+    outcome: TicketState,
+    uow: UnitOfWork,
+    *,
+    context: SchedulingContext,
 ) -> Refusal | None:
-    """`outcome`: served, no-show, or waiting: back into the queue at the old place."""
+    """`outcome`: served, no-show, or waiting: back into the queue at the old place. An appointment that nobody called
+    ends if it is not of a later day: devices also report what happened offline."""
     if kind is QueueEntryKind.TICKET:
         if await queue.end_ticket(uow, id_, stand_id, outcome):
             return None
         return NOT_CALLED if await queue.find_ticket(uow, id_) else NO_TICKET
-    if not await queue.uncall_appointment(uow, id_, stand_id):
+    appointment = await appointments.lock_appointment(uow, id_)
+    if not appointment or appointment.stand_id != stand_id:
         return NO_TICKET
+    was_called = await queue.uncall_appointment(uow, id_)
+    if not was_called and is_of_later_day(appointment, at=uow.now, zone=context.zone):
+        return NOT_CALLED
     if outcome is TicketState.WAITING:
         return None
     ended = await record_attendance(id_, uow, attended=outcome is TicketState.SERVED)

@@ -48,9 +48,9 @@ async def end_ticket(uow: UnitOfWork, ticket_id: UUID, stand_id: StandId, state:
     return (await uow.session.exec(called.values(state=state, **times))).rowcount == 1
 
 
-async def uncall_appointment(uow: UnitOfWork, appointment_id: UUID, stand_id: StandId) -> bool:
-    """False: this stand has no such appointment."""
+async def uncall_appointment(uow: UnitOfWork, appointment_id: UUID) -> bool:
+    """False: it was not called."""
     called = update(AppointmentRow).where(
-        col(AppointmentRow.id) == appointment_id, col(AppointmentRow.stand_id) == stand_id
+        col(AppointmentRow.id) == appointment_id, col(AppointmentRow.called_at).is_not(None)
     )
     return (await uow.session.exec(called.values(called_at=None, desk=None))).rowcount == 1
