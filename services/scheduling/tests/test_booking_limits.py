@@ -154,17 +154,15 @@ async def test_a_wrong_code_can_be_entered_five_times_and_a_new_one_comes_after_
         hold_id = (await public_env.hold(http, stand, next(times))).json()["hold_id"]
         path = f"/public/holds/{hold_id}/code"
         assert (await public_env.confirm(http, hold_id, code="123456", phone=PHONE)).json()["code"] == (
-            "appointment.code_expired"
+            "appointment.code_wrong"
         )
         await http.post(path, json={"phone": PHONE})
         [(_, code)] = await public_env.sent_codes()
         wrong = f"{(int(code) + 1) % 10**6:06}"
-        hints = [(await public_env.confirm(http, hold_id, code=wrong, phone=PHONE)).json()["hint"] for _ in range(5)]
-        assert "4 tries left" in hints[0]
-        assert "1 try left" in hints[3]
-        assert "Have a new one sent" in hints[4]
+        codes = {(await public_env.confirm(http, hold_id, code=wrong, phone=PHONE)).json()["code"] for _ in range(5)}
+        assert codes == {"appointment.code_wrong"}
         right = await public_env.confirm(http, hold_id, code=code, phone=PHONE)
-        assert right.json()["code"] == "appointment.code_expired"
+        assert right.json()["code"] == "appointment.code_wrong"
         again = await http.post(path, json={"phone": PHONE})
         assert (again.status_code, again.json()["code"]) == (429, "appointment.code_sent")
         assert "in 10 min" in again.json()["hint"]
@@ -176,6 +174,38 @@ async def test_a_wrong_code_can_be_entered_five_times_and_a_new_one_comes_after_
         assert (await public_env.confirm(http, hold_id, code=second, phone=PHONE)).status_code == 201
 
 
+async def test_a_stranger_neither_uses_up_the_tries_of_a_code_nor_learns_of_it(
+    public_env: PublicEnv, fourteen_places: StandDetails
+) -> None:
+    stand = await public_env.stand(fourteen_places)
+    times = iter(await public_env.times(stand))
+    async with public_env.citizen() as http, public_env.citizen("203.0.113.9") as stranger:
+        hold_id = (await public_env.hold(http, stand, next(times))).json()["hold_id"]
+        await http.post(f"/public/holds/{hold_id}/code", json={"phone": PHONE})
+        [(_, code)] = await public_env.sent_codes()
+        other = (await public_env.hold(stranger, stand, next(times))).json()["hold_id"]
+        wrong = f"{(int(code) + 1) % 10**6:06}"
+        replies = [await public_env.confirm(stranger, other, code=wrong, phone=PHONE) for _ in range(6)]
+        replies.append(await public_env.confirm(stranger, other, code=wrong, phone="+436607654321"))  # got no code
+        replies.append(await public_env.confirm(stranger, other, code=code, phone=PHONE))
+        assert {(reply.status_code, reply.text) for reply in replies} == {(409, replies[0].text)}
+        assert (await public_env.confirm(http, hold_id, code=code, phone=PHONE)).status_code == 201
+
+
+async def test_a_stranger_who_has_a_code_sent_does_not_keep_the_citizen_from_one(
+    public_env: PublicEnv, fourteen_places: StandDetails
+) -> None:
+    stand = await public_env.stand(fourteen_places)
+    times = iter(await public_env.times(stand))
+    async with public_env.citizen() as http, public_env.citizen("203.0.113.9") as stranger:
+        for client in (stranger, http):
+            hold_id = (await public_env.hold(client, stand, next(times))).json()["hold_id"]
+            sent = await client.post(f"/public/holds/{hold_id}/code", json={"phone": PHONE})
+            assert sent.status_code == 201
+        _, (_, code) = await public_env.sent_codes()
+        assert (await public_env.confirm(http, hold_id, code=code, phone=PHONE)).status_code == 201
+
+
 async def test_a_code_is_for_its_telephone_only(public_env: PublicEnv, fourteen_places: StandDetails) -> None:
     stand = await public_env.stand(fourteen_places)
     times = iter(await public_env.times(stand))
@@ -185,7 +215,7 @@ async def test_a_code_is_for_its_telephone_only(public_env: PublicEnv, fourteen_
         [(contact, code)] = await public_env.sent_codes()
         assert b"mail.example" not in contact
         other = await public_env.confirm(http, hold_id, code=code, phone="+436607654321")
-        assert other.json()["code"] == "appointment.code_expired"
+        assert other.json()["code"] == "appointment.code_wrong"
         assert (await public_env.confirm(http, hold_id, code=code, email="ana@mail.example")).is_error
         assert (await public_env.confirm(http, hold_id, code=code, phone=PHONE, email="ana@mail.example")).is_success
         alone = (await public_env.hold(http, stand, next(times))).json()["hold_id"]

@@ -149,10 +149,11 @@ class AppointmentRow(SchedulingTable, table=True):
 
 
 class ContactCodeRow(SchedulingTable, table=True):
-    """The code that confirms a contact. `code_hash`: keyed hash of the code and its contact."""
+    """The code that confirms a contact. `recipient`: keyed hash of the contact and of the network that asked for it;
+    `code_hash`: of the recipient and the code."""
 
     __tablename__ = "contact_code"
-    address_hash: bytes = Field(primary_key=True)
+    recipient: bytes = Field(primary_key=True)
     code_hash: bytes
     expires_at: datetime = time_column()
     tries_left: int

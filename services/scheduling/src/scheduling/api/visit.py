@@ -104,7 +104,7 @@ async def confirm_hold(
             id_, outcome, uow, network=network, contact_code=contact_code, context=context
         )
     if isinstance(outcome, Refusal):
-        return await _held_again(id_, form, uow, lang, context, refusal=outcome)
+        return await _held_again(id_, form, uow, lang, context, network=network, refusal=outcome)
     return await visit_pages.appointment_page(id_, uow, lang, context, done="booked")
 
 
@@ -128,7 +128,7 @@ async def send_code(
         else await booking_limits.send_contact_code(id_, contact, lang, uow, network=network, context=context)
     )
     refusal = outcome if isinstance(outcome, Refusal) else None
-    return await _held_again(id_, form, uow, lang, context, refusal=refusal)
+    return await _held_again(id_, form, uow, lang, context, network=network, refusal=refusal)
 
 
 @router.post("/visit/{stand_id}/wait", response_class=Response)
@@ -266,6 +266,7 @@ async def _held_again(
     lang: Language,
     context: SchedulingContext,
     *,
+    network: str,
     refusal: Refusal | None,
 ) -> Response:
     """The page of a held time once more, with what the citizen entered."""
@@ -273,7 +274,11 @@ async def _held_again(
     if isinstance(known, Refusal) or known[0].state is not AppointmentState.HELD:
         return visit_pages.look_up_page(lang, context, refusal or LINK_EXPIRED)
     contact = normalise_contact(form.phone, form.email)
-    sent = None if isinstance(contact, Refusal) else await booking_limits.find_sent_code(contact, uow, context=context)
+    sent = (
+        None
+        if isinstance(contact, Refusal)
+        else await booking_limits.find_sent_code(contact, uow, network=network, context=context)
+    )
     return await visit_pages.held_page(known[0], uow, lang, context, refusal=refusal, form=form, sent=sent)
 
 

@@ -17,7 +17,7 @@ from wanderamt.shell.web_forms import NOT_INDEXED, STRICT_CSP
 from scheduling.api.booking import CitizenForm
 from scheduling.domain.appointment import Appointment, AppointmentState, TokenKind
 from scheduling.domain.bookable_service import service_of
-from scheduling.domain.refusals import CODE_EXPIRED, CODE_NEEDED, NO_APPOINTMENT, NO_STAND
+from scheduling.domain.refusals import CODE_NEEDED, CODE_WRONG, NO_APPOINTMENT, NO_STAND
 from scheduling.domain.stand import Stand
 from scheduling.handlers import appointments, public_queries
 from scheduling.handlers.booking_limits import SentCode
@@ -180,7 +180,7 @@ async def held_page(
         wrong=_message_key(refusal),
         form=form,
         sent=sent,
-        code_needed=refusal in {CODE_NEEDED, CODE_EXPIRED},
+        code_needed=refusal in {CODE_NEEDED, CODE_WRONG},
     )
 
 

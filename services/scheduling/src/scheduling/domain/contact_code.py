@@ -1,6 +1,7 @@
 """The code that confirms a contact: six digits, sent to the telephone number or e-mail address.
 
-It stays valid until it expires, so that a family books several appointments with one code.
+It stays valid until it expires, so that a family books several appointments with one code. It
+counts from the network alone that asked for it.
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ TRIES: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class ContactCode:
-    """`code_hash`: keyed hash of the code and its contact. The next code is sent when this one has expired."""
+    """`code_hash`: keyed hash of the code and its recipient. The next code is sent when this one has expired."""
 
     code_hash: bytes
     expires_at: datetime

@@ -72,9 +72,10 @@ CODE_NEEDED = Refusal(
     "This appointment needs a code: have it sent to the telephone number or e-mail address, then book with it.",
     RefusalKind.CONFLICT,
 )
-CODE_EXPIRED = Refusal(
-    "appointment.code_expired",
-    "No valid code exists: it is over ten minutes old, or it was wrong five times. Have a new one sent.",
+CODE_WRONG = Refusal(
+    "appointment.code_wrong",
+    "This code is wrong, over ten minutes old, wrong for the fifth time, or was requested from another network address."
+    " Check it, or have a new one sent.",
     RefusalKind.CONFLICT,
 )
 NO_CODE_THERE = Refusal(
@@ -136,15 +137,6 @@ NO_PLACES = Refusal(
     "The planner needs places, a crew, a vehicle and a kit. Add them first.",
     RefusalKind.CONFLICT,
 )
-
-
-def wrong_code(tries_left: int) -> Refusal:
-    left = f"{tries_left} {'try' if tries_left == 1 else 'tries'} left"
-    return Refusal(
-        "appointment.code_wrong",
-        f"This code is wrong, {left}. {'Enter it again' if tries_left else 'Have a new one sent ten minutes later'}.",
-        RefusalKind.CONFLICT,
-    )
 
 
 def code_already_sent(wait: timedelta) -> Refusal:

@@ -22,8 +22,8 @@ from scheduling.domain.booking_limits import DAY, HOUR, NetworkBookings
 from scheduling.domain.contact import Contact, can_receive_code, mailbox_of
 from scheduling.domain.contact_code import LIFETIME, TRIES, ContactCode
 from scheduling.domain.refusals import (
-    CODE_EXPIRED,
     CODE_NEEDED,
+    CODE_WRONG,
     HAS_APPOINTMENT,
     HOLD_EXPIRED,
     NO_APPOINTMENT,
@@ -36,7 +36,6 @@ from scheduling.domain.refusals import (
     TOO_MANY_HOLDS,
     TOO_MANY_WISHES,
     code_already_sent,
-    wrong_code,
 )
 from scheduling.handlers.context import SchedulingContext
 from scheduling.store import appointments, contact_codes, slot_statements, waiting
@@ -131,7 +130,8 @@ async def check_booking(
         if has.booked >= limits.max_open_per_network:
             return TOO_MANY_FROM_HERE
     if contact_code:
-        return await _check_code(citizen.address_hash, contact_code, uow, context)
+        recipient = _recipient(citizen.address_hash, network, context)
+        return await _check_code(recipient, contact_code, uow, context)
     if open_appointments or uses.by_contact or uses.by_network >= limits.unconfirmed_per_day:
         return CODE_NEEDED
     await add_uses(uow, uses.keys)
@@ -141,16 +141,18 @@ async def check_booking(
 async def send_contact_code(
     hold_id: UUID, contact: Contact, language: Language, uow: UnitOfWork, *, network: str, context: SchedulingContext
 ) -> SentCode | Refusal:
-    """Sends a code to the contact of somebody who holds a time. At most one code per contact is valid."""
+    """Sends a code to the contact of somebody who holds a time. It is valid from this network alone, which has at most
+    one for the contact: nobody else can use it, use up its tries or learn that it exists."""
     if not can_receive_code(contact):
         return NO_CODE_THERE
     address_hash = hash_address(contact, context)
+    recipient = _recipient(address_hash, network, context)
     limits, by_contact = context.limits, _key("code to", address_hash.hex(), context)
     by_network = _key("code from", network, context)
     in_lifetime, in_day, from_network = await count_uses(
         uow,
         [
-            RateLimit(by_contact, 1, LIFETIME),
+            RateLimit(recipient, 1, LIFETIME),
             RateLimit(by_contact, limits.codes_per_day, DAY),
             RateLimit(by_network, limits.codes_per_hour, HOUR),
         ],
@@ -161,17 +163,19 @@ async def send_contact_code(
     if appointment.hold_until and appointment.hold_until <= uow.now:
         return HOLD_EXPIRED
     if in_lifetime:
-        known = await contact_codes.find_code(uow, address_hash)
+        known = await contact_codes.find_code(uow, recipient)
         return code_already_sent(known.expires_at - uow.now if known else LIFETIME)
     if in_day >= limits.codes_per_day or from_network >= limits.codes_per_hour:
         return TOO_MANY_CODES
-    await add_uses(uow, [by_contact, by_network])
-    return await _send_code(contact, address_hash, language, uow, context)
+    await add_uses(uow, [recipient, by_contact, by_network])
+    return await _send_code(contact, recipient, language, uow, context)
 
 
-async def find_sent_code(contact: Contact, uow: UnitOfWork, *, context: SchedulingContext) -> SentCode | None:
-    """The code that was sent to the contact and has not expired."""
-    code = await contact_codes.find_code(uow, hash_address(contact, context))
+async def find_sent_code(
+    contact: Contact, uow: UnitOfWork, *, network: str, context: SchedulingContext
+) -> SentCode | None:
+    """The code that was sent to the contact for this network and has not expired."""
+    code = await contact_codes.find_code(uow, _recipient(hash_address(contact, context), network, context))
     return SentCode(code.expires_at, code.tries_left) if code and code.expires_at > uow.now else None
 
 
@@ -211,13 +215,13 @@ async def _check_share(
 
 
 async def _send_code(
-    contact: Contact, address_hash: bytes, language: Language, uow: UnitOfWork, context: SchedulingContext
+    contact: Contact, recipient: bytes, language: Language, uow: UnitOfWork, context: SchedulingContext
 ) -> SentCode:
     request_id = uow.new_id()
     code = format_digit_code(context.cipher.keyed_hash(b"contact code." + request_id.bytes))
     expires_at = uow.now + LIFETIME
-    stored = ContactCode(_hash_code(address_hash, code, context), expires_at, TRIES)
-    await contact_codes.put_code(uow, address_hash, stored)
+    stored = ContactCode(_hash_code(recipient, code, context), expires_at, TRIES)
+    await contact_codes.put_code(uow, recipient, stored)
     phone, email = contact
     sent_to = json.dumps({"phone": phone} if phone else {"email": email})
     event = ContactCodeRequested(
@@ -233,20 +237,25 @@ async def _send_code(
 
 
 async def _check_code(
-    address_hash: bytes, contact_code: str, uow: UnitOfWork, context: SchedulingContext
+    recipient: bytes, contact_code: str, uow: UnitOfWork, context: SchedulingContext
 ) -> Refusal | None:
-    known = await contact_codes.find_code(uow, address_hash, lock=True)
+    known = await contact_codes.find_code(uow, recipient, lock=True)
     if not known or known.expires_at <= uow.now or not known.tries_left:
-        return CODE_EXPIRED
-    entered = _hash_code(address_hash, normalise_digit_code(contact_code), context)
+        return CODE_WRONG
+    entered = _hash_code(recipient, normalise_digit_code(contact_code), context)
     if hmac.compare_digest(known.code_hash, entered):
         return None
-    await contact_codes.count_try(uow, address_hash)
-    return wrong_code(known.tries_left - 1)
+    await contact_codes.count_try(uow, recipient)
+    return CODE_WRONG
 
 
-def _hash_code(address_hash: bytes, code: str, context: SchedulingContext) -> bytes:
-    return context.cipher.keyed_hash(b"contact code:" + address_hash + code.encode())
+def _recipient(address_hash: bytes, network: str, context: SchedulingContext) -> bytes:
+    """A contact as the recipient of a code that this network asked for."""
+    return _key("code for", f"{address_hash.hex()}:{network}", context)
+
+
+def _hash_code(recipient: bytes, code: str, context: SchedulingContext) -> bytes:
+    return context.cipher.keyed_hash(b"contact code:" + recipient + code.encode())
 
 
 def _key(name: str, value: str, context: SchedulingContext) -> bytes:
