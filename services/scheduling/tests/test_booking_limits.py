@@ -306,44 +306,6 @@ async def test_moving_does_not_get_around_the_share_of_a_stand(
     assert moved == [200, 200, 429]
 
 
-async def test_a_person_joins_one_waiting_list_a_day_and_an_address_three(
-    public_env: PublicEnv, details: StandDetails, elsewhere: StandDetails
-) -> None:
-    stand, other = await public_env.stand(details), await public_env.stand(elsewhere)
-    form = {"service": "active_pass", "born": "4.5.1980", "consent": "yes"}
-    async with public_env.citizen() as http:
-        for _ in range(2):  # again for the same: still one entry
-            joined = await http.post(f"/visit/{stand.id}/wait?lang=en", data=form | {"phone": PHONE})
-            assert (joined.status_code, "On the waiting list" in joined.text) == (200, True)
-        again = await http.post(f"/visit/{other.id}/wait?lang=en", data=form | {"phone": PHONE})
-        assert (again.status_code, "Already on a waiting list today" in again.text) == (429, True)
-        codes = [
-            (await http.post(f"/visit/{stand.id}/wait", data=form | {"phone": f"+43661{number:07}"})).status_code
-            for number in range(60)
-        ]
-    assert codes == [200, 200] + [429] * 58
-    assert [row["times"] for row in await public_env.rows("SELECT times FROM wish")] == [3.0]
-
-
-async def test_a_contact_with_an_appointment_gets_none_by_the_waiting_list(
-    public_env: PublicEnv, details: StandDetails, elsewhere: StandDetails
-) -> None:
-    stand, other = await public_env.stand(details), await public_env.stand(elsewhere)
-    form = {"service": "active_pass", "born": "4.5.1980", "phone": PHONE}
-    async with public_env.citizen() as http:
-        assert (await http.post(f"/visit/{other.id}/wait", data=form)).status_code == 200
-        hold_id = (await public_env.hold(http, stand, (await public_env.times(stand))[0])).json()["hold_id"]
-        assert (await public_env.confirm(http, hold_id, phone=PHONE)).status_code == 201
-        late = form | {"phone": "+436600000001"}
-        hold_id = (await public_env.hold(http, stand, (await public_env.times(stand))[0])).json()["hold_id"]
-        await public_env.confirm(http, hold_id, phone=late["phone"])
-        refused = await http.post(f"/visit/{other.id}/wait?lang=de", data=late)
-        assert (refused.status_code, "Sie haben schon einen Termin" in refused.text) == (409, True)
-    await public_env.promote()
-    assert await states(public_env) == {"booked": 2}
-    assert [row["ended"] for row in await public_env.rows("SELECT ended FROM waiting")] == ["other"]
-
-
 @pytest.mark.parametrize(
     ("lang", "needed", "sent", "wrong", "booked"),
     [

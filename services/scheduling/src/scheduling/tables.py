@@ -144,6 +144,7 @@ class AppointmentRow(SchedulingTable, table=True):
     called_at: datetime | None = time_column(nullable=True)
     desk: str | None
     moves: int = column_of(Integer, default="0")
+    confirmed_by_code: bool = column_of(Boolean, default="false")
     code: str = Field(index=True)
     made_at: datetime = time_column()
 
@@ -161,7 +162,7 @@ class ContactCodeRow(SchedulingTable, table=True):
 
 class WaitingRow(SchedulingTable, table=True):
     """An entry of the waiting list of a fully booked stand. `ended`: booked, past, or other: the contact has another
-    appointment."""
+    appointment. `holder`: keyed hash of the network address that joined; `retry_at`: passed over until then."""
 
     __tablename__ = "waiting"
     __table_args__ = (Index("ix_waiting_stand_id", "stand_id", "made_at", postgresql_where=text("ended IS NULL")),)
@@ -174,6 +175,8 @@ class WaitingRow(SchedulingTable, table=True):
     birth_date_hash: bytes
     made_at: datetime = time_column()
     ended: str | None
+    holder: bytes | None
+    retry_at: datetime | None = time_column(nullable=True)
 
 
 class TicketRow(SchedulingTable, table=True):

@@ -59,7 +59,10 @@ OCCUPYING_STATES = OPEN_STATES | {AppointmentState.ARRIVED, AppointmentState.SER
 
 @dataclass(frozen=True, slots=True)
 class Appointment:
-    """`address_hash`, `birth_date_hash`: keyed hashes, the second for the look-up. Both are None while held."""
+    """`address_hash`, `birth_date_hash`: keyed hashes, the second for the look-up. Both are None while held.
+
+    `confirmed_by_code`: whoever booked entered the code that was sent to the address of `address_hash`.
+    """
 
     id: UUID
     stand_id: StandId
@@ -75,6 +78,7 @@ class Appointment:
     birth_date_hash: bytes | None = None
     arrived_at: datetime | None = None
     moves: int = 0
+    confirmed_by_code: bool = False
 
     @property
     def slots(self) -> list[datetime]:
@@ -145,10 +149,10 @@ def hold(
 
 
 def confirm(
-    appointment: Appointment, citizen: Citizen, *, place: str, now: datetime, contact_confirmed: bool = False
+    appointment: Appointment, citizen: Citizen, *, place: str, now: datetime, by_code: bool = False
 ) -> Decision[Appointment] | Refusal:
-    """Books a held appointment. The same citizen twice is one booking. `contact_confirmed`: by a code sent to
-    its only address, since messages go to every one."""
+    """Books a held appointment. The same citizen twice is one booking. `by_code`: with the code sent to the contact;
+    it confirms the contact only if that has no other address, since messages go to each."""
     if appointment.state is AppointmentState.BOOKED and appointment.address_hash == citizen.address_hash:
         return Decision(appointment)
     if appointment.state is not AppointmentState.HELD:
@@ -164,6 +168,7 @@ def confirm(
         contact=citizen.contact,
         address_hash=citizen.address_hash,
         birth_date_hash=citizen.birth_date_hash,
+        confirmed_by_code=by_code,
     )
     event = AppointmentBooked(
         appointment_id=appointment.id,
@@ -174,7 +179,7 @@ def confirm(
         ends_at=appointment.ends_at,
         language=citizen.language,
         contact=citizen.contact,
-        contact_confirmed=contact_confirmed,
+        contact_confirmed=by_code and not citizen.has_two_addresses,
         booked_at=now,
     )
     return Decision(booked, (event,))

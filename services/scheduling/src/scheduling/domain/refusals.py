@@ -87,20 +87,16 @@ TOO_MANY_CODES = Refusal(
     " service.",
     RefusalKind.TOO_MANY,
 )
-ONE_WISH_A_DAY = Refusal(
-    "appointment.one_wish_a_day",
-    "This telephone number or e-mail address has joined a waiting list today. Join another one tomorrow.",
-    RefusalKind.TOO_MANY,
+NO_WISH_NOW = Refusal(
+    "appointment.no_wish_now",
+    "This telephone number or e-mail address waits already, joined a waiting list today, or has an appointment. Wait"
+    " for the message, or look up the appointment.",
+    RefusalKind.CONFLICT,
 )
 TOO_MANY_WISHES = Refusal(
     "appointment.too_many_wishes",
     "Your network address has joined too many waiting lists today. Come back tomorrow, or call the citizen service.",
     RefusalKind.TOO_MANY,
-)
-HAS_APPOINTMENT = Refusal(
-    "appointment.has_one",
-    "This telephone number or e-mail address already has an appointment. Move that one, or cancel it first.",
-    RefusalKind.CONFLICT,
 )
 TOO_MANY_APPOINTMENTS = Refusal(
     "appointment.too_many",

@@ -133,7 +133,7 @@ async def book(
         citizen,
         place=stand.details.place,
         now=uow.now,
-        contact_confirmed=bool(contact_code) and not citizen.has_two_addresses,  # a wrong code is refused below
+        by_code=bool(contact_code),  # a wrong one is refused below
     )
     if isinstance(outcome, Refusal) or appointment.state is AppointmentState.BOOKED:
         return outcome if isinstance(outcome, Refusal) else appointment

@@ -1,15 +1,18 @@
 """Decides whether a network address and a contact may hold, book or wait, and confirms contacts by a code.
 
 Invariants: the keys of all limits are locked before slots and appointments, so that no deadlock can occur; a refusal
-leaves no trace but the tries of a wrong code; an empty network stands for the service itself and has no limits.
+leaves no trace but the tries of a wrong code and of the waiting list; an empty network stands for the service
+itself and has no limits.
 """
 
 import hmac
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import structlog
 from wanderamt.backbone.persistence.rate_limits import RateLimit, add_uses, count_uses
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.contracts import ContactCodeRequested, Language
@@ -24,11 +27,10 @@ from scheduling.domain.contact_code import LIFETIME, TRIES, ContactCode
 from scheduling.domain.refusals import (
     CODE_NEEDED,
     CODE_WRONG,
-    HAS_APPOINTMENT,
     HOLD_EXPIRED,
     NO_APPOINTMENT,
     NO_CODE_THERE,
-    ONE_WISH_A_DAY,
+    NO_WISH_NOW,
     TOO_MANY_APPOINTMENTS,
     TOO_MANY_AT_STAND,
     TOO_MANY_CODES,
@@ -37,8 +39,11 @@ from scheduling.domain.refusals import (
     TOO_MANY_WISHES,
     code_already_sent,
 )
+from scheduling.domain.waiting_list import WaitingEntry
 from scheduling.handlers.context import SchedulingContext
 from scheduling.store import appointments, contact_codes, slot_statements, waiting
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +108,8 @@ async def count_unconfirmed(
 ) -> UnconfirmedUses:
     """Call it before the appointment is locked."""
     limits = [RateLimit(_key("booked", citizen.address_hash.hex(), context), 1, DAY)]
-    if network:
-        limits.append(RateLimit(_key("booked from", network, context), context.limits.unconfirmed_per_day, DAY))
+    if holder := holder_of(network, context):
+        limits.append(RateLimit(_key("booked from", holder.hex(), context), context.limits.unconfirmed_per_day, DAY))
     by_contact, *by_network = await count_uses(uow, limits)
     return UnconfirmedUses(tuple(limit.key for limit in limits), by_contact, sum(by_network))
 
@@ -181,24 +186,62 @@ async def find_sent_code(
 
 async def check_wish(
     stand_id: StandId, service: str, citizen: Citizen, uow: UnitOfWork, *, network: str, context: SchedulingContext
-) -> Refusal | bool:
-    """One wish per contact and day. Counts it if it is new; False: the contact waits for this already."""
+) -> Refusal | None:
+    """One wish per contact and day. Every try counts for the network, and whoever waits, has wished or has an
+    appointment gets one answer: the caller may be a stranger who asks about the contact."""
     by_contact = _key("wish", citizen.address_hash.hex(), context)
     by_network = _key("wish from", network, context)
     limits = context.limits
     wished, from_network = await count_uses(
         uow, [RateLimit(by_contact, 1, DAY), RateLimit(by_network, limits.wishes_per_day, DAY)]
     )
-    if await waiting.is_waiting(uow, stand_id, service, citizen.address_hash):
-        return False
-    if wished:
-        return ONE_WISH_A_DAY
     if network and from_network >= limits.wishes_per_day:
         return TOO_MANY_WISHES
-    if await appointments.count_open(uow, citizen.address_hash, except_id=None):
-        return HAS_APPOINTMENT
+    waits = await waiting.is_waiting(uow, stand_id, service, citizen.address_hash)
+    open_appointments = await appointments.count_open(uow, citizen.address_hash, except_id=None)
+    if wished or waits or open_appointments:
+        await add_uses(uow, [by_network])
+        log.info("waiting.join_refused", stand_id=str(stand_id))
+        return NO_WISH_NOW
     await add_uses(uow, [by_contact, by_network])
-    return True
+    return None
+
+
+async def count_waiting(
+    entries: Sequence[WaitingEntry], uow: UnitOfWork, *, context: SchedulingContext
+) -> list[UnconfirmedUses]:
+    """For each entry what `count_unconfirmed` returns for a booking. Locks the keys of all at once, in their order."""
+    limits: list[RateLimit] = []
+    for entry in entries:
+        holder = entry.holder.hex() if entry.holder else ""
+        limits += [
+            RateLimit(_key("booked", entry.citizen.address_hash.hex(), context), 1, DAY),
+            RateLimit(_key("booked from", holder, context), context.limits.unconfirmed_per_day, DAY),
+            RateLimit(_key("hold", holder, context), 0, HOUR),  # for the lock of the network's share
+        ]
+    uses = await count_uses(uow, limits)
+    return [
+        UnconfirmedUses((limits[at].key, limits[at + 1].key), uses[at], uses[at + 1]) for at in range(0, len(uses), 3)
+    ]
+
+
+async def may_book_waiting(
+    entry: WaitingEntry, uses: UnconfirmedUses, wanted: int, uow: UnitOfWork, *, context: SchedulingContext
+) -> bool:
+    """Whether the contact and the network of the entry could book `wanted` places at its stand without a code."""
+    if uses.by_contact:
+        return False
+    if not entry.holder:
+        return True
+    limits = context.limits
+    has = await appointments.bookings_of_network(uow, entry.holder, entry.stand_id)
+    if uses.by_network >= limits.unconfirmed_per_day or has.booked >= limits.max_open_per_network:
+        return False
+    return await _check_share(entry.stand_id, wanted, has, uow, context) is None
+
+
+async def count_booked(uses: UnconfirmedUses, uow: UnitOfWork) -> None:
+    await add_uses(uow, uses.keys)
 
 
 def hash_address(contact: Contact, context: SchedulingContext) -> bytes:
