@@ -19,7 +19,7 @@ from scheduling.domain.refusals import (
     TOO_MANY_HOLDS,
 )
 from scheduling.domain.stand import Stand, StandDetails
-from scheduling.handlers import appointments, stands, waiting_list
+from scheduling.handlers import appointments, expiry, stands, waiting_list
 from scheduling_fixtures import SchedulingEnv
 from uuid_utils.compat import uuid7
 from wanderamt.contracts import Language, case_code
@@ -91,7 +91,7 @@ async def test_an_expired_hold_releases_its_place_once(scheduling_env: Schedulin
     assert await scheduling_env.confirm(held.id) == HOLD_EXPIRED
     for _ in range(2):
         async with scheduling_env.database.unit_of_work() as uow:
-            await appointments.release_holds(uow)
+            await expiry.release_holds(uow)
     assert sum(row["booked"] for row in await scheduling_env.rows("SELECT booked FROM slot")) == 0
     assert await scheduling_env.confirm(held.id) == NO_APPOINTMENT
 
@@ -107,12 +107,12 @@ async def test_confirming_while_the_hold_expires_keeps_the_place_or_loses_it_nev
         async def release() -> None:
             await asyncio.sleep(0.004)
             async with scheduling_env.database.unit_of_work() as uow:
-                await appointments.release_holds(uow)
+                await expiry.release_holds(uow)
 
         outcome, _ = await asyncio.gather(scheduling_env.confirm(held.id, phone=f"+43660{number:07}"), release())
         async with scheduling_env.database.unit_of_work() as uow:
             await asyncio.sleep(0.01)
-            await appointments.release_holds(uow)
+            await expiry.release_holds(uow)
         taken = (await scheduling_env.rows("SELECT coalesce(sum(booked), 0) AS n FROM slot"))[0]["n"]
         contact_retention = (await scheduling_env.rows("SELECT count(*) AS n FROM appointment"))[0]["n"]
         assert taken == 2 * contact_retention
@@ -313,7 +313,7 @@ async def test_a_citizen_who_does_not_come_is_a_no_show_and_may_still_arrive(
     shift = f"tstzrange(lower(during) - {hours}, upper(during) - {hours})"
     await scheduling_env.rows(update.format("stand", f"during = {shift}"), stand.id)
     async with scheduling_env.database.unit_of_work() as uow:
-        assert await appointments.mark_no_shows(uow, context=scheduling_env.context) == 1
+        assert await expiry.mark_no_shows(uow, context=scheduling_env.context) == 1
     async with scheduling_env.database.unit_of_work() as uow:
         arrived = await appointments.mark_arrived(appointment.id, uow, context=scheduling_env.context)
     assert isinstance(arrived, Appointment)
@@ -328,7 +328,7 @@ async def test_contacts_are_deleted_after_a_while_and_the_count_stays(
     await scheduling_env.book(stand, details.starts_at)
     scheduling_env.context = replace(scheduling_env.context, contact_retention=timedelta(days=-3650))
     async with scheduling_env.database.unit_of_work() as uow:
-        await appointments.anonymise(uow, context=scheduling_env.context)
+        await expiry.anonymise(uow, context=scheduling_env.context)
     rows = await scheduling_env.rows("SELECT state, contact, address_hash, birth_date_hash FROM appointment")
     assert [tuple(row) for row in rows] == [("booked", None, None, None)]
 

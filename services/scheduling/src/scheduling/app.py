@@ -15,8 +15,8 @@ from scheduling.api.routes import add_routes
 from scheduling.domain.booking_limits import BookingLimits
 from scheduling.domain.plan_job import MakePlan
 from scheduling.events import consumer
-from scheduling.handlers.appointments import anonymise, mark_no_shows, release_holds
 from scheduling.handlers.context import PublicAccess, SchedulingContext
+from scheduling.handlers.expiry import anonymise, mark_no_shows, release_holds
 from scheduling.handlers.planning import complete_plan, prepare_plan
 from scheduling.handlers.waiting_list import promote_waiting_list
 from scheduling.jobs.plans import SOLVER_GRACE_S, run_solver

@@ -2,7 +2,7 @@
 
 Invariants: the server makes the id of every appointment, so that nobody chooses that of something else; a place is
 reserved under the lock of its slots, so two citizens never get the same place, however many ask
-at once; an expired hold releases its places exactly once.
+at once.
 """
 
 import hmac
@@ -53,9 +53,8 @@ from scheduling.domain.refusals import (
 from scheduling.domain.stand import PUBLIC_STATES, Stand
 from scheduling.handlers import booking_limits
 from scheduling.handlers.context import SchedulingContext
-from scheduling.store import appointments, contact_codes, slot_statements, stands, waiting
+from scheduling.store import appointments, slot_statements, stands
 
-BATCH_SIZE = 200
 NO_HASH = bytes(32)
 
 log = structlog.get_logger()
@@ -257,35 +256,6 @@ async def look_up(
             return appointment, lookup.answer_s
     await lookup.count_wrong(uow)
     return NO_APPOINTMENT, lookup.answer_s
-
-
-async def release_holds(uow: UnitOfWork) -> int:
-    """Releases the places of expired holds."""
-    expired = await appointments.overdue_holds(uow, limit=BATCH_SIZE)
-    slots = [(appointment.stand_id, slot) for appointment in expired for slot in appointment.slots]
-    await slot_statements.lock_slots(uow, slots)
-    for appointment in expired:
-        if await appointments.drop_hold(uow, appointment.id):
-            slots = [(appointment.stand_id, slot) for slot in appointment.slots]
-            await slot_statements.change_booked(uow, slots, -1)
-    return len(expired)
-
-
-async def mark_no_shows(uow: UnitOfWork, *, context: SchedulingContext) -> int:
-    """Booked appointments of stands that are over become no-shows."""
-    absent = await appointments.unserved_after(uow, grace=context.no_show_grace, limit=BATCH_SIZE)
-    for id_ in absent:
-        await record_attendance(id_, uow, attended=False)
-    return len(absent)
-
-
-async def anonymise(uow: UnitOfWork, *, context: SchedulingContext) -> int:
-    """Deletes contacts and hashes of past appointments. Returns 0: one run deletes everything that is due."""
-    before = uow.now - context.contact_retention
-    await appointments.delete_contacts(uow, before=before)
-    await waiting.delete_contacts(uow, before=before)
-    await contact_codes.delete_expired(uow)
-    return 0
 
 
 def encrypt_citizen(

@@ -64,10 +64,12 @@ async def overdue_holds(uow: UnitOfWork, *, limit: int) -> list[Appointment]:
     return [value_of(Appointment, row) for row in rows]
 
 
-async def drop_hold(uow: UnitOfWork, appointment_id: UUID) -> bool:
-    """Deletes an expired hold. False: it was booked in the meantime."""
-    expired = has_constant(AppointmentRow.state, "held"), col(AppointmentRow.hold_until) <= uow.now
-    dropped = await uow.session.exec(delete(AppointmentRow).where(col(AppointmentRow.id) == appointment_id, *expired))
+async def drop_hold(uow: UnitOfWork, expired: Appointment) -> bool:
+    """Deletes an expired hold as it was read. False: it was booked, or moved with its stand, in the meantime."""
+    unchanged = col(AppointmentRow.id) == expired.id, col(AppointmentRow.version) == expired.version
+    dropped = await uow.session.exec(
+        delete(AppointmentRow).where(*unchanged, has_constant(AppointmentRow.state, "held"))
+    )
     return dropped.rowcount == 1
 
 
