@@ -21,6 +21,7 @@ class BookingLimits:
     Per network: `max_holds` times held at once; `holds_per_hour`; `unconfirmed_per_day` bookings without a code;
     `max_open_per_network` open appointments; `stand_share` of the places of one stand; `codes_per_hour` sent for it;
     `wishes_per_day` entries of the waiting list.
+    Per appointment: `moves_per_day`.
     """
 
     max_appointments: int = 4
@@ -32,6 +33,7 @@ class BookingLimits:
     codes_per_hour: int = 5
     codes_per_day: int = 3
     wishes_per_day: int = 3
+    moves_per_day: int = 10
 
     def places_for_network(self, places: int, wanted: int) -> int:
         """How many of a stand's places one network may take. An appointment of `wanted` places is always possible."""

@@ -98,6 +98,11 @@ TOO_MANY_WISHES = Refusal(
     "Your network address has joined too many waiting lists today. Come back tomorrow, or call the citizen service.",
     RefusalKind.TOO_MANY,
 )
+TOO_MANY_MOVES = Refusal(
+    "appointment.too_many_moves",
+    "This appointment was moved too often today. Keep it or cancel it, move it tomorrow, or call the citizen service.",
+    RefusalKind.TOO_MANY,
+)
 TOO_MANY_APPOINTMENTS = Refusal(
     "appointment.too_many",
     "This address has too many open appointments already. Cancel one first.",

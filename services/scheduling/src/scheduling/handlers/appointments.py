@@ -51,7 +51,7 @@ from scheduling.domain.refusals import (
     TOO_MANY_TRIES,
 )
 from scheduling.domain.stand import PUBLIC_STATES, Stand
-from scheduling.handlers import booking_limits
+from scheduling.handlers import booking_limits, move_limit
 from scheduling.handlers.context import SchedulingContext
 from scheduling.store import appointments, slot_statements, stands
 
@@ -157,6 +157,7 @@ async def move_appointment(
         return NOT_OFFERED
     wanted = [(stand_id, slot) for slot in slot_starts(at, at + (before.ends_at - before.starts_at))]
     occupied = _occupied_slots(before)
+    too_many = await move_limit.check_moves(id_, uow, context=context)
     if stand_id != before.stand_id and (
         refusal := await booking_limits.check_move(id_, stand_id, len(wanted), uow, context=context)
     ):
@@ -168,6 +169,8 @@ async def move_appointment(
     outcome = move(appointment, stand_id=stand_id, at=at, place=stand.details.place, now=uow.now)
     if isinstance(outcome, Refusal) or outcome.state == appointment:
         return outcome if isinstance(outcome, Refusal) else appointment
+    if too_many:
+        return too_many
     for slot_key in occupied:
         if slot_key in free:
             free[slot_key] += 1
@@ -177,6 +180,7 @@ async def move_appointment(
         return FULL
     await slot_statements.change_booked(uow, occupied, -1)
     await slot_statements.change_booked(uow, wanted, 1)
+    await move_limit.count_move(id_, uow, context=context)
     return await _save(outcome, appointment, uow)
 
 
