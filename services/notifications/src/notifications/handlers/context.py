@@ -8,6 +8,7 @@ from connector_kit.manifest.manifest import Manifest
 from pydantic import SecretStr, ValidationError
 from wanderamt.backbone.persistence.database import Database
 from wanderamt.contracts import Channel
+from wanderamt.kernel.mailbox import mailbox_of
 from wanderamt.kernel.sealed import Sealed
 from wanderamt.security.keys import FieldCipher, UnreadableCiphertextError
 
@@ -74,5 +75,6 @@ class NotificationContext:
             return None
 
     def address_hash(self, channel: Channel, address: str) -> bytes:
-        """Keyed hash of an address: it recognises the same citizen and does not reveal who it is."""
-        return self.cipher.keyed_hash(f"{channel}:{address}".encode())
+        """Keyed hash of a number or mailbox: it recognises the same citizen and does not reveal who it is."""
+        number_or_mailbox = mailbox_of(address) if channel is Channel.EMAIL else address
+        return self.cipher.keyed_hash(f"{channel}:{number_or_mailbox}".encode())

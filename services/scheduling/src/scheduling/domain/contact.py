@@ -23,14 +23,6 @@ def can_receive_code(contact: Contact) -> bool:
     return phonenumbers.number_type(phonenumbers.parse(phone)) in MOBILE
 
 
-def mailbox_of(email: str) -> str:
-    """The address without its sub-address (RFC 5233): `v+1@` and `v+2@` are one mailbox, and count as one contact.
-    Only for counting: messages go to the address as it was entered."""
-    local, at, domain = email.rpartition("@")
-    name, _, _ = local.partition("+")
-    return f"{name or local}{at}{domain}"
-
-
 def normalise_contact(phone: str, email: str) -> Contact | Refusal:
     """(number as E.164, normalised address). Notifications decides whether a number can receive messages."""
     number = address = None
@@ -40,6 +32,8 @@ def normalise_contact(phone: str, email: str) -> Contact | Refusal:
             if not phonenumbers.is_possible_number(parsed):
                 return UNREACHABLE
             number = str(phonenumbers.format_number(parsed, PhoneNumberFormat.E164))
+            if phonenumbers.format_number(phonenumbers.parse(number), PhoneNumberFormat.E164) != number:
+                return UNREACHABLE  # needless zeros: notifications would read another number
         if email:
             address = str(validate_email(email, check_deliverability=False, test_environment=True).normalized)
     except (NumberParseException, EmailNotValidError):

@@ -18,11 +18,12 @@ from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.contracts import ContactCodeRequested, Language
 from wanderamt.kernel.digit_code import format_digit_code, normalise_digit_code
 from wanderamt.kernel.ids import StandId
+from wanderamt.kernel.mailbox import mailbox_of
 from wanderamt.kernel.refusal import Refusal
 
 from scheduling.domain.appointment import Appointment, AppointmentState, Citizen
 from scheduling.domain.booking_limits import DAY, HOUR, NetworkBookings
-from scheduling.domain.contact import Contact, can_receive_code, mailbox_of
+from scheduling.domain.contact import Contact, can_receive_code
 from scheduling.domain.contact_code import LIFETIME, TRIES, ContactCode
 from scheduling.domain.refusals import (
     CODE_NEEDED,
@@ -247,7 +248,7 @@ async def count_booked(uses: UnconfirmedUses, uow: UnitOfWork) -> None:
 def hash_address(contact: Contact, context: SchedulingContext) -> bytes:
     """Keyed hash of the telephone number, or of the e-mail address without one: it recognises a contact."""
     phone, email = contact
-    return context.cipher.keyed_hash(f"address:{(phone or mailbox_of(email or '')).casefold()}".encode())
+    return context.cipher.keyed_hash(f"address:{phone or mailbox_of(email or '')}".encode())
 
 
 async def _check_share(
