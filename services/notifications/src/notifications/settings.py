@@ -1,6 +1,7 @@
 """Settings of notifications."""
 
 from pydantic import Field
+from wanderamt.kernel.bounded import VERSION_PATTERN
 from wanderamt.kernel.line_text import LineText
 from wanderamt.shell.settings import CityServiceSettings, PublicUrl
 
@@ -25,7 +26,9 @@ class NotificationSettings(CityServiceSettings):
         description="seconds that the message about a new case waits: one about its document replaces it",
     )
     day_budget: int = Field(6, ge=1, description="maximum number of notices per citizen and day")
-    consent_version: str = Field("2026-1", description="version of the consent text on the status page")
+    consent_version: str = Field(
+        "2026-1", pattern=VERSION_PATTERN, description="version of the consent text on the status page"
+    )
     content_retention_days: float = Field(
         7, gt=0, description="days from the end of a notice until its recipient and content are redacted"
     )

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from pydantic import Field
+from wanderamt.kernel.bounded import VERSION_PATTERN
 from wanderamt.shell.settings import CityServiceSettings, PublicUrl
 
 from scheduling.domain.resources import CityBounds
@@ -38,7 +39,9 @@ class SchedulingSettings(CityServiceSettings):
         60, ge=0, description="minutes after a stand's end until booked appointments become no-shows"
     )
     contact_retention_days: float = Field(30, ge=0, description="days from an appointment until its contact is deleted")
-    consent_version: str = Field("2026-1", description="version of the consent text on the booking page")
+    consent_version: str = Field(
+        "2026-1", pattern=VERSION_PATTERN, description="version of the consent text on the booking page"
+    )
     public_url: PublicUrl = Field("http://127.0.0.1:8003", description="URL of the public pages")
     tiles_url: str = Field(
         "", description="map tiles such as https://tiles.city.example/{z}/{x}/{y}.png; empty: a map without tiles"

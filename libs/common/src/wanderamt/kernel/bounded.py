@@ -18,6 +18,7 @@ MAX_INT: Final = 2**31 - 1  # of a column INTEGER
 MAX_BIG_INT: Final = 2**63 - 1  # of a column BIGINT
 MAX_JSON_INT: Final = 2**53  # JavaScript counts exactly up to here
 NO_CONTROLS: Final = r"^[^\x00-\x1f\x7f-\x9f]*$"  # registers, printers and calendars reject control characters
+VERSION_PATTERN: Final = r"^[\w.-]{1,40}$"  # of a text that people accept, such as 2026-1
 
 BoundedTime = Annotated[AwareDatetime, Field(ge=EARLIEST_TIME, lt=TIMES_END, description="From 1970 until 2199.")]
 """A time that the caller chooses: outside of the bounds it is refused."""

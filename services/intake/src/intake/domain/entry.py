@@ -22,7 +22,7 @@ from pydantic import (
 )
 from service_catalogue.models import Code
 from wanderamt.contracts import Language
-from wanderamt.kernel.bounded import MAX_INT, MAX_JSON_INT, BoundedDay, BoundedTime, ClockTime
+from wanderamt.kernel.bounded import MAX_INT, MAX_JSON_INT, VERSION_PATTERN, BoundedDay, BoundedTime, ClockTime
 from wanderamt.kernel.invalid_fields import invalid_fields
 from wanderamt.kernel.line_text import ONE_LINE, LineText
 from wanderamt.kernel.refusal import Refusal
@@ -88,7 +88,7 @@ class ContactBody(_Strict):
     consent: str | None = Field(
         None,
         max_length=40,
-        pattern=r"^[\w.-]{1,40}$",
+        pattern=VERSION_PATTERN,
         description="Version of the consent text; without consent no message is sent.",
     )
 

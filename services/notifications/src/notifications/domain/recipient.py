@@ -13,8 +13,9 @@ from typing import Any
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumberFormat, PhoneNumberType
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 from wanderamt.contracts import Channel
+from wanderamt.kernel.bounded import VERSION_PATTERN
 from wanderamt.kernel.refusal import Refusal
 
 from notifications.domain.refusals import LANDLINE, NO_EMAIL, NO_NUMBER, NOT_MOBILE
@@ -44,6 +45,12 @@ class Recipient(BaseModel):
     language: str | None = None
     consent: str | None = None
     born: str | None = None
+
+    @field_validator("consent")
+    @classmethod
+    def _version_only(cls, consent: str | None) -> str | None:
+        """No consent if it names no version: it is stored in clear, and a text could be a name."""
+        return consent if consent and re.fullmatch(VERSION_PATTERN, consent) else None
 
     def addresses(self) -> Addresses:
         """For each channel of the contact: the address in its canonical form, or why it is not valid."""

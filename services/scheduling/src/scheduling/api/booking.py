@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from wanderamt.backbone.environment import Environment
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.contracts import Language, normalize_case_code
-from wanderamt.kernel.bounded import NO_CONTROLS, BoundedDay, BoundedTime
+from wanderamt.kernel.bounded import NO_CONTROLS, VERSION_PATTERN, BoundedDay, BoundedTime
 from wanderamt.kernel.ids import StandId
 from wanderamt.kernel.line_text import LineText
 from wanderamt.kernel.refusal import Refusal
@@ -113,7 +113,7 @@ class ConfirmHoldIn(BaseModel):
     phone: str = Field("", max_length=40, examples=["+436601234567"])
     email: str = Field("", max_length=200)
     born: BoundedDay
-    consent: str = Field("", max_length=40, examples=["2026-1"])
+    consent: str = Field("", max_length=40, pattern=f"^$|{VERSION_PATTERN}", examples=["2026-1"])
     language: Language = Language.DE
     contact_code: str = Field("", max_length=20, description="the code sent to the contact, if one is needed")
 
