@@ -35,7 +35,8 @@ def normalise_contact(phone: str, email: str) -> Contact | Refusal:
             if phonenumbers.format_number(phonenumbers.parse(number), PhoneNumberFormat.E164) != number:
                 return UNREACHABLE  # needless zeros: notifications would read another number
         if email:
-            address = str(validate_email(email, check_deliverability=False, test_environment=True).normalized)
+            checked = validate_email(email, check_deliverability=False, test_environment=True, allow_smtputf8=False)
+            address = checked.ascii_email  # as every mail server takes it
     except (NumberParseException, EmailNotValidError):
         return UNREACHABLE
     return (number, address) if number or address else UNREACHABLE
