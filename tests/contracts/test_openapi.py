@@ -73,8 +73,6 @@ def test_every_request_and_every_response_has_a_valid_example(service: str) -> N
 
 async def _open_a_case(url: str, token: str, stand_id: UUID) -> None:
     """So that there are data to show, and a request that waits for changes returns at once."""
-    entry = open_case_entry(
-        uuid7(), uuid7(), stand_id, device_seq=1, captured_at=utc_now(), body={"service": "found_property_report"}
-    )
+    entry = open_case_entry(uuid7(), uuid7(), stand_id, device_seq=1, captured_at=utc_now(), body={"service": "advice"})
     async with httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {token}"}) as http:
         (await http.post("/sync", json={"entries": [entry]})).raise_for_status()

@@ -31,7 +31,7 @@ async def test_a_projection_rebuilt_from_offset_0_equals_the_live_one_row_by_row
     device_id, stand_id = uuid7(), uuid7()
     clerk = await system.enrol(device_id, stand_id)
     body = whole_case(
-        "found_property_report",
+        "advice",
         language="de",
         applicant={"given_name": "A", "family_name": "B", "birth_date": "1980-01-01"},
         numbers=LeasedNumbers(),
@@ -45,9 +45,7 @@ async def test_a_projection_rebuilt_from_offset_0_equals_the_live_one_row_by_row
         (await http.post("/sync", json={"entries": entries}, headers=headers)).raise_for_status()
     planner = {"Authorization": f"Bearer {system.token('p@linz', Role.PLANNER, audience='scheduling')}"}
     async with httpx.AsyncClient(base_url=system.url("scheduling"), timeout=20) as http, asyncio.timeout(60):
-        expected = [
-            {"service": "found_property_report", "open": 0, "completed": CASES, "needs_visit": 0, "withdrawn": 0}
-        ]
+        expected = [{"service": "advice", "open": 0, "completed": CASES, "needs_visit": 0, "withdrawn": 0}]
         while (await http.get(f"/stands/{stand_id}/demand", headers=planner)).json() != expected:
             await asyncio.sleep(0.2)
     await asyncio.sleep(1)  # the last cases of other tests

@@ -119,7 +119,7 @@ async def case_events(intake_client: IntakeClient, kind: type[CaseEvent]) -> lis
 async def test_a_service_without_a_register_is_final_at_once_and_its_document_is_ordered(
     intake_client: IntakeClient,
 ) -> None:
-    entry = intake_client.entry(body={"service": "found_property_report"})
+    entry = intake_client.entry(body={"service": "advice"})
     await intake_client.sync(entry)
     assert (await intake_client.http.get(f"/cases/{entry['case_id']}", headers=intake_client.clerk())).json()[
         "state"
@@ -271,7 +271,7 @@ async def test_no_personal_data_is_in_the_database_in_clear(intake_client: Intak
 
 
 async def test_a_sync_of_fifty_entries_is_a_few_statements_in_one_transaction(intake_client: IntakeClient) -> None:
-    final = {"body": {"service": "found_property_report", "applicant": intake_client.entry()["body"]["applicant"]}}
+    final = {"body": {"service": "advice", "applicant": intake_client.entry()["body"]["applicant"]}}
     await intake_client.sync(
         intake_client.entry(), intake_client.entry(**final)
     )  # the driver looks types up once per connection

@@ -208,7 +208,7 @@ async def test_a_document_issued_and_revoked_in_one_sync_is_void(intake_client: 
 
 
 async def test_a_case_without_a_register_can_be_reopened_and_gets_another_document(intake_client: IntakeClient) -> None:
-    entry = intake_client.entry(body={"service": "found_property_report"})
+    entry = intake_client.entry(body={"service": "advice"})
     await intake_client.sync(entry)
     url = f"/cases/{entry['case_id']}/reopen"
     reopened = await intake_client.http.post(url, json={"reason": "another finder"}, headers=intake_client.clerk())

@@ -54,7 +54,7 @@ async def test_pages_skip_no_case_and_another_stand_sees_no_case(
     intake_client: IntakeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("intake.handlers.changes.PAGE_SIZE", 3)
-    entries = [intake_client.entry(body={"service": "found_property_report"}) for _ in range(10)]
+    entries = [intake_client.entry(body={"service": "advice"}) for _ in range(10)]
     await intake_client.sync(*entries[:7])
     await intake_client.sync(*entries[7:])
     seen, page = [], await changes(intake_client)
@@ -161,7 +161,7 @@ async def waiting_device(intake_client: IntakeClient, cursor: str) -> AsyncItera
 
 
 async def test_a_device_learns_up_to_which_entry_the_office_has_stored_everything(intake_client: IntakeClient) -> None:
-    entries = [intake_client.entry(body={"service": "found_property_report"}) for _ in range(5)]
+    entries = [intake_client.entry(body={"service": "advice"}) for _ in range(5)]
     assert (await changes(intake_client))["durable_through"] == 0
     for sent, through in ((entries[0], 1), (entries[2], 1), (entries[4], 1), (entries[1], 3), (entries[3], 5)):
         await intake_client.sync(sent)

@@ -17,7 +17,7 @@ def call(*arguments: str) -> Result:
 def test_the_shipped_catalogue_is_well_formed() -> None:
     result = call("check")
     assert result.exit_code == 0
-    assert "8 services with 9 editions" in result.output
+    assert "14 services with 15 editions" in result.output
 
 
 def test_a_mistake_is_named_with_file_and_line_and_fails_the_check(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ async def test_a_revoked_document_keeps_its_file(intake_client: IntakeClient) ->
 
 
 async def test_an_ordered_document_without_a_file_is_not_found(intake_client: IntakeClient) -> None:
-    entry = intake_client.entry(body={"service": "found_property_report"})
+    entry = intake_client.entry(body={"service": "advice"})
     await intake_client.sync(entry)
     [row] = await intake_client.rows("SELECT document_id FROM document")
     reply = await intake_client.http.get(f"/documents/{row['document_id']}.pdf", headers=intake_client.clerk())

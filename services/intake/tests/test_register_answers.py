@@ -59,7 +59,7 @@ class AnswerTopic:
     ) -> RegisterAnswered:
         """To the request that the case waits for."""
         [row] = await self.client.rows(f"SELECT request_id FROM case_file WHERE case_id = '{case_id}'")
-        details = self.client.cipher.seal(case_id, b'{"municipality": "Linz"}')
+        details = self.client.cipher.seal(case_id, b'{"municipality": "Linz", "registered_since": "2012-05-02"}')
         return self.bridge.answer(row["request_id"], case_id, at=utc_now(), outcome=outcome, answer=details)
 
     async def wait_for_state(self, case_id: UUID, state: str) -> None:

@@ -42,7 +42,7 @@ async def report(intake_client: IntakeClient, form: str = "", **params: str) -> 
 
 
 async def a_day_at_the_market(intake_client: IntakeClient) -> None:
-    """Five cases: finished; provisional; document revoked; withdrawn; six minutes of steps and still open."""
+    """Five cases: finished; provisional until long after; document revoked; withdrawn; six minutes of steps and still open."""
     await scheduled(intake_client, intake_client.stand_id)
     documents = [{"document_id": str(uuid7()), "number": intake_client.numbers.take("UK")} for _ in range(2)]
     done, promoted, revoked, withdrawn = (intake_client.entry() for _ in range(4))
@@ -55,6 +55,8 @@ async def a_day_at_the_market(intake_client: IntakeClient) -> None:
     await intake_client.sync(done, promoted, revoked, withdrawn, begun, later)
     for entry, outcome in ((done, "confirmed"), (promoted, "confirmed"), (revoked, "not_found")):
         await intake_client.answer_register(entry["case_id"], outcome)
+    late = f"UPDATE case_file SET finished_at = finished_at + interval '31 min' WHERE case_id = '{promoted['case_id']}'"
+    await intake_client.rows(f"{late} RETURNING 1")
     await intake_client.http.post(f"/cases/{withdrawn['case_id']}/withdraw", headers=intake_client.clerk())
     await intake_client.http.post(f"/cases/{revoked['case_id']}/close", headers=intake_client.clerk())
 

@@ -61,9 +61,7 @@ async def test_a_partner_gets_an_event_and_gets_it_again_by_a_replay(running_sys
 async def _open_case(system: System, case_id: UUID) -> None:
     stand_id = uuid7()
     clerk = {"Authorization": f"Bearer {await system.enrol(uuid7(), stand_id)}"}
-    entry = open_case_entry(
-        uuid7(), case_id, stand_id, device_seq=1, captured_at=utc_now(), body={"service": "found_property_report"}
-    )
+    entry = open_case_entry(uuid7(), case_id, stand_id, device_seq=1, captured_at=utc_now(), body={"service": "advice"})
     async with httpx.AsyncClient(base_url=system.url("intake"), headers=clerk, timeout=10) as http:
         (await http.post("/sync", json={"entries": [entry]})).raise_for_status()
 

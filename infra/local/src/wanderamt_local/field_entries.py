@@ -70,10 +70,20 @@ COMPLETE_CASES: dict[str, dict[str, Any]] = {
     },
     "dog_registration": {
         "identified": "photo_id",
+        "facts": {
+            "dog_name": "Bello",
+            "chip": "040098100000123",
+            "breed": "Labrador",
+            "dog_born_on": "2026-01-10",
+            "twelve_weeks_on": "2026-04-04",
+            "taken_over": False,
+            "pet_database_shown": True,
+            "large_dog": True,
+        },
         "papers": [{"code": "expertise_proof", "handling": "scan"}, {"code": "liability_cover", "handling": "scan"}],
     },
     "active_pass": {"identified": "photo_id", "papers": [{"code": "income_proof", "handling": "show"}]},
-    "found_property_report": {},
+    "advice": {},
 }
 
 

@@ -20,7 +20,10 @@ MAX_DEPTH = 30
 SHIPPED = "at_linz"
 
 Entry = TypeVar("Entry", bound=ServiceEntry)
+Place = tuple[int | str, ...]
+FurtherCheck = Callable[[Entry], Iterable[tuple[Place, str]]]
 
+_TEXT = "tag:yaml.org,2002:str"
 _BOOKINGS: TypeAdapter[dict[str, Booking]] = TypeAdapter(dict[str, Booking])
 
 
@@ -53,9 +56,10 @@ class CatalogueFiles(Generic[Entry]):
 
 
 def read_catalogue_folder(
-    folder: Path | None, model: type[Entry], *, check: Callable[[Entry], Iterable[CatalogueFault]] | None = None
+    folder: Path | None, model: type[Entry], *, check: FurtherCheck[Entry] | None = None
 ) -> CatalogueFiles[Entry]:
-    """Reads all *.yaml of `folder`, or of the shipped catalogue. `check`: further faults of an entry.
+    """Reads all *.yaml of `folder`, or of the shipped catalogue. `check`: further faults of an entry, each
+    with the keys that lead to it.
 
     Raises OSError when the folder cannot be read.
     """
@@ -64,9 +68,9 @@ def read_catalogue_folder(
         raise NotADirectoryError(f"no folder {place}")
     catalogue: CatalogueFiles[Entry] = CatalogueFiles()
     for file in sorted(place.glob("*.yaml")):
-        entry = parse_service_file(file.read_text("utf-8"), model)
+        entry = parse_service_file(file.read_text("utf-8"), model, check=check)
         if isinstance(entry, ServiceEntry):
-            faults = [*_misplaced(entry, file, catalogue), *(check(entry) if check else ())]
+            faults = list(_misplaced(entry, file, catalogue))
             if not faults:
                 catalogue.services.append(entry)
                 continue
@@ -96,7 +100,9 @@ def read_bookings_file(path: Path) -> dict[str, Booking]:
         raise CatalogueError(f"{path.name}: {error}") from error
 
 
-def parse_service_file(text: str, model: type[Entry]) -> Entry | list[CatalogueFault]:
+def parse_service_file(
+    text: str, model: type[Entry], *, check: FurtherCheck[Entry] | None = None
+) -> Entry | list[CatalogueFault]:
     """Never raises for the content of a file."""
     if len(text.encode()) > MAX_BYTES:
         return [CatalogueFault(1, "", f"the file has more than {MAX_BYTES // 1024} KiB")]
@@ -115,9 +121,11 @@ def parse_service_file(text: str, model: type[Entry]) -> Entry | list[CatalogueF
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         return [CatalogueFault(1, "", f"not YAML: {type(error).__name__}")]
     try:
-        return model.model_validate(value)
+        entry = model.model_validate(value)
     except ValidationError as error:
         return list(dict.fromkeys(_model_faults(error, node)))
+    faults = [CatalogueFault(*_line_and_place(node, place), text) for place, text in (check(entry) if check else ())]
+    return faults or entry
 
 
 def json_schema(model: type[ServiceEntry]) -> Mapping[str, Any]:
@@ -147,6 +155,8 @@ def _repeated_keys(node: Any, *, depth: int) -> Iterator[CatalogueFault]:
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, inner in node.value:
+            if key.tag != _TEXT:
+                yield CatalogueFault(key.start_mark.line + 1, str(key.value), "this key is no text: put it in quotes")
             if key.value in seen:
                 yield CatalogueFault(key.start_mark.line + 1, str(key.value), "this key appears twice")
             seen.add(key.value)
@@ -161,6 +171,11 @@ def _model_faults(error: ValidationError, node: Any) -> Iterator[CatalogueFault]
         place, line = _locate(node, problem["loc"])
         missing = f"'{problem['loc'][-1]}' is missing" if problem["type"] == "missing" else ""
         yield CatalogueFault(line, place, missing or problem["msg"].removeprefix("Value error, "))
+
+
+def _line_and_place(node: Any, keys: Place) -> tuple[int, str]:
+    place, line = _locate(node, keys)
+    return line, place
 
 
 def _locate(node: Any, loc: tuple[int | str, ...]) -> tuple[str, int]:

@@ -87,6 +87,7 @@ def build(settings: IntakeSettings | None = None) -> Service:
         token_signer=signer,
         status_list=StatusListCache(database, authority),
         change_waits=change_waits,
+        operators=settings.operators,
         read_document=verification_workers.verify,
         field_app=FieldAppSettings(settings.sign_in_url, settings.sign_in_client, settings.lock_after_s),
     )

@@ -36,7 +36,9 @@ def verify_register_answer(event: RegisterAnswered, header: EventHeader, context
 
 @consumer.on(RegisterAnswered)
 async def on_register_answered(event: RegisterAnswered, uow: UnitOfWork, context: IntakeContext) -> None:
-    await record_register_answer(event, uow, cipher=context.cipher, catalogue=context.catalogue)
+    await record_register_answer(
+        event, uow, cipher=context.cipher, catalogue=context.catalogue, operators=context.operators
+    )
 
 
 @consumer.on(StandScheduled)

@@ -28,6 +28,12 @@ class IntakeSettings(CityServiceSettings):
         max_length=100,
         description="new owner of a case whose owner missed the deadline",
     )
+    operators: LineText = Field(
+        "operators",
+        min_length=1,
+        max_length=100,
+        description="owner of a case that waits for a fault of ours, such as a register without a bridge",
+    )
     session_key: SecretStr = Field(description="PEM of the P-256 key that signs the tokens of field devices")
     public_addresses: list[str] = Field(
         min_length=1,

@@ -144,6 +144,7 @@ class CaseRow(_Table, table=True):
     applicant: str | None = column_of(JSON, nullable=True)
     contact: str | None = column_of(JSON, nullable=True)
     facts: str | None = column_of(JSON, nullable=True)
+    answers: str | None = column_of(JSON, nullable=True)
     changed: int = Field(sa_type=BigInteger)
     bpk: str | None
     assignment: str | None = column_of(JSON, nullable=True)

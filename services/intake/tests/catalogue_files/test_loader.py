@@ -1,15 +1,17 @@
 """Files of domain experts: each mistake is reported with its line, and no file crashes the reader."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from intake.catalogue_files.loader import load_catalogue, read_catalogue_files
+from intake.catalogue_files.loader import document_templates, load_catalogue, read_catalogue_files
+from intake.domain.catalogue.edition_faults import edition_faults
 from intake.domain.catalogue.service_definition import ServiceDefinition
 from jsonschema import Draft202012Validator
-from service_catalogue.reader import CatalogueError, json_schema, parse_service_file, shipped_folder
+from service_catalogue.reader import CatalogueError, Place, json_schema, parse_service_file, shipped_folder
 from yaml import safe_load
 
 GOOD = """
@@ -29,10 +31,25 @@ editions:
       - {code: rent, titles: {de: Miete, en: Rent}, law: none, amount_cents: 500, when: {fact: size, equals: small}}
     deadlines:
       - {code: soon, titles: {de: bald, en: soon}, law: none, due: {since: bought_on, after: {days: 3}}}
-    outputs: [{template: confirmation, titles: {de: Beleg, en: Receipt}}]
+    outputs:
+      - code: receipt
+        kind: beach_chair
+        template: receipt
+        titles: {de: Beleg, en: Receipt}
+        law: none
+        intro: {de: Bezahlt., en: Paid.}
+        rows: [{titles: {de: Größe, en: Size}, value: size}]
+        main: [size]
     retention: days_30
     sources: [the beach]
 """
+
+
+def check(service: ServiceDefinition) -> Iterator[tuple[Place, str]]:
+    """As the loader does, without registers."""
+    for number, edition in enumerate(service.editions):
+        for fault in edition_faults(edition, {}, document_templates()):
+            yield ("editions", number, *fault.place), fault.text
 
 
 def test_a_service_is_added_by_a_file_without_code(tmp_path: Path) -> None:
@@ -43,26 +60,26 @@ def test_a_service_is_added_by_a_file_without_code(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("good", "bad", "line", "message"),
     [
-        ("equals: small", "equals: huge", 5, "fees.rent: 'size' has no choice 'huge'"),
-        ("equals: small", "equals: 7", 5, "fees.rent: 'size' is of kind choice and compared as number"),
-        ("fact: size", "fact: sise", 5, "fees.rent: no fact 'sise'; declare it under 'facts'"),
-        ("since: bought_on", "since: size", 5, "deadlines.soon: 'size' is no fact of kind date"),
-        ("steps: [fee, issue]", "steps: [issue, fee]", 5, "steps: 'fee' cannot come after 'issue'"),
-        ("steps: [fee, issue]", "steps: [issue]", 5, "steps: 'fee' is missing"),
-        ("steps: [fee, issue]", "steps: [identify, fee, issue]", 5, "steps: 'identify' has nothing to do"),
-        ("ending: finished", "ending: obligation", 5, "'obligations' belong together"),
+        ("equals: small", "equals: huge", 15, "'size' has no choice 'huge'"),
+        ("equals: small", "equals: 7", 15, "'size' is of kind choice and compared as a number"),
+        ("fact: size", "fact: sise", 15, "there is no value 'sise'; there are: applicant"),
+        ("since: bought_on", "since: size", 17, "'size' is no value of kind date"),
+        ("steps: [fee, issue]", "steps: [issue, fee]", 13, "'fee' cannot come after 'issue'"),
+        ("steps: [fee, issue]", "steps: [issue]", 13, "'fee' is missing"),
+        ("steps: [fee, issue]", "steps: [identify, fee, issue]", 13, "'identify' has nothing to do"),
+        ("ending: finished", "ending: obligation", 6, "'obligations' belong together"),
         ("amount_cents: 500", "amount_cents: 5.5", 15, "valid integer"),
         ("amount_cents: 500", "amount_cents: -5", 15, "greater than or equal to 0"),
-        ("    retention: days_30", "    retention: for_ever", 19, "days_30"),
-        ("    retention: days_30", "    retention: days_30\n    colour: red", 20, "not permitted"),
+        ("    retention: days_30", "    retention: for_ever", 27, "days_30"),
+        ("    retention: days_30", "    retention: days_30\n    colour: red", 28, "not permitted"),
         ("after: {days: 3}", "after: {days: 3, weeks: 1}", 17, "exactly one"),
         ("service: beach_chair", "service: beach_chair\nservice: sun_chair", 3, "this key appears twice"),
         ("service: beach_chair", "service: [", 4, "not YAML"),
-        ("sources: [the beach]", "sources: &a [the beach]\nx: *a", 21, "aliases"),
+        ("sources: [the beach]", "sources: &a [the beach]\nx: *a", 29, "aliases"),
     ],
 )
 def test_a_mistake_is_reported_with_its_line(good: str, bad: str, line: int, message: str) -> None:
-    faults = parse_service_file(GOOD.replace(good, bad, 1), ServiceDefinition)
+    faults = parse_service_file(GOOD.replace(good, bad, 1), ServiceDefinition, check=check)
     assert isinstance(faults, list)
     assert any(message in fault.text and fault.line == line for fault in faults), faults
 
@@ -83,8 +100,10 @@ def test_a_service_does_not_start_with_half_a_catalogue(tmp_path: Path) -> None:
         load_catalogue(tmp_path)
     (tmp_path / "sun_chair.yaml").write_text(GOOD.replace("beach_chair", "sun_chair").replace("at-linz", "at-wels"))
     assert "another file belongs to at-linz" in read_catalogue_files(tmp_path).faults["sun_chair.yaml"][0].text
-    (tmp_path / "sun_chair.yaml").write_text(GOOD.replace("beach_chair", "sun_chair").replace("confirmation", "poem"))
-    with pytest.raises(CatalogueError, match=r"0\.outputs\.0\.template: there is no template poem; .* confirmation"):
+    (tmp_path / "sun_chair.yaml").write_text(
+        GOOD.replace("beach_chair", "sun_chair").replace("template: receipt", "template: poem")
+    )
+    with pytest.raises(CatalogueError, match=r"0\.outputs\.0\.template: there is no template 'poem'; .* receipt"):
         load_catalogue(tmp_path)
 
 
@@ -118,7 +137,7 @@ def test_hostile_files_are_reported_as_faults(text: str) -> None:
     ("good", "bad", "place", "named"),
     [
         ("de: Strandkorb", "de: ＝1+1", "7: editions.0.titles.de", "U+FF1D FULLWIDTH EQUALS SIGN"),
-        ("de: Beleg", 'de: "Be\\u202Eleg"', "18: editions.0.outputs.0.titles.de", "U+202E RIGHT-TO-LEFT OVERRIDE"),
+        ("de: Beleg", 'de: "Be\\u202Eleg"', "22: editions.0.outputs.0.titles.de", "U+202E RIGHT-TO-LEFT OVERRIDE"),
     ],
 )
 def test_a_title_that_documents_cannot_print_is_reported_with_file_line_and_key(

@@ -9,7 +9,7 @@ from intake.domain.case.case_events import CaseHistoryEvent, FieldValue
 from intake.domain.case.crew_actions import NewCase
 from uuid_utils.compat import uuid7
 from wanderamt.contracts import Language
-from wanderamt.kernel.ids import DeviceId, StandId
+from wanderamt.kernel.ids import CaseId, DeviceId, StandId
 from wanderamt.kernel.refusal import Refusal
 
 NOW = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
@@ -20,7 +20,7 @@ def open_case(service: str, form: dict[str, FieldValue]) -> tuple[CaseHistoryEve
     new_case = NewCase(
         service, Language.DE, StandId(uuid7()), DeviceId(uuid7()), "clerk", NOW, "GZ-2026-0000001-1", form
     )
-    return crew_actions.open_case(None, new_case, CATALOGUE, now=NOW)
+    return crew_actions.open_case(CaseId(uuid7()), None, new_case, CATALOGUE, now=NOW)
 
 
 @pytest.mark.parametrize(

@@ -3,17 +3,16 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from intake.catalogue_files.loader import load_catalogue
 from intake.domain.catalogue.catalogue import Catalogue, PinnedEdition
-from intake.domain.catalogue.condition import All, AnyOf, Condition, Equals, InRange, MissingFact, Not, evaluate
 from intake.domain.catalogue.diff import diff_editions
-from intake.domain.catalogue.due_dates import application_day
-from intake.domain.catalogue.service_definition import Edition, invalid_facts
-from intake.domain.catalogue.types import APPLICATION_DAY, FactValue
+from intake.domain.catalogue.due_dates import CalendarSpan, DueRule, application_day
+from intake.domain.catalogue.service_definition import Edition, canonical_facts
 from intake.domain.fees import Bill, price
 from intake.domain.refusals import UNKNOWN_EDITION, UNKNOWN_SERVICE
+from pydantic import JsonValue
+from service_catalogue.conditions import MissingFact
+from service_catalogue.streets import shipped_street_register
 from wanderamt.kernel.refusal import Refusal
 
 AFTER = date(2025, 7, 1)
@@ -59,37 +58,77 @@ def test_an_unknown_service_or_edition_is_refused_with_a_code(catalogue: Catalog
     ],
 )
 def test_channel_and_applicant_decide_the_fee(
-    catalogue: Catalogue, day: date, facts: dict[str, FactValue], cents: int
+    catalogue: Catalogue, day: date, facts: dict[str, JsonValue], cents: int
 ) -> None:
-    bill = price(edition(catalogue, "registration_confirmation", day), facts | {APPLICATION_DAY: day})
+    bill = price(edition(catalogue, "registration_confirmation", day), facts, day)
     assert isinstance(bill, Bill)
     assert bill.total_cents == cents
 
 
 @pytest.mark.parametrize(("day", "cents"), [(date(2025, 6, 30), 6870), (AFTER, 7540)])
 def test_a_fee_has_the_amount_of_the_application_day(catalogue: Catalogue, day: date, cents: int) -> None:
-    bill = price(edition(catalogue, "resident_parking"), {APPLICATION_DAY: day})
+    bill = price(edition(catalogue, "resident_parking"), {}, day)
     assert isinstance(bill, Bill)
     assert bill.total_cents == cents
 
 
 def test_a_fee_that_depends_on_an_unasked_fact_is_refused_and_names_it(catalogue: Catalogue) -> None:
-    refusal = price(edition(catalogue, "registration_confirmation"), {APPLICATION_DAY: AFTER, "channel": "spoken"})
+    refusal = price(edition(catalogue, "registration_confirmation"), {"channel": "spoken"}, AFTER)
     assert isinstance(refusal, Refusal)
     assert refusal.code == "fee.fact_missing"
     assert "register_asked" in refusal.hint
-    assert isinstance(price(edition(catalogue, "active_pass"), {}), Refusal)
 
 
-def test_unknown_facts_and_facts_of_a_wrong_type_are_reported(catalogue: Catalogue) -> None:
-    wrong = list(
-        invalid_facts(edition(catalogue, "voting_card"), {"channel": "pigeon", "election_day": 7, "colour": "red"})
-    )
-    assert wrong == [
-        "facts.channel: expected spoken, written",
-        "facts.election_day: expected date",
-        "facts: this service does not ask for one of them",
-    ]
+def test_a_fee_is_multiplied_by_a_number_of_the_form(catalogue: Catalogue) -> None:
+    shown: dict[str, JsonValue] = {"foreign_passport_shown": True, "foreign_document_shown": True, "foreign_sheets": 3}
+    bill = price(edition(catalogue, "registration"), shown, AFTER)
+    assert isinstance(bill, Bill)
+    assert [line.cents for line in bill.lines] == [4200, 6300]
+    missing = price(edition(catalogue, "registration"), shown | {"foreign_sheets": None}, AFTER)
+    assert isinstance(missing, Bill)
+    assert missing.total_cents == 4200
+
+
+@pytest.mark.parametrize(
+    ("facts", "fault"),
+    [
+        ({"channel": "pigeon"}, "facts.channel: This answer is not on the list."),
+        ({"colour": "red"}, "facts: this service does not ask for one of them"),
+        ({"delivery_address": {"country": "AT"}}, "facts.delivery_address.postal_code: "),
+        (
+            {
+                "delivery_address": {
+                    "country": "AT",
+                    "postal_code": "4020",
+                    "municipality": "Linz",
+                    "street": "Rue Morgue",
+                }
+            },
+            "facts.delivery_address.street: This street is not in the register",
+        ),
+    ],
+)
+def test_facts_of_a_wrong_kind_get_a_sentence(catalogue: Catalogue, facts: dict[str, JsonValue], fault: str) -> None:
+    checked = canonical_facts(edition(catalogue, "voting_card"), facts, shipped_street_register())
+    assert isinstance(checked, str)
+    assert checked.startswith(fault)
+
+
+@pytest.mark.parametrize(
+    ("rule", "since", "due"),
+    [
+        (DueRule(since="day", after=CalendarSpan(days=3)), "2026-05-04", "2026-05-07T23:59:00+02:00"),
+        (DueRule(since="day", after=CalendarSpan(workdays=5)), "2026-04-30", "2026-05-07T23:59:00+02:00"),
+        (DueRule(since="day", after=CalendarSpan(months=1)), "2026-01-31", "2026-02-28T23:59:00+01:00"),
+        (DueRule(since="day", after=CalendarSpan(years=1)), "2024-02-29", "2025-02-28T23:59:00+01:00"),
+        (DueRule(since="day", before=CalendarSpan(days=2), at="12:00"), "2026-10-26", "2026-10-24T12:00:00+02:00"),
+        (DueRule(since="day", after=CalendarSpan(weeks=2)), None, None),
+    ],
+)
+def test_a_due_date_counts_in_the_calendar_of_the_city(rule: DueRule, since: str | None, due: str | None) -> None:
+    due_at = rule.due_at({"day": since})
+    assert due_at == (datetime.fromisoformat(due) if due else None)
+    assert rule.due_at({}) == MissingFact("day")
 
 
 def test_a_device_with_a_wrong_clock_applied_today() -> None:
@@ -105,31 +144,3 @@ def test_changes_between_two_editions_are_listed_by_path(catalogue: Catalogue) -
     changed = {change.place: (change.before, change.after) for change in diff_editions(old, new)}
     assert changed["fees.application.amount_cents"] == ("1430", "2100")
     assert diff_editions(new, new) == []
-
-
-LEAVES = st.one_of(
-    st.builds(Equals, fact=st.sampled_from("abc"), equals=st.booleans()),
-    st.builds(InRange, fact=st.sampled_from("nm"), at_least=st.integers(0, 5), below=st.integers(6, 9)),
-)
-CONDITIONS: st.SearchStrategy[Condition] = st.recursive(
-    LEAVES,
-    lambda inner: st.one_of(
-        st.lists(inner, min_size=1, max_size=3).map(lambda parts: All(all=tuple(parts))),
-        st.lists(inner, min_size=1, max_size=3).map(lambda parts: AnyOf(any=tuple(parts))),
-        inner.map(lambda condition: Not(not_=condition)),
-    ),
-    max_leaves=8,
-)
-ANSWERS = {**{name: st.booleans() for name in "abc"}, **{name: st.integers(0, 10) for name in "nm"}}
-
-
-@given(condition=CONDITIONS, known=st.fixed_dictionaries({}, optional=ANSWERS), rest=st.fixed_dictionaries(ANSWERS))
-def test_an_early_result_never_changes_when_more_facts_are_known(
-    condition: Condition, known: dict[str, FactValue], rest: dict[str, FactValue]
-) -> None:
-    early, late = evaluate(condition, known), evaluate(condition, rest | known)
-    assert isinstance(late, bool)
-    if isinstance(early, MissingFact):
-        assert early.fact not in known
-    else:
-        assert early is late

@@ -57,7 +57,7 @@ class SimulatedDevice:
         if full:
             contact = {"phone": f"+43660{self.rng.randrange(10**7):07}", "email": f"n{person}@mail.example"}
             contact["prefer"] = preferred
-        service = "registration_confirmation" if full else "found_property_report"
+        service = "registration_confirmation" if full else "advice"
         applicant = {"given_name": "Test", "family_name": f"Person {person}", "birth_date": BIRTH_DATE}
         body = whole_case(service, applicant=applicant, contact=contact, numbers=self.numbers)
         channels = (preferred,) if full else ()

@@ -77,7 +77,7 @@ async def prepare(system: System) -> KnownThings:
 
 
 _FIXED: dict[str, list[Any]] = {
-    "service": [SERVICE, "registration_confirmation", "found_property_report"],
+    "service": [SERVICE, "registration_confirmation", "advice"],
     "services": [SERVICE],
     "seconds": [1],
     "first_day": [(utc_now() + timedelta(days=40)).date().isoformat()],
@@ -116,7 +116,7 @@ async def _schedule_stand(system: System, http: httpx.AsyncClient) -> str:
         "district": "Ebelsberg",
         "starts_at": begin.isoformat(),
         "ends_at": (begin + timedelta(hours=6)).isoformat(),
-        "services": [SERVICE, "registration_confirmation", "found_property_report"],
+        "services": [SERVICE, "registration_confirmation", "advice"],
         "desks": 3,
         **names,
     }
@@ -181,7 +181,7 @@ async def _fill_intake(system: System, http: httpx.AsyncClient, device: UUID, st
     bodies: list[dict[str, Any]] = [
         {"service": SERVICE, "applicant": applicant, "contact": {"phone": "+436605558881", **CONSENT}},
         {"service": "registration_confirmation", "applicant": applicant},
-        {"service": "found_property_report"},
+        {"service": "advice"},
         {"service": SERVICE},
     ]
     entries = [

@@ -10,7 +10,7 @@ import { type FormFact, isObject, type JsonObject, type JsonValue, type PlainKin
 import { FactFault, MISSING, WRONG_TYPE } from "./fault.ts";
 import { checkNumberPlate } from "./number_plates.ts";
 import { checkDecimal, checkInteger, checkMoney } from "./numbers.ts";
-import { checkIdentityDocument, checkPerson } from "./people.ts";
+import { checkIdentityDocument, checkNationality, checkPerson } from "./people.ts";
 import type { StreetRegister } from "./streets.ts";
 import { LIMITS } from "./tables.ts";
 import { checkLine, checkLongText, isBlank, unknownKey } from "./texts.ts";
@@ -24,6 +24,7 @@ const PLAIN_CHECKS: Readonly<Record<PlainKind, (value: JsonValue) => JsonValue |
   email: checkEmail,
   iban: checkIban,
   person: checkPerson,
+  nationality: checkNationality,
   identity_document: checkIdentityDocument,
   number_plate: checkNumberPlate,
   chip_number: checkChipNumber,

@@ -12,6 +12,7 @@ export type PlainKind =
   | "email"
   | "iban"
   | "person"
+  | "nationality"
   | "identity_document"
   | "number_plate"
   | "chip_number";

@@ -43,7 +43,7 @@ export function checkIdentityDocument(value: JsonValue): JsonObject | FactFault 
 }
 
 /** A country, or why there is none: stateless, unclear. */
-function checkNationality(value: JsonValue): string | FactFault {
+export function checkNationality(value: JsonValue): string | FactFault {
   return typeof value === "string" && WITHOUT_NATIONALITY.includes(value) ? value : checkCountry(value);
 }
 

@@ -49,7 +49,13 @@ from wanderamt.contracts.notice import (
     NoticeSent,
     NoticeUnknown,
 )
-from wanderamt.contracts.register import RegisterAnswered, RegisterAvailabilityChanged, RegisterOutcome
+from wanderamt.contracts.register import (
+    AMBIGUOUS,
+    FAULTS_OF_OURS,
+    RegisterAnswered,
+    RegisterAvailabilityChanged,
+    RegisterOutcome,
+)
 from wanderamt.contracts.stand import StandCancelled, StandClosed, StandEvent, StandMoved, StandOpened, StandScheduled
 from wanderamt.kernel.decision import Event
 
@@ -91,7 +97,9 @@ EVENTS: tuple[type[Event], ...] = (
 )
 
 __all__ = [
+    "AMBIGUOUS",
     "EVENTS",
+    "FAULTS_OF_OURS",
     "AccessCutOff",
     "AccessEvent",
     "AccessRestored",

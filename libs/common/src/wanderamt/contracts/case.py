@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -106,6 +106,12 @@ class VisitReason(StrEnum):
     REGISTER_REFUSED = "register_refused"
 
 
+Explanation = Annotated[
+    dict[str, str],
+    Field(description="The sentence that the citizen gets, by language; of the catalogue: it names nobody."),
+]
+
+
 class CaseNeedsVisit(CaseEvent):
     """The case cannot be completed at the stand: the citizen must come again, or go to an office."""
 
@@ -115,6 +121,7 @@ class CaseNeedsVisit(CaseEvent):
     stand_id: UUID
     language: Language
     reason: VisitReason
+    explanation: Explanation | None = None
     contact: Sealed | None = None
     decided_at: datetime
 
@@ -128,6 +135,7 @@ class CaseCompensated(CaseEvent):
     stand_id: UUID
     language: Language
     reason: VisitReason
+    explanation: Explanation | None = None
     refund_cents: int
     contact: Sealed | None = None
     decided_at: AwareDatetime

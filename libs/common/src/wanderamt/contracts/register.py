@@ -1,7 +1,7 @@
 """Topic register.v1, owned by registry-bridge: answers and availability of registers."""
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Final
 from uuid import UUID
 
 from pydantic import AwareDatetime, Field
@@ -17,6 +17,11 @@ class RegisterOutcome(StrEnum):
     NOT_FOUND = "not_found"
     REFUSED = "refused"
     UNAVAILABLE = "unavailable"
+
+
+AMBIGUOUS: Final = "ambiguous"  # the code when more than one record matches
+FAULTS_OF_OURS: Final = frozenset({"no_bridge", "no_operation", "no_purpose", "question_invalid"})
+"""Codes of questions that no register got: the catalogue and the bridges do not fit together."""
 
 
 class RegisterAnswered(Event):

@@ -12,7 +12,7 @@ from service_catalogue.facts.faults import FactFault
 from service_catalogue.facts.models import FormFact, FormFactKind
 from service_catalogue.facts.number_plates import check_number_plate
 from service_catalogue.facts.numbers import check_decimal, check_integer, check_money
-from service_catalogue.facts.people import check_identity_document, check_person
+from service_catalogue.facts.people import check_identity_document, check_nationality, check_person
 from service_catalogue.facts.tables import tables
 from service_catalogue.facts.texts import MISSING, WRONG_TYPE, check_line, check_long_text, is_blank, unknown_key
 from service_catalogue.streets import StreetRegister
@@ -65,6 +65,7 @@ def _check_plain_kind(kind: FormFactKind, value: object) -> JsonValue | FactFaul
         FormFactKind.EMAIL: check_email,
         FormFactKind.IBAN: check_iban,
         FormFactKind.PERSON: check_person,
+        FormFactKind.NATIONALITY: check_nationality,
         FormFactKind.IDENTITY_DOCUMENT: check_identity_document,
         FormFactKind.NUMBER_PLATE: check_number_plate,
         FormFactKind.CHIP_NUMBER: check_chip_number,

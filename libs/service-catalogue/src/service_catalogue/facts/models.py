@@ -6,8 +6,10 @@ from typing import Final
 
 from pydantic import Field, StrictInt, model_validator
 
+from service_catalogue.conditions import Condition
 from service_catalogue.facts.tables import MAX_EXACT_INT, tables
 from service_catalogue.models import CatalogueModel, Code, Titles
+from service_catalogue.references import Reference
 
 MAX_FACTS: Final = 30  # of a group
 MAX_CHOICES: Final = 200
@@ -29,6 +31,7 @@ class FormFactKind(StrEnum):
     IBAN = "iban"
     ADDRESS = "address"
     PERSON = "person"
+    NATIONALITY = "nationality"
     IDENTITY_DOCUMENT = "identity_document"
     NUMBER_PLATE = "number_plate"
     CHIP_NUMBER = "chip_number"
@@ -80,7 +83,11 @@ class FormFact(CatalogueModel):
     min_rows: StrictInt | None = Field(None, ge=0, description="Of group.")
     max_rows: StrictInt | None = Field(None, ge=1, description="Of group.")
     facts: tuple["FormFact", ...] = Field((), max_length=MAX_FACTS, description="Of group: the facts of each row.")
+    when: Condition | None = Field(None, description="Asked only if this holds. It may refer to facts before this one.")
     prefill: Prefill | None = None
+    prefill_from: Reference | None = Field(
+        None, description="Of register_answer: the value, such as residence.address."
+    )
     keep: FactRetention = FactRetention.WITH_CASE
 
     @model_validator(mode="after")
@@ -101,6 +108,8 @@ class FormFact(CatalogueModel):
             yield f"kind {self.kind} has no 'min' and 'max'"
         if self.places is not None and self.kind is not FormFactKind.DECIMAL:
             yield f"kind {self.kind} has no 'places'"
+        if (self.prefill is Prefill.REGISTER_ANSWER) != bool(self.prefill_from):
+            yield "prefill 'register_answer' and 'prefill_from' belong together"
         if (self.min_rows, self.max_rows) != (None, None) and not group:
             yield f"kind {self.kind} has no 'min_rows' and 'max_rows'"
 

@@ -119,7 +119,9 @@ def _body(bundle: OfflineBundle, device_id: DeviceId, status_list: str, authorit
         ],
         services=[
             BundleServiceOut(
-                service=pinned.service, version=pinned.version, edition=pinned.edition.model_dump(mode="json")
+                service=pinned.service,
+                version=pinned.version,
+                edition=pinned.edition.model_dump(mode="json", by_alias=True),
             )
             for pinned in bundle.services
         ],

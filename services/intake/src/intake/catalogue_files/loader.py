@@ -1,18 +1,34 @@
-"""Loads the catalogue from YAML files: those of Linz that ship with the product, or a city's own folder."""
+"""Loads the catalogue from YAML files: those of Linz that ship with the product, or a city's own folder.
+
+Beside the services lies the folder `registers` with the released contracts of the bridges, one file per register.
+"""
 
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
-from service_catalogue.reader import CatalogueError, CatalogueFault, CatalogueFiles, read_catalogue_folder
+from pydantic import ValidationError
+from service_catalogue.reader import CatalogueError, CatalogueFiles, Place, read_catalogue_folder, shipped_folder
 
 from intake.domain.catalogue.catalogue import Catalogue
+from intake.domain.catalogue.edition_faults import edition_faults
+from intake.domain.catalogue.register_contracts import RegisterContract, RegisterContracts
 from intake.domain.catalogue.service_definition import ServiceDefinition
+
+REGISTERS = "registers"
 
 
 def read_catalogue_files(folder: Path | None = None) -> CatalogueFiles[ServiceDefinition]:
-    """Reads all *.yaml of `folder`, or of the shipped catalogue. Raises OSError when the folder cannot be read."""
-    return read_catalogue_folder(folder, ServiceDefinition, check=_missing_templates)
+    """Reads all *.yaml of `folder`, or of the shipped catalogue. Raises OSError when the folder cannot be read, and
+    CatalogueError for a contract that is none."""
+    contracts, templates = read_contracts(folder), document_templates()
+
+    def check(service: ServiceDefinition) -> Iterator[tuple[Place, str]]:
+        for number, edition in enumerate(service.editions):
+            for fault in edition_faults(edition, contracts, templates):
+                yield ("editions", number, *fault.place), fault.text
+
+    return read_catalogue_folder(folder, ServiceDefinition, check=check)
 
 
 def load_catalogue(folder: Path | None = None) -> Catalogue:
@@ -25,12 +41,18 @@ def load_catalogue(folder: Path | None = None) -> Catalogue:
     return Catalogue(catalogue.services)
 
 
-def _missing_templates(service: ServiceDefinition) -> Iterator[CatalogueFault]:
+def read_contracts(folder: Path | None = None) -> RegisterContracts:
+    """Of `folder`, or those that ship. Raises CatalogueError."""
+    contracts: dict[str, RegisterContract] = {}
+    for file in sorted((folder or shipped_folder()).joinpath(REGISTERS).glob("*.json")):
+        try:
+            contracts[file.stem] = RegisterContract.model_validate_json(file.read_bytes())
+        except ValidationError as error:
+            raise CatalogueError(f"{REGISTERS}/{file.name} is no released contract of a bridge") from error
+    return contracts
+
+
+def document_templates() -> list[str]:
     """A document without a template would fail while the citizen waits."""
-    templates = sorted(Path(file.name).stem for file in files("intake.documents_pdf").joinpath("templates").iterdir())
-    for number, edition in enumerate(service.editions):
-        for place, output in enumerate(edition.outputs):
-            if output.template not in templates:
-                name = f"editions.{number}.outputs.{place}.template"
-                text = f"there is no template {output.template}; the templates are: {', '.join(templates)}"
-                yield CatalogueFault(1, name, text)
+    templates = files("intake.documents_pdf").joinpath("templates").iterdir()
+    return sorted(Path(file.name).stem for file in templates if not file.name.startswith("_"))

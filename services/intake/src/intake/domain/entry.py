@@ -15,8 +15,7 @@ from pydantic import (
     ConfigDict,
     EmailStr,
     Field,
-    StrictBool,
-    StrictInt,
+    JsonValue,
     TypeAdapter,
     ValidationError,
 )
@@ -46,11 +45,14 @@ NUMBER_LENGTH = 17
 BPK_PATTERN = r"^[A-Za-z0-9+/]{27}=$"  # 20 bytes in base64
 
 Name = Annotated[str, Field(min_length=1, max_length=200), ONE_LINE]
-Answer = (
-    StrictBool
-    | Annotated[StrictInt, Field(ge=-MAX_JSON_INT, le=MAX_JSON_INT)]
-    | Annotated[str, Field(max_length=200), ONE_LINE]
-)
+Facts = Annotated[
+    dict[Code, JsonValue],
+    Field(
+        max_length=60,
+        description="Answers by the code of their fact, in the form of its kind; null empties an answer.",
+        json_schema_extra={"default": {}},
+    ),
+]
 ReceiptNumber = Annotated[str, Field(max_length=NUMBER_LENGTH, pattern=NUMBER_PATTERN, examples=["BE-2026-0000045-9"])]
 BpkText = Annotated[
     str,
@@ -131,7 +133,7 @@ class OpenBody(_Strict):
     appointment_id: UUID | None = Field(None, description="The appointment that the citizen came for.")
     applicant: ApplicantBody | None = None
     contact: ContactBody = ContactBody()
-    facts: dict[Code, Answer] = Field(default_factory=dict, max_length=50, json_schema_extra={"default": {}})
+    facts: Facts = Field(default_factory=dict)
     identified: Identification | None = None
     papers: tuple[SeenDocumentBody, ...] = Field((), max_length=50)
     paid: PaymentBody | None = None
@@ -151,7 +153,7 @@ class FillBody(_Strict):
 
     applicant: ApplicantFields = ApplicantFields()
     contact: ContactBody = ContactBody()
-    facts: dict[Code, Answer | None] = Field(default_factory=dict, max_length=50, json_schema_extra={"default": {}})
+    facts: Facts = Field(default_factory=dict)
 
 
 class IdentifyBody(_Strict):
@@ -273,7 +275,7 @@ class UnreadableEntry:
 
 
 def form_of(body: OpenBody | FillBody) -> dict[str, FieldValue]:
-    """The present fields by their names in the form. Dates among the facts are still text."""
+    """The present fields by their names in the form; facts as they were sent."""
     form: dict[str, FieldValue] = {}
     for names, fields in ((_APPLICANT_NAMES, body.applicant), (_CONTACT_NAMES, body.contact)):
         if fields:

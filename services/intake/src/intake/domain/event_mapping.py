@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
+import orjson
 from wanderamt.contracts import (
     AllowedQuery,
     CaseApplicantChanged,
@@ -18,11 +19,17 @@ from wanderamt.contracts import (
     CaseReopened,
     CaseTakenToStand,
     CaseWithdrawn,
+    Language,
     RegisterQueryRequested,
 )
+from wanderamt.kernel.ids import CaseId
 from wanderamt.kernel.sealed import Sealed
 
 from intake.domain.case.case_events import (
+    CallBlocked,
+    CallSkipped,
+    CallsOutdated,
+    CallUndone,
     CaseHistoryEvent,
     Closed,
     Compensated,
@@ -34,6 +41,7 @@ from intake.domain.case.case_events import (
     Overdue,
     Paid,
     ProvisionalDocumentGiven,
+    ProvisionalRevoked,
     RegisterAsked,
     RegisterConfirmed,
     Reopened,
@@ -42,9 +50,25 @@ from intake.domain.case.case_events import (
     TakenToStand,
     Withdrawn,
 )
+from intake.domain.case.explanations import explanation_of
+from intake.domain.case.process import question_of
 from intake.domain.case.state import BIRTH_DATE, BIRTH_YEAR, NAME_FIELDS, Case, is_account
+from intake.domain.catalogue.service_definition import Edition
 
-INTERNAL_EVENTS = frozenset({Identified, RequiredDocumentSeen, RegisterConfirmed, ProvisionalDocumentGiven, Paid})
+INTERNAL_EVENTS = frozenset(
+    {
+        Identified,
+        RequiredDocumentSeen,
+        RegisterConfirmed,
+        CallSkipped,
+        CallBlocked,
+        CallsOutdated,
+        CallUndone,
+        ProvisionalDocumentGiven,
+        ProvisionalRevoked,
+        Paid,
+    }
+)
 UNNAMED_OWNER = "named in the case"
 PERSON_FIELDS = frozenset({*NAME_FIELDS, BIRTH_DATE, BIRTH_YEAR})
 
@@ -63,23 +87,29 @@ class EncryptedForm:
     applicant: Sealed | None = None
     contact: Sealed | None = None
     facts: Sealed | None = None
+    answers: Sealed | None = None
 
 
 EMPTY_FORM = EncryptedForm()
 
 
+@dataclass(frozen=True, slots=True)
+class EventContext:
+    """What public events need beside the case. `officer`: on whose behalf a register is asked; `assert_question`: the
+    proof of it. `rules_of`: for lookups while the case is open. `seal`: encrypts under the key of the case."""
+
+    edition: Edition
+    officer: str
+    now: datetime
+    seal: Callable[[CaseId, bytes], Sealed]
+    assert_question: Callable[[RegisterAsked, Case, Sealed, str], str | None]
+    rules_of: Callable[[Case], LookupRules]
+
+
 def to_public_events(
-    new_events: Iterable[CaseHistoryEvent],
-    case: Case,
-    form: EncryptedForm,
-    *,
-    officer: str,
-    now: datetime,
-    assertion_of: Callable[[RegisterAsked, Case, Sealed, str], str | None],
-    rules_of: Callable[[Case], LookupRules],
+    new_events: Iterable[CaseHistoryEvent], case: Case, form: EncryptedForm, context: EventContext
 ) -> list[CaseEvent]:
-    """`case` and `form` after all events. `officer`: on whose behalf a register is queried; `assertion_of`: the proof
-    of it. `rules_of`: for lookups while the case is open."""
+    """`case` and `form` after all events."""
     public: list[CaseEvent] = []
     opened = False
     for event in new_events:
@@ -87,21 +117,19 @@ def to_public_events(
             continue
         if type(event) is Filled:
             if not opened and not PERSON_FIELDS.isdisjoint(event.fields):  # `CaseOpened` has the form of its entry
-                public.append(CaseApplicantChanged(case_id=case.id, applicant_hash=rules_of(case).applicant_hash))
+                applicant_hash = context.rules_of(case).applicant_hash
+                public.append(CaseApplicantChanged(case_id=case.id, applicant_hash=applicant_hash))
             continue
         opened = opened or type(event) is Opened
         if type(event) is RegisterAsked:
-            if form.applicant:
-                assertion = assertion_of(event, case, form.applicant, officer)
-                public.append(_to_register_query(event, case, form.applicant, officer, assertion))
-        elif published := _to_public_event(event, case, form, now, rules_of):
+            public.append(_to_register_query(event, case, context))
+        elif published := _to_public_event(event, case, form, context):
             public.append(published)
     return public
 
 
-def _to_register_query(
-    event: RegisterAsked, case: Case, question: Sealed, officer: str, assertion: str | None
-) -> RegisterQueryRequested:
+def _to_register_query(event: RegisterAsked, case: Case, context: EventContext) -> RegisterQueryRequested:
+    question = context.seal(case.id, orjson.dumps(question_of(event, case, context.edition)))
     return RegisterQueryRequested(
         case_id=case.id,
         request_id=event.request_id,
@@ -109,18 +137,19 @@ def _to_register_query(
         operation=event.operation,
         question=question,
         purpose=event.purpose,
-        officer=officer,
+        officer=context.officer,
         deadline=event.deadline,
-        assertion=assertion,
+        assertion=context.assert_question(event, case, question, context.officer),
     )
 
 
 def _to_public_event(
-    event: CaseHistoryEvent, case: Case, form: EncryptedForm, now: datetime, rules_of: Callable[[Case], LookupRules]
+    event: CaseHistoryEvent, case: Case, form: EncryptedForm, context: EventContext
 ) -> CaseEvent | None:
+    now = context.now
     match event:
         case Opened():
-            queries, applicant_hash = rules_of(case)
+            queries, applicant_hash = context.rules_of(case)
             return CaseOpened(
                 **_case_fields(case),
                 queries=queries,
@@ -131,26 +160,31 @@ def _to_public_event(
                 appointment_id=event.appointment_id,
             )
         case Reopened(owner, _, deadline):
-            return CaseReopened(**_case_fields(case), **rules_of(case)._asdict(), owner=owner, deadline=deadline)
+            return CaseReopened(
+                **_case_fields(case), **context.rules_of(case)._asdict(), owner=owner, deadline=deadline
+            )
         case Finished():
             return CaseCompleted(**_case_fields(case), completed_at=now)
         case Closed():
             return CaseClosed(**_case_fields(case), closed_at=now)
         case SentToVisit() | Compensated():
-            return _to_visit_or_compensation(event, case, form, now)
+            return _to_visit_or_compensation(event, case, form, context)
     return _to_ownership_event(event, case, now)
 
 
 def _to_visit_or_compensation(
-    event: SentToVisit | Compensated, case: Case, form: EncryptedForm, now: datetime
+    event: SentToVisit | Compensated, case: Case, form: EncryptedForm, context: EventContext
 ) -> CaseEvent:
+    sentence = explanation_of(context.edition, event.because)
+    explanation = {language.value: sentence.in_language(language) for language in Language} if sentence else None
     if isinstance(event, SentToVisit):
         return CaseNeedsVisit(
             **_case_fields(case),
             language=case.language,
             reason=event.reason,
+            explanation=explanation,
             contact=form.contact,
-            decided_at=now,
+            decided_at=context.now,
         )
     return CaseCompensated(
         case_id=case.id,
@@ -158,9 +192,10 @@ def _to_visit_or_compensation(
         stand_id=case.stand_id,
         language=case.language,
         reason=event.reason,
+        explanation=explanation,
         refund_cents=event.refund_cents,
         contact=form.contact,
-        decided_at=now,
+        decided_at=context.now,
     )
 
 

@@ -114,9 +114,9 @@ CASE_NOT_ENDED = Refusal(
     "case.not_ended", "This case is still open. Finish or withdraw it first.", RefusalKind.CONFLICT
 )
 REASON_MISSING = Refusal("case.reason_missing", "Give a short reason for the next person who works on the case.")
-REGISTER_ALREADY_ASKED = Refusal(
-    "case.question_asked",
-    "A register query for this person has started. For another person, withdraw the case and open a new one.",
+COMMAND_ON_ITS_WAY = Refusal(
+    "case.command_on_its_way",
+    "A register is just writing what you want to change. Wait for its answer, then correct it.",
     RefusalKind.CONFLICT,
 )
 STEP_NOT_IN_SERVICE = Refusal("case.step_not_taken", "This service does not have this step.")
@@ -135,6 +135,11 @@ ALREADY_PAID = Refusal(
 )
 PROVISIONAL_ALREADY_GIVEN = Refusal(
     "case.receipt_given", "This case already has a provisional document.", RefusalKind.CONFLICT
+)
+PROVISIONAL_NOT_ALLOWED = Refusal(
+    "case.receipt_not_allowed",
+    "This service has no provisional document: it is issued once the registers have answered.",
+    RefusalKind.CONFLICT,
 )
 PROVISIONAL_NOT_NEEDED = Refusal(
     "case.receipt_not_needed",
@@ -267,6 +272,11 @@ def fee_fact_missing(fact: str) -> Refusal:
 def invalid_field(fault: str) -> Refusal:
     """`fault`: names the field and the expected type, never the value."""
     return Refusal("case.field_wrong", f"{fault}. Correct it and send it again.")
+
+
+def not_admitted(rule: str, sentence: str) -> Refusal:
+    """`rule`: its code in the catalogue. `sentence`: what the citizen is told."""
+    return Refusal(f"admission.{rule}", sentence, RefusalKind.CONFLICT)
 
 
 def wrong_offset(expected: int) -> Refusal:

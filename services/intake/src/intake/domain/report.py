@@ -29,9 +29,10 @@ class StandCopy:
 class StandStatistics:
     """Counts of cases, and money in cents.
 
-    A case counts in at most one of: `on_the_spot`, final within ON_THE_SPOT; `provisional`, the citizen left with a
-    provisional document that is still valid; `return_visits`, the citizen must come again or a document was revoked.
-    `minutes`: time at the desk per case, from its first entry to its last, for cases with at least two entries.
+    A case counts in at most one of: `on_the_spot`, final within ON_THE_SPOT, with a provisional document or without;
+    `provisional`, the citizen left with a provisional document that is still valid; `return_visits`, the citizen must
+    come again or a document was revoked. `minutes`: time at the desk per case, from its first entry to its last, for
+    cases with at least two entries.
     """
 
     cases: int = 0

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from pydantic import JsonValue
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.contracts import RegisterAnswered
 from wanderamt.kernel.ids import CaseId, RequestId, StandId
@@ -14,14 +15,14 @@ from wanderamt.security.keys import FieldCipher
 
 from intake.domain.actor import Actor
 from intake.domain.case import back_office_actions, crew_actions
-from intake.domain.case.apply_entry import CaseAction, run_actions
-from intake.domain.case.crew_actions import NewEvents
+from intake.domain.case.crew_actions import parse_birth_date
+from intake.domain.case.process import Answer, NewEvents, record_answer
 from intake.domain.case.state import Case, apply_all
 from intake.domain.catalogue.catalogue import Catalogue
 from intake.domain.catalogue.service_definition import Edition
 from intake.domain.documents import Document
 from intake.domain.refusals import CONFLICT_DECIDED, NO_CASE, NO_CONFLICT
-from intake.handlers.case_writer import CaseWriter, load_for_update, load_to_finish
+from intake.handlers.case_changes import CaseChanges, load_for_update, load_to_finish
 from intake.store import attachments, cases, conflicts, documents
 from intake.store.case_statements import CaseRecord
 from intake.store.conflicts import StoredConflict
@@ -38,16 +39,19 @@ class Resolution(StrEnum):
 
 
 async def record_register_answer(
-    event: RegisterAnswered, uow: UnitOfWork, *, cipher: FieldCipher, catalogue: Catalogue
+    event: RegisterAnswered, uow: UnitOfWork, *, cipher: FieldCipher, catalogue: Catalogue, operators: str
 ) -> None:
-    writer = await load_to_finish(CaseId(event.case_id), uow, cipher=cipher, catalogue=catalogue)
-    request_id, outcome = RequestId(event.request_id), event.outcome
+    """`operators`: who looks after what is a fault of ours."""
+    case_id = CaseId(event.case_id)
+    loaded = await load_to_finish(case_id, uow, cipher=cipher, catalogue=catalogue)
+    details = json.loads(cipher.open(event.answer)) if event.answer else None
+    answer = Answer(RequestId(event.request_id), event.outcome, event.code or "", details)
 
-    def record_answer(case: Case, _: Edition) -> NewEvents | Refusal:
-        return back_office_actions.record_register_answer(case, request_id, outcome, now=uow.now)
+    def record(case: Case, edition: Edition) -> NewEvents:
+        return record_answer(case, edition, answer, operators=operators, now=uow.now)
 
-    actor = Actor(f"register {event.register_name}")
-    await _run_action(writer, CaseId(event.case_id), record_answer, catalogue, actor)
+    loaded.run(case_id, record, Actor(f"register {event.register_name}"))
+    await loaded.save()
 
 
 async def hand_over(
@@ -106,14 +110,21 @@ async def reopen(
     return await _decide(case_id, uow, decide, officer, cipher, catalogue)
 
 
+async def ask_again(
+    case_id: CaseId, uow: UnitOfWork, *, officer: str, cipher: FieldCipher, catalogue: Catalogue
+) -> CaseRecord | Refusal:
+    """Asks registers again that did not answer, refused, or could not be asked."""
+    return await _decide(case_id, uow, crew_actions.ask_again, officer, cipher, catalogue)
+
+
 async def escalate_overdue_cases(uow: UnitOfWork, *, to: str, cipher: FieldCipher, catalogue: Catalogue) -> int:
     """Hands cases whose deadline has passed to `to`. Returns how many; call again until 0."""
     overdue = await cases.lock_overdue_cases(uow, cipher, limit=OVERDUE_BATCH_SIZE)
-    writer = CaseWriter(uow, cipher, catalogue, {record.case.id: record for record in overdue})
+    loaded = CaseChanges(uow, cipher, catalogue, {record.case.id: record for record in overdue})
     for record in overdue:
         new_events = back_office_actions.escalate_overdue(record.case, to=to, now=uow.now)
-        writer.add(apply_all(record.case, new_events), new_events, DEADLINE_WATCH)
-    await writer.flush()
+        loaded.add(apply_all(record.case, new_events), new_events, DEADLINE_WATCH)
+    await loaded.save()
     return len(overdue)
 
 
@@ -132,21 +143,23 @@ async def decide_conflict(
     if conflict.resolution:
         return CONFLICT_DECIDED
     if resolution is Resolution.TAKE_INCOMING:
-        writer = await load_for_update([conflict.case_id], uow, cipher=cipher, catalogue=catalogue)
-        incoming = read_conflict_values(conflict, cipher)["incoming"]
+        loaded = await load_for_update([conflict.case_id], uow, cipher=cipher, catalogue=catalogue)
+        incoming = parse_birth_date({conflict.name: read_conflict_values(conflict, cipher)["incoming"]})
 
         def fill(case: Case, edition: Edition) -> NewEvents | Refusal:
-            return crew_actions.fill(case, edition, crew_actions.parse_facts({conflict.name: incoming}, edition))
+            fields = crew_actions.checked_form(incoming, edition, catalogue)
+            return fields if isinstance(fields, Refusal) else crew_actions.fill(case, edition, fields, now=uow.now)
 
-        if refusal := await _run_action(writer, conflict.case_id, fill, catalogue, Actor(officer)):
+        if refusal := loaded.run(conflict.case_id, fill, Actor(officer)):
             return refusal
+        await loaded.save()
     await conflicts.decide_conflict(uow, conflict_id, officer=officer, resolution=resolution)
     return None
 
 
-def read_conflict_values(conflict: StoredConflict, cipher: FieldCipher) -> dict[str, str | int | bool | None]:
+def read_conflict_values(conflict: StoredConflict, cipher: FieldCipher) -> dict[str, JsonValue]:
     """The values `base`, `current` and `incoming`; dates as ISO text."""
-    values: dict[str, str | int | bool | None] = json.loads(cipher.open(conflict.field_values))
+    values: dict[str, JsonValue] = json.loads(cipher.open(conflict.field_values))
     return values
 
 
@@ -175,27 +188,10 @@ async def _decide(
     cipher: FieldCipher,
     catalogue: Catalogue,
 ) -> CaseRecord | Refusal:
-    writer = await load_for_update([case_id], uow, cipher=cipher, catalogue=catalogue)
-    if case_id not in writer.records:
+    loaded = await load_for_update([case_id], uow, cipher=cipher, catalogue=catalogue)
+    if case_id not in loaded.records:
         return NO_CASE
-    refusal = await _run_action(writer, case_id, lambda case, _: decide(case), catalogue, Actor(officer))
-    return refusal or writer.records[case_id]
-
-
-async def _run_action(
-    writer: CaseWriter, case_id: CaseId, action: CaseAction, catalogue: Catalogue, actor: Actor
-) -> Refusal | None:
-    """Runs one action on a locked case, and the automatic steps that follow. Does nothing without a case."""
-    record = writer.records.get(case_id)
-    if not record:
-        return None
-    pinned = catalogue.pinned_edition(record.case.edition)
-    if isinstance(pinned, Refusal):
-        return pinned
-    request_id = RequestId(writer.uow.new_id())
-    applied = run_actions(record.case, pinned.edition, [action], request_id=request_id, now=writer.uow.now)
-    if isinstance(applied, Refusal):
-        return applied
-    writer.add(applied.case, applied.new_events, actor)
-    await writer.flush()
-    return None
+    if refusal := loaded.run(case_id, lambda case, _: decide(case), Actor(officer)):
+        return refusal
+    await loaded.save()
+    return loaded.records[case_id]

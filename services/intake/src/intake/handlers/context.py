@@ -31,7 +31,7 @@ class IntakeContext:
     present one first.
 
     `read_document`: what a file, a picture or the text of a QR code claims, or why it proves nothing; it runs in a
-    process of its own. Its second argument: the network of who asks.
+    process of its own. Its second argument: the network of who asks. `operators`: who looks after faults of ours.
     """
 
     database: Database
@@ -43,5 +43,6 @@ class IntakeContext:
     token_signer: TokenSigner
     status_list: StatusListCache
     change_waits: ChangeWaits
+    operators: str
     read_document: Callable[[bytes, str], Awaitable[Claims | Refusal]]
     field_app: FieldAppSettings

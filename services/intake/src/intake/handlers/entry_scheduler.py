@@ -14,7 +14,7 @@ from uuid import UUID
 
 from wanderamt.backbone.observability.tracing import span_from_traceparent
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
-from wanderamt.kernel.ids import CaseId, DeviceId, EntryId, RequestId, StandId
+from wanderamt.kernel.ids import CaseId, DeviceId, EntryId, StandId
 from wanderamt.kernel.refusal import Refusal
 from wanderamt.kernel.sealed import Sealed
 from wanderamt.security.keys import FieldCipher
@@ -23,24 +23,21 @@ from intake.domain.actor import Actor
 from intake.domain.case.apply_entry import apply_entry
 from intake.domain.case.case_events import CaseHistoryEvent, Form
 from intake.domain.catalogue.catalogue import Catalogue
-from intake.domain.entry import AnyEntry, FillCase, OpenCase, UnreadableEntry, document_id_of, numbers_of, parse_line
+from intake.domain.entry import AnyEntry, FillCase, OpenCase, UnreadableEntry, parse_line
 from intake.domain.merge import FieldConflict, SequencePosition, form_as_seen_by, sequence_position
-from intake.domain.numbers import NumberBlock, NumberSeries, parse_number, parse_numbers, spend
 from intake.domain.refusals import (
     CASE_OF_OTHER_STAND,
-    DOCUMENT_ID_TAKEN,
     ENTRY_ABANDONED,
     ENTRY_HELD,
     FIELDS_CONFLICT,
-    NUMBER_NOT_IN_BLOCK,
     SEQUENCE_TAKEN,
     TOO_MANY_HELD,
 )
-from intake.handlers.case_writer import CaseWriter, load_for_update
-from intake.store import entry_statements, history_statements, number_statements
+from intake.handlers.case_changes import CaseChanges, load_for_update
+from intake.handlers.spent_numbers import SpentNumbers
+from intake.store import entry_statements, history_statements
 from intake.store.conflicts import StoredConflict
 from intake.store.entry_statements import EntryResult, EntryStatus, SequencePlace, StoredEntry
-from intake.store.number_statements import SpentNumber
 
 MAX_HELD = 500  # per device, in all cases
 RESTORED_PER_STEP = 50  # then other requests have their turn
@@ -76,15 +73,12 @@ class EntryScheduler:
     uow: UnitOfWork
     cipher: FieldCipher
     catalogue: Catalogue
-    writer: CaseWriter
+    cases: CaseChanges
     queues: dict[tuple[CaseId, DeviceId], DeviceQueue] = field(default_factory=dict)
     held: set[UUID] = field(default_factory=set)
     results: dict[UUID, EntryResult] = field(default_factory=dict)
     conflicts: list[StoredConflict] = field(default_factory=list)
-    blocks: dict[UUID, NumberBlock] = field(default_factory=dict)
-    numbers: dict[EntryId, list[tuple[str, NumberSeries]]] = field(default_factory=dict)
-    documents: set[UUID] = field(default_factory=set)  # ids that a document has, or gets by this request
-    spent: list[SpentNumber] = field(default_factory=list)
+    numbers: SpentNumbers = field(default_factory=SpentNumbers)
     histories: dict[CaseId, list[tuple[CaseHistoryEvent, DeviceId | None]]] = field(default_factory=dict)
 
     @classmethod
@@ -103,9 +97,9 @@ class EntryScheduler:
         """
         ids = set(case_ids)
         if not ids:
-            return cls(uow, cipher, catalogue, CaseWriter(uow, cipher, catalogue))
-        writer = await load_for_update(ids, uow, cipher=cipher, catalogue=catalogue)
-        scheduler = cls(uow, cipher, catalogue, writer)
+            return cls(uow, cipher, catalogue, CaseChanges(uow, cipher, catalogue))
+        cases = await load_for_update(ids, uow, cipher=cipher, catalogue=catalogue)
+        scheduler = cls(uow, cipher, catalogue, cases)
         await scheduler._restore_all(ids, new=new, device_id=device_id)
         return scheduler
 
@@ -113,7 +107,7 @@ class EntryScheduler:
         """Refuses an entry whose place in the sequence is taken, and at once what another stand sends to a case: it
         never waits for its turn."""
         entry = pending.entry
-        record = self.writer.records.get(CaseId(entry.case_id))
+        record = self.cases.records.get(CaseId(entry.case_id))
         if record and not record.case.belongs_to(StandId(entry.stand_id)):
             opens = isinstance(entry, OpenCase) and entry.case_seq == 1  # is told that the case exists
             if not opens:
@@ -144,7 +138,8 @@ class EntryScheduler:
     async def apply_ready(self) -> dict[UUID, EntryResult]:
         """Applies all entries whose turn has come and holds back the others. Returns the results by entry id."""
         await self._load_histories()
-        await self._load_blocks()
+        waiting_entries = (pending.entry for queue in self.queues.values() for pending in queue.pending.values())
+        await self.numbers.load(waiting_entries, self.uow)
         progressed, waiting = True, list(self.queues.values())
         while progressed and waiting:  # an entry of one device may be what those of another device wait for
             progressed = False
@@ -162,9 +157,9 @@ class EntryScheduler:
             await entry_statements.save_results(self.uow, to_save)
         if self.conflicts:
             self.uow.write_later(entry_statements.insert_conflicts(self.conflicts, now=self.uow.now))
-        if self.spent:
-            self.uow.write_later(number_statements.insert_spent(self.spent, now=self.uow.now))
-        await self.writer.flush()
+        self.numbers.save(self.uow)
+        self.cases.status_list_indexes = self.numbers.status_list_indexes
+        await self.cases.save()
         self._log_applied()
         return self.results | not_stored
 
@@ -231,59 +226,10 @@ class EntryScheduler:
             for queue in self.queues.values()
             if any(isinstance(pending.entry, FillCase) for pending in queue.pending.values())
         }
-        known = filled & self.writer.records.keys()
+        known = filled & self.cases.records.keys()
         self.histories = await history_statements.find_histories(self.uow, known, self.cipher) if known else {}
         for case_id in filled - known:
             self.histories[case_id] = []
-
-    async def _load_blocks(self) -> None:
-        """Locks the blocks of all numbers in the entries, and the ids of their new documents.
-
-        An unreadable number is refused later, with its entry.
-        """
-        new_documents = []
-        for queue in self.queues.values():
-            for pending in queue.pending.values():
-                if numbers := numbers_of(pending.entry):
-                    self.numbers[pending.id] = numbers
-                    if document_id := document_id_of(pending.entry):  # each has a number
-                        new_documents.append(document_id)
-        parsed = [parse_number(text) for numbers in self.numbers.values() for text, _ in numbers]
-        readable = [number for number in parsed if not isinstance(number, Refusal)]
-        if readable:
-            self.blocks, self.documents = await number_statements.lock_blocks_of(
-                self.uow, readable, new_documents=new_documents
-            )
-
-    def _spend_numbers(self, entry: AnyEntry, device_id: DeviceId) -> Refusal | None:
-        """Spends all numbers of the entry and uses the id of its document, or none of them."""
-        numbers = self.numbers.get(EntryId(entry.entry_id)) if self.numbers else None
-        if not numbers:
-            return None
-        document_id = document_id_of(entry)
-        if document_id in self.documents:
-            return DOCUMENT_ID_TAKEN
-        parsed = parse_numbers(numbers)
-        if isinstance(parsed, Refusal):
-            return parsed
-        blocks, spent = dict(self.blocks), []
-        for number in parsed:
-            block_id = next((id_ for id_, block in blocks.items() if block.contains(number)), None)
-            if not block_id:
-                return NUMBER_NOT_IN_BLOCK
-            block = spend(blocks[block_id], number.serial, device_id=device_id)
-            if isinstance(block, Refusal):
-                return block
-            blocks[block_id] = block
-            index = block.status_list_index(number.serial)
-            if index is not None:
-                self.writer.status_list_indexes[str(number)] = index
-            spent.append(SpentNumber(block_id, number, entry_id=EntryId(entry.entry_id)))
-        self.blocks = blocks
-        self.spent += spent
-        if document_id:
-            self.documents.add(document_id)
-        return None
 
     def _apply_next(self, queue: DeviceQueue) -> bool:
         """Whether an entry of this queue had its turn. Another device may still have to open the case."""
@@ -291,7 +237,7 @@ class EntryScheduler:
         if not pending:
             return False
         opens_or_follows = queue.last > 0 or isinstance(pending.entry, OpenCase)
-        if not opens_or_follows and queue.case_id not in self.writer.records:
+        if not opens_or_follows and queue.case_id not in self.cases.records:
             return False
         queue.last += 1
         del queue.pending[queue.last]
@@ -300,7 +246,7 @@ class EntryScheduler:
         return True
 
     def _apply(self, pending: PendingEntry, case_id: CaseId, device_id: DeviceId) -> None:
-        entry, record = pending.entry, self.writer.records.get(case_id)
+        entry, record = pending.entry, self.cases.records.get(case_id)
         actor = Actor(pending.officer, device_id, StandId(entry.stand_id), pending.id, entry.traceparent)
         applied = apply_entry(
             record.case if record else None,
@@ -308,14 +254,14 @@ class EntryScheduler:
             catalogue=self.catalogue,
             actor=actor,
             now=self.uow.now,
-            request_id=RequestId(self.uow.new_id()),
+            new_id=self.uow.new_id,
             seen=self._form_as_author_saw(entry, case_id, device_id),
         )
-        refusal = applied if isinstance(applied, Refusal) else self._spend_numbers(entry, device_id)
+        refusal = applied if isinstance(applied, Refusal) else self.numbers.spend(entry, device_id)
         if isinstance(applied, Refusal) or refusal:
             self._set_result(pending, EntryResult(pending.id, EntryStatus.REFUSED, refusal))
             return
-        self.writer.add(applied.case, applied.new_events, actor)
+        self.cases.add(applied.case, applied.new_events, actor)
         if self.histories and case_id in self.histories:
             self.histories[case_id].extend((event, device_id) for event in applied.new_events)
         if applied.conflicts:

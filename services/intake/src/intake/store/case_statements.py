@@ -15,7 +15,8 @@ from wanderamt.kernel.json_text import to_json_rows
 from wanderamt.kernel.sealed import Sealed
 from wanderamt.security.keys import FieldCipher
 
-from intake.domain.case.state import VOID_STATES, Case, CaseState, ProvisionalDocument
+from intake.domain.case.case_events import FIRST_CALL
+from intake.domain.case.state import VOID_STATES, CallState, CallStatus, Case, CaseState, ProvisionalDocument
 from intake.domain.catalogue.service_definition import Identification
 from intake.domain.event_mapping import EncryptedForm
 from intake.store.change_channel import stand_channel
@@ -105,7 +106,7 @@ def insert_more_stands(taken: Iterable[tuple[CaseId, StandId]]) -> Statement:
 def _columns(record: CaseRecord, cipher: FieldCipher) -> dict[str, Any]:
     """The columns as JSON: PostgreSQL parses a batch of cases faster than the driver encodes them.
 
-    No query looks into the last five columns.
+    No query looks into the last six columns.
     """
     case, form = record.case, record.form
     assignment = record.assignment or _seal_assignment(case, cipher)
@@ -134,7 +135,6 @@ def _columns(record: CaseRecord, cipher: FieldCipher) -> dict[str, Any]:
             "identified": case.identified,
             "documents_seen": sorted(case.documents_seen),
             "attachments": sorted(case.attachments),
-            "confirmed": case.confirmed,
             "provisional_document": [document.document_id, document.number] if document else None,
             "receipts": case.receipts,
             "paid_cents": case.paid_cents,
@@ -142,10 +142,13 @@ def _columns(record: CaseRecord, cipher: FieldCipher) -> dict[str, Any]:
             "more_stands": sorted(case.more_stands) if case.more_stands else (),
             **({"void": True} if case.void else {}),
             **({"denied": case.denied} if case.denied else {}),
+            **({"because": case.because} if case.because else {}),
+            **({"calls": {code: [*call] for code, call in case.calls.items()}} if case.calls else {}),
         },
         "applicant": form.applicant,
         "contact": form.contact,
         "facts": form.facts,
+        "answers": form.answers,
         "assignment": assignment,
     }
 
@@ -181,6 +184,7 @@ _COLUMNS = {
     "applicant": "json",
     "contact": "json",
     "facts": "json",
+    "answers": "json",
     "assignment": "json",
 }
 _ADD = f"""
@@ -193,7 +197,7 @@ _SAVE = f"""{_ADD}
         state = excluded.state, owner = excluded.owner, reason = excluded.reason, deadline = excluded.deadline,
         request_id = excluded.request_id, finished_at = excluded.finished_at, bpk = excluded.bpk,
         progress = excluded.progress, applicant = excluded.applicant, contact = excluded.contact,
-        facts = excluded.facts, assignment = excluded.assignment, changed = excluded.changed
+        facts = excluded.facts, answers = excluded.answers, assignment = excluded.assignment, changed = excluded.changed
 """
 
 
@@ -205,6 +209,7 @@ def record_of_row(row: Mapping[str, Any], cipher: FieldCipher) -> CaseRecord:
     assignment = Sealed.model_validate_json(row["assignment"]) if row["assignment"] else None
     assigned = json.loads(cipher.open(assignment)) if assignment else row
     state = CaseState(row["state"])
+    calls = progress["calls"] if "calls" in progress else _former_call(progress, row["request_id"])
     case = Case(
         id=CaseId(row["case_id"]),
         version=row["version"],
@@ -224,8 +229,10 @@ def record_of_row(row: Mapping[str, Any], cipher: FieldCipher) -> CaseRecord:
         identified=Identification(progress["identified"]),
         documents_seen=frozenset(progress["documents_seen"]),
         attachments=frozenset(map(UUID, progress.get("attachments", ()))),
-        request_id=RequestId(row["request_id"]) if row["request_id"] else None,
-        confirmed=progress["confirmed"],
+        calls={
+            code: CallState(CallStatus(status), _id(request_id), command)
+            for code, (status, request_id, command) in calls.items()
+        },
         provisional_document=ProvisionalDocument(DocumentId(UUID(document[0])), document[1]) if document else None,
         receipts=tuple(progress["receipts"]),
         paid_cents=progress["paid_cents"],
@@ -233,5 +240,17 @@ def record_of_row(row: Mapping[str, Any], cipher: FieldCipher) -> CaseRecord:
         more_stands=frozenset(StandId(UUID(stand)) for stand in progress["more_stands"]),
         void=progress.get("void", state in VOID_STATES),
         denied=VisitReason(progress["denied"]) if "denied" in progress else None,
+        because=progress.get("because", ""),
     )
     return CaseRecord(case, form, row["event_version"], row["opened_at"], row["finished_at"], assignment)
+
+
+def _former_call(progress: Mapping[str, Any], request_id: UUID | None) -> dict[str, tuple[str, UUID | None, bool]]:
+    """Of a row that an earlier release wrote: its services had one call."""
+    if progress.get("confirmed"):
+        return {FIRST_CALL: (CallStatus.DONE, None, False)}
+    return {FIRST_CALL: (CallStatus.ASKED, request_id, False)} if request_id else {}
+
+
+def _id(text: str | UUID | None) -> RequestId | None:
+    return RequestId(UUID(str(text))) if text else None

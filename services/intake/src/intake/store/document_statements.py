@@ -117,15 +117,19 @@ async def find_with_case(
     return document, record_of_row(row, cipher), row["place"]
 
 
-async def lock_documents_of_cases(uow: UnitOfWork, case_ids: Iterable[CaseId]) -> list[Document]:
-    """Documents that are not revoked."""
+async def lock_documents(
+    uow: UnitOfWork, case_ids: Iterable[CaseId], document_ids: Iterable[DocumentId]
+) -> list[Document]:
+    """Documents of these cases, and these documents, unless they are revoked."""
     rows = await uow.db.fetch(
         """
         SELECT document_id, case_id, number, version, ordered_at, issued_at, revoked_at, sha256, status_index,
                second_copy
-        FROM document WHERE case_id = ANY($1::uuid[]) AND revoked_at IS NULL ORDER BY document_id FOR UPDATE
+        FROM document WHERE (case_id = ANY($1::uuid[]) OR document_id = ANY($2::uuid[])) AND revoked_at IS NULL
+        ORDER BY document_id FOR UPDATE
         """,
         list(case_ids),
+        list(document_ids),
     )
     return [value_of(Document, row) for row in rows]
 

@@ -1,4 +1,4 @@
-"""The stored form of a case: encrypted in three parts, each under the key of the case.
+"""The stored form of a case: encrypted in parts, each under the key of the case.
 
 Invariants: the database holds no value of a form in plain text, except the bPK, which finds the cases of a person.
 Decrypting returns equal values of the same types.
@@ -18,8 +18,8 @@ from wanderamt.security.keys import FieldCipher
 from intake.domain.case.case_events import FieldValue, Form
 from intake.domain.event_mapping import EMPTY_FORM, EncryptedForm
 
-FORM_PARTS = ("applicant", "contact", "facts")
-DATE = "date"  # a date among the facts is {"date": "2026-05-04"}, to distinguish it from text
+FORM_PARTS = ("applicant", "contact", "facts", "answers")
+DATE = "date"  # an earlier release stored a date among the facts as {"date": "2026-05-04"}
 BIRTH_DATE = "birth_date"
 BORN = "born"  # key in the contact part
 
@@ -37,7 +37,7 @@ def encrypt_changed(
         part, field = _part_and_field(name)
         if part not in values:
             values[part] = {}
-        values[part][field] = {DATE: value} if type(value) is date and part == "facts" else value
+        values[part][field] = value
     if "contact" in values:
         values["contact"] |= _birth(form)
     if encrypted is EMPTY_FORM:
@@ -67,7 +67,7 @@ def decrypt_form(encrypted: EncryptedForm, cipher: FieldCipher) -> dict[str, Fie
 
 def parse_form(parts: Mapping[str, Any]) -> EncryptedForm:
     """`parts`: the parsed JSON of each part."""
-    return EncryptedForm(*(Sealed.model_validate(parts[name]) if parts[name] else None for name in FORM_PARTS))
+    return EncryptedForm(*(Sealed.model_validate(parts[name]) if parts.get(name) else None for name in FORM_PARTS))
 
 
 def _birth(form: Form) -> dict[str, str]:
@@ -83,7 +83,7 @@ def _part_and_field(name: str) -> tuple[str, str]:
 
 
 def _from_json(name: str, value: Any) -> FieldValue:
-    if isinstance(value, dict):
-        return date.fromisoformat(value[DATE])
+    if isinstance(value, dict) and value.keys() == {DATE}:
+        return str(value[DATE])
     field_value: FieldValue = date.fromisoformat(value) if name == BIRTH_DATE and value else value
     return field_value

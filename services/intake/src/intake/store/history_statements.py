@@ -21,7 +21,7 @@ from wanderamt.security.keys import FieldCipher
 
 from intake.domain.case.case_events import CaseHistoryEvent, Filled, HandedOver, Reopened, TakenToStand
 from intake.domain.event_mapping import EMPTY_FORM, EncryptedForm
-from intake.store.forms import decrypt_form, parse_form
+from intake.store.forms import FORM_PARTS, decrypt_form, parse_form
 
 FILLED = Filled.__name__
 TYPED = frozenset({HandedOver, Reopened, TakenToStand})  # with a reason, or an owner, that a person typed
@@ -65,7 +65,7 @@ async def find_histories(
 def _columns(row: HistoryRow, cipher: FieldCipher) -> dict[str, Any]:
     """The columns. The filled fields stand encrypted beside the events, since a message has one Filled at most."""
     fields = row.fields
-    sealed = {"applicant": fields.applicant, "contact": fields.contact, "facts": fields.facts}
+    sealed = {part: sealed for part in FORM_PARTS if (sealed := getattr(fields, part))}
     content = {
         "events": [
             _sealed(event, row.case_id, cipher)

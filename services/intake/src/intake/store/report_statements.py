@@ -21,7 +21,8 @@ async def stand_statistics(
 
 _STATISTICS = """
     WITH cases AS (
-        SELECT case_id, stand_id, service, state, device_id, finished_at - opened_at <= $2 AS at_once
+        SELECT case_id, stand_id, service, state, device_id,
+               state IN ('final', 'closed') AND finished_at - opened_at <= $2 AS at_once
         FROM case_file WHERE stand_id = ANY($1::uuid[])
     ), history AS (
         SELECT case_id, bool_or(kind = 'ProvisionalDocumentGiven') AS provisional,
@@ -41,9 +42,9 @@ _STATISTICS = """
         FROM cases JOIN payment p USING (case_id) GROUP BY case_id
     )
     SELECT stand_id, service, count(*) AS cases,
-           count(*) FILTER (WHERE at_once AND state IN ('final', 'closed') AND NOT provisional AND NOT must_return)
-               AS on_the_spot,
-           count(*) FILTER (WHERE provisional AND NOT must_return AND NOT withdrawn) AS provisional,
+           count(*) FILTER (WHERE at_once AND NOT must_return) AS on_the_spot,
+           count(*) FILTER (WHERE provisional AND NOT coalesce(at_once, false) AND NOT must_return AND NOT withdrawn)
+               AS provisional,
            count(*) FILTER (WHERE must_return) AS return_visits,
            count(*) FILTER (WHERE withdrawn) AS withdrawn,
            count(*) FILTER (WHERE state IN ('open', 'provisional')) AS open,

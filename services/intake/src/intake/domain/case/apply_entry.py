@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import NamedTuple, assert_never
 
-from wanderamt.kernel.ids import CaseId, DocumentId, RequestId, StandId
+from wanderamt.kernel.ids import CaseId, DocumentId, StandId
 from wanderamt.kernel.refusal import Refusal
 
 from intake.domain.actor import Actor
 from intake.domain.case import back_office_actions, crew_actions
 from intake.domain.case.case_events import CaseHistoryEvent, Form, Paid, ProvisionalDocumentGiven, RequiredDocumentSeen
-from intake.domain.case.crew_actions import NewCase, NewEvents
+from intake.domain.case.crew_actions import NewCase
+from intake.domain.case.process import NewEvents, NewId, advance
 from intake.domain.case.state import Case, apply, apply_all
 from intake.domain.catalogue.catalogue import Catalogue
 from intake.domain.catalogue.service_definition import Edition
@@ -51,12 +52,12 @@ def apply_entry(
     catalogue: Catalogue,
     actor: Actor,
     now: datetime,
-    request_id: RequestId,
+    new_id: NewId,
     seen: Form | None = None,
 ) -> AppliedEntry | Refusal:
     """`seen`: the form as the author of a case.fill saw it; None: the current form."""
     if isinstance(entry, OpenCase):
-        return _open(case, entry, catalogue, actor, now, request_id)
+        return _open(case, entry, catalogue, actor, now, new_id)
     if not case:
         return NO_CASE
     if actor.stand_id and not case.belongs_to(actor.stand_id):
@@ -65,8 +66,8 @@ def apply_entry(
     if isinstance(pinned, Refusal):
         return pinned
     if isinstance(entry, FillCase):
-        return _fill(case, pinned.edition, entry, now, request_id, seen)
-    return run_actions(case, pinned.edition, [_action_of(entry)], request_id=request_id, now=now)
+        return _fill(case, pinned.edition, entry, catalogue, now, new_id, seen)
+    return run_actions(case, pinned.edition, [_action_of(entry)], new_id=new_id, now=now)
 
 
 def run_actions(
@@ -74,11 +75,11 @@ def run_actions(
     edition: Edition,
     actions: list[CaseAction],
     *,
-    request_id: RequestId,
+    new_id: NewId,
     now: datetime,
     new_events: NewEvents = (),
 ) -> AppliedEntry | Refusal:
-    """Runs the actions in order, then `crew_actions.advance`. `new_events`: events before these actions."""
+    """Runs the actions in order, then what follows by itself. `new_events`: events before these actions."""
     events: list[CaseHistoryEvent] = list(new_events)
     for action in actions:
         outcome = action(case, edition)
@@ -86,12 +87,12 @@ def run_actions(
             return outcome
         case = apply_all(case, outcome)
         events += outcome
-    following = crew_actions.advance(case, edition, request_id=request_id, now=now)
+    following = advance(case, edition, new_id=new_id, now=now)
     return AppliedEntry(apply_all(case, following), (*events, *following))
 
 
 def _open(
-    case: Case | None, entry: OpenCase, catalogue: Catalogue, actor: Actor, now: datetime, request_id: RequestId
+    case: Case | None, entry: OpenCase, catalogue: Catalogue, actor: Actor, now: datetime, new_id: NewId
 ) -> AppliedEntry | Refusal:
     assert actor.device_id  # noqa: S101 -- only a device sends entries
     body = entry.body
@@ -109,10 +110,11 @@ def _open(
         form=form,
         appointment_id=body.appointment_id,
     )
-    opened = crew_actions.open_case(case, new, catalogue, now=now)
+    case_id = CaseId(entry.case_id)
+    opened = crew_actions.open_case(case_id, case, new, catalogue, now=now)
     if isinstance(opened, Refusal):
         return opened
-    new_case = apply_all(apply(None, opened[0], CaseId(entry.case_id)), opened[1:])
+    new_case = apply_all(apply(None, opened[0], case_id), opened[1:])
     pinned = catalogue.pinned_edition(new_case.edition)
     if isinstance(pinned, Refusal):
         return pinned
@@ -120,28 +122,34 @@ def _open(
         new_case,
         pinned.edition,
         list(_actions_of(body)),
-        request_id=request_id,
+        new_id=new_id,
         now=now,
         new_events=opened,
     )
     if isinstance(applied, Refusal) or not body.provisional:
         return applied
-    give = _give(body.provisional)  # last: `advance` has queried the register before
-    return run_actions(
-        applied.case, pinned.edition, [give], request_id=request_id, now=now, new_events=applied.new_events
-    )
+    give = _give(body.provisional)  # last: the register was asked before
+    return run_actions(applied.case, pinned.edition, [give], new_id=new_id, now=now, new_events=applied.new_events)
 
 
 def _fill(
-    case: Case, edition: Edition, entry: FillCase, now: datetime, request_id: RequestId, seen: Form | None
+    case: Case,
+    edition: Edition,
+    entry: FillCase,
+    catalogue: Catalogue,
+    now: datetime,
+    new_id: NewId,
+    seen: Form | None,
 ) -> AppliedEntry | Refusal:
-    sent = crew_actions.parse_facts(form_of(entry.body), edition)
+    sent = crew_actions.checked_form(form_of(entry.body), edition, catalogue)
+    if isinstance(sent, Refusal):
+        return sent
     merged = merge(case.form if seen is None else seen, case.form, sent)
 
     def fill(case: Case, edition: Edition) -> NewEvents | Refusal:
-        return crew_actions.fill(case, edition, merged.fields)
+        return crew_actions.fill(case, edition, merged.fields, now=now)
 
-    applied = run_actions(case, edition, [fill], request_id=request_id, now=now)
+    applied = run_actions(case, edition, [fill], new_id=new_id, now=now)
     return applied if isinstance(applied, Refusal) else AppliedEntry(applied.case, applied.new_events, merged.conflicts)
 
 
@@ -187,6 +195,5 @@ def _take_fee(body: PaymentBody) -> CaseAction:
 
 
 def _give(body: ProvisionalBody) -> CaseAction:
-    return lambda case, _: crew_actions.give_provisional_document(
-        case, ProvisionalDocumentGiven(DocumentId(body.document_id), body.number)
-    )
+    document = ProvisionalDocumentGiven(DocumentId(body.document_id), body.number)
+    return lambda case, edition: crew_actions.give_provisional_document(case, edition, document)

@@ -1,46 +1,24 @@
-"""Actions that do not come from the crew: the register's answer, the back office, a passed deadline."""
+"""Actions that do not come from the crew: those of the back office, and a passed deadline."""
 
 from datetime import datetime, timedelta
-from typing import assert_never
 
-from wanderamt.contracts import RegisterOutcome, VisitReason
-from wanderamt.kernel.ids import RequestId, StandId
+from wanderamt.kernel.ids import StandId
 from wanderamt.kernel.refusal import Refusal
 
 from intake.domain.case.case_events import (
     Closed,
-    Compensated,
     HandedOver,
     Overdue,
-    RegisterConfirmed,
     Reopened,
-    SentToVisit,
     TakenToStand,
     Withdrawn,
 )
-from intake.domain.case.crew_actions import NewEvents
+from intake.domain.case.process import NewEvents
 from intake.domain.case.state import Case, CaseState
 from intake.domain.refusals import CASE_CLOSED, CASE_ENDED, CASE_NOT_ENDED, REASON_MISSING
 
-VISIT_DEADLINE = timedelta(days=14)
 REOPEN_DEADLINE = timedelta(days=7)
 ESCALATION_DEADLINE = timedelta(days=1)
-
-
-def record_register_answer(case: Case, request_id: RequestId, outcome: RegisterOutcome, *, now: datetime) -> NewEvents:
-    """No events if the answer does not belong to the open query: that was answered, withdrawn or timed out."""
-    if case.state is not CaseState.PROVISIONAL or case.request_id != request_id:
-        return ()
-    match outcome:
-        case RegisterOutcome.CONFIRMED:
-            return (RegisterConfirmed(request_id),)
-        case RegisterOutcome.NOT_FOUND:
-            return _not_confirmed(case, VisitReason.NOT_FOUND, now=now)
-        case RegisterOutcome.REFUSED:
-            return _not_confirmed(case, VisitReason.REGISTER_REFUSED, now=now)
-        case RegisterOutcome.UNAVAILABLE:
-            return _not_confirmed(case, VisitReason.REGISTER_UNAVAILABLE, now=now)
-    assert_never(outcome)
 
 
 def hand_over(case: Case, *, to: str, reason: str, deadline: datetime) -> NewEvents | Refusal:
@@ -74,13 +52,6 @@ def reopen(case: Case, *, by: str, reason: str, now: datetime) -> NewEvents | Re
 
 def escalate_overdue(case: Case, *, to: str, now: datetime) -> NewEvents:
     """Hands a case with a passed deadline over to the owner of overdue cases."""
-    if case.ended or not case.deadline or case.deadline > now:
+    if not case.deadline or case.deadline > now:
         return ()
     return (Overdue(to, now + ESCALATION_DEADLINE),)
-
-
-def _not_confirmed(case: Case, reason: VisitReason, *, now: datetime) -> NewEvents:
-    """Compensates an applicant who holds a provisional document; asks all others to come again."""
-    if case.provisional_document and reason is not VisitReason.REGISTER_UNAVAILABLE:
-        return (Compensated(reason, case.paid_cents),)
-    return (SentToVisit(reason, now + VISIT_DEADLINE),)

@@ -6,14 +6,15 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
+from pydantic import JsonValue
 from wanderamt.contracts import Language, VisitReason
 from wanderamt.kernel.ids import DeviceId, DocumentId, RequestId, StandId
 
 from intake.domain.catalogue.service_definition import Handling, Identification
-from intake.domain.catalogue.types import FactValue
 
-FieldValue = FactValue | None  # None: the field is empty
+FieldValue = JsonValue | date  # None: the field is empty; a date: the applicant's date of birth
 Form = Mapping[str, FieldValue]
+FIRST_CALL = "residence"  # of a history that an earlier release wrote: its services had this call alone
 
 
 class PaymentMethod(StrEnum):
@@ -60,16 +61,55 @@ class RequiredDocumentSeen:
 
 @dataclass(frozen=True, slots=True)
 class RegisterAsked:
+    """`call`: of the edition. `command`: it writes into the register. `undo`: it takes back what the call wrote."""
+
     request_id: RequestId
     register_name: str
     operation: str
     purpose: str
     deadline: datetime
+    call: str = FIRST_CALL
+    command: bool = False
+    undo: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RegisterConfirmed:
+    """The call is done. Its answer is among the fields that were filled with it."""
+
     request_id: RequestId
+    call: str = FIRST_CALL
+
+
+@dataclass(frozen=True, slots=True)
+class CallSkipped:
+    """The register had no answer, and the case goes on without."""
+
+    call: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallBlocked:
+    """The call, or its undo, needs an operator: a fault of ours, not of the citizen. `code`: which."""
+
+    call: str
+    code: str
+    owner: str
+    deadline: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CallsOutdated:
+    """What these calls depend on has changed, or somebody wants them repeated. `again`: asked again. `undo`: commands
+    that were done, and are undone before they are asked again."""
+
+    again: tuple[str, ...]
+    undo: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CallUndone:
+    call: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +118,13 @@ class ProvisionalDocumentGiven:
 
     document_id: DocumentId
     number: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProvisionalRevoked:
+    """What is printed on the provisional document was corrected: it is void, and the crew prints another one."""
+
+    document_id: DocumentId
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +144,22 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Compensated:
-    """The provisional document is revoked; the city owes the fee back."""
+    """The provisional document is revoked; the city owes the fee back. `call`, `because`: as in SentToVisit."""
 
     reason: VisitReason
     refund_cents: int
+    call: str = ""
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SentToVisit:
+    """`call`: whose answer it was, if any. `because`: see intake.domain.case.explanations."""
+
     reason: VisitReason
     deadline: datetime
+    call: str = ""
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +209,12 @@ CaseHistoryEvent = (
     | RequiredDocumentSeen
     | RegisterAsked
     | RegisterConfirmed
+    | CallSkipped
+    | CallBlocked
+    | CallsOutdated
+    | CallUndone
     | ProvisionalDocumentGiven
+    | ProvisionalRevoked
     | Paid
     | Finished
     | Compensated

@@ -1,61 +1,58 @@
 """Actions of the crew: open, fill in, identify, see documents, take the fee, give a provisional document."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
+from pydantic import JsonValue
 from service_catalogue.latin_letters import is_latin
 from wanderamt.contracts import Language
-from wanderamt.kernel.ids import DeviceId, RequestId, StandId
+from wanderamt.kernel.ids import CaseId, DeviceId, StandId
 from wanderamt.kernel.refusal import Refusal
 
 from intake.domain.case.case_events import (
+    CallsOutdated,
     CaseHistoryEvent,
     Compensated,
     FieldValue,
     Filled,
-    Finished,
     Form,
     Identified,
     Opened,
     Paid,
     PaymentMethod,
     ProvisionalDocumentGiven,
-    RegisterAsked,
+    ProvisionalRevoked,
     RequiredDocumentSeen,
 )
-from intake.domain.case.state import BIRTH_DATE, BIRTH_YEAR, BPK, NAME_FIELDS, Case, CaseState
-from intake.domain.case.steps import (
-    FACT_PREFIX,
-    SATISFIED_BY,
-    bill_of,
-    blocking_step,
-    next_pending_step,
-    required_documents,
-)
+from intake.domain.case.deadlines import missed_deadline
+from intake.domain.case.process import NewEvents, broken_rule
+from intake.domain.case.state import BIRTH_DATE, BPK, NAME_FIELDS, CallStatus, Case, CaseState, apply, apply_all
+from intake.domain.case.steps import SATISFIED_BY, bill_of, blocking_step, required_documents
+from intake.domain.case.values import APPLICANT_PREFIX, FACT_PREFIX, missing_facts, values_of
 from intake.domain.catalogue.catalogue import Catalogue
 from intake.domain.catalogue.due_dates import application_day
-from intake.domain.catalogue.service_definition import Edition, Identification, Step, invalid_facts
+from intake.domain.catalogue.service_definition import Edition, Ending, Identification, Step, canonical_facts
+from intake.domain.catalogue.value_types import AGE_YEARS, APPLICANT
 from intake.domain.refusals import (
     ALREADY_PAID,
     CASE_ENDED,
     CASE_EXISTS,
+    COMMAND_ON_ITS_WAY,
     DOCUMENT_NOT_REQUIRED,
     IDENTIFICATION_TOO_WEAK,
     PROVISIONAL_ALREADY_GIVEN,
+    PROVISIONAL_NOT_ALLOWED,
     PROVISIONAL_NOT_NEEDED,
-    REGISTER_ALREADY_ASKED,
     STEP_NOT_IN_SERVICE,
     WRONG_DOCUMENT_HANDLING,
     invalid_field,
+    not_admitted,
     step_too_early,
     wrong_amount,
 )
 
-NewEvents = tuple[CaseHistoryEvent, ...]
-
-APPLICANT = "applicant."
 FORM_FIELDS: dict[str, type] = {
     "applicant.given_name": str,
     "applicant.family_name": str,
@@ -83,16 +80,21 @@ class NewCase(NamedTuple):
     appointment_id: UUID | None = None
 
 
-def open_case(case: Case | None, new: NewCase, catalogue: Catalogue, *, now: datetime) -> NewEvents | Refusal:
+def open_case(
+    case_id: CaseId, case: Case | None, new: NewCase, catalogue: Catalogue, *, now: datetime
+) -> NewEvents | Refusal:
     if case:
         return CASE_EXISTS
     day = application_day(new.captured_at, now=now)
     pinned = catalogue.edition_on(new.service, day)
     if isinstance(pinned, Refusal):
         return pinned
-    form = parse_facts(new.form, pinned.edition)
-    if fault := next(_invalid_fields(form, pinned.edition), None):
-        return invalid_field(fault)
+    edition = pinned.edition
+    if edition.ending is Ending.ELSEWHERE and edition.competence.elsewhere:
+        return not_admitted("elsewhere", edition.competence.elsewhere.in_language(new.language))
+    form = checked_form(new.form, edition, catalogue)
+    if isinstance(form, Refusal):
+        return form
     opened = Opened(
         service=pinned.service,
         edition=pinned.version,
@@ -106,31 +108,91 @@ def open_case(case: Case | None, new: NewCase, catalogue: Catalogue, *, now: dat
         deadline=now + OWNER_DEADLINE,
         appointment_id=new.appointment_id,
     )
-    return (opened, Filled(form)) if form else (opened,)
+    events: NewEvents = (opened, Filled(form)) if form else (opened,)
+    if not edition.admission and not edition.deadlines:
+        return events
+    refusal = _refuse_admission(apply_all(apply(None, opened, case_id), events[1:]), edition, now=now)
+    return refusal or events
 
 
-def parse_facts(form: Form, edition: Edition) -> Form:
-    """Parses what is of kind date. A text that is no date stays as it is; the check of the fields refuses it."""
-    dates = [name for code in edition.dates if (name := FACT_PREFIX + code) in form]
-    if isinstance(form.get(BIRTH_DATE), str):  # of a conflict; an entry has it parsed
-        dates.append(BIRTH_DATE)
-    return {**form, **{name: _parse_date(form[name]) for name in dates}} if dates else form
+def checked_form(form: Form, edition: Edition, catalogue: Catalogue) -> Form | Refusal:
+    """The fields with canonical facts; None empties a field."""
+    facts: dict[str, JsonValue] = {}
+    for name, value in form.items():
+        if name.startswith(FACT_PREFIX):
+            facts[name[len(FACT_PREFIX) :]] = value.isoformat() if isinstance(value, date) else value
+        elif fault := _fault_of_field(name, value, edition):
+            return invalid_field(f"{name}: {fault}")
+    if not facts:
+        return form
+    canonical = canonical_facts(edition, facts, catalogue.streets)
+    if isinstance(canonical, str):
+        return invalid_field(canonical)
+    return {**form, **{FACT_PREFIX + code: value for code, value in canonical.items()}}
 
 
-def fill(case: Case, edition: Edition, fields: Mapping[str, FieldValue]) -> NewEvents | Refusal:
-    """Refuses changes of the applicant after a register query, and of facts after the fee is settled."""
+def parse_birth_date(form: Form) -> Form:
+    """Of a conflict, where it is a text; an entry has it parsed. A text that is no date stays as it is."""
+    typed = form.get(BIRTH_DATE)
+    if not isinstance(typed, str):
+        return form
+    try:
+        return {**form, BIRTH_DATE: date.fromisoformat(typed)}
+    except ValueError:
+        return form
+
+
+def fill(case: Case, edition: Edition, fields: Form, *, now: datetime) -> NewEvents | Refusal:
+    """What depends on a corrected field is asked again. Refuses a change of the fee once it is settled, and a change of
+    what a command on its way is writing. `fields`: see `checked_form`."""
     if case.ended:
         return CASE_ENDED
-    if fault := next(_invalid_fields(fields, edition), None):
-        return invalid_field(fault)
     changed = {name: value for name, value in fields.items() if case.form.get(name) != value}
     if not changed:
         return ()
-    if (case.request_id or case.confirmed) and any(name.startswith(APPLICANT) for name in changed):
-        return REGISTER_ALREADY_ASKED
-    if case.settled and any(name.startswith(FACT_PREFIX) for name in changed):
+    filled = Filled(changed)
+    if not any(name.startswith((FACT_PREFIX, APPLICANT_PREFIX)) for name in changed):
+        return (filled,)
+    after = apply(case, filled, case.id)
+    if case.settled and bill_of(after, edition) != bill_of(case, edition):
         return ALREADY_PAID
-    return (Filled(changed),)
+    if refusal := _refuse_admission(after, edition, now=now):
+        return refusal
+    outdated = outdated_calls(case, edition, changed)
+    if outdated is None:
+        return COMMAND_ON_ITS_WAY
+    events: list[CaseHistoryEvent] = [filled]
+    if outdated:
+        events.append(outdated)
+    if case.provisional_document:
+        events.append(ProvisionalRevoked(case.provisional_document.document_id))
+    return tuple(events)
+
+
+def outdated_calls(case: Case, edition: Edition, changed: Iterable[str]) -> CallsOutdated | tuple[()] | None:
+    """The calls whose questions, or whose need, depend on the changed fields. None: such a command is on its way."""
+    names = set(_value_names(changed))
+    dependent = {code for name in names for code in edition.calls_after.get(name, ())}
+    broken = case.because and not any(call.status is CallStatus.DENIED for call in case.calls.values())
+    states = {code: state for code in dependent if (state := case.calls.get(code))}
+    if any(state.command and state.status is CallStatus.ASKED for state in states.values()):
+        return None
+    done = {code for code, state in states.items() if state.command and state.status is CallStatus.DONE}
+    again = {code for code, state in states.items() if not state.in_register}
+    if not done and not again and not broken:
+        return ()
+    order = [call.code for call in edition.calls]
+    return CallsOutdated(tuple(sorted(again, key=order.index)), tuple(sorted(done, key=order.index)))
+
+
+def ask_again(case: Case) -> NewEvents | Refusal:
+    """Repeats what registers did not answer, refused, or could not be asked: somebody has mended the cause."""
+    if case.ended and not any(call.status is CallStatus.UNDO_BLOCKED for call in case.calls.values()):
+        return CASE_ENDED
+    failed = {CallStatus.DENIED, CallStatus.UNAVAILABLE, CallStatus.BLOCKED}
+    again = tuple(code for code, call in case.calls.items() if call.status in failed)
+    undo = tuple(code for code, call in case.calls.items() if call.status is CallStatus.UNDO_BLOCKED)
+    return (CallsOutdated(again, undo),) if again or undo else ()
 
 
 def identify(case: Case, edition: Edition, level: Identification) -> NewEvents | Refusal:
@@ -166,7 +228,7 @@ def pay(case: Case, edition: Edition, paid: Paid) -> NewEvents | Refusal:
     return (paid,) if paid.cents == owed else wrong_amount(owed)
 
 
-def give_provisional_document(case: Case, document: ProvisionalDocumentGiven) -> NewEvents | Refusal:
+def give_provisional_document(case: Case, edition: Edition, document: ProvisionalDocumentGiven) -> NewEvents | Refusal:
     """Recorded even if the case has ended meanwhile: the citizen holds it. It is valid if the case is.
 
     If the register has denied the applicant meanwhile, the case ends as it does when that answer comes later. Refused
@@ -174,41 +236,13 @@ def give_provisional_document(case: Case, document: ProvisionalDocumentGiven) ->
     """
     if case.provisional_document:
         return PROVISIONAL_ALREADY_GIVEN
+    if not edition.outputs or not edition.outputs[0].provisional:
+        return PROVISIONAL_NOT_ALLOWED
     if case.state is CaseState.OPEN:
         return PROVISIONAL_NOT_NEEDED
     if case.denied and not case.ended:
-        return document, Compensated(case.denied, case.paid_cents)
+        return document, Compensated(case.denied, case.paid_cents, because=case.because)
     return (document,)
-
-
-def advance(case: Case, edition: Edition, *, request_id: RequestId, now: datetime) -> NewEvents:
-    """The events that follow automatically: the case queries its register, or it is finished."""
-    if case.state is not CaseState.OPEN:
-        return ()
-    pending = next_pending_step(case, edition, except_step=Step.FEE)
-    if pending and pending.step is Step.REGISTER:
-        if not _applicant_named(case):
-            return ()  # the query needs an applicant
-        return tuple(
-            RegisterAsked(
-                request_id=request_id,
-                register_name=call.register_name,
-                operation=call.operation,
-                purpose=call.purpose,
-                deadline=now + timedelta(seconds=call.deadline_s),
-            )
-            for call in edition.calls
-        )
-    return () if next_pending_step(case, edition) else (Finished(),)
-
-
-def _applicant_named(case: Case) -> bool:
-    """Whether the form identifies the applicant well enough for a register query."""
-    form = case.form
-    for name in NAME_FIELDS:
-        if not form.get(name):
-            return False
-    return bool(form.get(BIRTH_DATE) or form.get(BIRTH_YEAR))
 
 
 def _refuse_step(case: Case, edition: Edition, step: Step) -> Refusal | None:
@@ -220,22 +254,34 @@ def _refuse_step(case: Case, edition: Edition, step: Step) -> Refusal | None:
     return step_too_early(step, blocking.step) if blocking else None
 
 
-def _parse_date(value: FieldValue) -> FieldValue:
-    try:
-        return date.fromisoformat(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
+def _refuse_admission(case: Case, edition: Edition, *, now: datetime) -> Refusal | None:
+    values = values_of(case, edition)
+    if missing_facts(edition, values):
+        return None  # the form is not complete yet
+    if rule := broken_rule(edition, values):
+        return not_admitted(rule.code, rule.refusal.in_language(case.language))
+    missed = missed_deadline(edition, values, captured_at=case.captured_at, now=now)
+    if missed and missed.refusal:
+        return not_admitted(missed.code, missed.refusal.in_language(case.language))
+    return None
 
 
-def _invalid_fields(fields: Mapping[str, FieldValue], edition: Edition) -> Iterator[str]:
-    facts = {}
-    for name, value in fields.items():
+def _value_names(changed: Iterable[str]) -> Iterator[str]:
+    for name in changed:
         if name.startswith(FACT_PREFIX):
-            facts[name[len(FACT_PREFIX) :]] = value
-        elif not (expected := FORM_FIELDS.get(name)):
-            yield f"{name}: this field does not exist"
-        elif value is not None and type(value) is not expected:
-            yield f"{name}: expected {expected.__name__}"
-        elif name in NAME_FIELDS and (edition.calls or edition.outputs) and not is_latin(str(value or "")):
-            yield f"{name}: registers and documents accept Latin letters only; write it as in the passport"
-    yield from invalid_facts(edition, facts)
+            yield name[len(FACT_PREFIX) :]
+        elif name.startswith(APPLICANT_PREFIX):
+            yield APPLICANT
+            if name == BIRTH_DATE:
+                yield AGE_YEARS
+
+
+def _fault_of_field(name: str, value: FieldValue, edition: Edition) -> str:
+    expected = FORM_FIELDS.get(name)
+    if not expected:
+        return "this field does not exist"
+    if value is not None and type(value) is not expected:
+        return f"expected {expected.__name__}"
+    if name in NAME_FIELDS and (edition.calls or edition.outputs) and not is_latin(str(value or "")):
+        return "registers and documents accept Latin letters only; write it as in the passport"
+    return ""

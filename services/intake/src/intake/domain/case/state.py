@@ -1,16 +1,16 @@
 """The state of a case, rebuilt from the events of its history.
 
 Invariants: the version is the number of events; a case that has not ended has an owner, a deadline and a reason; a case
-that has ended has neither deadline nor open register query.
+that has ended has neither deadline nor open call, unless a command of it is being undone.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from functools import lru_cache, reduce
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from wanderamt.contracts import Language, VisitReason
@@ -19,6 +19,10 @@ from wanderamt.security.assertions import Person
 from wanderamt.security.bpk import Bpk
 
 from intake.domain.case.case_events import (
+    CallBlocked,
+    CallSkipped,
+    CallsOutdated,
+    CallUndone,
     CaseHistoryEvent,
     Closed,
     Compensated,
@@ -31,6 +35,7 @@ from intake.domain.case.case_events import (
     Overdue,
     Paid,
     ProvisionalDocumentGiven,
+    ProvisionalRevoked,
     RegisterAsked,
     RegisterConfirmed,
     Reopened,
@@ -52,13 +57,48 @@ class CaseState(StrEnum):
     CLOSED = "closed"
 
 
+class CallStatus(StrEnum):
+    """Of a call. None: it was not asked, or is to be asked again."""
+
+    ASKED = "asked"
+    DONE = "done"
+    SKIPPED = "skipped"  # the register had no answer, and the case goes on without
+    DENIED = "denied"
+    UNAVAILABLE = "unavailable"
+    BLOCKED = "blocked"  # a fault of ours; an operator looks after it
+    TO_UNDO = "to_undo"
+    UNDOING = "undoing"
+    UNDO_BLOCKED = "undo_blocked"
+
+
+class CallState(NamedTuple):
+    """`request_id`: of the open or the last question. `command`: it writes, or wrote, into the register."""
+
+    status: CallStatus
+    request_id: RequestId | None = None
+    command: bool = False
+
+    @property
+    def in_register(self) -> bool:
+        """Whether the register holds, or may hold, what the command wrote."""
+        return self.command and self.status in MAY_BE_WRITTEN
+
+
+WAITING = frozenset({CallStatus.ASKED, CallStatus.UNDOING})
+UNSETTLED = WAITING | {CallStatus.BLOCKED, CallStatus.UNDO_BLOCKED}
+TO_TAKE_BACK = frozenset({CallStatus.TO_UNDO, CallStatus.UNDOING, CallStatus.UNDO_BLOCKED})
+MAY_BE_WRITTEN = TO_TAKE_BACK | {CallStatus.ASKED, CallStatus.DONE}
+PICTURES = frozenset({"photo", "signature"})  # as a value of their kinds names the attachment
 BPK = "applicant.bpk"
 GIVEN_NAME, FAMILY_NAME = NAME_FIELDS = ("applicant.given_name", "applicant.family_name")
 BIRTH_DATE = "applicant.birth_date"
 BIRTH_YEAR = "applicant.birth_year"  # if day or month are unknown; nobody invents a date
 VOID_STATES = frozenset({CaseState.COMPENSATED, CaseState.WITHDRAWN})  # none of its documents is valid
-OPENED, CONFIRMED, WAITS_FOR_REGISTER = "opened", "confirmed", "waits for the register "
-OWN_REASON = re.compile(f"|{OPENED}|{CONFIRMED}|{'|'.join(VisitReason)}|{WAITS_FOR_REGISTER}[a-z_]+")
+OPENED, CONFIRMED, CORRECTED, WAITS_FOR_REGISTER = "opened", "confirmed", "corrected", "waits for the register "
+BLOCKED = "our fault in the call "
+OWN_REASON = re.compile(
+    f"|{OPENED}|{CONFIRMED}|{CORRECTED}|{'|'.join(VisitReason)}|({WAITS_FOR_REGISTER}|{BLOCKED})[a-z0-9_]+"
+)
 ACCOUNT = re.compile(r"[A-Za-z0-9._-]{1,60}@[A-Za-z0-9.-]{1,60}")
 ENDED_STATES = VOID_STATES | {CaseState.FINAL, CaseState.CLOSED}
 
@@ -79,10 +119,11 @@ class ProvisionalDocument:
 class Case:
     """`paid_cents`: what the city holds, refunds deducted. `settled`: the fee is paid or waived.
 
-    `confirmed`: the register confirmed the applicant. `documents_seen`: codes of the required documents that the crew
-    saw. `attachments`: their scans, uploaded or still on a device. `more_stands`: those to which the case was taken.
-    `void`: it ended without success, also once it is closed; none of its documents is valid. `denied`: what the
-    register said against the applicant, until the case is reopened.
+    `calls`: those of its edition that were asked, by code. `documents_seen`: codes of the required documents that the
+    crew saw. `attachments`: their scans, and photos and signatures of the form, uploaded or still on a device.
+    `more_stands`: those to which the case was taken.
+    `void`: it ended without success, also once it is closed; none of its documents is valid. `denied`: what a register
+    said against it, until the case is corrected or reopened; `because`: see intake.domain.case.explanations.
     """
 
     id: CaseId
@@ -103,8 +144,7 @@ class Case:
     identified: Identification = Identification.NONE
     documents_seen: frozenset[str] = frozenset()
     attachments: frozenset[UUID] = frozenset()
-    request_id: RequestId | None = None
-    confirmed: bool = False
+    calls: Mapping[str, CallState] = field(default_factory=dict)
     provisional_document: ProvisionalDocument | None = None
     receipts: tuple[str, ...] = ()
     paid_cents: int = 0
@@ -112,6 +152,19 @@ class Case:
     more_stands: frozenset[StandId] = frozenset()
     void: bool = False
     denied: VisitReason | None = None
+    because: str = ""
+
+    def call_of(self, request_id: RequestId) -> str | None:
+        """The call that waits for the answer to this question."""
+        waiting = (
+            code for code, call in self.calls.items() if call.request_id == request_id and call.status in WAITING
+        )
+        return next(waiting, None)
+
+    @property
+    def request_id(self) -> RequestId | None:
+        """Of a question that is open; of several, the last."""
+        return next((call.request_id for call in reversed(list(self.calls.values())) if call.status in WAITING), None)
 
     def belongs_to(self, stand_id: StandId) -> bool:
         return stand_id == self.stand_id or stand_id in self.more_stands
@@ -139,7 +192,10 @@ class Case:
         return self.state in ENDED_STATES
 
 
-_DEFAULTS = {name: default for name, default in vars(Case).items() if name in Case.__dataclass_fields__} | {"form": {}}
+_DEFAULTS = {name: default for name, default in vars(Case).items() if name in Case.__dataclass_fields__} | {
+    "form": {},
+    "calls": {},
+}
 
 
 def rebuild(case_id: CaseId, history: Iterable[CaseHistoryEvent]) -> Case | None:
@@ -196,58 +252,101 @@ def _opened(case_id: CaseId, opened: Opened) -> Case:
 def _changes(case: Case, event: CaseHistoryEvent) -> dict[str, Any]:
     match event:
         case Filled(fields):
-            return {"form": _merge_fields(case.form, fields)}
+            filled: dict[str, Any] = {"form": _merge_fields(case.form, fields)}
+            pictures = frozenset(_attachments_in(list(fields.values())))
+            return filled | {"attachments": case.attachments | pictures} if pictures else filled
         case Identified(level):
             return {"identified": level}
         case RequiredDocumentSeen(code, _, attachment_id):
             scanned = {attachment_id} if attachment_id else frozenset()
             return {"documents_seen": case.documents_seen | {code}, "attachments": case.attachments | scanned}
-        case RegisterAsked():
-            return {
-                "state": CaseState.PROVISIONAL,
-                "request_id": event.request_id,
-                "reason": f"{WAITS_FOR_REGISTER}{event.register_name}",
-                "deadline": event.deadline,
-            }
-        case RegisterConfirmed():
-            return {"state": CaseState.OPEN, "request_id": None, "confirmed": True, "reason": CONFIRMED}
         case ProvisionalDocumentGiven():
             return {"provisional_document": None if case.void else ProvisionalDocument(event.document_id, event.number)}
+        case ProvisionalRevoked():
+            return {"provisional_document": None}
         case TakenToStand(stand_id):
             return {"more_stands": case.more_stands | {stand_id}}
         case Paid():
             receipts = (*case.receipts, event.receipt)
             return {"paid_cents": case.paid_cents + event.cents, "receipts": receipts, "settled": True}
+        case RegisterAsked() | RegisterConfirmed() | CallSkipped() | CallBlocked() | CallsOutdated() | CallUndone():
+            return _of_call(case, event)
     return _transition(case, event)
+
+
+def _of_call(
+    case: Case, event: RegisterAsked | RegisterConfirmed | CallSkipped | CallBlocked | CallsOutdated | CallUndone
+) -> dict[str, Any]:
+    """Changes of an event about calls. An undo leaves the state of a case that has ended, or needs a visit."""
+    if isinstance(event, CallsOutdated):
+        return _outdated(case, event)
+    calls = dict(case.calls)
+    before = calls.pop(event.call, None)  # the call asked last stands last
+    command = before is not None and before.command
+    match event:
+        case RegisterAsked():
+            status = CallStatus.UNDOING if event.undo else CallStatus.ASKED
+            calls[event.call] = CallState(status, event.request_id, event.command)
+            return _waiting(case, event) | {"calls": calls}
+        case CallBlocked(_, _, owner, deadline):
+            undoes = before is not None and before.status is CallStatus.UNDOING
+            status = CallStatus.UNDO_BLOCKED if undoes else CallStatus.BLOCKED
+            calls[event.call] = CallState(status, before.request_id if before else None, command)
+            return {"calls": calls, "owner": owner, "deadline": deadline, "reason": f"{BLOCKED}{event.call}"}
+        case RegisterConfirmed(request_id):
+            calls[event.call] = CallState(CallStatus.DONE, request_id, command)
+        case CallSkipped():
+            calls[event.call] = CallState(CallStatus.SKIPPED)
+    if case.ended:
+        return {"calls": calls, "deadline": case.deadline if _to_take_back(calls, void=case.void) else None}
+    if case.state is CaseState.NEEDS_VISIT or any(call.status in UNSETTLED for call in calls.values()):
+        return {"calls": calls}
+    return {"calls": calls, "state": CaseState.OPEN, "reason": CONFIRMED}
+
+
+def _waiting(case: Case, event: RegisterAsked) -> dict[str, Any]:
+    """A case that has ended, or needs a visit, stays so while a command of it is undone."""
+    if case.ended or case.state is CaseState.NEEDS_VISIT:
+        return {} if case.deadline else {"deadline": event.deadline}
+    reason = f"{WAITS_FOR_REGISTER}{event.register_name}"
+    return {"state": CaseState.PROVISIONAL, "reason": reason, "deadline": event.deadline}
+
+
+def _to_take_back(calls: Mapping[str, CallState], *, void: bool) -> bool:
+    return any(call.in_register and (void or call.status in TO_TAKE_BACK) for call in calls.values())
+
+
+def _outdated(case: Case, event: CallsOutdated) -> dict[str, Any]:
+    calls = {code: call for code, call in case.calls.items() if code not in event.again}
+    calls |= {code: case.calls[code]._replace(status=CallStatus.TO_UNDO) for code in event.undo}
+    changes: dict[str, Any] = {"calls": calls, "denied": None, "because": ""}
+    if case.ended:
+        return changes
+    waiting = any(call.status in WAITING for call in calls.values())
+    return changes | ({"state": CaseState.PROVISIONAL} if waiting else {"state": CaseState.OPEN, "reason": CORRECTED})
 
 
 def _transition(case: Case, event: CaseHistoryEvent) -> dict[str, Any]:
     """Changes of an event that moves the case to another state or owner."""
     match event:
         case Finished():
-            return _ended(CaseState.FINAL)
+            return _ended(case, CaseState.FINAL)
         case Closed():
-            return _ended(CaseState.CLOSED)
+            return _ended(case, CaseState.CLOSED)
         case Compensated(_, refund_cents):
-            return _ended(CaseState.COMPENSATED) | {
-                "void": True,
-                "paid_cents": case.paid_cents - refund_cents,
-                "provisional_document": None,
-            }
+            settled = {"calls": _settled_calls(case, event), "because": event.because}
+            return _void(case, CaseState.COMPENSATED, refund_cents) | settled
         case Withdrawn(refund_cents):
-            return _ended(CaseState.WITHDRAWN) | {
-                "void": True,
-                "paid_cents": case.paid_cents - refund_cents,
-                "provisional_document": None,
-            }
+            return _void(case, CaseState.WITHDRAWN, refund_cents)
         case SentToVisit(reason, deadline):
             denied = None if reason is VisitReason.REGISTER_UNAVAILABLE else reason
             return {
                 "state": CaseState.NEEDS_VISIT,
-                "request_id": None,
+                "calls": _settled_calls(case, event),
                 "reason": reason,
                 "deadline": deadline,
                 "denied": denied,
+                "because": event.because,
             }
         case HandedOver(owner, reason, deadline):
             return {"owner": owner, "reason": reason, "deadline": deadline}
@@ -257,7 +356,8 @@ def _transition(case: Case, event: CaseHistoryEvent) -> dict[str, Any]:
                 "owner": owner,
                 "reason": reason,
                 "deadline": deadline,
-                "confirmed": False,
+                "calls": {code: call for code, call in case.calls.items() if call.in_register},
+                "because": "",
                 "provisional_document": None,
                 "settled": case.paid_cents > 0,
                 "void": False,
@@ -268,10 +368,46 @@ def _transition(case: Case, event: CaseHistoryEvent) -> dict[str, Any]:
     raise ValueError(f"unknown event {type(event).__name__}")
 
 
-def _ended(state: CaseState) -> dict[str, Any]:
-    return {"state": state, "reason": "", "deadline": None, "request_id": None}
+def _ended(case: Case, state: CaseState, *, void: bool = False) -> dict[str, Any]:
+    calls = _without_open_lookups(case)
+    deadline = case.deadline if _to_take_back(calls, void=void or case.void) else None
+    return {"state": state, "reason": "", "deadline": deadline, "calls": calls}
+
+
+def _void(case: Case, state: CaseState, refund_cents: int) -> dict[str, Any]:
+    return _ended(case, state, void=True) | {
+        "void": True,
+        "paid_cents": case.paid_cents - refund_cents,
+        "provisional_document": None,
+    }
+
+
+def _settled_calls(case: Case, event: SentToVisit | Compensated) -> dict[str, CallState]:
+    """The answer settles its call; other open lookups lose their effect."""
+    unavailable = event.reason is VisitReason.REGISTER_UNAVAILABLE
+    status = CallStatus.UNAVAILABLE if unavailable else CallStatus.DENIED
+    calls = _without_open_lookups(case)
+    return calls | {event.call: CallState(status)} if event.call else calls
+
+
+def _without_open_lookups(case: Case) -> dict[str, CallState]:
+    """What a command that is on its way will write has to be known."""
+    return {code: call for code, call in case.calls.items() if call.command or call.status is not CallStatus.ASKED}
 
 
 def _merge_fields(form: Mapping[str, FieldValue], fields: Mapping[str, FieldValue]) -> Mapping[str, FieldValue]:
     merged = {**form, **fields}
     return merged if None not in fields.values() else {n: value for n, value in merged.items() if value is not None}
+
+
+def _attachments_in(value: object) -> Iterator[UUID]:
+    """The photos and signatures among the values of a form, also in the rows of groups."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key in PICTURES and isinstance(inner, str):
+                yield UUID(inner)
+            else:
+                yield from _attachments_in(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _attachments_in(inner)

@@ -2,18 +2,17 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date
 from itertools import takewhile
 
+from service_catalogue.conditions import MissingFact, evaluate
+from service_catalogue.references import Values
 from wanderamt.kernel.refusal import Refusal
 
-from intake.domain.case.state import BIRTH_DATE, Case
-from intake.domain.catalogue.condition import MissingFact, evaluate
+from intake.domain.case.state import CallStatus, Case
+from intake.domain.case.values import FACT_PREFIX, missing_facts, values_of
+from intake.domain.catalogue.register_calls import CallKind
 from intake.domain.catalogue.service_definition import Edition, Identification, RequiredDocument, Step
-from intake.domain.catalogue.types import AGE_YEARS, APPLICATION_DAY, FactValue
 from intake.domain.fees import Bill, price
-
-FACT_PREFIX = "facts."
 
 _I = Identification
 SATISFIED_BY: dict[Identification, frozenset[Identification]] = {
@@ -24,6 +23,7 @@ SATISFIED_BY: dict[Identification, frozenset[Identification]] = {
     _I.EID_HIGH: frozenset({_I.EID_HIGH}),
     _I.REPRESENTATIVE: frozenset({_I.REPRESENTATIVE}),
 }
+SETTLED = frozenset({CallStatus.DONE, CallStatus.SKIPPED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,30 +34,28 @@ class PendingStep:
     missing: tuple[str, ...] = ()
 
 
-def facts_of_case(case: Case) -> dict[str, FactValue]:
-    """The clerk's answers, and the facts that every case has."""
-    facts: dict[str, FactValue] = {APPLICATION_DAY: case.application_day}
-    for name, value in case.form.items():
-        if name.startswith(FACT_PREFIX) and value is not None:
-            facts[name.removeprefix(FACT_PREFIX)] = value
-    born = case.form.get(BIRTH_DATE)
-    if isinstance(born, date):
-        before_birthday = (case.application_day.month, case.application_day.day) < (born.month, born.day)
-        facts[AGE_YEARS] = case.application_day.year - born.year - before_birthday
-    return facts
-
-
-def next_pending_step(case: Case, edition: Edition, *, except_step: Step | None = None) -> PendingStep | None:
-    """None if all steps at the desk are done; issuing the document comes after them."""
+def pending_at_desk(case: Case, edition: Edition, values: Values) -> PendingStep | None:
+    """The next step that the crew has to do before a command is sent: all but the register."""
     return next(
-        (pending for pending in _pending_steps(case, edition, edition.steps) if pending.step is not except_step), None
+        (
+            pending
+            for pending in _pending_steps(case, edition, edition.steps, values)
+            if pending.step is not Step.REGISTER
+        ),
+        None,
     )
 
 
+def pending_before_lookups(case: Case, edition: Edition, values: Values) -> PendingStep | None:
+    """A register is asked about a person whom the crew has identified."""
+    earlier = takewhile(lambda step: step is not Step.REGISTER, edition.steps)
+    return next(_pending_steps(case, edition, earlier, values), None)
+
+
 def blocking_step(case: Case, edition: Edition, step: Step) -> PendingStep | None:
-    """The pending step that must come first. It is never the register: the document is provisional until the answer."""
+    """The pending step that must come first. It is never the register: the crew does not wait for its answer."""
     earlier = takewhile(lambda other: other is not step, edition.steps)
-    pending_steps = _pending_steps(case, edition, earlier)
+    pending_steps = _pending_steps(case, edition, earlier, values_of(case, edition))
     return next((pending for pending in pending_steps if pending.step is not Step.REGISTER), None)
 
 
@@ -65,10 +63,31 @@ def required_documents(case: Case, edition: Edition) -> tuple[list[RequiredDocum
     """The documents that the citizen must bring, and the missing facts on which further documents depend."""
     if not any(document.when for document in edition.papers):
         return list(edition.papers), []
-    facts = facts_of_case(case)
+    return _required_documents(edition, values_of(case, edition))
+
+
+def bill_of(case: Case, edition: Edition) -> Bill | Refusal:
+    return price(edition, values_of(case, edition), case.application_day)
+
+
+def unanswered(case: Case, edition: Edition, values: Values) -> list[str]:
+    """Calls of the edition that apply, or may apply, and are not settled."""
+    return [
+        call.code
+        for call in edition.calls
+        if not ((state := case.calls.get(call.code)) and state.status in SETTLED)
+        and evaluate(call.when, values) is not False
+    ]
+
+
+def commands_of(edition: Edition) -> list[str]:
+    return [call.code for call in edition.calls if call.kind is CallKind.COMMAND]
+
+
+def _required_documents(edition: Edition, values: Values) -> tuple[list[RequiredDocument], list[str]]:
     needed, missing = [], []
     for document in edition.papers:
-        applies = evaluate(document.when, facts)
+        applies = evaluate(document.when, values)
         if isinstance(applies, MissingFact):
             missing.append(FACT_PREFIX + applies.fact)
         elif applies:
@@ -76,32 +95,31 @@ def required_documents(case: Case, edition: Edition) -> tuple[list[RequiredDocum
     return needed, missing
 
 
-def bill_of(case: Case, edition: Edition) -> Bill | Refusal:
-    return price(edition, facts_of_case(case))
-
-
-def _pending_steps(case: Case, edition: Edition, steps: Iterable[Step]) -> Iterator[PendingStep]:
+def _pending_steps(case: Case, edition: Edition, steps: Iterable[Step], values: Values) -> Iterator[PendingStep]:
     for step in steps:
         match step:
             case Step.IDENTIFY:
                 if case.identified not in SATISFIED_BY[edition.identification]:
                     yield PendingStep(step, (edition.identification,))
             case Step.PAPERS:
-                needed, missing = required_documents(case, edition)
+                needed, missing = _required_documents(edition, values)
                 unseen = [document.code for document in needed if document.code not in case.documents_seen]
                 if unseen or missing:
                     yield PendingStep(step, (*unseen, *missing))
             case Step.REGISTER:
-                if not case.confirmed:
-                    yield PendingStep(step, tuple(call.register_name for call in edition.calls))
+                if waiting := unanswered(case, edition, values):
+                    yield PendingStep(step, tuple(waiting))
             case Step.FEE:
-                if not case.settled and _fee_due(case, edition):
+                if not case.settled and _fee_due(case, edition, values):
                     yield PendingStep(step)
-            case Step.ISSUE | Step.HAND_OVER:
+            case Step.ISSUE:
+                if missing := missing_facts(edition, values):
+                    yield PendingStep(step, tuple(missing))
+            case Step.HAND_OVER:
                 pass
 
 
-def _fee_due(case: Case, edition: Edition) -> bool:
+def _fee_due(case: Case, edition: Edition, values: Values) -> bool:
     """True also while a fact for the price is missing."""
-    bill = bill_of(case, edition)
+    bill = price(edition, values, case.application_day)
     return isinstance(bill, Refusal) or bill.total_cents > 0

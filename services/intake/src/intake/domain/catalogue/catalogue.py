@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
+from service_catalogue.streets import StreetRegister
 from wanderamt.kernel.refusal import Refusal
 
 from intake.domain.catalogue.service_definition import Edition, ServiceDefinition
@@ -22,7 +23,10 @@ class PinnedEdition:
 
 
 class Catalogue:
-    def __init__(self, services: Iterable[ServiceDefinition]) -> None:
+    """`streets`: of the authority's municipality, from which addresses are chosen."""
+
+    def __init__(self, services: Iterable[ServiceDefinition], streets: StreetRegister | None = None) -> None:
+        self.streets = streets
         self.services = {service.service: service for service in services}
         all_editions = [_pin(service, edition) for service in self.services.values() for edition in service.editions]
         self._by_version = {pinned.version: pinned for pinned in all_editions}

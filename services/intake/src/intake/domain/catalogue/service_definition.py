@@ -1,23 +1,31 @@
 """A service and its editions: the rules of the service from a day on, for one authority.
 
-Invariants: an edition declares everything it refers to. Reading it fails for a condition on an undeclared fact, a step
-without content or a fee without a fee step, so that nothing of this fails at the stand.
+What the parts of an edition refer to is checked by edition_faults, when a catalogue is read.
 """
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Mapping
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
 from itertools import pairwise
+from typing import Final
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, JsonValue, model_validator
+from service_catalogue.conditions import Condition, references_of
+from service_catalogue.facts.check import check_fact
+from service_catalogue.facts.faults import FactFault
+from service_catalogue.facts.models import FactRetention, FormFact
 from service_catalogue.models import CatalogueModel, Code, ServiceEntry, Titles
+from service_catalogue.references import Reference, name_of
+from service_catalogue.streets import StreetRegister
 from wanderamt.contracts import AllowedQuery
 from wanderamt.kernel.line_text import LineText
 
-from intake.domain.catalogue.condition import Condition, referenced_facts
-from intake.domain.catalogue.due_dates import DueRule
-from intake.domain.catalogue.types import KNOWN_FACTS, FactDefinition, FactKind, FactValue
+from intake.domain.catalogue.due_dates import CalendarSpan, DueRule
+from intake.domain.catalogue.outputs import Output, Paragraph
+from intake.domain.catalogue.register_calls import RegisterCall
+
+A_WEEK: Final = CalendarSpan(weeks=1)
 
 
 class Ending(StrEnum):
@@ -26,6 +34,7 @@ class Ending(StrEnum):
     FINISHED = "finished"  # the citizen leaves with the document
     ACCEPTED = "accepted"  # the product comes by post
     OBLIGATION = "obligation"  # finished, and the citizen must still do something by a day
+    ELSEWHERE = "elsewhere"  # another authority is competent: the citizen is told where to go
 
 
 class Identification(StrEnum):
@@ -70,6 +79,7 @@ class Competence(CatalogueModel):
         pattern="^(any|main_residence|residence|place)$", description="What ties the citizen to the authority."
     )
     law: LineText = Field("", max_length=120)
+    elsewhere: Paragraph | None = Field(None, description="Where to go if this authority is not competent.")
 
 
 class RequiredDocument(CatalogueModel):
@@ -79,15 +89,6 @@ class RequiredDocument(CatalogueModel):
     titles: Titles
     handling: Handling = Handling.SHOW
     when: Condition | None = None
-
-
-class RegisterCall(CatalogueModel):
-    """A register query. `deadline_s`: how long the document stays provisional at most."""
-
-    register_name: Code = Field(alias="register")
-    operation: Code
-    purpose: LineText = Field(min_length=1, max_length=60, description="Purpose code, logged by the register.")
-    deadline_s: int = Field(24 * 3600, gt=0, le=14 * 24 * 3600)
 
 
 class Fee(CatalogueModel):
@@ -100,27 +101,35 @@ class Fee(CatalogueModel):
     valid_from: date | None = None
     valid_to: date | None = Field(None, description="Last day of this amount.")
     when: Condition | None = None
+    per: Reference | None = Field(None, description="A number that multiplies the amount, such as foreign_documents.")
 
     def in_force(self, day: date) -> bool:
         return (not self.valid_from or self.valid_from <= day) and (not self.valid_to or day <= self.valid_to)
 
 
+class AdmissionRule(CatalogueModel):
+    """What must hold, or the citizen is not admitted. `refusal`: the sentence that the citizen gets."""
+
+    code: Code
+    require: Condition
+    law: LineText = Field(min_length=1, max_length=120)
+    refusal: Paragraph
+
+
 class Deadline(CatalogueModel):
-    """By when the citizen must apply."""
+    """When the citizen must apply: by `due`, or from then on (`earliest`).
+
+    `refusal`: the sentence for who is late or early; without it the application is accepted, and that it is late is
+    noted in the case.
+    """
 
     code: Code
     titles: Titles
     law: LineText = Field(min_length=1, max_length=120)
     due: DueRule
-
-
-class Output(CatalogueModel):
-    """A document that the authority issues."""
-
-    template: Code
-    titles: Titles
-    signed: bool = True
-    valid: int | None = Field(None, alias="valid_days", gt=0, description="Days of validity; without it, unlimited.")
+    when: Condition | None = None
+    earliest: bool = False
+    refusal: Paragraph | None = None
 
 
 class Obligation(CatalogueModel):
@@ -130,6 +139,7 @@ class Obligation(CatalogueModel):
     titles: Titles
     due: DueRule
     reminder: Titles
+    remind: CalendarSpan = Field(A_WEEK, description="How long before it is due the citizen is reminded.")
     when: Condition | None = None
 
 
@@ -139,96 +149,47 @@ class Edition(CatalogueModel):
     titles: Titles
     competence: Competence
     identification: Identification
-    facts: tuple[FactDefinition, ...] = ()
-    steps: tuple[Step, ...] = Field(min_length=1)
-    papers: tuple[RequiredDocument, ...] = ()
-    calls: tuple[RegisterCall, ...] = Field((), max_length=1)
-    fees: tuple[Fee, ...] = ()
-    deadlines: tuple[Deadline, ...] = ()
-    outputs: tuple[Output, ...] = Field(min_length=1)
-    obligations: tuple[Obligation, ...] = ()
+    facts: tuple[FormFact, ...] = Field((), max_length=60)
+    admission: tuple[AdmissionRule, ...] = Field((), max_length=20)
+    steps: tuple[Step, ...] = ()
+    papers: tuple[RequiredDocument, ...] = Field((), max_length=30)
+    calls: tuple[RegisterCall, ...] = Field((), max_length=20)
+    fees: tuple[Fee, ...] = Field((), max_length=40)
+    deadlines: tuple[Deadline, ...] = Field((), max_length=20)
+    outputs: tuple[Output, ...] = Field((), max_length=10)
+    obligations: tuple[Obligation, ...] = Field((), max_length=20)
     retention: Retention
     notice_consent: bool = Field(default=True, description="Whether notices about it need consent.")
     sources: tuple[LineText, ...] = Field(min_length=1, description="Sources of these rules and amounts.")
 
     @cached_property
-    def facts_by_code(self) -> Mapping[str, FactDefinition]:
+    def facts_by_code(self) -> Mapping[str, FormFact]:
         return {fact.code: fact for fact in self.facts}
+
+    @cached_property
+    def calls_by_code(self) -> Mapping[str, RegisterCall]:
+        return {call.code: call for call in self.calls}
+
+    @cached_property
+    def calls_after(self) -> Mapping[str, frozenset[str]]:
+        """By the name of a value: the calls that depend on it, directly or through facts and answers."""
+        uses: dict[str, set[str]] = {}
+        for fact in self.facts:
+            for reference in references_of(fact.when):
+                uses.setdefault(name_of(reference), set()).add(fact.code)
+        for call in self.calls:
+            for reference in call.references:
+                uses.setdefault(name_of(reference), set()).add(call.code)
+        return {name: frozenset(_reached(name, uses) & self.calls_by_code.keys()) for name in uses}
 
     @cached_property
     def allowed_queries(self) -> tuple[AllowedQuery, ...]:
         """What the service may ask registers, in the form of the contract."""
-        return tuple(
+        queries = (
             AllowedQuery(register_name=call.register_name, operation=call.operation, purpose=call.purpose)
             for call in self.calls
         )
-
-    @cached_property
-    def dates(self) -> Set[str]:
-        """The codes of the facts of kind date."""
-        return {fact.code for fact in self.facts if fact.kind is FactKind.DATE}
-
-    @model_validator(mode="after")
-    def _consistent(self) -> "Edition":
-        faults = [*self._repeated_codes(), *self._step_faults(), *self._fact_faults(), *self._ending_faults()]
-        if faults:
-            raise ValueError("; ".join(faults))
-        return self
-
-    def _repeated_codes(self) -> Iterator[str]:
-        for part, listed in (("facts", self.facts), ("papers", self.papers), ("obligations", self.obligations)):
-            codes = [item.code for item in listed]
-            yield from (f"{part}: '{code}' appears twice" for code in sorted({c for c in codes if codes.count(c) > 1}))
-        for fact in self.facts:
-            if fact.code in KNOWN_FACTS:
-                yield f"facts: '{fact.code}' is known for every case, leave it out"
-            if (fact.kind is FactKind.CHOICE) != bool(fact.choices):
-                yield f"facts.{fact.code}: kind choice needs 'choices', and no other kind has them"
-
-    def _step_faults(self) -> Iterator[str]:
-        order = list(Step)
-        for before, after in pairwise(self.steps):
-            if order.index(before) >= order.index(after):
-                yield f"steps: '{after}' cannot come after '{before}'"
-        needed = {
-            Step.IDENTIFY: self.identification is not Identification.NONE,
-            Step.PAPERS: bool(self.papers),
-            Step.REGISTER: bool(self.calls),
-            Step.FEE: bool(self.fees),
-            Step.ISSUE: True,
-        }
-        for step, required in needed.items():
-            if required and step not in self.steps:
-                yield f"steps: '{step}' is missing"
-            if not required and step in self.steps:
-                yield f"steps: '{step}' has nothing to do"
-
-    def _fact_faults(self) -> Iterator[str]:
-        kinds = {fact.code: fact.kind for fact in self.facts} | KNOWN_FACTS
-        choices = {fact.code: fact.choices for fact in self.facts}
-        for place, condition in self._conditions():
-            for fact, kind, value in referenced_facts(condition):
-                if fact not in kinds:
-                    yield f"{place}: no fact '{fact}'; declare it under 'facts'"
-                elif kind is not kinds[fact]:
-                    yield f"{place}: '{fact}' is of kind {kinds[fact]} and compared as {kind}"
-                elif kind is FactKind.CHOICE and value not in choices[fact]:
-                    yield f"{place}: '{fact}' has no choice '{value}'"
-        for place, due in self._due_rules():
-            if kinds.get(due.since) is not FactKind.DATE:
-                yield f"{place}: '{due.since}' is no fact of kind date"
-
-    def _ending_faults(self) -> Iterator[str]:
-        if (self.ending is Ending.OBLIGATION) != bool(self.obligations):
-            yield "ending: 'obligation' and the list 'obligations' belong together"
-
-    def _conditions(self) -> Iterator[tuple[str, Condition | None]]:
-        for part, listed in (("papers", self.papers), ("fees", self.fees), ("obligations", self.obligations)):
-            yield from ((f"{part}.{item.code}", item.when) for item in listed)
-
-    def _due_rules(self) -> Iterator[tuple[str, DueRule]]:
-        yield from ((f"deadlines.{deadline.code}", deadline.due) for deadline in self.deadlines)
-        yield from ((f"obligations.{obligation.code}", obligation.due) for obligation in self.obligations)
+        return tuple(dict.fromkeys(queries))
 
 
 class ServiceDefinition(ServiceEntry):
@@ -249,12 +210,31 @@ class ServiceDefinition(ServiceEntry):
         return next((edition for edition in reversed(self.editions) if edition.valid_from <= day), None)
 
 
-def invalid_facts(edition: Edition, facts: Mapping[str, FactValue | None]) -> Iterator[str]:
-    """One message per invalid answer. None clears an answer."""
+def _reached(name: str, uses: Mapping[str, set[str]]) -> set[str]:
+    reached: set[str] = set()
+    waiting = [name]
+    while waiting:
+        new = uses.get(waiting.pop(), set()) - reached
+        reached |= new
+        waiting += new
+    return reached
+
+
+def canonical_facts(
+    edition: Edition, facts: Mapping[str, JsonValue], streets: StreetRegister | None
+) -> dict[str, JsonValue] | str:
+    """The canonical values, None for a cleared answer; or what is wrong with the first invalid one."""
     defined = edition.facts_by_code
+    canonical: dict[str, JsonValue] = {}
     for code, value in facts.items():
-        if code not in defined:
-            yield "facts: this service does not ask for one of them"  # not which: its name is what somebody typed
-        elif value is not None and not defined[code].accepts(value):
-            expected = ", ".join(defined[code].choices) or defined[code].kind
-            yield f"facts.{code}: expected {expected}"
+        fact = defined.get(code)
+        if not fact:
+            return "facts: this service does not ask for one of them"  # not which: its name is what somebody typed
+        if value is None or fact.keep is FactRetention.NOT_STORED:
+            canonical[code] = None
+            continue
+        checked = check_fact(fact, value, streets)
+        if isinstance(checked, FactFault):
+            return f"facts.{checked.inside(code).place}: {checked.sentence('en')}"
+        canonical[code] = checked
+    return canonical

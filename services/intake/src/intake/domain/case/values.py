@@ -1,0 +1,76 @@
+"""The values of a case, to which the conditions, questions and documents of its edition refer.
+
+Invariants: what nobody can know yet is left out; what this case does not have is None. A fact that is not asked has no
+value, whatever was typed before.
+"""
+
+from datetime import date
+
+from pydantic import JsonValue
+from service_catalogue.conditions import evaluate
+from service_catalogue.references import Values
+
+from intake.domain.case.state import BIRTH_DATE, BIRTH_YEAR, NAME_FIELDS, CallStatus, Case
+from intake.domain.catalogue.register_calls import FOUND
+from intake.domain.catalogue.service_definition import Edition, Identification
+from intake.domain.catalogue.value_types import AGE_YEARS, APPLICANT, APPLICATION_DAY, FILE_NUMBER
+
+FACT_PREFIX = "facts."
+ANSWER_PREFIX = "answers."
+APPLICANT_PREFIX = "applicant."
+
+
+def values_of(case: Case, edition: Edition) -> dict[str, JsonValue]:
+    values = _base_values(case)
+    if APPLICANT not in values and edition.identification is Identification.NONE:
+        values[APPLICANT] = None  # the citizen need not say who they are
+    form = case.form
+    for fact in edition.facts:
+        value = form.get(FACT_PREFIX + fact.code)
+        if fact.when is not None and evaluate(fact.when, values) is False:
+            values[fact.code] = None
+        elif value is not None:
+            values[fact.code] = value  # type: ignore[assignment]  # dates stand in the applicant's part alone
+        elif not fact.required:
+            values[fact.code] = None
+    for call in edition.calls:
+        state = case.calls.get(call.code)
+        if state and state.status is CallStatus.DONE:
+            answer = form.get(ANSWER_PREFIX + call.code)
+            values[call.code] = {FOUND: True} | (answer if isinstance(answer, dict) else {})
+        elif state and state.status is CallStatus.SKIPPED:
+            values[call.code] = {FOUND: False}
+        elif call.when is not None and evaluate(call.when, values) is False:
+            values[call.code] = None
+    return values
+
+
+def applicant_named(case: Case) -> bool:
+    """Whether the form identifies the applicant well enough for a register."""
+    form = case.form
+    for name in NAME_FIELDS:
+        if not form.get(name):
+            return False
+    return bool(form.get(BIRTH_DATE) or form.get(BIRTH_YEAR))
+
+
+def missing_facts(edition: Edition, values: Values) -> list[str]:
+    """The required facts that were not answered, as names of the form."""
+    return [FACT_PREFIX + fact.code for fact in edition.facts if fact.code not in values]
+
+
+def _base_values(case: Case) -> dict[str, JsonValue]:
+    values: dict[str, JsonValue] = {APPLICATION_DAY: case.application_day.isoformat(), FILE_NUMBER: case.number}
+    if applicant_named(case):
+        applicant: dict[str, JsonValue] = {}
+        for name, value in case.form.items():
+            if name.startswith(APPLICANT_PREFIX) and value is not None:
+                text = value.isoformat() if isinstance(value, date) else value
+                applicant[name.removeprefix(APPLICANT_PREFIX)] = text
+        applicant["birth"] = applicant.get("birth_date") or str(applicant["birth_year"])
+        values[APPLICANT] = applicant
+    born = case.form.get(BIRTH_DATE)
+    if isinstance(born, date):
+        before_birthday = (case.application_day.month, case.application_day.day) < (born.month, born.day)
+        values[AGE_YEARS] = case.application_day.year - born.year - before_birthday
+    return values
