@@ -16,9 +16,9 @@ from fastapi import FastAPI, UploadFile
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 from intake.domain.entry import AnyEntry
-from pydantic import AfterValidator, AwareDatetime, BaseModel, EmailStr, Field, StrictBool, StrictInt
+from pydantic import AfterValidator, AwareDatetime, BaseModel, EmailStr, Field, JsonValue, StrictBool, StrictInt
 from pydantic.fields import FieldInfo
-from wanderamt.kernel.bounded import BoundedDay, BoundedTime, ClockTime, clamped_time
+from wanderamt.kernel.bounded import BoundedDay, BoundedTime, ClockTime, bounded_json, clamped_time
 from wanderamt_local.contracts import unstarted_application
 from wanderamt_local.system import SERVICES
 
@@ -64,6 +64,8 @@ def _is_bounded(annotation: object, metadata: Sequence[object]) -> bool:
         return clamped or (_has(metadata, Ge, Gt) and _has(metadata, Le, Lt))
     if annotation is str:
         return _has(metadata, MaxLen)
+    if annotation is JsonValue:
+        return any(isinstance(item, AfterValidator) and item.func is bounded_json for item in metadata)
     is_enum = isinstance(annotation, type) and issubclass(annotation, Enum)
     return get_origin(annotation) is Literal or annotation in BOUNDED or is_enum
 

@@ -8,7 +8,8 @@ from uuid import UUID
 import pytest
 import structlog
 from intake.domain.case.case_events import HandedOver
-from intake.domain.case.state import CaseState, rebuild
+from intake.domain.case.fold import rebuild
+from intake.domain.case.state import CaseState
 from intake.handlers.cases import escalate_overdue_cases
 from intake.store import case_statements, history_statements
 from intake_fixtures import CATALOGUE, WITH_REASON, IntakeClient

@@ -20,8 +20,9 @@ from intake.domain.case.case_events import (
     ProvisionalDocumentGiven,
     RequiredDocumentSeen,
 )
+from intake.domain.case.fold import rebuild
 from intake.domain.case.process import Answer, record_answer
-from intake.domain.case.state import ENDED_STATES, CallStatus, CaseState, rebuild
+from intake.domain.case.state import ENDED_STATES, CallStatus, CaseState
 from intake.domain.case.steps import bill_of
 from intake.domain.catalogue.catalogue import Catalogue
 from intake.domain.catalogue.service_definition import Handling, Identification

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from intake.domain.case.case_events import Opened
-from intake.domain.case.state import apply
+from intake.domain.case.fold import apply
 from intake.domain.event_mapping import EncryptedForm
 from intake.store.case_statements import CaseRecord, save_cases
 from intake.store.history_statements import HistoryRow, insert_history

@@ -15,13 +15,20 @@ from pydantic import (
     ConfigDict,
     EmailStr,
     Field,
-    JsonValue,
     TypeAdapter,
     ValidationError,
 )
 from service_catalogue.models import Code
 from wanderamt.contracts import Language
-from wanderamt.kernel.bounded import MAX_INT, MAX_JSON_INT, VERSION_PATTERN, BoundedDay, BoundedTime, ClockTime
+from wanderamt.kernel.bounded import (
+    MAX_INT,
+    MAX_JSON_INT,
+    VERSION_PATTERN,
+    BoundedDay,
+    BoundedJson,
+    BoundedTime,
+    ClockTime,
+)
 from wanderamt.kernel.invalid_fields import invalid_fields
 from wanderamt.kernel.line_text import ONE_LINE, LineText
 from wanderamt.kernel.refusal import Refusal
@@ -46,7 +53,7 @@ BPK_PATTERN = r"^[A-Za-z0-9+/]{27}=$"  # 20 bytes in base64
 
 Name = Annotated[str, Field(min_length=1, max_length=200), ONE_LINE]
 Facts = Annotated[
-    dict[Code, JsonValue],
+    dict[Code, BoundedJson],
     Field(
         max_length=60,
         description="Answers by the code of their fact, in the form of its kind; null empties an answer.",

@@ -11,8 +11,9 @@ from intake.domain.actor import Actor
 from intake.domain.case import back_office_actions, crew_actions
 from intake.domain.case.case_events import CaseHistoryEvent, Form, Paid, ProvisionalDocumentGiven, RequiredDocumentSeen
 from intake.domain.case.crew_actions import NewCase
+from intake.domain.case.fold import apply, apply_all
 from intake.domain.case.process import NewEvents, NewId, advance
-from intake.domain.case.state import Case, apply, apply_all
+from intake.domain.case.state import Case
 from intake.domain.catalogue.catalogue import Catalogue
 from intake.domain.catalogue.service_definition import Edition
 from intake.domain.entry import (

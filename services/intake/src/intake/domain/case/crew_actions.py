@@ -27,8 +27,9 @@ from intake.domain.case.case_events import (
     RequiredDocumentSeen,
 )
 from intake.domain.case.deadlines import missed_deadline
+from intake.domain.case.fold import apply, apply_all
 from intake.domain.case.process import NewEvents, broken_rule
-from intake.domain.case.state import BIRTH_DATE, BPK, NAME_FIELDS, CallStatus, Case, CaseState, apply, apply_all
+from intake.domain.case.state import BIRTH_DATE, BPK, NAME_FIELDS, CallStatus, Case, CaseState
 from intake.domain.case.steps import SATISFIED_BY, bill_of, blocking_step, required_documents
 from intake.domain.case.values import APPLICANT_PREFIX, FACT_PREFIX, missing_facts, values_of
 from intake.domain.catalogue.catalogue import Catalogue

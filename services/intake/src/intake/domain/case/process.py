@@ -39,7 +39,7 @@ from intake.domain.case.state import CallState, CallStatus, Case, CaseState
 from intake.domain.case.steps import pending_at_desk, pending_before_lookups, unanswered
 from intake.domain.case.values import ANSWER_PREFIX, values_of
 from intake.domain.catalogue.expressions import build_fields
-from intake.domain.catalogue.register_calls import FOUND, CallKind, RegisterCall, VerdictAction
+from intake.domain.catalogue.register_calls import FOUND, RegisterCall, RegisterCallKind, VerdictAction
 from intake.domain.catalogue.service_definition import AdmissionRule, Edition
 
 NewEvents = tuple[CaseHistoryEvent, ...]
@@ -178,7 +178,7 @@ def _asked(case: Case, edition: Edition, values: Values, *, new_id: NewId, now: 
         applies = evaluate(call.when, values)
         if applies is False:
             continue
-        if call.kind is CallKind.COMMAND:
+        if call.kind is RegisterCallKind.COMMAND:
             if not state and applies is True and _may_command(case, edition, call, values):
                 yield from _ask(call, values, new_id=new_id, now=now)
             return  # what comes after a command waits for it
@@ -200,7 +200,7 @@ def _ask(call: RegisterCall, values: Values, *, new_id: NewId, now: datetime) ->
         purpose=call.purpose,
         deadline=now + timedelta(seconds=call.deadline_s),
         call=call.code,
-        command=call.kind is CallKind.COMMAND,
+        command=call.kind is RegisterCallKind.COMMAND,
     )
 
 

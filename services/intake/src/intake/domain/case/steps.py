@@ -10,7 +10,7 @@ from wanderamt.kernel.refusal import Refusal
 
 from intake.domain.case.state import CallStatus, Case
 from intake.domain.case.values import FACT_PREFIX, missing_facts, values_of
-from intake.domain.catalogue.register_calls import CallKind
+from intake.domain.catalogue.register_calls import RegisterCallKind
 from intake.domain.catalogue.service_definition import Edition, Identification, RequiredDocument, Step
 from intake.domain.fees import Bill, price
 
@@ -81,7 +81,7 @@ def unanswered(case: Case, edition: Edition, values: Values) -> list[str]:
 
 
 def commands_of(edition: Edition) -> list[str]:
-    return [call.code for call in edition.calls if call.kind is CallKind.COMMAND]
+    return [call.code for call in edition.calls if call.kind is RegisterCallKind.COMMAND]
 
 
 def _required_documents(edition: Edition, values: Values) -> tuple[list[RequiredDocument], list[str]]:

@@ -33,7 +33,7 @@ from intake.domain.catalogue.expressions import (
     references_in,
 )
 from intake.domain.catalogue.outputs import Output
-from intake.domain.catalogue.register_calls import FOUND, CallKind, RegisterCall
+from intake.domain.catalogue.register_calls import FOUND, RegisterCall, RegisterCallKind
 from intake.domain.catalogue.register_contracts import EditionFault, Place, RegisterContracts, call_faults
 from intake.domain.catalogue.service_definition import (
     Deadline,
@@ -148,7 +148,7 @@ def _call_reference_faults(call: RegisterCall, number: int, types: ValueTypes) -
     if call.undo:
         for field, expression in call.undo.question.items():
             yield from _expression_faults(expression, (*place, "undo", "question", field), types, None)
-    if (call.kind is CallKind.COMMAND) != bool(call.undo):
+    if (call.kind is RegisterCallKind.COMMAND) != bool(call.undo):
         text = "a command needs 'undo': how to take it back" if not call.undo else "a lookup has nothing to undo"
         yield EditionFault((*place, "undo") if call.undo else place, text)
 

@@ -20,7 +20,7 @@ ANSWER_PATH = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$"
 FOUND = "found"  # `residence.found`: whether the register knew something
 
 
-class CallKind(StrEnum):
+class RegisterCallKind(StrEnum):
     LOOKUP = "lookup"
     COMMAND = "command"  # it writes into the register
 
@@ -74,7 +74,7 @@ class RegisterCall(CatalogueModel):
     register_name: Code = Field(alias="register")
     operation: Code
     purpose: LineText = Field(min_length=1, max_length=60, description="Purpose code, logged by the register.")
-    kind: CallKind
+    kind: RegisterCallKind
     when: Condition | None = None
     question: dict[FieldName, Expression] = Field(min_length=1, max_length=60)
     answer: tuple[AnswerFact, ...] = Field((), max_length=60)

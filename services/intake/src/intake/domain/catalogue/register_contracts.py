@@ -10,7 +10,7 @@ from service_catalogue.conditions import Scalar
 from service_catalogue.facts.models import FormFactKind
 
 from intake.domain.catalogue.expressions import Constant, EachRow, Expression, FieldsOf, FirstOf, Joined, ShiftedDate
-from intake.domain.catalogue.register_calls import AnswerFact, CallKind, RegisterCall, Undo
+from intake.domain.catalogue.register_calls import AnswerFact, RegisterCall, RegisterCallKind, Undo
 from intake.domain.catalogue.value_types import ValueType, ValueTypes, type_of_fact
 
 Schema = Mapping[str, Any]
@@ -78,7 +78,7 @@ def call_faults(
         yield EditionFault(
             (*place, "purpose"), f"'{call.operation}' is not allowed for '{call.purpose}'; for: {allowed}"
         )
-    if (call.kind is CallKind.LOOKUP) != (operation.kind == "lookup"):
+    if (call.kind is RegisterCallKind.LOOKUP) != (operation.kind == "lookup"):
         yield EditionFault((*place, "kind"), f"'{call.operation}' is a {operation.kind}")
     yield from _question_faults(call.question, operation, contract, types, (*place, "question"))
     yield from _answer_faults(call.answer, operation, contract, (*place, "answer"))
@@ -244,8 +244,8 @@ def _kind_fault(value: ValueType, schema: Schema) -> str:
     if "date" in formats and value.kind is not _K.DATE:
         return "is a date"
     allowed = schema.get("enum") or ([schema["const"]] if "const" in schema else None)
-    given = value.codes or frozenset(value.choices)
-    if allowed and given and not given <= set(allowed):
+    possible = value.codes or frozenset(value.choices)
+    if allowed and possible and not possible <= set(allowed):
         return f"takes only {', '.join(map(str, allowed))}"
     return ""
 
