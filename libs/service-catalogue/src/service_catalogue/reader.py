@@ -13,13 +13,15 @@ from typing import Any, Generic, TypeVar
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from service_catalogue.models import Booking, ServiceEntry
+from service_catalogue.models import Booking, CatalogueModel, ServiceEntry
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 30
 SHIPPED = "at_linz"
+AUTHORITY_FILE = "authority.yaml"  # beside the services, see service_catalogue.authority
 
 Entry = TypeVar("Entry", bound=ServiceEntry)
+FileModel = TypeVar("FileModel", bound=CatalogueModel)
 
 _BOOKINGS: TypeAdapter[dict[str, Booking]] = TypeAdapter(dict[str, Booking])
 
@@ -55,7 +57,7 @@ class CatalogueFiles(Generic[Entry]):
 def read_catalogue_folder(
     folder: Path | None, model: type[Entry], *, check: Callable[[Entry], Iterable[CatalogueFault]] | None = None
 ) -> CatalogueFiles[Entry]:
-    """Reads all *.yaml of `folder`, or of the shipped catalogue. `check`: further faults of an entry.
+    """Reads the service files of `folder`, or of the shipped catalogue. `check`: further faults of an entry.
 
     Raises OSError when the folder cannot be read.
     """
@@ -63,7 +65,7 @@ def read_catalogue_folder(
     if not place.is_dir():
         raise NotADirectoryError(f"no folder {place}")
     catalogue: CatalogueFiles[Entry] = CatalogueFiles()
-    for file in sorted(place.glob("*.yaml")):
+    for file in service_files(place):
         entry = parse_service_file(file.read_text("utf-8"), model)
         if isinstance(entry, ServiceEntry):
             faults = [*_misplaced(entry, file, catalogue), *(check(entry) if check else ())]
@@ -74,6 +76,11 @@ def read_catalogue_folder(
             faults = entry
         catalogue.faults[file.name] = faults
     return catalogue
+
+
+def service_files(folder: Path) -> list[Path]:
+    """All *.yaml but that of the authority."""
+    return sorted(file for file in folder.glob("*.yaml") if file.name != AUTHORITY_FILE)
 
 
 def shipped_folder() -> Path:
@@ -98,6 +105,11 @@ def read_bookings_file(path: Path) -> dict[str, Booking]:
 
 def parse_service_file(text: str, model: type[Entry]) -> Entry | list[CatalogueFault]:
     """Never raises for the content of a file."""
+    return parse_file(text, model, content="one service: service, authority, editions")
+
+
+def parse_file(text: str, model: type[FileModel], *, content: str) -> FileModel | list[CatalogueFault]:
+    """Never raises for the content of a file. `content`: what the file must hold, for the message."""
     if len(text.encode()) > MAX_BYTES:
         return [CatalogueFault(1, "", f"the file has more than {MAX_BYTES // 1024} KiB")]
     try:
@@ -105,7 +117,7 @@ def parse_service_file(text: str, model: type[Entry]) -> Entry | list[CatalogueF
             return faults
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         if not isinstance(node, yaml.MappingNode):
-            return [CatalogueFault(1, "", "the file must hold one service: service, authority, editions")]
+            return [CatalogueFault(1, "", f"the file must hold {content}")]
         if faults := list(_repeated_keys(node, depth=0)):
             return faults
         value = yaml.SafeLoader(text).construct_document(node)
@@ -120,8 +132,8 @@ def parse_service_file(text: str, model: type[Entry]) -> Entry | list[CatalogueF
         return list(dict.fromkeys(_model_faults(error, node)))
 
 
-def json_schema(model: type[ServiceEntry]) -> Mapping[str, Any]:
-    """JSON Schema of a service file. Editors complete names and mark mistakes with it."""
+def json_schema(model: type[CatalogueModel]) -> Mapping[str, Any]:
+    """JSON Schema of a catalogue file. Editors complete names and mark mistakes with it."""
     return model.model_json_schema(by_alias=True) | {"$schema": "https://json-schema.org/draft/2020-12/schema"}
 
 
