@@ -41,6 +41,10 @@ class SignatureNotice(CatalogueModel):
             raise ValueError(f"must contain {VERIFY_AT}: a paper says where it can be checked")
         return text
 
+    def in_language(self, language: str) -> str:
+        """`language`: "de" or "en"."""
+        return self.de if language == "de" else self.en
+
 
 class AuthorityProfile(CatalogueModel):
     """The file authority.yaml."""

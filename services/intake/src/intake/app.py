@@ -75,7 +75,7 @@ def build(settings: IntakeSettings | None = None) -> Service:
     letterhead = load_authority(settings.catalogue_folder, catalogue)
     authority = Authority.load(letterhead.profile.code, settings.document_key, settings.document_certificate)
     trusted = [authority.certificate, *parse_certificates(settings.previous_certificates)]
-    pdf_renderer = PdfRenderer(authority, workers=settings.pdf_workers)
+    pdf_renderer = PdfRenderer(authority, letterhead, workers=settings.pdf_workers)
     verification_workers = VerificationWorkers(trusted)
     change_waits = ChangeWaits(database, settings.waiting_devices)
     context = IntakeContext(
@@ -84,6 +84,7 @@ def build(settings: IntakeSettings | None = None) -> Service:
         answers=assertion_signer,
         catalogue=catalogue,
         authority=authority,
+        letterhead=letterhead,
         trusted=trusted,
         token_signer=signer,
         status_list=StatusListCache(database, authority),

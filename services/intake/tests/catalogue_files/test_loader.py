@@ -35,7 +35,7 @@ editions:
       - {code: rent, titles: {de: Miete, en: Rent}, law: none, amount_cents: 500, when: {fact: size, equals: small}}
     deadlines:
       - {code: soon, titles: {de: bald, en: soon}, law: none, due: {since: bought_on, after: {days: 3}}}
-    outputs: [{template: confirmation, titles: {de: Beleg, en: Receipt}}]
+    outputs: [{template: certificate, titles: {de: Beleg, en: Receipt}}]
     retention: days_30
     sources: [the beach]
 """
@@ -89,8 +89,9 @@ def test_a_service_does_not_start_with_half_a_catalogue(tmp_path: Path) -> None:
         load_catalogue(tmp_path)
     (tmp_path / "sun_chair.yaml").write_text(GOOD.replace("beach_chair", "sun_chair").replace("at-linz", "at-wels"))
     assert "another file belongs to at-linz" in read_catalogue_files(tmp_path).faults["sun_chair.yaml"][0].text
-    (tmp_path / "sun_chair.yaml").write_text(GOOD.replace("beach_chair", "sun_chair").replace("confirmation", "poem"))
-    with pytest.raises(CatalogueError, match=r"0\.outputs\.0\.template: there is no template poem; .* confirmation"):
+    (tmp_path / "sun_chair.yaml").write_text(GOOD.replace("beach_chair", "sun_chair").replace("certificate", "poem"))
+    templates = "the templates are: card, certificate, notice, receipt"
+    with pytest.raises(CatalogueError, match=rf"0\.outputs\.0\.template: there is no template poem; {templates}"):
         load_catalogue(tmp_path)
 
 

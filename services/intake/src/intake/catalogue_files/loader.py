@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from pathlib import Path
+from typing import Final
 
 from service_catalogue.authority import Letterhead, read_letterhead
 from service_catalogue.reader import (
@@ -15,6 +16,8 @@ from service_catalogue.reader import (
 
 from intake.domain.catalogue.catalogue import Catalogue
 from intake.domain.catalogue.service_definition import ServiceDefinition
+
+LETTERHEAD_TEMPLATE: Final = "letterhead"  # what all of them share
 
 
 def read_catalogue_files(folder: Path | None = None) -> CatalogueFiles[ServiceDefinition]:
@@ -53,7 +56,8 @@ def load_authority(folder: Path | None, catalogue: Catalogue) -> Letterhead:
 
 def _missing_templates(service: ServiceDefinition) -> Iterator[CatalogueFault]:
     """A document without a template would fail while the citizen waits."""
-    templates = sorted(Path(file.name).stem for file in files("intake.documents_pdf").joinpath("templates").iterdir())
+    folder = files("intake.documents_pdf").joinpath("templates")
+    templates = sorted({Path(file.name).stem for file in folder.iterdir()} - {LETTERHEAD_TEMPLATE})
     for number, edition in enumerate(service.editions):
         for place, output in enumerate(edition.outputs):
             if output.template not in templates:

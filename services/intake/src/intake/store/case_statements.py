@@ -135,7 +135,7 @@ def _columns(record: CaseRecord, cipher: FieldCipher) -> dict[str, Any]:
             "documents_seen": sorted(case.documents_seen),
             "attachments": sorted(case.attachments),
             "confirmed": case.confirmed,
-            "provisional_document": [document.document_id, document.number] if document else None,
+            "provisional_document": [document.document_id, document.number, document.issued_at] if document else None,
             "receipts": case.receipts,
             "paid_cents": case.paid_cents,
             "settled": case.settled,
@@ -226,7 +226,7 @@ def record_of_row(row: Mapping[str, Any], cipher: FieldCipher) -> CaseRecord:
         attachments=frozenset(map(UUID, progress.get("attachments", ()))),
         request_id=RequestId(row["request_id"]) if row["request_id"] else None,
         confirmed=progress["confirmed"],
-        provisional_document=ProvisionalDocument(DocumentId(UUID(document[0])), document[1]) if document else None,
+        provisional_document=_provisional_document(*document) if document else None,
         receipts=tuple(progress["receipts"]),
         paid_cents=progress["paid_cents"],
         settled=progress["settled"],
@@ -235,3 +235,9 @@ def record_of_row(row: Mapping[str, Any], cipher: FieldCipher) -> CaseRecord:
         denied=VisitReason(progress["denied"]) if "denied" in progress else None,
     )
     return CaseRecord(case, form, row["event_version"], row["opened_at"], row["finished_at"], assignment)
+
+
+def _provisional_document(document_id: str, number: str, issued_at: str | None = None) -> ProvisionalDocument:
+    """An earlier release stored no time."""
+    at = datetime.fromisoformat(issued_at) if issued_at else None
+    return ProvisionalDocument(DocumentId(UUID(document_id)), number, at)

@@ -13,6 +13,7 @@ from intake.domain.case.case_events import CaseHistoryEvent, Form, Paid, Provisi
 from intake.domain.case.crew_actions import NewCase, NewEvents
 from intake.domain.case.state import Case, apply, apply_all
 from intake.domain.catalogue.catalogue import Catalogue
+from intake.domain.catalogue.due_dates import trusted_time
 from intake.domain.catalogue.service_definition import Edition
 from intake.domain.entry import (
     AnyEntry,
@@ -66,7 +67,7 @@ def apply_entry(
         return pinned
     if isinstance(entry, FillCase):
         return _fill(case, pinned.edition, entry, now, request_id, seen)
-    return run_actions(case, pinned.edition, [_action_of(entry)], request_id=request_id, now=now)
+    return run_actions(case, pinned.edition, [_action_of(entry, now)], request_id=request_id, now=now)
 
 
 def run_actions(
@@ -126,7 +127,7 @@ def _open(
     )
     if isinstance(applied, Refusal) or not body.provisional:
         return applied
-    give = _give(body.provisional)  # last: `advance` has queried the register before
+    give = _give(body.provisional, entry.captured_at, now)  # last: `advance` has queried the register before
     return run_actions(
         applied.case, pinned.edition, [give], request_id=request_id, now=now, new_events=applied.new_events
     )
@@ -154,7 +155,7 @@ def _actions_of(body: OpenBody) -> Iterator[CaseAction]:
         yield _take_fee(body.paid)
 
 
-def _action_of(entry: AnyEntry) -> CaseAction:
+def _action_of(entry: AnyEntry, now: datetime) -> CaseAction:
     match entry:
         case IdentifyApplicant():
             return lambda case, edition: crew_actions.identify(case, edition, entry.body.level)
@@ -163,7 +164,7 @@ def _action_of(entry: AnyEntry) -> CaseAction:
         case TakeFee():
             return _take_fee(entry.body)
         case GiveProvisional():
-            return _give(entry.body)
+            return _give(entry.body, entry.captured_at, now)
         case HandOver():
             body = entry.body
             return lambda case, _: back_office_actions.hand_over(
@@ -186,7 +187,8 @@ def _take_fee(body: PaymentBody) -> CaseAction:
     return lambda case, edition: crew_actions.pay(case, edition, paid)
 
 
-def _give(body: ProvisionalBody) -> CaseAction:
-    return lambda case, _: crew_actions.give_provisional_document(
-        case, ProvisionalDocumentGiven(DocumentId(body.document_id), body.number)
-    )
+def _give(body: ProvisionalBody, captured_at: datetime, now: datetime) -> CaseAction:
+    """A device whose clock is ahead or too far behind does not date the office's document."""
+    issued_at = trusted_time(body.issued_at or captured_at, now=now)
+    document = ProvisionalDocumentGiven(DocumentId(body.document_id), body.number, issued_at)
+    return lambda case, _: crew_actions.give_provisional_document(case, document)

@@ -71,8 +71,11 @@ def is_account(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ProvisionalDocument:
+    """The paper that the stand printed. The office's document has its number and its date."""
+
     document_id: DocumentId
     number: str
+    issued_at: datetime | None = None
 
 
 @dataclass(frozen=True)  # without slots: `_case_of` sets `__dict__`
@@ -212,7 +215,8 @@ def _changes(case: Case, event: CaseHistoryEvent) -> dict[str, Any]:
         case RegisterConfirmed():
             return {"state": CaseState.OPEN, "request_id": None, "confirmed": True, "reason": CONFIRMED}
         case ProvisionalDocumentGiven():
-            return {"provisional_document": None if case.void else ProvisionalDocument(event.document_id, event.number)}
+            document = ProvisionalDocument(event.document_id, event.number, event.issued_at)
+            return {"provisional_document": None if case.void else document}
         case TakenToStand(stand_id):
             return {"more_stands": case.more_stands | {stand_id}}
         case Paid():

@@ -46,10 +46,12 @@ class DueRule(CatalogueModel):
 
 def application_day(captured_at: datetime, *, now: datetime) -> date:
     """The day whose rules and fees count. If the device's clock is ahead or too far behind, it is today."""
-    captured, trusted = captured_at.timestamp(), now.timestamp()
-    if trusted - MAX_OFFLINE_AGE.total_seconds() <= captured <= trusted:
-        trusted = captured
-    return _day_of_hour(int(trusted) // HOUR_S)
+    return _day_of_hour(int(trusted_time(captured_at, now=now).timestamp()) // HOUR_S)
+
+
+def trusted_time(captured_at: datetime, *, now: datetime) -> datetime:
+    """The device's time, or now if its clock is ahead or too far behind."""
+    return captured_at if now - MAX_OFFLINE_AGE <= captured_at <= now else now
 
 
 @lru_cache(maxsize=1024)  # each entry of a sync asks, and most are of one day
