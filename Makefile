@@ -35,7 +35,7 @@ $(STATE)/compiled: $(STATE)/synced $(wildcard services/scheduling/src/scheduling
 	@touch $@
 
 APP := apps/field
-$(STATE)/field-app: $(STATE)/synced $(shell find $(APP) -type f -not -path '*/node_modules/*' -not -path '*/tests/*') $(wildcard libs/service-catalogue/src/service_catalogue/facts/*.json)
+$(STATE)/field-app: $(STATE)/synced $(shell find $(APP) -type f -not -path '*/node_modules/*' -not -path '*/tests/*') $(wildcard libs/service-catalogue/src/service_catalogue/*.json libs/service-catalogue/src/service_catalogue/facts/*.json)
 	@echo "building the crew's app (half a minute, once)"
 	@$(RUN) wanderamt local field-app
 	@touch $@

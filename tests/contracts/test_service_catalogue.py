@@ -4,13 +4,13 @@ from pathlib import Path
 
 from intake.catalogue_files.loader import load_catalogue
 from scheduling.reference_data.bookable_services import read_bookable_services
-from service_catalogue.reader import shipped_folder
+from service_catalogue.reader import service_files, shipped_folder
 
 
 def test_both_services_read_the_same_files() -> None:
     catalogue = load_catalogue().services
     bookable = read_bookable_services()
-    assert bookable.keys() == catalogue.keys() == {file.stem for file in shipped_folder().glob("*.yaml")}
+    assert bookable.keys() == catalogue.keys() == {file.stem for file in service_files(shipped_folder())}
     for code, service in bookable.items():
         booking = catalogue[code].booking
         assert booking

@@ -7,6 +7,7 @@ import pytest
 from intake.cli.access import officers
 from intake.cli.catalogue import catalogue
 from intake.cli.devices import commands as devices
+from service_catalogue.reader import shipped_folder
 from typer.testing import CliRunner, Result
 
 
@@ -32,6 +33,28 @@ def test_an_empty_folder_is_reported_with_a_remedy(tmp_path: Path) -> None:
     result = call("check", "--folder", str(tmp_path))
     assert result.exit_code == 1
     assert "copy a file of the packaged catalogue" in result.output
+
+
+def test_a_folder_needs_the_authority_of_its_services(tmp_path: Path) -> None:
+    (tmp_path / "active_pass.yaml").write_text((shipped_folder() / "active_pass.yaml").read_text())
+    assert "authority.yaml:1: the folder has no authority.yaml" in call("check", "--folder", str(tmp_path)).output
+    for name in ("authority.yaml", "arms.svg", "mark.svg"):
+        (tmp_path / name).write_text((shipped_folder() / name).read_text())
+    assert call("check", "--folder", str(tmp_path)).exit_code == 0
+    profile = (tmp_path / "authority.yaml").read_text()
+    (tmp_path / "authority.yaml").write_text(profile.replace("at-linz", "at-wels"))
+    result = call("check", "--folder", str(tmp_path))
+    assert (result.exit_code, "the services of this folder belong to at-linz" in result.output) == (1, True)
+    (tmp_path / "authority.yaml").write_text(profile.replace("place: Linz", "place: ''"))
+    assert "authority.yaml:8: place:" in call("check", "--folder", str(tmp_path)).output
+
+
+def test_the_schema_of_the_authority_is_the_committed_one() -> None:
+    committed = json.loads((shipped_folder().parent / "authority.schema.json").read_text())
+    assert json.loads(call("schema", "--authority").output) == committed, (
+        "run: wanderamt catalogue schema --authority > "
+        "libs/service-catalogue/src/service_catalogue/authority.schema.json"
+    )
 
 
 def test_show_prints_the_rules_of_the_day() -> None:

@@ -17,7 +17,7 @@ from intake.catalogue_files.loader import load_catalogue
 from intake.domain import refusals
 from intake.domain.case.steps import bill_of, required_documents
 from intake.domain.catalogue.service_definition import Edition
-from intake.domain.document_status import HOLDER_MAX_BYTES, SHORTENED, shorten_holder
+from intake.domain.document_status import HOLDER_MAX_BYTES, KIND_MAX_BYTES, MAIN_MAX_BYTES, SHORTENED, shorten
 from intake.domain.fees import Bill
 from service_catalogue.facts.models import FormFact, FormFactKind
 from wanderamt.kernel.refusal import Refusal
@@ -128,20 +128,32 @@ def test_fees_and_required_documents_are_those_of_intake(seed: int) -> None:
     assert sum(bill["cents"] is not None and bill["cents"] > 0 for bill in expected) > CASES / 10
 
 
-def test_a_device_shortens_a_holder_as_intake_does() -> None:
+@pytest.mark.parametrize("max_bytes", [HOLDER_MAX_BYTES, KIND_MAX_BYTES, MAIN_MAX_BYTES])
+def test_a_device_shortens_the_texts_of_a_stamp_as_intake_does(max_bytes: int) -> None:
     rng = random.Random(1)  # noqa: S311 -- the same texts in every run
     letters = ["a", " ", "é", "Ḁ", "𝒜", "a\u0331", "x\u0307\u0331"]
-    edges = ["", *("x" * length for length in range(196, 204)), *("a\u0331" * length for length in range(64, 70))]
-    texts_of_letters = ["".join(rng.choices(letters, k=rng.randrange(50, 150))) for _ in range(300)]
+    near = range(max_bytes - 4, max_bytes + 4)
+    edges = ["", *("x" * length for length in near), *("a\u0331" * (length // 3) for length in near)]
+    texts_of_letters = ["".join(rng.choices(letters, k=rng.randrange(20, 220))) for _ in range(300)]
     printed = [*edges, *texts_of_letters, "Ḁ" * 200 + " " + "Ḁ" * 200 + " 01.04.1990"]
-    expected = [shorten_holder(text) for text in printed]
-    assert json.loads(run_node("tests/holders.ts", stdin=json.dumps(printed))) == expected
-    assert all(len(text.encode()) <= HOLDER_MAX_BYTES for text in expected)
+    expected = [shorten(text, max_bytes) for text in printed]
+    requested = json.dumps({"texts": printed, "max_bytes": max_bytes})
+    assert json.loads(run_node("tests/shortened_texts.ts", stdin=requested)) == expected
+    assert all(len(text.encode()) <= max_bytes for text in expected)
     for text, short in zip(printed, expected, strict=True):
         kept = short.removesuffix(SHORTENED)
         rest = text[len(kept) :].lstrip(" ")
         assert text.startswith(kept)
         assert short == text or (rest and not unicodedata.combining(rest[0]))
+
+
+def test_stamps_have_the_same_limits_on_devices_and_at_the_office() -> None:
+    limits = json.loads(run_node("-e", "import('./src/domain/shorten.ts').then(m => console.log(JSON.stringify(m)))"))
+    assert limits == {
+        "HOLDER_MAX_BYTES": HOLDER_MAX_BYTES,
+        "KIND_MAX_BYTES": KIND_MAX_BYTES,
+        "MAIN_MAX_BYTES": MAIN_MAX_BYTES,
+    }
 
 
 def test_both_languages_have_the_same_keys_and_none_is_missing() -> None:

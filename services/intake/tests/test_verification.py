@@ -55,6 +55,8 @@ async def test_a_document_is_valid_until_it_is_revoked(intake_client: IntakeClie
     answer = await ask(intake_client, stamp_of(pdf))
     assert (answer["status"], answer["number"]) == ("valid", case["document_number"])
     assert answer["holder"] == "Zoë Hadžić 01.04.1990"
+    assert answer["kind"] == "Meldebestätigung"
+    assert answer["main"] == "Familienname: Hadžić; Vorname: Zoë; Geboren: 01.04.1990"
     await intake_client.http.post(
         f"/cases/{case_id}/reopen", json={"reason": "the register was wrong"}, headers=intake_client.clerk()
     )
@@ -87,7 +89,11 @@ async def test_documents_of_the_previous_key_stay_valid(
     await issued(intake_client)
     [known] = await intake_client.rows("SELECT status_index FROM document")
     claims = Claims("at-linz", "MB-1", bytes(32), known["status_index"], issued_at=utc_now())
-    assert (await ask(intake_client, make_stamp(claims, previous_authority)))["status"] == "valid"
+    old_stamp = make_stamp(claims, previous_authority)
+    answer = await ask(intake_client, old_stamp)
+    assert (answer["status"], answer["kind"], answer["main"]) == ("valid", "", "")
+    page = await intake_client.http.post("/verify.html?lang=en", data={"stamp": old_stamp})
+    assert "This code is older and does not say which document it is" in page.text
     certificates = (await intake_client.http.get("/authority.pem")).text
     assert certificates == run_keys.secrets.document_certificate + previous_authority.certificate.pem
 
@@ -118,7 +124,14 @@ async def test_the_page_answers_to_a_file_and_to_the_text_of_a_code(intake_clien
     for sent in ({"files": {"file": ("paper.pdf", pdf)}}, {"data": {"stamp": stamp_of(pdf)}}):
         page = await intake_client.http.post("/verify.html?lang=en", **sent)
         assert "This document is genuine and valid." in page.text
-        assert "Zoë Hadžić" in page.text
+        for shown in (
+            "Meldebestätigung",
+            "Familienname: Hadžić",
+            "Zoë Hadžić 01.04.1990",
+            "Magistrate of the City of Linz",
+        ):
+            assert shown in page.text
+        assert "Compare with the document: it must show exactly this." in page.text
     bad = await intake_client.http.post("/verify.html", files={"file": ("x.pdf", pdf[:-40] + bytes(40))})
     assert "Das konnte nicht bestätigt werden." in bad.text
     nothing = await intake_client.http.post("/verify.html", data={"stamp": " "})
@@ -181,7 +194,8 @@ async def test_the_command_verifies_without_a_network(intake_client: IntakeClien
     for source in (str(file), stamp_of(pdf)):
         result = await asyncio.to_thread(call, source, *options)
         assert result.exit_code == 0, result.output
-        assert "genuine and valid" in result.output
+        for shown in ("genuine and valid", "Meldebestätigung", "Familienname: Hadžić", "Compare with the paper"):
+            assert shown in result.output
     unknown = await asyncio.to_thread(call, str(file), "--certificate", str(certificate))
     assert (unknown.exit_code, "not known" in unknown.output) == (1, True)
     await intake_client.http.post(

@@ -79,7 +79,7 @@ async def test_the_bundle_holds_everything_for_the_day_and_no_address(
     assert bool(bundle["number_blocks"]) is leased.is_success
     assert bundle["as_of"] < bundle["expires_at"]
     assert "+43660" not in reply.text
-    assert bundle["sizes"].keys() == {"appointments", "services", "number_blocks", "status_list"}
+    assert bundle["sizes"].keys() == {"appointments", "services", "number_blocks", "letterhead", "status_list"}
     assert sum(bundle["sizes"].values()) <= len(reply.content) <= MAX_BYTES
     signature, trust = reply.headers["x-jws-signature"], TrustedCertificate.parse(certificate)
     assert body_is_signed(reply.content, signature, trust)

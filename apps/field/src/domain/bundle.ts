@@ -4,7 +4,7 @@
 
 import { v7 } from "uuid";
 import type { Series } from "../model/rows.ts";
-import type { OfferedService } from "../model/types.ts";
+import type { Letterhead, OfferedService } from "../model/types.ts";
 import { type Bytes, decodeUtf8, fromBase64, gzip } from "../platform/bytes.ts";
 import { now } from "../platform/clock.ts";
 import { DURABLE, database, deleteFacts, getFact, setFact } from "../platform/database.ts";
@@ -44,6 +44,7 @@ export interface Bundle {
   appointments: BundleAppointment[];
   services: OfferedService[];
   number_blocks: NumberBlock[];
+  letterhead?: Letterhead; // missing in a bundle that an earlier release loaded
   status_list: string;
   certificate: string;
   certified_until: string | null;

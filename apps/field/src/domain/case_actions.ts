@@ -12,6 +12,8 @@ import type {
 } from "../model/types.ts";
 import { now } from "../platform/clock.ts";
 import { database } from "../platform/database.ts";
+import { getDevice } from "../platform/identity.ts";
+import type { Session } from "../session/session.ts";
 import {
   type CapturedFile,
   type CaseChange,
@@ -23,8 +25,9 @@ import {
 import { syncSoon } from "../sync/engine.ts";
 import { type Bundle, certificateOf } from "./bundle.ts";
 import { createStamp } from "./documents.ts";
-import { dayOf, factsOf, formatDay, MissingFact, priceCase, requiredDocuments } from "./fees.ts";
+import { dayOf, factsOf, MissingFact, priceCase, requiredDocuments } from "./fees.ts";
 import { cleanForm } from "./form.ts";
+import { composePaper } from "./paper.ts";
 
 export const CONSENT_VERSION = "2026-1"; // version of the consent text, key "consent" in i18n/*.json
 
@@ -187,8 +190,11 @@ export function recordPayment(view: CaseView, payment: PaidFee["payment"]): Prom
     const till = await findOpenTill();
     const cents = payment === "waived" ? 0 : bill.cents;
     const receipt = allocator.allocate("BE").number;
-    const lines = bill.lines.map((fee) => ({ titles: fee.titles, cents: payment === "waived" ? 0 : fee.amount_cents }));
-    const paid: PaidFee = { cents, payment, receipt, lines, at: now() };
+    const lines = bill.lines.map(({ titles, law, amount_cents }) => {
+      return { titles, law, cents: payment === "waived" ? 0 : amount_cents };
+    });
+    const name = till ? ((await getDevice())?.label ?? "") : ""; // a device has one till
+    const paid: PaidFee = { cents, payment, receipt, lines, at: now(), till: name };
     const body = { cents, payment, receipt, ...(till && { till_id: till.till_id }) };
     const change: CaseChange = { view: { ...view, paid }, entries: [{ type: "case.pay", body }] };
     if (till) change.till = addReceipt(till, payment, cents);
@@ -207,31 +213,17 @@ function addReceipt(till: TillRow, payment: PaidFee["payment"], cents: number): 
 }
 
 /** Issues a provisional document with the device's stamp. If the register later refuses, the status list revokes it. */
-export function issueDocument(view: CaseView, bundle: Bundle): Promise<CaseView> {
+export function issueDocument(view: CaseView, bundle: Bundle, session: Session): Promise<CaseView> {
   return saveAndSync(async (allocator) => {
     const { number, statusIndex } = allocator.allocate("UK");
-    const output = view.edition.outputs[0]!;
-    const [at, applicant] = [now(), view.form.applicant];
-    const [today, birthDate] = [dayOf(at), applicant.birth_date];
-    const validUntil = output.valid ? dayOf(at + output.valid * 24 * 3600_000) : "";
-    const printed = {
-      title: output.titles[view.language],
-      place: bundle.stand.place,
-      given_name: applicant.given_name ?? "",
-      family_name: applicant.family_name ?? "",
-      birth_date: birthDate ? formatDay(birthDate) : String(applicant.birth_year ?? ""),
-      issued_on: formatDay(today),
-      valid_until: validUntil ? formatDay(validUntil) : "",
-    };
-    const holder = [printed.given_name, printed.family_name, printed.birth_date].filter(Boolean).join(" ");
+    const at = now();
+    const { printed, holder, validUntil } = composePaper(view, { number, at, bundle, session });
     const content = { number, statusIndex, holder, issuedAt: at, validUntil, printed };
     const text = await createStamp(content, certificateOf(bundle));
     const document_id = v7();
     const paper = { document_id, number, stamp: text, at, printed };
-    return {
-      view: { ...view, paper },
-      entries: [{ type: "case.give_provisional", body: { document_id, number } }],
-    };
+    const body = { document_id, number, issued_at: new Date(at).toISOString() };
+    return { view: { ...view, paper }, entries: [{ type: "case.give_provisional", body }] };
   });
 }
 

@@ -1,9 +1,11 @@
 // Documents: stamps them with the device's key, and verifies any document of this system without a network.
 
+import type { PrintedContent } from "../model/types.ts";
 import { type Bytes, encodeUtf8, fromBase64, toBase64Url, toHex } from "../platform/bytes.ts";
 import { sign } from "../platform/identity.ts";
 import type { TrustedKey } from "../session/session.ts";
-import { shortenHolder } from "./holder.ts";
+import { contentHash } from "./printed_content.ts";
+import { HOLDER_MAX_BYTES, KIND_MAX_BYTES, MAIN_MAX_BYTES, shorten } from "./shorten.ts";
 import {
   type Claims,
   CONFIRMATION_KEY,
@@ -32,6 +34,9 @@ const CONTENT = -65537;
 const HOLDER = -65538;
 const NUMBER_RANGES = -65539;
 const CERTIFICATE = -65540;
+const KIND = -65541;
+const MAIN = -65542;
+const MAX_TEXT = 2000; // characters, as at the office: no reader accepts a longer stamp
 const LIST_MAX_AGE_MS = 3 * 24 * 3600_000;
 
 export interface StampContent {
@@ -40,11 +45,23 @@ export interface StampContent {
   holder: string;
   issuedAt: number; // ms
   validUntil: string; // 2026-12-31, or empty
-  printed: Record<string, string>;
+  printed: PrintedContent;
 }
 
-/** The text for a QR code. `certificate`: the certificate of this device, from the bundle. */
+/** The text for a QR code. `certificate`: the certificate of this device, from the bundle. The main facts give way to a
+ * certificate with many ranges of numbers. Throws an error with a text's key if even that does not help. */
 export async function createStamp(content: StampContent, certificate: Bytes): Promise<string> {
+  let main = shorten(content.printed.main, MAIN_MAX_BYTES);
+  for (;;) {
+    const stamp = await stampWith(main, content, certificate);
+    if (stamp.length <= MAX_TEXT) return stamp;
+    if (!main) throw new Error("result.stamp_too_long");
+    const room = encodeUtf8(main).length - stamp.length + MAX_TEXT; // a byte takes 1.5 characters, so this is enough
+    main = room > 10 ? shorten(main, room) : "";
+  }
+}
+
+async function stampWith(main: string, content: StampContent, certificate: Bytes): Promise<string> {
   const authority = decodeToken(certificate).claims.get(ISSUER);
   const claims: Claims = new Map<number, unknown>([
     [ISSUER, authority],
@@ -52,23 +69,20 @@ export async function createStamp(content: StampContent, certificate: Bytes): Pr
     [ISSUED, Math.floor(content.issuedAt / 1000)],
     [CONTENT, await contentHash(content.printed)],
     [STATUS, new Map([["status_list", new Map([["idx", content.statusIndex]])]])],
-    [HOLDER, shortenHolder(content.holder)],
+    [HOLDER, shorten(content.holder, HOLDER_MAX_BYTES)],
+    [KIND, shorten(content.printed.title, KIND_MAX_BYTES)],
   ]);
+  if (main) claims.set(MAIN, main);
   if (content.validUntil) claims.set(EXPIRES, Math.floor(Date.parse(`${content.validUntil}T23:59:59Z`) / 1000));
   return PREFIX + toBase45(await signToken(claims, STAMP_TYPE, sign, new Map([[CERTIFICATE, certificate]])));
-}
-
-/** SHA-256 of the printed fields: JSON with sorted names, without spaces, in Unicode form NFC. */
-async function contentHash(printed: Record<string, string>): Promise<Bytes> {
-  const fields = Object.entries(printed).map(([name, text]) => [name.normalize("NFC"), text.normalize("NFC")] as const);
-  fields.sort(([left], [right]) => (left < right ? -1 : 1));
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", encodeUtf8(JSON.stringify(Object.fromEntries(fields)))));
 }
 
 export type Verdict = "valid" | "revoked" | "expired" | "unknown" | "forged" | "foreign" | "unreadable";
 
 export interface VerificationResult {
   verdict: Verdict;
+  kind: string; // empty in stamps of earlier releases, as are the main facts
+  main: string;
   number: string;
   holder: string;
   issuedAt: number;
@@ -81,6 +95,8 @@ export interface VerificationResult {
 const UNREADABLE: VerificationResult = {
   ...{
     verdict: "unreadable",
+    kind: "",
+    main: "",
     number: "",
     holder: "",
     issuedAt: 0,
@@ -179,6 +195,8 @@ async function assessStatus(
         : "valid";
   return {
     verdict,
+    kind: String(token.claims.get(KIND) ?? ""),
+    main: String(token.claims.get(MAIN) ?? ""),
     number: String(token.claims.get(SUBJECT)),
     holder: String(token.claims.get(HOLDER) ?? ""),
     issuedAt: (token.claims.get(ISSUED) as number) * 1000,

@@ -84,10 +84,9 @@ export function dayOf(ms: number): string {
   return new Intl.DateTimeFormat("sv-SE", { timeZone: "Europe/Vienna", dateStyle: "short" }).format(ms);
 }
 
-/** As printed on documents: 04.05.2026. */
-export function formatDay(day: string): string {
-  const [year, month, date] = day.split("-");
-  return `${date}.${month}.${year}`;
+/** `day`: as 2026-05-04. By the calendar, not by hours: a change to summer time shifts no day. */
+export function addDays(day: string, days: number): string {
+  return new Date(Date.parse(`${day}T00:00:00Z`) + days * 24 * 3600_000).toISOString().slice(0, 10);
 }
 
 export function formatEuro(cents: number, language: string): string {

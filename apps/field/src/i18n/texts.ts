@@ -19,12 +19,14 @@ export function setLanguage(wanted: Language): void {
 
 /** `{name}` in the text is replaced by `values.name`. */
 export function t(key: string, values: Record<string, string | number> = {}): string {
-  const text = TEXTS[language][key] ?? key;
-  return text.replaceAll(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+  return tIn(language, key, values);
 }
 
 /** In the language of a case, for documents that a citizen takes home. */
-export const tIn = (language: Language, key: string): string => TEXTS[language][key] ?? key;
+export function tIn(language: Language, key: string, values: Record<string, string | number> = {}): string {
+  const text = TEXTS[language][key] ?? key;
+  return text.replaceAll(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+}
 
 /** The reason why an entry is held, in conflict or refused: our text for the code, otherwise the office's hint. */
 export function reasonText(code: string, hint: string): string {

@@ -50,6 +50,7 @@ export interface Edition {
   valid_from: string;
   ending: string;
   titles: Titles;
+  competence?: { law: string };
   identification: IdentificationLevel;
   facts: CatalogueFact[];
   steps: CaseStep[];
@@ -91,21 +92,67 @@ export interface SeenDocument {
   attachment_id?: string;
 }
 
+/** `law` and `till` are missing in fees that an earlier release took. */
 export interface PaidFee {
   cents: number;
   payment: "cash" | "card" | "waived";
   receipt: string;
-  lines: { titles: Titles; cents: number }[];
+  lines: { titles: Titles; cents: number; law?: string }[];
   at: number;
+  till?: string;
 }
 
-/** A document issued at the stand. `printed`: its printed fields, in display order. */
+export interface PrintedTable {
+  title: string;
+  columns: string[];
+  rows: string[][];
+}
+
+/** What a paper says, as printed; an absent part is empty. See intake.domain.printed_content. */
+export interface PrintedContent {
+  kind: string; // code of the kind of paper, such as certificate
+  title: string; // the kind as printed
+  number: string;
+  file_number: string;
+  authority: string;
+  place: string;
+  issued_on: string;
+  valid_until: string;
+  officer: string;
+  intro: string;
+  rows: [string, string][];
+  tables: PrintedTable[];
+  law: string;
+  fee: string;
+  reasons: string;
+  remedies: string;
+  notes: string[];
+  main: string; // the main facts in one line, which the stamp repeats
+}
+
+/** A document issued at the stand. `printed`: single fields by name, if an earlier release issued it. */
 export interface IssuedDocument {
   document_id: string;
   number: string;
   stamp: string;
   at: number;
-  printed: Record<string, string>;
+  printed: PrintedContent | Record<string, string>;
+}
+
+/** The head of the authority on its papers, from the bundle. `arms`: SVG. */
+export interface Letterhead {
+  code: string;
+  name: Titles;
+  department: Titles;
+  street: string;
+  postal_code: string;
+  place: string;
+  phone: string;
+  email: string;
+  web: string;
+  verify_at: string;
+  head: Titles;
+  arms: string;
 }
 
 export interface ServerState {

@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 import { decodeQR } from "qr/decode.js";
 import type { Bundle } from "../domain/bundle.ts";
 import { type VerificationResult, verifyStamp } from "../domain/documents.ts";
-import { formatDateTime, t } from "../i18n/texts.ts";
+import { formatDateTime, localized, t } from "../i18n/texts.ts";
 import { now } from "../platform/clock.ts";
 import type { Session } from "../session/session.ts";
 import { CameraOrFile, type RunningCamera } from "./camera.tsx";
@@ -50,11 +50,15 @@ export function VerifyScreen(props: { session: Session; bundle: Bundle }) {
           <Notice tone={TONES[result.verdict]}>
             <b>{t(`verdict.${result.verdict}`)}</b> {t(`verdict.${result.verdict}.then`)}
           </Notice>
+          {result.number && <p class="compare">{t(result.kind ? "verify.compare" : "verify.compare_old")}</p>}
           {result.number && (
             <DescriptionList
               rows={[
+                [t("verify.kind"), result.kind || "–"],
+                [t("verify.main"), result.main || "–"],
                 [t("verify.number"), result.number],
                 [t("verify.holder"), result.holder || "–"],
+                [t("verify.authority"), authorityName(result.authority, props.bundle)],
                 [t("verify.issued"), formatDateTime(result.issuedAt)],
                 [t("verify.given"), t(result.atStand ? "verify.at_stand" : "verify.by_office")],
                 [t("verify.as_of"), result.asOf ? formatDateTime(result.asOf) : "–"],
@@ -93,6 +97,10 @@ export function VerifyScreen(props: { session: Session; bundle: Bundle }) {
       />
     </Page>
   );
+}
+
+function authorityName(code: string, { letterhead }: Bundle): string {
+  return letterhead?.code === code ? localized(letterhead.name) : code;
 }
 
 function readCode(source: CanvasImageSource, width: number, height: number, options = {}): string {

@@ -13,15 +13,17 @@ from typing import Any, Generic, TypeVar
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from service_catalogue.models import Booking, ServiceEntry
+from service_catalogue.models import Booking, CatalogueModel, ServiceEntry
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 30
 SHIPPED = "at_linz"
+AUTHORITY_FILE = "authority.yaml"  # beside the services, see service_catalogue.authority
 
 Entry = TypeVar("Entry", bound=ServiceEntry)
 Place = tuple[int | str, ...]
-FurtherCheck = Callable[[Entry], Iterable[tuple[Place, str]]]
+FileModel = TypeVar("FileModel", bound=CatalogueModel)
+FurtherCheck = Callable[[FileModel], Iterable[tuple[Place, str]]]
 
 _TEXT = "tag:yaml.org,2002:str"
 _BOOKINGS: TypeAdapter[dict[str, Booking]] = TypeAdapter(dict[str, Booking])
@@ -58,7 +60,7 @@ class CatalogueFiles(Generic[Entry]):
 def read_catalogue_folder(
     folder: Path | None, model: type[Entry], *, check: FurtherCheck[Entry] | None = None
 ) -> CatalogueFiles[Entry]:
-    """Reads all *.yaml of `folder`, or of the shipped catalogue. `check`: further faults of an entry, each
+    """Reads the service files of `folder`, or of the shipped catalogue. `check`: further faults of an entry, each
     with the keys that lead to it.
 
     Raises OSError when the folder cannot be read.
@@ -67,7 +69,7 @@ def read_catalogue_folder(
     if not place.is_dir():
         raise NotADirectoryError(f"no folder {place}")
     catalogue: CatalogueFiles[Entry] = CatalogueFiles()
-    for file in sorted(place.glob("*.yaml")):
+    for file in service_files(place):
         entry = parse_service_file(file.read_text("utf-8"), model, check=check)
         if isinstance(entry, ServiceEntry):
             faults = list(_misplaced(entry, file, catalogue))
@@ -78,6 +80,11 @@ def read_catalogue_folder(
             faults = entry
         catalogue.faults[file.name] = faults
     return catalogue
+
+
+def service_files(folder: Path) -> list[Path]:
+    """All *.yaml but that of the authority."""
+    return sorted(file for file in folder.glob("*.yaml") if file.name != AUTHORITY_FILE)
 
 
 def shipped_folder() -> Path:
@@ -104,6 +111,13 @@ def parse_service_file(
     text: str, model: type[Entry], *, check: FurtherCheck[Entry] | None = None
 ) -> Entry | list[CatalogueFault]:
     """Never raises for the content of a file."""
+    return parse_file(text, model, content="one service: service, authority, editions", check=check)
+
+
+def parse_file(
+    text: str, model: type[FileModel], *, content: str, check: FurtherCheck[FileModel] | None = None
+) -> FileModel | list[CatalogueFault]:
+    """Never raises for the content of a file. `content`: what the file must hold, for the message."""
     if len(text.encode()) > MAX_BYTES:
         return [CatalogueFault(1, "", f"the file has more than {MAX_BYTES // 1024} KiB")]
     try:
@@ -111,7 +125,7 @@ def parse_service_file(
             return faults
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         if not isinstance(node, yaml.MappingNode):
-            return [CatalogueFault(1, "", "the file must hold one service: service, authority, editions")]
+            return [CatalogueFault(1, "", f"the file must hold {content}")]
         if faults := list(_repeated_keys(node, depth=0)):
             return faults
         value = yaml.SafeLoader(text).construct_document(node)
@@ -128,8 +142,8 @@ def parse_service_file(
     return faults or entry
 
 
-def json_schema(model: type[ServiceEntry]) -> Mapping[str, Any]:
-    """JSON Schema of a service file. Editors complete names and mark mistakes with it."""
+def json_schema(model: type[CatalogueModel]) -> Mapping[str, Any]:
+    """JSON Schema of a catalogue file. Editors complete names and mark mistakes with it."""
     return model.model_json_schema(by_alias=True) | {"$schema": "https://json-schema.org/draft/2020-12/schema"}
 
 

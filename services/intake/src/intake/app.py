@@ -28,7 +28,7 @@ from intake.api import (
     verification,
 )
 from intake.api.field_app import serve_field_app
-from intake.catalogue_files.loader import load_catalogue
+from intake.catalogue_files.loader import load_authority, load_catalogue
 from intake.documents_pdf.pdf_renderer import PdfRenderer
 from intake.documents_pdf.verification_workers import VerificationWorkers
 from intake.domain.documents import IssueDocument
@@ -72,9 +72,10 @@ def build(settings: IntakeSettings | None = None) -> Service:
     assertion_signer = AssertionSigner(settings.assertion_key)
     cipher = FieldCipher(settings.encryption_key, assertion_signer=assertion_signer)
     catalogue = load_catalogue(settings.catalogue_folder)
-    authority = Authority.load(settings.authority_code, settings.document_key, settings.document_certificate)
+    letterhead = load_authority(settings.catalogue_folder, catalogue)
+    authority = Authority.load(letterhead.profile.code, settings.document_key, settings.document_certificate)
     trusted = [authority.certificate, *parse_certificates(settings.previous_certificates)]
-    pdf_renderer = PdfRenderer(authority, workers=settings.pdf_workers)
+    pdf_renderer = PdfRenderer(authority, letterhead, workers=settings.pdf_workers)
     verification_workers = VerificationWorkers(trusted)
     change_waits = ChangeWaits(database, settings.waiting_devices)
     context = IntakeContext(
@@ -83,6 +84,7 @@ def build(settings: IntakeSettings | None = None) -> Service:
         answers=assertion_signer,
         catalogue=catalogue,
         authority=authority,
+        letterhead=letterhead,
         trusted=trusted,
         token_signer=signer,
         status_list=StatusListCache(database, authority),

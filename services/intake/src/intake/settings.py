@@ -8,12 +8,8 @@ from wanderamt.shell.settings import CityServiceSettings
 
 
 class IntakeSettings(CityServiceSettings):
-    catalogue_folder: Path | None = Field(None, description="The city's own catalogue; without it, that of Linz.")
-    authority_code: LineText = Field(
-        "at-linz",
-        min_length=1,
-        max_length=60,
-        description="Short name of the authority in the QR seal of its documents.",
+    catalogue_folder: Path | None = Field(
+        None, description="The city's own catalogue, with its authority.yaml; without it, that of Linz."
     )
     document_key: SecretStr = Field(
         description="PEM of the P-256 key that signs documents; see 'wanderamt document new-key'"

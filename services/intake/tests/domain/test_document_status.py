@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from intake.domain.document_status import STATUS_LIST_MAX_AGE, Claims, DocumentStatus, content_hash, document_status
+from intake.domain.document_status import STATUS_LIST_MAX_AGE, Claims, DocumentStatus, document_status
 from intake.domain.status_list import MAX_BYTES, StatusList, build_status_list, pack, unpack
 
 NOW = datetime(2026, 6, 1, 9, 30, tzinfo=UTC)
@@ -54,10 +54,3 @@ def test_a_document_expires_at_the_end_of_its_last_day() -> None:
     listed = build_status_list([], size=8, as_of=datetime(2027, 1, 1, tzinfo=UTC))
     assert document_status(CLAIMS, listed, now=datetime(2026, 12, 31, 23, 0, tzinfo=UTC)) is DocumentStatus.VALID
     assert document_status(CLAIMS, listed, now=datetime(2027, 1, 1, tzinfo=UTC)) is DocumentStatus.EXPIRED
-
-
-def test_the_hash_depends_on_the_printed_text_and_not_on_its_encoding() -> None:
-    composed, decomposed = {"family_name": "Müller"}, {"family_name": "Mu\u0308ller"}
-    assert content_hash(composed) == content_hash(decomposed)
-    assert content_hash({"a": "1", "b": "2"}) == content_hash({"b": "2", "a": "1"})
-    assert content_hash({"a": "1", "b": "2"}) != content_hash({"a": "12", "b": ""})

@@ -33,6 +33,8 @@ CLAIMS = Claims(
     NOW,
     holder="Ada Lovelace",
     given_by=str(DEVICE_ID),
+    kind="Meldebestätigung",
+    main="Hauptwohnsitz: Landstraße 12/3/14, 4020 Linz; gemeldet seit: 04.05.2019",
 )
 
 
@@ -53,6 +55,8 @@ def by_device(
         -65537: claims.content,
         65535: {"status_list": {"idx": claims.status_index}},
         -65538: claims.holder,
+        -65541: claims.kind,
+        -65542: claims.main,
     }
     payload = cbor2.dumps(body)
     r, s = decode_dss_signature(key.sign(cbor2.dumps(["Signature1", head, b"", payload]), ec.ECDSA(hashes.SHA256())))
@@ -63,7 +67,7 @@ def by_device(
 def test_the_seal_of_a_device_names_the_device(authority: Authority) -> None:
     text = by_device(CLAIMS, certificate(authority))
     assert verify_seal(text, [authority.certificate]) == CLAIMS
-    assert len(text) < 900  # version 20 at level M
+    assert len(text) < 970  # version 20 at level M
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,20 @@ import cbor2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from intake.domain.document_status import Claims, shorten_holder
+from intake.domain.document_status import HOLDER_MAX_BYTES, KIND_MAX_BYTES, MAIN_MAX_BYTES, Claims, shorten
 from intake.domain.refusals import SEAL_FORGED, SEAL_KEY_UNKNOWN, SEAL_UNREADABLE
 from intake.domain.status_list import build_status_list
 from intake.signing import base45
 from intake.signing.authority import Authority, TrustedCertificate, new_authority
-from intake.signing.qr_seal import SealTooLongError, create_seal, sign_status_list, verify_seal, verify_status_list
+from intake.signing.cwt import sign_token
+from intake.signing.qr_seal import (
+    SEAL,
+    SealTooLongError,
+    create_seal,
+    sign_status_list,
+    verify_seal,
+    verify_status_list,
+)
 from pydantic import SecretStr
 from wanderamt.kernel.refusal import Refusal
 
@@ -20,21 +28,43 @@ NOW = datetime(2026, 6, 1, 9, 30, tzinfo=UTC)
 CLAIMS = Claims("at-linz", "UK-2026-0000123-4", bytes(range(32)), 77, NOW, date(2026, 12, 31))
 
 
-@pytest.mark.parametrize("claims", [CLAIMS, Claims("at-linz", "UK-2026-0000001-1", bytes(32), 0, NOW)])
+NAMED = replace(CLAIMS, holder="Zoë Hadžić 01.04.1990", kind="Meldebestätigung", main="Hauptwohnsitz: Landstraße 12")
+
+
+@pytest.mark.parametrize("claims", [CLAIMS, NAMED, Claims("at-linz", "UK-2026-0000001-1", bytes(32), 0, NOW)])
 def test_a_seal_is_read_back_unchanged(authority: Authority, claims: Claims) -> None:
     assert verify_seal(create_seal(claims, authority), [authority.certificate]) == claims
 
 
 def test_a_seal_is_small_enough_for_a_corner_of_the_page(authority: Authority) -> None:
     assert len(create_seal(CLAIMS, authority)) < 350  # version 11 at level M, 61 modules a side
+    assert len(create_seal(NAMED, authority)) < 480
 
 
 def test_no_seal_is_made_that_nobody_could_verify(authority: Authority) -> None:
     long = replace(CLAIMS, holder="\u1e00" * 401)
     with pytest.raises(SealTooLongError):
         create_seal(long, authority)
-    short = replace(CLAIMS, holder=shorten_holder(long.holder))
-    assert verify_seal(create_seal(short, authority), [authority.certificate]) == short
+    holder, kind, main = (shorten(long.holder, size) for size in (HOLDER_MAX_BYTES, KIND_MAX_BYTES, MAIN_MAX_BYTES))
+    short = replace(CLAIMS, holder=holder, kind=kind, main=main)
+    text = create_seal(short, authority)
+    assert verify_seal(text, [authority.certificate]) == short
+    assert len(text) < 1400  # version 25 at level M: 125 modules with the quiet zone, 43 mm wide
+
+
+def test_a_seal_of_an_earlier_release_stays_valid_and_names_no_kind(authority: Authority) -> None:
+    body: dict[int, object] = {
+        1: "at-linz",
+        2: "UK-2026-0000123-4",
+        6: 1780306200,
+        -65537: bytes(32),
+        -65538: "Ada Lovelace",
+    }
+    body[65535] = {"status_list": {"idx": 77}}
+    token = sign_token(body, SEAL, authority.key, authority.certificate.key_id)
+    claims = verify_seal("WA1:" + base45.encode(token), [authority.certificate])
+    assert isinstance(claims, Claims)
+    assert (claims.number, claims.holder, claims.kind, claims.main) == ("UK-2026-0000123-4", "Ada Lovelace", "", "")
 
 
 def test_every_changed_character_is_detected(authority: Authority) -> None:

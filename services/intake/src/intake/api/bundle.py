@@ -10,6 +10,8 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from service_catalogue.authority import Letterhead
+from service_catalogue.models import Titles
 from wanderamt.contracts import case_code
 from wanderamt.kernel.ids import DeviceId
 from wanderamt.shell.problems import or_refuse
@@ -58,6 +60,23 @@ class BundleStandOut(BaseModel):
     ends_at: AwareDatetime
 
 
+class LetterheadOut(BaseModel):
+    """The head of the papers that the stand prints. `arms`: SVG. `verify_at`: where everybody can check a paper."""
+
+    code: str
+    name: Titles
+    department: Titles
+    street: str
+    postal_code: str
+    place: str
+    phone: str
+    email: str
+    web: str
+    verify_at: str
+    head: Titles
+    arms: str
+
+
 class BundleOut(BaseModel):
     """`sizes`: bytes of each part. `status_list`: the revoked documents, signed. `authority`: its certificate (PEM).
 
@@ -72,6 +91,7 @@ class BundleOut(BaseModel):
     appointments: list[BundleAppointmentOut]
     services: list[BundleServiceOut]
     number_blocks: list[NumberBlockOut]
+    letterhead: LetterheadOut
     status_list: str = Field(description="base64 of the signed list (CWT)")
     authority: str
     certificate: str
@@ -98,14 +118,17 @@ async def download_bundle(
         bundle = or_refuse(await build_bundle(stand_id, caller.device_id, uow, catalogue=context.catalogue))
         revoked = await revoked_documents(uow)
     status_list = sign_status_list(revoked, authority)
-    body = _body(bundle, caller.device_id, base64.b64encode(status_list).decode(), authority)
+    packed_list = base64.b64encode(status_list).decode()
+    body = _body(bundle, caller.device_id, packed_list, authority=authority, letterhead=context.letterhead)
     headers = {SIGNATURE: sign_detached(body, authority), "Vary": "Accept-Encoding"}
     if "gzip" in accept_encoding:
         body, headers["Content-Encoding"] = gzip.compress(body, 6, mtime=0), "gzip"
     return Response(body, media_type="application/json", headers=headers)
 
 
-def _body(bundle: OfflineBundle, device_id: DeviceId, status_list: str, authority: Authority) -> bytes:
+def _body(
+    bundle: OfflineBundle, device_id: DeviceId, status_list: str, *, authority: Authority, letterhead: Letterhead
+) -> bytes:
     """Sorted keys and no spaces: the same bundle gives the same bytes."""
     until = bundle.as_of + CERTIFICATE_VALIDITY if bundle.key else None
     out = BundleOut(
@@ -126,6 +149,7 @@ def _body(bundle: OfflineBundle, device_id: DeviceId, status_list: str, authorit
             for pinned in bundle.services
         ],
         number_blocks=[number_block_out(leased, authority) for leased in bundle.blocks],
+        letterhead=LetterheadOut(**letterhead.profile.model_dump() | {"arms": letterhead.arms}),
         status_list=status_list,
         authority=authority.certificate.pem,
         certificate=_certificate(bundle, device_id, authority, until) if until else "",
@@ -145,7 +169,7 @@ def _certificate(bundle: OfflineBundle, device_id: DeviceId, authority: Authorit
     return base64.b64encode(token).decode()
 
 
-_PARTS = ("appointments", "services", "number_blocks", "status_list")
+_PARTS = ("appointments", "services", "number_blocks", "letterhead", "status_list")
 
 
 def _json(value: object) -> bytes:

@@ -51,6 +51,8 @@ class VerificationOut(BaseModel):
     """The claims of a genuine document, to compare with the printed text, and whether it is valid today."""
 
     status: DocumentStatus
+    kind: str = Field(description="Kind of document as printed; empty for seals of earlier releases.")
+    main: str = Field(description="Its main facts as printed; empty for seals of earlier releases.")
     authority: str
     number: str
     holder: str
@@ -81,9 +83,9 @@ async def verify_seal(order: VerifyIn, network: ClientNetwork, context: Context)
 
 
 @router.get("/verify", response_class=Response)
-async def show_verification_page(lang: Language = Language.DE) -> Response:
+async def show_verification_page(context: Context, lang: Language = Language.DE) -> Response:
     """A page where everybody can check documents."""
-    return _page(lang)
+    return _page(lang, context)
 
 
 @router.post("/verify.html", response_class=Response, openapi_extra=LARGE_FORM)
@@ -97,9 +99,9 @@ async def answer_verification_page(
     """Checks what the page sends: the text of a QR code, a picture of it, or the file."""
     content = await file.read(MAX_FILE_BYTES + 1) if file and file.size else stamp.encode()
     if not content.strip():
-        return _page(lang)
+        return _page(lang, context)
     answer = FILE_TOO_LARGE if len(content) > MAX_FILE_BYTES else await _check(content, network, context)
-    return _page(lang, answer)
+    return _page(lang, context, answer)
 
 
 async def _check(content: bytes, network: str, context: IntakeContext) -> VerificationOut | Refusal:
@@ -117,8 +119,10 @@ async def _check(content: bytes, network: str, context: IntakeContext) -> Verifi
     return answer
 
 
-def _page(language: Language, answer: VerificationOut | Refusal | None = None) -> Response:
-    html = verification_page(answer, language=language)
+def _page(language: Language, context: IntakeContext, answer: VerificationOut | Refusal | None = None) -> Response:
+    profile = context.letterhead.profile
+    names = {profile.code: profile.name.in_language(language)}
+    html = verification_page(answer, language=language, authorities=names)
     status = STATUS[answer.kind] if isinstance(answer, Refusal) and answer.kind in TRY_AGAIN else 200
     headers = STANDALONE_FORM | HEADERS.get(status, {})
     return Response(html, status, media_type="text/html; charset=utf-8", headers=headers)
@@ -127,6 +131,8 @@ def _page(language: Language, answer: VerificationOut | Refusal | None = None) -
 def _verification_out(claims: Claims, status_list: StatusList, *, now: datetime) -> VerificationOut:
     return VerificationOut(
         status=document_status(claims, status_list, now=now),
+        kind=claims.kind,
+        main=claims.main,
         authority=claims.authority,
         number=claims.number,
         holder=claims.holder,

@@ -3,23 +3,34 @@
 Beside the services lies the folder `registers` with the released contracts of the bridges, one file per register.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from pathlib import Path
+from typing import Final
 
 from pydantic import ValidationError
-from service_catalogue.reader import CatalogueError, CatalogueFiles, Place, read_catalogue_folder, shipped_folder
+from service_catalogue.authority import Letterhead, read_letterhead
+from service_catalogue.reader import (
+    AUTHORITY_FILE,
+    CatalogueError,
+    CatalogueFault,
+    CatalogueFiles,
+    Place,
+    read_catalogue_folder,
+    shipped_folder,
+)
 
 from intake.domain.catalogue.catalogue import Catalogue
 from intake.domain.catalogue.edition_faults import edition_faults
 from intake.domain.catalogue.register_contracts import RegisterContract, RegisterContracts
 from intake.domain.catalogue.service_definition import ServiceDefinition
 
-REGISTERS = "registers"
+REGISTERS: Final = "registers"
+LETTERHEAD_TEMPLATE: Final = "letterhead"  # what all of them share
 
 
 def read_catalogue_files(folder: Path | None = None) -> CatalogueFiles[ServiceDefinition]:
-    """Reads all *.yaml of `folder`, or of the shipped catalogue. Raises OSError when the folder cannot be read, and
+    """Reads the services of `folder`, or of the shipped catalogue. Raises OSError when the folder cannot be read, and
     CatalogueError for a contract that is none."""
     contracts, templates = read_contracts(folder), document_templates()
 
@@ -55,4 +66,23 @@ def read_contracts(folder: Path | None = None) -> RegisterContracts:
 def document_templates() -> list[str]:
     """A document without a template would fail while the citizen waits."""
     templates = files("intake.documents_pdf").joinpath("templates").iterdir()
-    return sorted(Path(file.name).stem for file in templates if not file.name.startswith("_"))
+    return sorted({Path(file.name).stem for file in templates} - {LETTERHEAD_TEMPLATE})
+
+
+def read_authority(
+    folder: Path | None, services: Iterable[ServiceDefinition]
+) -> Letterhead | dict[str, list[CatalogueFault]]:
+    """The letterhead of the authority whose services these are; else the faults, by file name. Raises OSError."""
+    letterhead = read_letterhead(folder)
+    if isinstance(letterhead, Letterhead):
+        for other in sorted({service.authority for service in services} - {letterhead.profile.code}):
+            return {AUTHORITY_FILE: [CatalogueFault(1, "code", f"the services of this folder belong to {other}")]}
+    return letterhead
+
+
+def load_authority(folder: Path | None, catalogue: Catalogue) -> Letterhead:
+    """Raises CatalogueError when a file has a fault."""
+    letterhead = read_authority(folder, catalogue.services.values())
+    if isinstance(letterhead, dict):
+        raise CatalogueError("; ".join(f"{name}:{fault}" for name, faults in letterhead.items() for fault in faults))
+    return letterhead

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from service_catalogue.reader import CatalogueFiles, json_schema
+from service_catalogue.authority import AuthorityProfile, Letterhead
+from service_catalogue.reader import AUTHORITY_FILE, CatalogueFault, CatalogueFiles, json_schema
 from wanderamt.shell.text_table import format_table
 
-from intake.catalogue_files.loader import read_catalogue_files
+from intake.catalogue_files.loader import read_authority, read_catalogue_files
 from intake.domain.catalogue.diff import diff_editions
 from intake.domain.catalogue.service_definition import Edition, ServiceDefinition
 
@@ -31,6 +32,8 @@ ServiceArgument = Annotated[
 def check(folder: Folder = None) -> None:
     """Check every file of the catalogue. Lists each fault with file and line; exit code 1 when there is one."""
     files = _read_files(folder)
+    if files.services:
+        files.faults |= _authority_faults(folder, files)
     for message in files.messages():
         typer.echo(message, err=True)
     if files.faults:
@@ -91,9 +94,13 @@ def diff(
 
 
 @catalogue.command("schema")
-def print_schema() -> None:
+def print_schema(
+    authority: Annotated[bool, typer.Option("--authority", help=f"That of {AUTHORITY_FILE} instead.")] = False,  # noqa: FBT002 -- a switch of the command line
+) -> None:
     """Print the JSON Schema of a catalogue file, for editors."""
-    typer.echo(json.dumps(json_schema(ServiceDefinition), indent=2, ensure_ascii=False))
+    typer.echo(
+        json.dumps(json_schema(AuthorityProfile if authority else ServiceDefinition), indent=2, ensure_ascii=False)
+    )
 
 
 def _read_files(folder: Path | None) -> CatalogueFiles[ServiceDefinition]:
@@ -101,6 +108,11 @@ def _read_files(folder: Path | None) -> CatalogueFiles[ServiceDefinition]:
         return read_catalogue_files(folder)
     except OSError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+def _authority_faults(folder: Path | None, files: CatalogueFiles[ServiceDefinition]) -> dict[str, list[CatalogueFault]]:
+    authority = read_authority(folder, files.services)
+    return {} if isinstance(authority, Letterhead) else authority
 
 
 def _definitions(folder: Path | None) -> list[ServiceDefinition]:

@@ -99,6 +99,8 @@ def _status_list(file: Path | None, trusted: list[TrustedCertificate]) -> Status
 def _show(claims: Claims, status: DocumentStatus, revoked: StatusList | None) -> None:
     lines = (
         ("this document is", STATUS_TEXT[status]),
+        ("document", claims.kind or "(not named: an older code)"),
+        ("facts", claims.main or "(not named)"),
         ("number", claims.number),
         ("issued to", claims.holder or "(not named)"),
         ("issued at", claims.issued_at.isoformat(timespec="minutes")),
@@ -112,3 +114,4 @@ def _show(claims: Claims, status: DocumentStatus, revoked: StatusList | None) ->
     )
     for name, value in lines:
         typer.echo(f"{name:<18}{value}")
+    typer.echo("Compare with the paper: it must show exactly this. Do not accept the code on any other text.")

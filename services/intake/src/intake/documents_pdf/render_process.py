@@ -3,29 +3,39 @@
 Values reach typst as inputs, never as source, so a citizen's text cannot become markup.
 """
 
+import base64
+import io
 import json
 from contextlib import ExitStack
 from importlib.resources import as_file, files
-from typing import Final
+from typing import Any, Final
 
 import typst
+from PIL import Image, ImageOps
 from pydantic import SecretStr
+from service_catalogue.authority import VERIFY_AT, Letterhead
+from service_catalogue.paper_texts import paper_texts
 from wanderamt.kernel.line_text import as_printable
 
-from intake.documents_pdf.pdf_renderer import RENDER_TASK, RenderTask
+from intake.documents_pdf.pdf_renderer import LETTERHEAD, RENDER_TASK, RenderTask
 from intake.documents_pdf.worker_process import run_worker
-from intake.domain.document_status import Claims, content_hash
+from intake.domain.document_status import KIND_MAX_BYTES, MAIN_MAX_BYTES, Claims, shorten
 from intake.signing.authority import Authority
 from intake.signing.pdf_signer import PdfSigner
-from intake.signing.qr_code import to_svg
+from intake.signing.qr_code import to_svg, width_of
 from intake.signing.qr_seal import create_seal
 
 PDF_STANDARD: Final = "a-3b"
+MODULE_MM: Final = 0.34  # of a QR code: 2.7 dots of a scan with 200 dots per inch
+MIN_CODE_MM: Final = 34
+PHOTO_SIZE: Final = (413, 531)  # pixels: 35 mm x 45 mm at 300 dots per inch
+PHOTO_FORMATS: Final = ("JPEG", "PNG", "WEBP")
 
 
 class RenderWorker:
-    def __init__(self, authority: Authority) -> None:
+    def __init__(self, authority: Authority, letterhead: Letterhead) -> None:
         self._authority = authority
+        self._letterhead = letterhead
         self._signer = PdfSigner(authority)
         self._compilers: dict[str, typst.Compiler] = {}
         self._open = ExitStack()  # keeps templates of a zipped package unpacked until the process ends
@@ -36,25 +46,36 @@ class RenderWorker:
         return self._signer.sign(self._compile(task, self._inputs(task)))
 
     def _inputs(self, task: RenderTask) -> dict[str, str]:
+        content = task.content
         claims = Claims(
             authority=self._authority.code,
-            number=task.number,
+            number=content.number,
             holder=task.holder,
-            content=content_hash(task.fields),
+            content=content.sha256,
             status_index=task.status_index,
             issued_at=task.issued_at,
             valid_until=task.valid_until,
+            kind=shorten(content.title, KIND_MAX_BYTES),
+            main=shorten(content.main, MAIN_MAX_BYTES),
         )
         seal = create_seal(claims, self._authority)
-        return {
-            **task.fields,
+        code = to_svg(seal)
+        page = {
             "language": task.language,
-            "authority": as_printable(self._authority.certificate.name),
-            "number": task.number,
+            "content": content.to_json(),
             "day": task.issued_on.isoformat(),
+            "authority": _in_language(self._letterhead, task.language),
+            "texts": dict(paper_texts(task.language)),
+            "code_mm": max(MIN_CODE_MM, round(width_of(code) * MODULE_MM)),
+        }
+        return {
+            "page": json.dumps(page, ensure_ascii=False),
+            "content": json.dumps(page["content"], ensure_ascii=False, sort_keys=True),
             "stamp": seal,
-            "code": to_svg(seal),
-            "content": json.dumps(dict(task.fields), ensure_ascii=False, sort_keys=True),
+            "code": code,
+            "arms": self._letterhead.arms,
+            "mark": self._letterhead.mark,
+            "photo": _photo_svg(task.photo) if task.photo else "",
         }
 
     def _compile(self, task: RenderTask, inputs: dict[str, str]) -> bytes:
@@ -68,9 +89,32 @@ class RenderWorker:
         return pdf
 
 
+def _in_language(letterhead: Letterhead, language: str) -> dict[str, Any]:
+    """The head of the paper, in one language."""
+    profile = letterhead.profile
+    texts = {name: getattr(profile, name).in_language(language) for name in ("name", "department", "head")}
+    notice = profile.signature_notice.in_language(language).replace(VERIFY_AT, profile.verify_at)
+    return profile.model_dump(mode="json") | texts | {"notice": as_printable(notice)}
+
+
+def _photo_svg(photo: bytes) -> str:
+    """Cut to the size of the photo box and encoded again, without what a camera writes beside the picture."""
+    with Image.open(io.BytesIO(photo), formats=PHOTO_FORMATS) as picture:
+        upright = ImageOps.exif_transpose(picture).convert("RGB")
+    encoded = io.BytesIO()
+    ImageOps.fit(upright, PHOTO_SIZE).save(encoded, "JPEG", quality=88)
+    width, height = PHOTO_SIZE
+    data = base64.b64encode(encoded.getvalue()).decode()
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">'
+        f'<image width="{width}" height="{height}" href="data:image/jpeg;base64,{data}"/></svg>'
+    )
+
+
 def create_handler(line: bytes) -> RenderWorker:
-    keys = json.loads(line)
-    return RenderWorker(Authority.load(keys["code"], SecretStr(keys["key"]), keys["certificate"]))
+    setup = json.loads(line)
+    authority = Authority.load(setup["code"], SecretStr(setup["key"]), setup["certificate"])
+    return RenderWorker(authority, LETTERHEAD.validate_python(setup["letterhead"]))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,11 @@ from wanderamt.kernel.sealed import Sealed
 
 @dataclass(frozen=True, slots=True)
 class DocumentContent:
-    """`issued_on`: day in Linz. `valid_until`: last valid day. `status_index`: see intake.domain.document_status."""
+    """`issued_at`: when the stand printed its paper of this number, else now; `issued_on`: its day in Linz.
+
+    `valid_until`: last valid day. `status_index`: see intake.domain.document_status. `law`: legal basis. `receipts`: of
+    the fee, which was `paid_cents`.
+    """
 
     document_id: DocumentId
     template: str
@@ -23,6 +27,11 @@ class DocumentContent:
     valid_until: date | None
     status_index: int
     applicant: Sealed | None
+    file_number: str = ""
+    officer: str = ""
+    law: str = ""
+    paid_cents: int = 0
+    receipts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,6 +127,7 @@ class ProvisionalBody(_Strict):
 
     document_id: UUID
     number: DocumentNumber
+    issued_at: ClockTime | None = Field(None, description="Time in its seal, whose day is printed; else `captured_at`.")
 
 
 class OpenBody(_Strict):

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from service_catalogue.authority import Letterhead
 from wanderamt.backbone.persistence.database import Database
 from wanderamt.kernel.refusal import Refusal
 from wanderamt.security.assertions import AssertionSigner
@@ -39,6 +40,7 @@ class IntakeContext:
     answers: AssertionSigner
     catalogue: Catalogue
     authority: Authority
+    letterhead: Letterhead
     trusted: Sequence[TrustedCertificate]
     token_signer: TokenSigner
     status_list: StatusListCache

@@ -1,6 +1,6 @@
 """Documents before and after rendering, and the list of revoked ones."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.decision import Attempt, DeadlineExceeded, NeedsOperator
@@ -8,10 +8,11 @@ from wanderamt.kernel.ids import DocumentId
 from wanderamt.kernel.refusal import Refusal
 from wanderamt.security.keys import FieldCipher
 
+from intake.domain.case.state import Case, is_account
 from intake.domain.catalogue.catalogue import Catalogue
 from intake.domain.catalogue.due_dates import VIENNA
 from intake.domain.document_content import CannotRender, DocumentContent, RenderedDocument
-from intake.domain.documents import IssueDocument, issue
+from intake.domain.documents import Document, IssueDocument, issue
 from intake.domain.refusals import NO_DOCUMENT
 from intake.domain.status_list import StatusList, build_status_list
 from intake.store import document_statements
@@ -28,21 +29,34 @@ async def prepare_document(
     pinned = catalogue.pinned_edition(record.case.edition)
     if isinstance(pinned, Refusal):
         raise LookupError(pinned.hint)
-    output, today = pinned.edition.outputs[0], uow.now.astimezone(VIENNA).date()
+    case, output = record.case, pinned.edition.outputs[0]
+    issued_at = _issued_at(document, case, now=uow.now)
+    day = issued_at.astimezone(VIENNA).date()
     assert document.status_index is not None  # noqa: S101 -- set when the document was ordered
     return DocumentContent(
         document_id=document.document_id,
         template=output.template,
-        title=output.titles.in_language(record.case.language),
-        language=record.case.language,
+        title=output.titles.in_language(case.language),
+        language=case.language,
         number=document.number,
         place=place,
-        issued_at=uow.now,
-        issued_on=today,
-        valid_until=today + timedelta(days=output.valid) if output.valid else None,
+        issued_at=issued_at,
+        issued_on=day,
+        valid_until=day + timedelta(days=output.valid) if output.valid else None,
         status_index=document.status_index,
         applicant=record.form.applicant,
+        file_number=case.number or "",
+        officer=case.owner if is_account(case.owner) else "",
+        law=pinned.edition.competence.law,
+        paid_cents=case.paid_cents,
+        receipts=case.receipts,
     )
+
+
+def _issued_at(document: Document, case: Case, *, now: datetime) -> datetime:
+    """One date on the paper of the stand and on that of the office."""
+    stand = case.provisional_document
+    return stand.issued_at if stand and stand.document_id == document.document_id and stand.issued_at else now
 
 
 async def record_document(

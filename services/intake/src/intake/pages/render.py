@@ -1,6 +1,6 @@
 """Renders the HTML pages of intake. Everything that comes from outside is escaped."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cache
 from importlib import resources
@@ -48,8 +48,13 @@ def report_page(
     )
 
 
-def verification_page(answer: VerifiedDocument | Refusal | None, *, language: Language) -> str:
-    """A standalone HTML page: a form, and above it the answer to the last check."""
+def verification_page(
+    answer: VerifiedDocument | Refusal | None, *, language: Language, authorities: Mapping[str, str]
+) -> str:
+    """A standalone HTML page: a form, and above it the answer to the last check.
+
+    `authorities`: their names by their codes.
+    """
     texts: dict[str, Any] = _texts(language)["verification"]
     kind, verified, reason = "", None, ""
     if isinstance(answer, Refusal):
@@ -64,6 +69,7 @@ def verification_page(answer: VerifiedDocument | Refusal | None, *, language: La
         result=texts.get(kind),
         verified=verified,
         reason=reason,
+        authorities=authorities,
         day=_day,
         short_day=lambda day: day.strftime("%d.%m.%Y"),
     )

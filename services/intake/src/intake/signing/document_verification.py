@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pyhanko.pdf_utils.reader import PdfFileReader
 from wanderamt.kernel.refusal import Refusal
 
-from intake.domain.document_status import Claims, content_hash
+from intake.domain.document_status import Claims
+from intake.domain.printed_content import content_hash
 from intake.domain.refusals import SEAL_MISSING, SIGNATURE_BROKEN
 from intake.signing.authority import TrustedCertificate
 from intake.signing.pdf_signer import HOSTILE, check_signature
@@ -36,14 +37,13 @@ def _verify_pdf(pdf: bytes, trusted: Sequence[TrustedCertificate]) -> Claims | R
         return signer
     try:
         attachments = _attachments(pdf)
-        text, content = attachments[SEAL_FILE].decode(), json.loads(attachments[CONTENT_FILE])
-        fields = {str(name): str(value) for name, value in content.items()}
+        text, printed = attachments[SEAL_FILE].decode(), content_hash(json.loads(attachments[CONTENT_FILE]))
     except KeyError:
         return SEAL_MISSING
     except HOSTILE:
         return SIGNATURE_BROKEN
     claims = verify_seal(text, [signer])
-    if isinstance(claims, Claims) and claims.content != content_hash(fields):
+    if isinstance(claims, Claims) and claims.content != printed:
         return SIGNATURE_BROKEN
     return claims
 

@@ -6,6 +6,7 @@ size at which a code on a page is still sharp.
 
 import io
 import math
+import re
 import warnings
 
 import zxingcpp
@@ -28,6 +29,13 @@ def to_svg(text: str) -> str:
     return str(
         zxingcpp.write_barcode_to_svg(zxingcpp.create_barcode(text, zxingcpp.BarcodeFormat.QRCode, ec_level=LEVEL))
     )
+
+
+def width_of(svg: str) -> int:
+    """Modules per side of a code that `to_svg` made, with its quiet zone."""
+    width = re.search(r'<svg width="(\d+)"', svg)
+    assert width  # noqa: S101 -- written by `to_svg`
+    return int(width[1])
 
 
 def find_codes(picture: bytes) -> list[str] | Refusal:

@@ -19,10 +19,10 @@ from intake.signing.cwt import EXPIRES, ISSUED, ISSUER, SUBJECT, read_header, si
 from intake.signing.device import DeviceCertificate, verify_device_certificate
 
 PREFIX = "WA1:"
-MAX_TEXT = 2000  # characters; a seal of the office has some 300, one of a device some 700
+MAX_TEXT = 2000  # characters; a seal of the office has some 450, one of a device some 900
 SEAL, LIST = "application/wanderamt-stamp+cwt", "application/statuslist+cwt"
 # keys of claims besides those of CWT, and of headers; values below -65536 are for private use
-STATUS, STATUS_LIST, CONTENT, HOLDER = 65535, 65533, -65537, -65538
+STATUS, STATUS_LIST, CONTENT, HOLDER, PAPER_KIND, MAIN = 65535, 65533, -65537, -65538, -65541, -65542
 KID, DEVICE = 4, -65540
 
 
@@ -32,21 +32,24 @@ class SealTooLongError(ValueError):
 
 def create_seal(claims: Claims, authority: Authority) -> str:
     """Text for a QR code in alphanumeric mode. Raises SealTooLongError."""
-    body = {
+    body: dict[int, Any] = {
         ISSUER: claims.authority,
         SUBJECT: claims.number,
         ISSUED: int(claims.issued_at.timestamp()),
         CONTENT: claims.content,
         STATUS: {"status_list": {"idx": claims.status_index}},
     }
-    if claims.holder:
-        body[HOLDER] = claims.holder
+    body |= {key: text for key, text in _texts_of(claims) if text}
     if claims.valid_until:
         body[EXPIRES] = int(datetime.combine(claims.valid_until, time.max, UTC).timestamp())
     text = PREFIX + base45.encode(_sign(body, SEAL, authority))
     if len(text) > MAX_TEXT:
         raise SealTooLongError(len(text))
     return text
+
+
+def _texts_of(claims: Claims) -> tuple[tuple[int, str], ...]:
+    return (HOLDER, claims.holder), (PAPER_KIND, claims.kind), (MAIN, claims.main)
 
 
 def verify_seal(text: str, trusted: Iterable[TrustedCertificate]) -> Claims | Refusal:
@@ -99,6 +102,8 @@ def _claims(body: Mapping[Any, Any], certificate: DeviceCertificate | None = Non
             valid_until=_day(body.get(EXPIRES)),
             holder=str(body.get(HOLDER, "")),
             given_by=str(certificate.device_id) if certificate else "",
+            kind=str(body.get(PAPER_KIND, "")),
+            main=str(body.get(MAIN, "")),
         )
     except (KeyError, TypeError, ValueError, OverflowError):
         return SEAL_UNREADABLE

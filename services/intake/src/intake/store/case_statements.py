@@ -135,7 +135,7 @@ def _columns(record: CaseRecord, cipher: FieldCipher) -> dict[str, Any]:
             "identified": case.identified,
             "documents_seen": sorted(case.documents_seen),
             "attachments": sorted(case.attachments),
-            "provisional_document": [document.document_id, document.number] if document else None,
+            "provisional_document": [document.document_id, document.number, document.issued_at] if document else None,
             "receipts": case.receipts,
             "paid_cents": case.paid_cents,
             "settled": case.settled,
@@ -233,7 +233,7 @@ def record_of_row(row: Mapping[str, Any], cipher: FieldCipher) -> CaseRecord:
             code: CallState(CallStatus(status), _id(request_id), command)
             for code, (status, request_id, command) in calls.items()
         },
-        provisional_document=ProvisionalDocument(DocumentId(UUID(document[0])), document[1]) if document else None,
+        provisional_document=_provisional_document(*document) if document else None,
         receipts=tuple(progress["receipts"]),
         paid_cents=progress["paid_cents"],
         settled=progress["settled"],
@@ -254,3 +254,9 @@ def _former_call(progress: Mapping[str, Any], request_id: UUID | None) -> dict[s
 
 def _id(text: str | UUID | None) -> RequestId | None:
     return RequestId(UUID(str(text))) if text else None
+
+
+def _provisional_document(document_id: str, number: str, issued_at: str | None = None) -> ProvisionalDocument:
+    """An earlier release stored no time."""
+    at = datetime.fromisoformat(issued_at) if issued_at else None
+    return ProvisionalDocument(DocumentId(UUID(document_id)), number, at)

@@ -15,6 +15,7 @@ from intake.domain.case.fold import apply, apply_all
 from intake.domain.case.process import NewEvents, NewId, advance
 from intake.domain.case.state import Case
 from intake.domain.catalogue.catalogue import Catalogue
+from intake.domain.catalogue.due_dates import trusted_time
 from intake.domain.catalogue.service_definition import Edition
 from intake.domain.entry import (
     AnyEntry,
@@ -68,7 +69,7 @@ def apply_entry(
         return pinned
     if isinstance(entry, FillCase):
         return _fill(case, pinned.edition, entry, catalogue, now, new_id, seen)
-    return run_actions(case, pinned.edition, [_action_of(entry)], new_id=new_id, now=now)
+    return run_actions(case, pinned.edition, [_action_of(entry, now)], new_id=new_id, now=now)
 
 
 def run_actions(
@@ -129,7 +130,7 @@ def _open(
     )
     if isinstance(applied, Refusal) or not body.provisional:
         return applied
-    give = _give(body.provisional)  # last: the register was asked before
+    give = _give(body.provisional, entry.captured_at, now)  # last: the register was asked before
     return run_actions(applied.case, pinned.edition, [give], new_id=new_id, now=now, new_events=applied.new_events)
 
 
@@ -163,7 +164,7 @@ def _actions_of(body: OpenBody) -> Iterator[CaseAction]:
         yield _take_fee(body.paid)
 
 
-def _action_of(entry: AnyEntry) -> CaseAction:
+def _action_of(entry: AnyEntry, now: datetime) -> CaseAction:
     match entry:
         case IdentifyApplicant():
             return lambda case, edition: crew_actions.identify(case, edition, entry.body.level)
@@ -172,7 +173,7 @@ def _action_of(entry: AnyEntry) -> CaseAction:
         case TakeFee():
             return _take_fee(entry.body)
         case GiveProvisional():
-            return _give(entry.body)
+            return _give(entry.body, entry.captured_at, now)
         case HandOver():
             body = entry.body
             return lambda case, _: back_office_actions.hand_over(
@@ -195,6 +196,8 @@ def _take_fee(body: PaymentBody) -> CaseAction:
     return lambda case, edition: crew_actions.pay(case, edition, paid)
 
 
-def _give(body: ProvisionalBody) -> CaseAction:
-    document = ProvisionalDocumentGiven(DocumentId(body.document_id), body.number)
+def _give(body: ProvisionalBody, captured_at: datetime, now: datetime) -> CaseAction:
+    """A device whose clock is ahead or too far behind does not date the office's document."""
+    issued_at = trusted_time(body.issued_at or captured_at, now=now)
+    document = ProvisionalDocumentGiven(DocumentId(body.document_id), body.number, issued_at)
     return lambda case, edition: crew_actions.give_provisional_document(case, edition, document)

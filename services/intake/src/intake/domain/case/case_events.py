@@ -114,10 +114,11 @@ class CallUndone:
 
 @dataclass(frozen=True, slots=True)
 class ProvisionalDocumentGiven:
-    """The device printed a provisional document with a number of its block."""
+    """The device printed a provisional document with a number of its block. `issued_at`: as printed and sealed."""
 
     document_id: DocumentId
     number: str
+    issued_at: datetime | None = None  # unknown for papers of earlier releases
 
 
 @dataclass(frozen=True, slots=True)

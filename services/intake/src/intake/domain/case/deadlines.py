@@ -5,7 +5,7 @@ from datetime import datetime
 from service_catalogue.conditions import evaluate
 from service_catalogue.references import Values
 
-from intake.domain.catalogue.due_dates import application_time
+from intake.domain.catalogue.due_dates import trusted_time
 from intake.domain.catalogue.service_definition import Deadline, Edition
 
 
@@ -21,7 +21,7 @@ def missed_deadline(edition: Edition, values: Values, *, captured_at: datetime, 
     """A deadline that the application came too late for, or too early."""
     if not edition.deadlines:
         return None
-    applied_at = application_time(captured_at, now=now)
+    applied_at = trusted_time(captured_at, now=now)
     for deadline in edition.deadlines:
         due = deadline_at(deadline, values)
         if due and (applied_at < due if deadline.earliest else applied_at > due):

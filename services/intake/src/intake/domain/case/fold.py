@@ -123,7 +123,8 @@ def _changes(case: Case, event: CaseHistoryEvent) -> dict[str, Any]:
             scanned = {attachment_id} if attachment_id else frozenset()
             return {"documents_seen": case.documents_seen | {code}, "attachments": case.attachments | scanned}
         case ProvisionalDocumentGiven():
-            return {"provisional_document": None if case.void else ProvisionalDocument(event.document_id, event.number)}
+            document = ProvisionalDocument(event.document_id, event.number, event.issued_at)
+            return {"provisional_document": None if case.void else document}
         case ProvisionalRevoked():
             return {"provisional_document": None}
         case TakenToStand(stand_id):

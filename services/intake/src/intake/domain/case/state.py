@@ -88,8 +88,11 @@ def is_account(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ProvisionalDocument:
+    """The paper that the stand printed. The office's document has its number and its date."""
+
     document_id: DocumentId
     number: str
+    issued_at: datetime | None = None
 
 
 @dataclass(frozen=True)  # without slots: `_case_of` sets `__dict__`

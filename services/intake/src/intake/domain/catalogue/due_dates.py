@@ -80,11 +80,11 @@ class DueRule(CatalogueModel):
 
 def application_day(captured_at: datetime, *, now: datetime) -> date:
     """The day whose rules and fees count. If the device's clock is ahead or too far behind, it is today."""
-    return _day_of_hour(int(application_time(captured_at, now=now).timestamp()) // HOUR_S)
+    return _day_of_hour(int(trusted_time(captured_at, now=now).timestamp()) // HOUR_S)
 
 
-def application_time(captured_at: datetime, *, now: datetime) -> datetime:
-    """When the citizen applied. If the device's clock is ahead or too far behind, it is now."""
+def trusted_time(captured_at: datetime, *, now: datetime) -> datetime:
+    """The device's time, or now if its clock is ahead or too far behind."""
     return captured_at if now - MAX_OFFLINE_AGE <= captured_at <= now else now
 
 
