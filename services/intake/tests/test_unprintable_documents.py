@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from intake.documents_pdf.pdf_renderer import PdfRenderer
 from intake.domain.document_content import DocumentContent, RenderedDocument
+from intake.domain.printed_content import PrintedContent
 from intake.jobs import render_document
 from intake_fixtures import IntakeClient
 from pypdf import PdfReader
@@ -103,19 +104,16 @@ async def test_an_accent_that_no_font_has_together_with_its_letter_is_printed_as
     content = DocumentContent(
         document_id=DocumentId(uuid7()),
         template="certificate",
-        title="Bestätigung",
         language=Language.DE,
-        number="MB-2026-000001",
-        place="Markt",
+        printed=PrintedContent("test", "Bestätigung", "MB-2026-000001", law="№\u0eb9 5"),
+        holder="",
         issued_at=now,
         issued_on=now.date(),
         valid_until=None,
         status_index=1,
-        applicant=None,
-        law="№\u0eb9 5",
     )
     with capture_logs() as logs:
-        rendered = await render_document(content, renderer=renderer, cipher=intake_client.cipher)
+        rendered = await render_document(content, renderer=renderer)
     assert isinstance(rendered, RenderedDocument)
     assert "№□ 5" in PdfReader(io.BytesIO(rendered.pdf)).pages[0].extract_text()
     assert [line["event"] for line in logs] == ["document.accents_replaced"]

@@ -99,8 +99,8 @@ def build(settings: IntakeSettings | None = None) -> Service:
     serve_field_app(service.http, settings.field_app_folder, issuer=settings.sign_in_url)
     document_jobs = JobHandler(
         job=IssueDocument,
-        prepare=prepare_each(partial(prepare_document, cipher=cipher, catalogue=catalogue)),
-        execute=partial(jobs.render_document, renderer=pdf_renderer, cipher=cipher),
+        prepare=prepare_each(partial(prepare_document, cipher=cipher, catalogue=catalogue, letterhead=letterhead)),
+        execute=partial(jobs.render_document, renderer=pdf_renderer),
         complete=complete_each(partial(record_document, cipher=cipher, owner=settings.overdue_case_owner)),
         concurrency=4,
         timeout_s=30,

@@ -1,37 +1,32 @@
-"""The content of a document before it is rendered, and the rendered document."""
+"""A document before it is rendered, and rendered."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from wanderamt.contracts import Language
 from wanderamt.kernel.ids import DocumentId
-from wanderamt.kernel.sealed import Sealed
+
+from intake.domain.printed_content import PrintedContent
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentContent:
     """`issued_at`: when the stand printed its paper of this number, else now; `issued_on`: its day in Linz.
 
-    `valid_until`: last valid day. `status_index`: see intake.domain.document_status. `law`: legal basis. `receipts`: of
-    the fee, which was `paid_cents`.
+    `valid_until`: last valid day. `status_index`: see intake.domain.document_status. `holder`: name and birth for the
+    seal. `photo`: a JPEG or PNG file.
     """
 
     document_id: DocumentId
     template: str
-    title: str
     language: Language
-    number: str
-    place: str
+    printed: PrintedContent
+    holder: str
     issued_at: datetime
     issued_on: date
     valid_until: date | None
     status_index: int
-    applicant: Sealed | None
-    file_number: str = ""
-    officer: str = ""
-    law: str = ""
-    paid_cents: int = 0
-    receipts: tuple[str, ...] = ()
+    photo: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

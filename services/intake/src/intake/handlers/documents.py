@@ -1,26 +1,38 @@
 """Documents before and after rendering, and the list of revoked ones."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import Final
+from uuid import UUID
 
+from service_catalogue.authority import Letterhead
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
-from wanderamt.kernel.decision import Attempt, DeadlineExceeded, NeedsOperator
+from wanderamt.kernel.decision import Attempt, DeadlineExceeded, NeedsOperator, RetryLater
 from wanderamt.kernel.ids import DocumentId
 from wanderamt.kernel.refusal import Refusal
 from wanderamt.security.keys import FieldCipher
 
-from intake.domain.case.state import Case, is_account
+from intake.domain.case.state import Case
 from intake.domain.catalogue.catalogue import Catalogue
 from intake.domain.catalogue.due_dates import VIENNA
 from intake.domain.document_content import CannotRender, DocumentContent, RenderedDocument
 from intake.domain.documents import Document, IssueDocument, issue
+from intake.domain.paper_composer import Issue, compose_paper
 from intake.domain.refusals import NO_DOCUMENT
 from intake.domain.status_list import StatusList, build_status_list
-from intake.store import document_statements
+from intake.store import attachment_statements, attachments, document_statements
+
+PHOTO_RETRY_S: Final = 30.0
 
 
 async def prepare_document(
-    job: IssueDocument, _: Attempt, uow: UnitOfWork, *, cipher: FieldCipher, catalogue: Catalogue
-) -> DocumentContent | None:
+    job: IssueDocument,
+    _: Attempt,
+    uow: UnitOfWork,
+    *,
+    cipher: FieldCipher,
+    catalogue: Catalogue,
+    letterhead: Letterhead,
+) -> DocumentContent | RetryLater | None:
     """What the job renders. None when the document is rendered or revoked already."""
     order = await document_statements.find_with_case(uow, DocumentId(job.document_id), cipher)
     if not order or order[0].rendered or order[0].revoked_at:
@@ -29,28 +41,36 @@ async def prepare_document(
     pinned = catalogue.pinned_edition(record.case.edition)
     if isinstance(pinned, Refusal):
         raise LookupError(pinned.hint)
-    case, output = record.case, pinned.edition.outputs[0]
-    issued_at = _issued_at(document, case, now=uow.now)
-    day = issued_at.astimezone(VIENNA).date()
+    issued_at = _issued_at(document, record.case, now=uow.now)
+    paper_issue = Issue(document.number, issued_at, place, letterhead)
+    paper = compose_paper(record.case, pinned.edition, paper_issue)
+    if not paper:
+        raise LookupError(f"no document of {record.case.edition} fits the case")
+    photo = await _photo(UUID(paper.photo), record.case, uow, cipher) if paper.photo else None
+    if isinstance(photo, RetryLater):
+        return photo
     assert document.status_index is not None  # noqa: S101 -- set when the document was ordered
     return DocumentContent(
         document_id=document.document_id,
-        template=output.template,
-        title=output.titles.in_language(case.language),
-        language=case.language,
-        number=document.number,
-        place=place,
+        template=paper.output.template,
+        language=record.case.language,
+        printed=paper.content,
+        holder=paper.holder,
         issued_at=issued_at,
-        issued_on=day,
-        valid_until=day + timedelta(days=output.valid) if output.valid else None,
+        issued_on=issued_at.astimezone(VIENNA).date(),
+        valid_until=paper.valid_until,
         status_index=document.status_index,
-        applicant=record.form.applicant,
-        file_number=case.number or "",
-        officer=case.owner if is_account(case.owner) else "",
-        law=pinned.edition.competence.law,
-        paid_cents=case.paid_cents,
-        receipts=case.receipts,
+        photo=photo,
     )
+
+
+async def _photo(attachment_id: UUID, case: Case, uow: UnitOfWork, cipher: FieldCipher) -> bytes | RetryLater:
+    """A device sends photos after its entries."""
+    of_case = await attachments.attachments_of(uow, case.id)
+    known = next((attachment for attachment in of_case if attachment.attachment_id == attachment_id), None)
+    if not known or not known.completed_at:
+        return RetryLater(PHOTO_RETRY_S, "photo_not_here")
+    return await attachment_statements.content_of(uow, known, cipher)
 
 
 def _issued_at(document: Document, case: Case, *, now: datetime) -> datetime:

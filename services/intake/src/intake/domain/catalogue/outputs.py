@@ -18,19 +18,19 @@ class Paragraph(CatalogueModel):
         return self.de if language == "de" else self.en
 
 
-class PrintedValue(CatalogueModel):
+class OutputLine(CatalogueModel):
     """A line of the document: a title and the value of a reference. Without a value, the line is left out."""
 
     titles: Titles
     value: Reference
 
 
-class PrintedTable(CatalogueModel):
+class OutputTable(CatalogueModel):
     """A table with a line per row of a group."""
 
     titles: Titles
     each: Reference
-    columns: tuple[PrintedValue, ...] = Field(min_length=1, max_length=6)
+    columns: tuple[OutputLine, ...] = Field(min_length=1, max_length=6)
 
 
 class Output(CatalogueModel):
@@ -44,8 +44,8 @@ class Output(CatalogueModel):
     law: LineText = Field(min_length=1, max_length=200, description="The legal base, as it is printed.")
     intro: Paragraph
     photo: Reference | None = Field(None, description="A fact of kind photo, which is printed.")
-    rows: tuple[PrintedValue, ...] = Field(min_length=1, max_length=40)
-    tables: tuple[PrintedTable, ...] = Field((), max_length=5)
+    rows: tuple[OutputLine, ...] = Field(min_length=1, max_length=40)
+    tables: tuple[OutputTable, ...] = Field((), max_length=5)
     remedies: Paragraph | None = Field(None, description="How the citizen can contest it.")
     notes: tuple[Paragraph, ...] = Field((), max_length=10)
     main: tuple[Reference, ...] = Field(min_length=1, max_length=6)
