@@ -3,13 +3,14 @@
 import { useMemo } from "preact/hooks";
 import { encodeQR } from "qr";
 import { type Bundle, canStamp } from "../domain/bundle.ts";
-import { handOverCase, issueDocument } from "../domain/case_actions.ts";
+import { handOverCase, issueDocument, mayIssue } from "../domain/case_actions.ts";
 import { formatEuro } from "../domain/fees.ts";
 import { formatDateTime, localized, t, tIn } from "../i18n/texts.ts";
 import type { CaseView } from "../model/types.ts";
 import { isClockLost } from "../platform/clock.ts";
 import { request, requestJson } from "../platform/http.ts";
 import type { Session } from "../session/session.ts";
+import { AnswersReview } from "./check_step.tsx";
 import { ActionButton, DescriptionList, downloadFile, Notice, type Tone } from "./components.tsx";
 
 const TONES: Record<string, Tone> = {
@@ -24,6 +25,7 @@ export function ResultStep(props: {
   view: CaseView;
   bundle: Bundle;
   session: Session;
+  onChange: (path: string) => void;
   onDone: (view: CaseView) => void;
 }) {
   const { view } = props;
@@ -38,9 +40,12 @@ export function ResultStep(props: {
       {view.edition.obligations.map((obligation) => (
         <p key={obligation.code}>{localized(obligation.reminder)}</p>
       ))}
+      {!view.paper && <AnswersReview view={view} onChange={props.onChange} />}
       {view.paid && <ReceiptSheet view={view} by={`${authority}, ${props.bundle.stand.place}`} />}
       {view.paper ? (
         <DocumentSheet view={view} authority={authority} />
+      ) : !mayIssue(view) ? (
+        <Notice tone="plain">{t("result.after_registers")}</Notice>
       ) : canStamp(props.bundle) && !isClockLost() ? (
         <ActionButton
           kind="main"
