@@ -12,7 +12,7 @@ import type { CaseView, Form } from "../model/types.ts";
 import { deleteDraft, saveCaseView } from "../store/outbox.ts";
 import { ActionButton, TextField } from "./components.tsx";
 import { FactsSection, type Faults } from "./facts/facts_section.tsx";
-import { focusField, moveOnEnter } from "./form_keys.ts";
+import { focusField, moveOnEnter, watchTaps } from "./form_keys.ts";
 
 export type FormMode = "open" | "correct" | "amend";
 
@@ -42,6 +42,7 @@ export function CaseForm(props: {
   useEffect(() => {
     if (facts.some((fact) => fact.prefill === "former_answer")) void earlierCases(view).then(setEarlier, () => {});
     if (props.focusOn) focusField([props.focusOn]);
+    return watchTaps();
   }, []);
 
   const update = (next: Form) => {

@@ -64,6 +64,7 @@ export function CaseScreen(props: { session: Session; bundle: Bundle; caseId: st
       </Page>
     );
   }
+  const current = { ...view, office: office ?? view.office }; // as the office answered meanwhile
   const showNext = (next: CaseView) => {
     setMode("open");
     setDetour("none");
@@ -71,7 +72,7 @@ export function CaseScreen(props: { session: Session; bundle: Bundle; caseId: st
     setView(next);
   };
   const submit = async (form: Form) => {
-    if (mode !== "open" || !hasCheckStep(view)) return showNext(await SAVE_ACTIONS[mode](view, form));
+    if (mode !== "open" || !hasCheckStep(view)) return showNext(await SAVE_ACTIONS[mode](current, form));
     const draft = { ...view, form };
     await saveCaseView(draft);
     showNext(draft);
@@ -83,7 +84,6 @@ export function CaseScreen(props: { session: Session; bundle: Bundle; caseId: st
     setFocusOn(path);
     if (view.case_seq > 0) setMode("amend");
   };
-  const current = { ...view, office: office ?? view.office };
   return (
     <Page title={`${view.called} · ${localized(view.edition.titles)}`} back="#/queue">
       <ol class="steps" aria-label={t("case.steps")} data-stage={stage}>
@@ -103,21 +103,14 @@ export function CaseScreen(props: { session: Session; bundle: Bundle; caseId: st
       )}
       {mode === "open" && <RegisterReview view={current} onConfirmed={setView} onCorrect={() => setMode("amend")} />}
       {stage === "form" && (
-        <CaseForm
-          key={mode}
-          view={mode === "open" ? view : current}
-          mode={mode}
-          bundle={props.bundle}
-          focusOn={focusOn}
-          onSubmit={submit}
-        />
+        <CaseForm key={mode} view={current} mode={mode} bundle={props.bundle} focusOn={focusOn} onSubmit={submit} />
       )}
       {stage === "check" && (
         <CheckStep view={view} onChange={change} onConfirm={async () => showNext(await openCase(view, view.form))} />
       )}
-      {stage === "identify" && <IdentifyStep view={view} onDone={showNext} />}
-      {stage === "papers" && <DocumentsStep view={view} onDone={showNext} />}
-      {stage === "fee" && <FeeStep view={view} bundle={props.bundle} onChange={change} onDone={showNext} />}
+      {stage === "identify" && <IdentifyStep view={current} onDone={showNext} />}
+      {stage === "papers" && <DocumentsStep view={current} onDone={showNext} />}
+      {stage === "fee" && <FeeStep view={current} bundle={props.bundle} onChange={change} onDone={showNext} />}
       {stage === "paper" && (
         <ResultStep view={current} bundle={props.bundle} session={props.session} onChange={change} onDone={showNext} />
       )}
@@ -129,7 +122,7 @@ export function CaseScreen(props: { session: Session; bundle: Bundle; caseId: st
           <ActionButton
             kind="danger"
             label={t("case.withdraw")}
-            action={async () => (await withdrawCase(view), (location.hash = "#/queue"))}
+            action={async () => (await withdrawCase(current), (location.hash = "#/queue"))}
           />
         </details>
       )}

@@ -1,4 +1,26 @@
-// Moving through a form: Enter leads to the next field, and a fault or a change to its field.
+// Moving through a form: Enter leads to the next field, a fault or a change to its field, and no tap misses.
+
+let isPressed = false;
+
+/** Returns the function that ends it. */
+export function watchTaps(): () => void {
+  const watched = { pointerdown: true, pointerup: false, pointercancel: false };
+  const ends = Object.entries(watched).map(([event, pressed]) => {
+    const listener = () => void (isPressed = pressed);
+    addEventListener(event, listener, true);
+    return () => removeEventListener(event, listener, true);
+  });
+  return () => {
+    for (const end of ends) end();
+  };
+}
+
+/** A tap beside a field leaves it. What then appears or goes would move the button under the finger, so it waits. */
+export function afterTap(action: () => void): void {
+  const later = () => void setTimeout(action);
+  if (isPressed) addEventListener("pointerup", later, { once: true });
+  else later();
+}
 
 const FIELDS = "input:not([type=file], [tabindex='-1']), textarea, [data-testid=form-done]";
 

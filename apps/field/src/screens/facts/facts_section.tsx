@@ -3,10 +3,10 @@ import { useMemo } from "preact/hooks";
 import { checkFact } from "../../domain/facts/check.ts";
 import { FactFault } from "../../domain/facts/fault.ts";
 import type { StreetRegister } from "../../domain/facts/streets.ts";
-import { isBlank } from "../../domain/facts/texts.ts";
 import { checkFacts } from "../../domain/form_facts.ts";
 import type { FormFact, JsonObject, JsonValue } from "../../model/facts.ts";
 import type { Applicant } from "../../model/types.ts";
+import { afterTap } from "../form_keys.ts";
 import { FactField } from "./fact_field.tsx";
 import { FormContext, type FormContextValue } from "./form_context.tsx";
 import { asObject } from "./object_value.ts";
@@ -44,11 +44,13 @@ export function FactsSection(props: {
 
   /** Makes the value canonical if it is complete; else says what is wrong with the part that was left. */
   const leave = (path: string) =>
-    props.onFacts((current) => {
-      const result = checkedAt(facts, current, path, streets);
-      props.onFaults((faults) => withFault(faults, path, result.fault));
-      return result.typed;
-    });
+    afterTap(() =>
+      props.onFacts((current) => {
+        const result = checkedAt(facts, current, path, streets);
+        props.onFaults((faults) => withFault(faults, result));
+        return result.typed;
+      }),
+    );
   return (
     <FormContext.Provider value={context}>
       {checked.shown.map((fact) => (
@@ -80,37 +82,48 @@ function firstRow(fact: FormFact, typed: JsonObject, applicant: Applicant): Json
   return row;
 }
 
+/** `scope`: the path below which older faults are out of date. `fault`: what is wrong there. */
+interface CheckedPart {
+  typed: JsonObject;
+  scope: string;
+  fault?: { path: string; fault: FactFault };
+}
+
 function checkedAt(
   facts: readonly FormFact[],
   typed: JsonObject,
   path: string,
   streets: StreetRegister | null,
-): { typed: JsonObject; fault?: { path: string; fault: FactFault } } {
-  const [code = "", ...rest] = path.split(".");
+): CheckedPart {
+  const [code = "", row = "", ...inner] = path.split(".");
   const fact = facts.find((candidate) => candidate.code === code);
   const value = typed[code] ?? null;
-  if (!fact || isBlank(value)) return { typed };
+  if (!fact) return { typed, scope: path };
   if (fact.kind === "group") {
-    const [row = "", ...inner] = rest;
     const index = Number(row) - 1;
-    if (!Array.isArray(value) || !inner.length) return { typed };
+    if (!Array.isArray(value) || !inner.length) return { typed, scope: path };
     const result = checkedAt(fact.facts ?? [], asObject(value[index] ?? null), inner.join("."), streets);
-    const next = { ...typed, [code]: value.map((other, at) => (at === index ? result.typed : other)) };
+    const at = (place: string) => `${code}.${row}.${place}`;
     const { fault } = result;
-    return fault ? { typed: next, fault: { ...fault, path: `${code}.${row}.${fault.path}` } } : { typed: next };
+    return {
+      typed: { ...typed, [code]: value.map((other, place) => (place === index ? result.typed : other)) },
+      scope: at(result.scope),
+      ...(fault && { fault: { ...fault, path: at(fault.path) } }),
+    };
   }
   const canonical = checkFact(fact, value, streets);
-  if (!(canonical instanceof FactFault)) return { typed: { ...typed, [code]: canonical } };
+  if (!(canonical instanceof FactFault)) return { typed: { ...typed, [code]: canonical }, scope: code };
   const place = canonical.place ? `${code}.${canonical.place}` : code;
-  const isAboutPart = place === path || place.startsWith(`${path}.`) || path.startsWith(`${place}.`);
-  if (UNTIL_SENT.includes(canonical.code) || !isAboutPart) return { typed };
-  return { typed, fault: { path: place, fault: canonical } };
+  return { typed, scope: path, fault: { path: place, fault: canonical } };
 }
 
-/** Without the old faults of the part and of the values that hold it. */
-function withFault(faults: Faults, path: string, fault: { path: string; fault: FactFault } | undefined): Faults {
-  const kept = [...faults].filter(
-    ([place]) => place !== path && !place.startsWith(`${path}.`) && !path.startsWith(`${place}.`),
-  );
-  return new Map(fault ? [...kept, [fault.path, fault.fault]] : kept);
+/** Without the old faults of the scope and of the values that hold it. A new fault is said only at the part that was
+ * left, and what is missing only after the form was sent. */
+function withFault(faults: Faults, { scope, fault }: CheckedPart): Faults {
+  const isRelated = (place: string) =>
+    place === scope || place.startsWith(`${scope}.`) || scope.startsWith(`${place}.`);
+  const kept = [...faults].filter(([place]) => !isRelated(place));
+  if (!fault || !isRelated(fault.path)) return new Map(kept);
+  const isSaid = faults.get(fault.path)?.code === fault.fault.code;
+  return new Map(UNTIL_SENT.includes(fault.fault.code) && !isSaid ? kept : [...kept, [fault.path, fault.fault]]);
 }
