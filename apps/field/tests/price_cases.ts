@@ -1,5 +1,6 @@
 // Prices cases with the app's code, for a test that compares it with the office. Reads JSON, writes JSON.
-import { factsOf, MissingFact, priceCase, requiredDocuments } from "../src/domain/fees.ts";
+import { MissingFact } from "../src/domain/conditions.ts";
+import { factsOf, priceCase, requiredDocuments } from "../src/domain/fees.ts";
 import type { Edition, Form } from "../src/model/types.ts";
 
 const input = JSON.parse(await new Response(process.stdin as unknown as ReadableStream).text()) as {

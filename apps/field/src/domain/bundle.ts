@@ -3,6 +3,7 @@
 // old bundle stays in use until the new one is verified.
 
 import { v7 } from "uuid";
+import type { JsonValue } from "../model/facts.ts";
 import type { Series } from "../model/rows.ts";
 import type { Letterhead, OfferedService } from "../model/types.ts";
 import { type Bytes, decodeUtf8, fromBase64, gzip } from "../platform/bytes.ts";
@@ -14,11 +15,13 @@ import { hasKey, outboxKey } from "../platform/vault.ts";
 import type { Session } from "../session/session.ts";
 import { notifyChanged } from "../store/changes.ts";
 import { nonceOf, seal, unseal } from "../store/sealing.ts";
+import { StreetRegister } from "./facts/streets.ts";
 import { parseDetachedJws, verifySignature } from "./tokens.ts";
 
 export const MIN_NUMBERS = 60; // at least this many numbers of each series at the start of a stand
 const SERIES: Series[] = ["GZ", "BE", "UK"];
 
+/** `facts`: what the citizen has answered when booking, by the codes of the service's form. */
 export interface BundleAppointment {
   appointment_id: string;
   code: string;
@@ -26,6 +29,7 @@ export interface BundleAppointment {
   starts_at: string;
   ends_at: string;
   language: string;
+  facts?: Record<string, JsonValue>;
 }
 
 interface NumberBlock {
@@ -43,6 +47,7 @@ export interface Bundle {
   expires_at: string;
   appointments: BundleAppointment[];
   services: OfferedService[];
+  streets?: { country: string; municipality: string; streets: [name: string, postalCode: string, district: number][] };
   number_blocks: NumberBlock[];
   letterhead?: Letterhead; // missing in a bundle that an earlier release loaded
   status_list: string;
@@ -156,3 +161,18 @@ export const certificateOf = (bundle: Bundle): Bytes => fromBase64(bundle.certif
 export const isExpired = (bundle: Bundle): boolean => Date.parse(bundle.expires_at) < now();
 export const canStamp = (bundle: Bundle): boolean =>
   bundle.certified_until !== null && Date.parse(bundle.certified_until) > now();
+
+const registers = new WeakMap<Bundle, StreetRegister>();
+
+/** The streets of the authority's municipality; null if the bundle has none. */
+export function streetsOf(bundle: Bundle): StreetRegister | null {
+  const { streets } = bundle;
+  if (!streets) return null;
+  let register = registers.get(bundle);
+  if (!register) {
+    const rows = streets.streets.map(([street, postal_code, district_nr]) => ({ street, postal_code, district_nr }));
+    register = new StreetRegister(streets.country, streets.municipality, rows);
+    registers.set(bundle, register);
+  }
+  return register;
+}

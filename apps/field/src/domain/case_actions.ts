@@ -1,5 +1,6 @@
 // The steps of a case. Each step becomes one or more entries for the office.
 import { v7 } from "uuid";
+import type { JsonObject } from "../model/facts.ts";
 import type { TillRow } from "../model/rows.ts";
 import type {
   CaseStep,
@@ -9,6 +10,7 @@ import type {
   Language,
   OfferedService,
   PaidFee,
+  RegisterAnswer,
 } from "../model/types.ts";
 import { now } from "../platform/clock.ts";
 import { database } from "../platform/database.ts";
@@ -24,9 +26,11 @@ import {
 } from "../store/outbox.ts";
 import { syncSoon } from "../sync/engine.ts";
 import { type Bundle, certificateOf } from "./bundle.ts";
+import { MissingFact } from "./conditions.ts";
 import { createStamp } from "./documents.ts";
-import { dayOf, factsOf, MissingFact, priceCase, requiredDocuments } from "./fees.ts";
+import { type Bill, dayOf, factsOf, priceCase, requiredDocuments } from "./fees.ts";
 import { cleanForm } from "./form.ts";
+import { attachmentIds, formFacts, sentFacts } from "./form_facts.ts";
 import { composePaper } from "./paper.ts";
 
 export const CONSENT_VERSION = "2026-1"; // version of the consent text, key "consent" in i18n/*.json
@@ -48,7 +52,7 @@ export type Stage = "form" | Extract<CaseStep, "identify" | "papers" | "fee"> | 
 /** The first open step; "paper" if only the document is left. */
 export function currentStage(view: CaseView): Stage {
   if (view.case_seq === 0) return "form";
-  const facts = factsOf(view.form, dayOf(view.opened_at));
+  const facts = valuesOf(view);
   for (const step of view.edition.steps) {
     if (step === "identify" && !SATISFIED_BY[view.edition.identification].includes(view.identified || "none"))
       return step;
@@ -62,9 +66,17 @@ export function currentStage(view: CaseView): Stage {
   return "paper";
 }
 
+/** The values of a case whose form is complete, for the conditions of its edition. */
+export function valuesOf(view: CaseView): JsonObject {
+  const day = dayOf(view.opened_at);
+  return { ...factsOf(view.form, day, formFacts(view.edition)), ...(view.number && { number: view.number }) };
+}
+
+export const billOf = (view: CaseView): Bill | MissingFact => priceCase(view.edition, valuesOf(view));
+
 /** In cents. The form has asked for every fact before, so none is missing. */
 export function amountDue(view: CaseView): number {
-  const bill = priceCase(view.edition, factsOf(view.form, dayOf(view.opened_at)));
+  const bill = billOf(view);
   return bill instanceof MissingFact ? 0 : bill.cents;
 }
 
@@ -102,12 +114,14 @@ async function saveAndSync(build: Parameters<typeof saveChange>[0]): Promise<Cas
   return view;
 }
 
-export function openCase(view: CaseView, typed: Form): Promise<CaseView> {
-  const form = cleanForm(typed);
+/** `form`: with canonical facts. */
+export function openCase(view: CaseView, form: Form): Promise<CaseView> {
+  const clean = cleanForm(form);
   return saveAndSync((allocator) => {
     const number = allocator.allocate("GZ").number;
-    const body = { ...openingFields(view), number, ...form };
-    return { view: { ...view, form, number, opened_at: now() }, entries: [{ type: "case.open", body }] };
+    const body = { ...openingFields(view), number, ...sentForm(view, clean) };
+    const next = { ...view, form: clean, number, opened_at: now() };
+    return { view: next, entries: [{ type: "case.open", body }], attached: attachmentIds(clean.facts) };
   });
 }
 
@@ -115,46 +129,69 @@ function openingFields({ service, language, appointment_id }: CaseView): object 
   return { service, language, ...(appointment_id && { appointment_id }) };
 }
 
+function sentForm(view: CaseView, form: Form): Form {
+  return { ...form, facts: sentFacts(formFacts(view.edition), form.facts) };
+}
+
 /** Sends refused entries again, corrected, as new entries; accepted entries are not repeated. If the opening was
- * refused, the office has nothing of the case and gets all of it; otherwise it gets the changed form and the
- * refused entries. */
-export async function correctCase(view: CaseView, typed: Form): Promise<CaseView> {
-  const form = cleanForm(typed);
+ * refused, the office has nothing of the case and gets all of it; otherwise it gets the form, which clears what was
+ * emptied and replaces refused changes of the form, and the other refused entries. */
+export async function correctCase(view: CaseView, form: Form): Promise<CaseView> {
+  const [before, clean] = [cleanForm(view.form), cleanForm(form)];
   const refused = (await entriesOfCase(view.case_id)).filter((row) => row.state === "refused");
-  const refusedOpening = refused.find((row) => row.type === "case.open");
+  const opens = refused.some((row) => row.type === "case.open");
+  const fills = refused.some((row) => row.type === "case.fill");
   const resent = await Promise.all(
     refused
-      .filter((row) => row !== refusedOpening)
+      .filter((row) => row.type !== "case.open" && row.type !== "case.fill")
       .map(async (row) => ({ type: row.type, body: await entryBody(row) })),
   );
-  const firstEntry = refusedOpening
-    ? { type: "case.open", body: { ...openingFields(view), number: view.number, ...form } }
-    : { type: "case.fill", body: form };
-  const formChanged = refusedOpening || JSON.stringify(form) !== JSON.stringify(cleanForm(view.form));
+  const body = sentForm(view, clean);
+  const firstEntry = opens
+    ? { type: "case.open", body: { ...openingFields(view), number: view.number, ...body } }
+    : { type: "case.fill", body: withCleared(sentForm(view, before), body) };
+  const formChanged = opens || fills || JSON.stringify(clean) !== JSON.stringify(before);
   return saveAndSync(() => ({
-    view: { ...view, form },
+    view: { ...view, form: clean },
     entries: formChanged ? [firstEntry, ...resent] : resent,
     replaces: refused,
+    attached: attachmentIds(clean.facts),
   }));
 }
 
 /** Sends only the changed fields, so that changes of another device are not overwritten. */
-export function amendCase(view: CaseView, typed: Form): Promise<CaseView> {
-  const form = cleanForm(typed);
-  const before = cleanForm(view.form);
+export function amendCase(view: CaseView, form: Form): Promise<CaseView> {
+  const clean = cleanForm(form);
+  const [before, after] = [sentForm(view, cleanForm(view.form)), sentForm(view, clean)];
   const body = {
-    applicant: changedFields(before.applicant, form.applicant),
-    contact: changedFields(before.contact, form.contact),
-    facts: changedFields(before.facts, form.facts),
+    applicant: changedFields(before.applicant, after.applicant),
+    contact: changedFields(before.contact, after.contact),
+    facts: changedFields(before.facts, after.facts),
   };
   const unchanged = Object.values(body).every((part) => Object.keys(part).length === 0);
-  return saveAndSync(() => ({ view: { ...view, form }, entries: unchanged ? [] : [{ type: "case.fill", body }] }));
+  return saveAndSync(() => ({
+    view: { ...view, form: clean },
+    entries: unchanged ? [] : [{ type: "case.fill", body }],
+    attached: attachmentIds(clean.facts),
+  }));
 }
 
+/** The whole form, with null for what it had before. */
+function withCleared(before: Form, after: Form): object {
+  const cleared = (part: keyof Form) =>
+    Object.fromEntries(Object.keys({ ...before[part], ...after[part] }).map((name) => [name, null]));
+  return {
+    applicant: { ...cleared("applicant"), ...after.applicant },
+    contact: { ...cleared("contact"), ...after.contact },
+    facts: { ...cleared("facts"), ...after.facts },
+  };
+}
+
+/** Values are compared as JSON: rules write their parts in one order. */
 function changedFields(before: object, after: object): Record<string, unknown> {
   const [oldFields, newFields] = [new Map(Object.entries(before)), new Map(Object.entries(after))];
   const names = [...new Set([...oldFields.keys(), ...newFields.keys()])].filter(
-    (name) => oldFields.get(name) !== newFields.get(name),
+    (name) => JSON.stringify(oldFields.get(name) ?? null) !== JSON.stringify(newFields.get(name) ?? null),
   );
   return Object.fromEntries(names.map((name) => [name, newFields.get(name) ?? null]));
 }
@@ -185,12 +222,12 @@ export async function findOpenTill(): Promise<TillRow | undefined> {
 /** Records the payment with a receipt, in the open till if there is one. */
 export function recordPayment(view: CaseView, payment: PaidFee["payment"]): Promise<CaseView> {
   return saveAndSync(async (allocator) => {
-    const bill = priceCase(view.edition, factsOf(view.form, dayOf(view.opened_at)));
+    const bill = billOf(view);
     if (bill instanceof MissingFact) throw new Error(`the fee depends on ${bill.fact}`);
     const till = await findOpenTill();
     const cents = payment === "waived" ? 0 : bill.cents;
     const receipt = allocator.allocate("BE").number;
-    const lines = bill.lines.map(({ titles, law, amount_cents }) => {
+    const lines = bill.lines.map(({ fee: { titles, law }, cents: amount_cents }) => {
       return { titles, law, cents: payment === "waived" ? 0 : amount_cents };
     });
     const name = till ? ((await getDevice())?.label ?? "") : ""; // a device has one till
@@ -210,6 +247,25 @@ function addReceipt(till: TillRow, payment: PaidFee["payment"], cents: number): 
     card_cents: till.card_cents + (payment === "card" ? cents : 0),
     waived: till.waived + (payment === "waived" ? 1 : 0),
   };
+}
+
+/** Confirmed by the citizen, until the register answers something else. */
+export async function confirmAnswers(view: CaseView, answers: RegisterAnswer[]): Promise<CaseView> {
+  const reviewed = Object.fromEntries(answers.map((answer) => [answer.call, JSON.stringify(answer.rows)]));
+  const next = { ...view, reviewed: { ...view.reviewed, ...reviewed } };
+  await saveCaseView(next);
+  return next;
+}
+
+/** What registers answered and the citizen has not confirmed. */
+export function unreviewedAnswers(view: CaseView): RegisterAnswer[] {
+  return (view.office?.answers ?? []).filter((answer) => view.reviewed?.[answer.call] !== JSON.stringify(answer.rows));
+}
+
+/** Whether this service may be finished at the stand before its registers have answered. */
+export function mayIssue(view: CaseView): boolean {
+  const output = view.edition.outputs[0];
+  return output !== undefined && output.provisional !== false;
 }
 
 /** Issues a provisional document with the device's stamp. If the register later refuses, the status list revokes it. */

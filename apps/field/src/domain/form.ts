@@ -17,7 +17,8 @@ export function parsePhone(typed: string): string {
   return /^\+[1-9][0-9]{6,14}$/.test(number) ? number : "";
 }
 
-/** Accepts the birth year alone, if day or month of birth are unknown. `today`: as 2026-05-04. */
+/** The applicant and the contact. Accepts the birth year alone, if day or month of birth are unknown. `today`: as
+ * 2026-05-04. */
 export function validateForm(form: Form, edition: Edition, today: string): FormErrors {
   const errors: FormErrors = {};
   const { given_name, family_name, birth_date, birth_year } = form.applicant;
@@ -36,14 +37,10 @@ export function validateForm(form: Form, edition: Edition, today: string): FormE
   if (phone && !parsePhone(phone)) errors["phone"] = "wrong.phone";
   if (email && !/^[^\s@]+@[^\s@]+\.[^\s@.]{2,}$/.test(email)) errors["email"] = "wrong.email";
   if ((phone || email) && edition.notice_consent && !consent) errors["consent"] = "wrong.consent";
-  for (const fact of edition.facts) {
-    if (form.facts[fact.code] === undefined || form.facts[fact.code] === "")
-      errors[`facts.${fact.code}`] = "wrong.answer";
-  }
   return errors;
 }
 
-/** The form as the office accepts it: trimmed, without empty fields. */
+/** The form as the office accepts it: trimmed, without empty fields; its facts are canonical already. */
 export function cleanForm(form: Form): Form {
   const { given_name, family_name, birth_date, birth_year } = form.applicant;
   const applicant: Applicant = { given_name: given_name?.trim() ?? "", family_name: family_name?.trim() ?? "" };

@@ -1,9 +1,15 @@
-// Composes what the stand's paper says. The office composes the same in intake.jobs.
-import type { CaseView, PrintedContent } from "../model/types.ts";
+// Composes what the stand's paper says, by the rules of the office (intake.domain.paper_composer). What only a register
+// knows is left out: the office prints it on its own paper, under the same number and date.
+import type { FormFact, JsonObject } from "../model/facts.ts";
+import type { CaseView, Output, PrintedContent, PrintedTable } from "../model/types.ts";
 import type { Session } from "../session/session.ts";
 import type { Bundle } from "./bundle.ts";
-import { addDays, dayOf } from "./fees.ts";
+import { evaluate, resolve } from "./conditions.ts";
+import { isObject } from "./facts/definition.ts";
+import { addDays, dayOf, factsOf } from "./fees.ts";
+import { formFacts } from "./form_facts.ts";
 import { mainFacts, paperText, printedContent, printedDay, printedMoney } from "./printed_content.ts";
+import { printedValue, typeOf } from "./printed_values.ts";
 
 export interface Paper {
   printed: PrintedContent;
@@ -17,19 +23,15 @@ export function composePaper(
 ): Paper {
   const { language, edition, paid } = view;
   const { number, at, bundle, session } = issue;
-  const output = edition.outputs[0]!;
-  const { given_name = "", family_name = "", birth_date, birth_year } = view.form.applicant;
-  const birth = printedDay(birth_date ?? String(birth_year ?? ""), language);
-  const known: [string, string][] = [
-    [paperText(language, "content.family_name"), family_name],
-    [paperText(language, "content.given_name"), given_name],
-    [paperText(language, "content.birth"), birth],
-  ];
-  const rows = known.filter(([, value]) => value);
-  const validUntil = output.valid ? addDays(dayOf(at), output.valid) : "";
+  const values = factsOf(view.form, dayOf(view.opened_at), formFacts(edition));
+  const output = outputOf(view, values);
+  const text = (reference: string) => printedValue(resolve(values, reference), typeOf(edition, reference), language);
+  const rows = output.rows.map(({ titles, value }): [string, string] => [titles[language], text(value)]);
+  const titleOf = (reference: string) => output.rows.find((row) => row.value === reference)?.titles[language] ?? "";
+  const validUntil = output.valid_days ? addDays(dayOf(at), output.valid_days) : "";
   const receipt = paid && `${paperText(language, "content.receipt")} ${paid.receipt}`;
   const printed = printedContent({
-    kind: output.template,
+    kind: output.kind,
     title: output.titles[language],
     number,
     file_number: view.number,
@@ -38,11 +40,39 @@ export function composePaper(
     issued_on: printedDay(dayOf(at), language),
     valid_until: validUntil && printedDay(validUntil, language),
     officer: session.officer,
-    intro: paperText(language, "content.intro"),
-    rows,
-    law: edition.competence?.law ?? "",
+    intro: output.intro[language],
+    rows: rows.filter(([, value]) => value),
+    tables: output.tables.map((table) => printedTable(view, table, values)).filter((table) => table.rows.length > 0),
+    law: output.law,
     fee: paid?.cents ? `${printedMoney(paid.cents, language)} (${receipt})` : "",
-    main: mainFacts(rows),
+    remedies: output.remedies?.[language] ?? "",
+    notes: output.notes.map((note) => note[language]),
+    main: mainFacts(output.main.map((reference): [string, string] => [titleOf(reference), text(reference)])),
   });
-  return { printed, holder: [given_name, family_name, birth].filter(Boolean).join(" "), validUntil };
+  return { printed, holder: holderOf(view), validUntil };
+}
+
+/** The first document whose condition holds; what depends on a register comes from the office. */
+function outputOf(view: CaseView, values: JsonObject): Output {
+  const { outputs } = view.edition;
+  return outputs.find((output) => evaluate(output.when, values) === true) ?? outputs[0]!;
+}
+
+function printedTable(view: CaseView, table: Output["tables"][number], values: JsonObject): PrintedTable {
+  const { language, edition } = view;
+  const group = edition.facts.find((fact) => fact.code === table.each) as FormFact | undefined;
+  const listed = resolve(values, table.each);
+  const rows = (Array.isArray(listed) ? listed : []).filter(isObject).map((row) =>
+    table.columns.map(({ value }) => {
+      const known = { ...values, ...row };
+      return printedValue(resolve(known, value), typeOf(edition, value, group), language);
+    }),
+  );
+  return { title: table.titles[language], columns: table.columns.map(({ titles }) => titles[language]), rows };
+}
+
+function holderOf(view: CaseView): string {
+  const { given_name = "", family_name = "", birth_date, birth_year } = view.form.applicant;
+  const birth = printedDay(birth_date ?? String(birth_year ?? ""), view.language);
+  return [given_name, family_name, birth].filter(Boolean).join(" ");
 }

@@ -22,7 +22,10 @@ export async function capturePhoto(source: Blob | HTMLVideoElement): Promise<Cap
   });
   const scale = Math.min(1, MAX_EDGE_PX / Math.max(bitmap.width, bitmap.height));
   const canvas = new OffscreenCanvas(Math.max(1, bitmap.width * scale), Math.max(1, bitmap.height * scale));
-  canvas.getContext("2d")!.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  const context = canvas.getContext("2d")!;
+  context.fillStyle = "#fff"; // a JPEG has no transparency: black ink on nothing would become all black
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
   bitmap.close();
   let blob = await canvas.convertToBlob({ type: "image/jpeg", quality: QUALITIES[0]! });
   for (const quality of QUALITIES.slice(1)) {

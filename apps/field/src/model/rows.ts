@@ -19,10 +19,11 @@ export interface EntryRow {
   sealed: Uint8Array<ArrayBuffer>; // the entry exactly as it is sent
 }
 
+/** "draft": of a form that is not sent yet; it is sent with the form, or deleted. */
 export interface FileRow {
   attachment_id: string;
   case_id: string;
-  state: "device" | "sent" | "accepted" | "refused";
+  state: "draft" | "device" | "sent" | "accepted" | "refused";
   code: string;
   hint: string;
   length: number;

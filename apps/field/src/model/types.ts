@@ -1,24 +1,9 @@
 // The case as stored on the device, and the services of the bundle. Field names are those of the catalogue and of
 // stored rows, so they cannot be renamed here alone.
-export type Language = "de" | "en";
-export type Titles = Record<Language, string>;
+import type { CatalogueFact, Condition, JsonValue } from "./facts.ts";
+import type { Language, Titles } from "./titles.ts";
 
-export type Condition =
-  | { fact: string; equals: boolean | number | string }
-  | { fact: string; at_least?: number | null; below?: number | null }
-  | { all: Condition[] }
-  | { any: Condition[] }
-  | { not_: Condition };
-
-export type FactValue = boolean | number | string;
-
-export interface CatalogueFact {
-  code: string;
-  kind: "choice" | "number" | "yes_no" | "date";
-  titles: Titles;
-  help?: Titles | null;
-  choices: Record<string, Titles>;
-}
+export type { Language, Titles };
 
 export interface RequiredDocument {
   code: string;
@@ -35,6 +20,7 @@ export interface Fee {
   valid_from: string | null;
   valid_to: string | null;
   when: Condition | null;
+  per?: string | null;
 }
 
 export type CaseStep = "identify" | "papers" | "register" | "fee" | "issue" | "hand_over";
@@ -50,16 +36,46 @@ export interface Edition {
   valid_from: string;
   ending: string;
   titles: Titles;
-  competence?: { law: string };
+  competence?: { law: string; elsewhere?: Titles | null };
   identification: IdentificationLevel;
   facts: CatalogueFact[];
   steps: CaseStep[];
   papers: RequiredDocument[];
-  calls: { register_name: string }[];
+  calls: { code: string; titles: Titles }[];
+  admission: AdmissionRule[];
   fees: Fee[];
-  outputs: { template: string; titles: Titles; valid: number | null }[];
+  outputs: Output[];
   obligations: { code: string; titles: Titles; reminder: Titles }[];
   notice_consent: boolean;
+}
+
+/** `provisional`: whether a stand may issue it before the registers have answered; older catalogues do not say it. */
+export interface Output {
+  kind: string;
+  template: string;
+  titles: Titles;
+  when?: Condition | null;
+  law: string;
+  intro: Titles;
+  rows: OutputLine[];
+  tables: { titles: Titles; each: string; columns: OutputLine[] }[];
+  remedies?: Titles | null;
+  notes: Titles[];
+  main: string[];
+  valid_days: number | null;
+  provisional?: boolean;
+}
+
+export interface OutputLine {
+  titles: Titles;
+  value: string;
+}
+
+/** What must hold, or the citizen is not admitted. */
+export interface AdmissionRule {
+  code: string;
+  require: Condition;
+  refusal: Titles;
 }
 
 export interface OfferedService {
@@ -81,10 +97,11 @@ export interface Contact {
   consent?: string;
 }
 
+/** `facts`: the answers by code. In a draft as they were typed, afterwards as canonical values. */
 export interface Form {
   applicant: Applicant;
   contact: Contact;
-  facts: Record<string, FactValue>;
+  facts: Record<string, JsonValue>;
 }
 
 export interface SeenDocument {
@@ -155,10 +172,19 @@ export interface Letterhead {
   arms: string;
 }
 
+/** What a register answered to a call of the case, as the citizen reads it. `facts`: answers for the form, by code. */
+export interface RegisterAnswer {
+  call: string;
+  titles: Titles;
+  rows: { titles: Titles; value: string }[];
+  facts?: Record<string, JsonValue>;
+}
+
 export interface ServerState {
   state: string;
   version: number;
   reason: string;
+  answers?: RegisterAnswer[];
 }
 
 export interface CaseView {
@@ -179,4 +205,5 @@ export interface CaseView {
   case_seq: number; // number of entries so far; 0: a draft
   opened_at: number;
   office: ServerState | null;
+  reviewed?: Record<string, string>; // by call: the answer that the citizen has confirmed, as JSON
 }

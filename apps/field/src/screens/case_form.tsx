@@ -1,38 +1,64 @@
-// The form of a service, built from the catalogue. Drafts are saved while the clerk types.
-import { useRef, useState } from "preact/hooks";
-import { amendCase, CONSENT_VERSION, correctCase, openCase } from "../domain/case_actions.ts";
-import { dayOf } from "../domain/fees.ts";
-import { type FormErrors, validateForm } from "../domain/form.ts";
-import { localized, t } from "../i18n/texts.ts";
-import type { CaseView, CatalogueFact, FactValue, Form } from "../model/types.ts";
-import { now } from "../platform/clock.ts";
+// The form of a service: the applicant, the questions of the catalogue, the contact. Drafts are saved while the clerk
+// types.
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { type Bundle, streetsOf } from "../domain/bundle.ts";
+import { CONSENT_VERSION } from "../domain/case_actions.ts";
+import { applicationDay, checkForm } from "../domain/checked_form.ts";
+import type { FormErrors } from "../domain/form.ts";
+import { caseValues, formFacts } from "../domain/form_facts.ts";
+import { earlierCases, proposedAnswer } from "../domain/prefill.ts";
+import { t } from "../i18n/texts.ts";
+import type { CaseView, Form } from "../model/types.ts";
 import { deleteDraft, saveCaseView } from "../store/outbox.ts";
-import { ActionButton, ChoiceField, TextField } from "./components.tsx";
+import { ActionButton, TextField } from "./components.tsx";
+import { FactsSection, type Faults } from "./facts/facts_section.tsx";
+import { focusField, moveOnEnter, watchTaps } from "./form_keys.ts";
 
 export type FormMode = "open" | "correct" | "amend";
 
-const SAVE_ACTIONS = { open: openCase, correct: correctCase, amend: amendCase };
 const LABELS = { open: "next", correct: "case.send_again", amend: "case.save" };
+const SAVE_AFTER_MS = 300;
 
-export function CaseForm(props: { view: CaseView; mode: FormMode; onDone: (view: CaseView) => void }) {
-  const [form, setForm] = useState<Form>(props.view.form);
-  const [errors, setErrors] = useState<FormErrors>({});
-  const [yearAlone, setYearAlone] = useState(Boolean(props.view.form.applicant.birth_year));
-  const saveTimer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+/** `focusOn`: the field that the clerk wants to change. `onSubmit` gets a form without faults. */
+export function CaseForm(props: {
+  view: CaseView;
+  mode: FormMode;
+  bundle: Bundle;
+  focusOn: string;
+  onSubmit: (form: Form) => Promise<void>;
+}) {
   const { view } = props;
   const { edition } = view;
+  const [form, setForm] = useState<Form>(view.form);
+  const current = useRef(form); // two changes may come before the next rendering
+  const [errors, setErrors] = useState<FormErrors>({});
+  const [faults, setFaults] = useState<Faults>(new Map());
+  const [yearAlone, setYearAlone] = useState(Boolean(view.form.applicant.birth_year));
+  const [earlier, setEarlier] = useState<CaseView[]>([]);
+  const saving = useRef(new Set<Promise<unknown>>());
+  const saveTimer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  const facts = useMemo(() => formFacts(edition), [edition]);
+  const known = useMemo(() => caseValues(form.applicant, applicationDay(view)), [form.applicant, view]);
+  useEffect(() => {
+    if (facts.some((fact) => fact.prefill === "former_answer")) void earlierCases(view).then(setEarlier, () => {});
+    if (props.focusOn) focusField([props.focusOn]);
+    return watchTaps();
+  }, []);
 
-  const change = (part: Partial<Form>) => {
-    const next = { ...form, ...part };
+  const update = (next: Form) => {
+    current.current = next;
     setForm(next);
     clearTimeout(saveTimer.current);
-    if (view.case_seq === 0) saveTimer.current = setTimeout(() => void saveCaseView({ ...view, form: next }), 300);
+    if (view.case_seq === 0)
+      saveTimer.current = setTimeout(() => void saveCaseView({ ...view, form: current.current }), SAVE_AFTER_MS);
   };
-  const changeApplicant = (part: Form["applicant"]) => change({ applicant: { ...form.applicant, ...part } });
-  const changeContact = (part: Form["contact"]) => change({ contact: { ...form.contact, ...part } });
+  const changeApplicant = (part: Form["applicant"]) =>
+    update({ ...current.current, applicant: { ...current.current.applicant, ...part } });
+  const changeContact = (part: Form["contact"]) =>
+    update({ ...current.current, contact: { ...current.current.contact, ...part } });
   const setBirthYear = (year: string) => {
-    const { birth_date: _, ...rest } = form.applicant;
-    change({ applicant: { ...rest, birth_year: Number(year) || 0 } });
+    const { birth_date: _, ...rest } = current.current.applicant;
+    update({ ...current.current, applicant: { ...rest, birth_year: Number(year) || 0 } });
   };
   const errorOf = (field: string) => (errors[field] ? t(errors[field]) : undefined);
   const textField = (
@@ -52,15 +78,18 @@ export function CaseForm(props: { view: CaseView; mode: FormMode; onDone: (view:
   );
 
   const submit = async () => {
+    await Promise.allSettled(saving.current); // the last stroke of a signature
     clearTimeout(saveTimer.current);
-    const formErrors = validateForm(form, edition, dayOf(now()));
-    setErrors(formErrors);
-    const firstField = Object.keys(formErrors)[0];
-    if (firstField) {
-      setTimeout(() => document.getElementById(firstField.replace("facts.", "fact-"))?.focus());
+    const checked = await checkForm(view, current.current, streetsOf(props.bundle));
+    setErrors(checked.errors);
+    setFaults(checked.faults);
+    const wrong = [...Object.keys(checked.errors), ...[...checked.faults.keys()].map((path) => `facts.${path}`)];
+    if (wrong.length) {
+      if (view.case_seq === 0) await saveCaseView({ ...view, form: current.current });
+      setTimeout(() => focusField(wrong));
       return;
     }
-    props.onDone(await SAVE_ACTIONS[props.mode](view, form));
+    await props.onSubmit(checked.form);
   };
 
   const discard = async () => {
@@ -68,19 +97,25 @@ export function CaseForm(props: { view: CaseView; mode: FormMode; onDone: (view:
     await deleteDraft(view);
     location.hash = "#/queue";
   };
+  const faultCount = Object.keys(errors).length + faults.size;
 
   return (
     <form
+      onKeyDown={moveOnEnter}
       onSubmit={(event) => {
         event.preventDefault();
         document.querySelector<HTMLButtonElement>("[data-testid=form-done]")?.click();
       }}
     >
       <h2>{t("form.person")}</h2>
-      {textField("given_name", form.applicant.given_name, (given_name) => changeApplicant({ given_name }), {
-        help: t("form.name_help"),
-      })}
-      {textField("family_name", form.applicant.family_name, (family_name) => changeApplicant({ family_name }))}
+      <div class="columns">
+        {textField("given_name", form.applicant.given_name, (given_name) => changeApplicant({ given_name }), {
+          help: t("form.name_help"),
+        })}
+        {textField("family_name", form.applicant.family_name, (family_name) => changeApplicant({ family_name }), {
+          help: t("form.name_help"),
+        })}
+      </div>
       {yearAlone
         ? textField("birth_year", String(form.applicant.birth_year ?? ""), setBirthYear, {
             inputMode: "numeric",
@@ -94,16 +129,20 @@ export function CaseForm(props: { view: CaseView; mode: FormMode; onDone: (view:
         <span>{t("form.year_alone")}</span>
       </label>
 
-      {edition.facts.length > 0 && <h2>{t("form.questions")}</h2>}
-      {edition.facts.map((fact) => (
-        <Question
-          key={fact.code}
-          fact={fact}
-          value={form.facts[fact.code]}
-          error={errorOf(`facts.${fact.code}`)}
-          onAnswer={(value) => change({ facts: { ...form.facts, [fact.code]: value } })}
-        />
-      ))}
+      {facts.length > 0 && <h2>{t("form.questions")}</h2>}
+      <FactsSection
+        facts={facts}
+        typed={form.facts}
+        known={known}
+        applicant={form.applicant}
+        caseId={view.case_id}
+        streets={streetsOf(props.bundle)}
+        faults={faults}
+        saving={saving.current}
+        proposalFor={(fact) => proposedAnswer(fact, view, form.applicant, earlier)}
+        onFacts={(change) => update({ ...current.current, facts: change(current.current.facts) })}
+        onFaults={(change) => setFaults(change)}
+      />
 
       <h2>{t("form.contact")}</h2>
       <p class="help">{t("form.contact_help")}</p>
@@ -130,77 +169,12 @@ export function CaseForm(props: { view: CaseView; mode: FormMode; onDone: (view:
         {t("next")}
       </button>
       <ActionButton kind="main" testid="form-done" label={t(LABELS[props.mode])} action={submit} />
-      {Object.keys(errors).length > 0 && (
+      {faultCount > 0 && (
         <p class="wrong" role="alert">
-          {t("form.wrong", { n: Object.keys(errors).length })}
+          {faultCount === 1 ? t("form.wrong_one") : t("form.wrong", { n: faultCount })}
         </p>
       )}
       {view.case_seq === 0 && <ActionButton label={t("form.drop")} action={discard} />}
     </form>
   );
-}
-
-function Question(props: {
-  fact: CatalogueFact;
-  value: FactValue | undefined;
-  error: string | undefined;
-  onAnswer: (value: FactValue) => void;
-}) {
-  const { fact, value, error } = props;
-  const id = `fact-${fact.code}`;
-  const help = fact.help ? localized(fact.help) : undefined;
-  switch (fact.kind) {
-    case "choice":
-      return (
-        <ChoiceField
-          id={id}
-          legend={localized(fact.titles)}
-          help={help}
-          error={error}
-          value={value as string | undefined}
-          onChoose={props.onAnswer}
-          options={Object.entries(fact.choices).map(([code, titles]) => ({ value: code, label: localized(titles) }))}
-        />
-      );
-    case "yes_no":
-      return (
-        <ChoiceField
-          id={id}
-          legend={localized(fact.titles)}
-          help={help}
-          error={error}
-          value={value === undefined ? undefined : value ? "yes" : "no"}
-          onChoose={(answer) => props.onAnswer(answer === "yes")}
-          options={[
-            { value: "yes", label: t("yes") },
-            { value: "no", label: t("no") },
-          ]}
-        />
-      );
-    case "number":
-      return (
-        <TextField
-          id={id}
-          label={localized(fact.titles)}
-          help={help}
-          error={error}
-          inputMode="numeric"
-          maxLength={9}
-          value={value === undefined ? "" : String(value)}
-          onInput={(typed) => props.onAnswer(/^\d+$/.test(typed) ? Number(typed) : "")}
-        />
-      );
-    case "date":
-      return (
-        <TextField
-          id={id}
-          label={localized(fact.titles)}
-          help={help}
-          error={error}
-          type="date"
-          value={String(value ?? "")}
-          onInput={props.onAnswer}
-        />
-      );
-  }
 }

@@ -1,12 +1,13 @@
 // The result of a case: receipt and document with a verifiable QR code, to be printed or shown.
 
 import { type Bundle, canStamp } from "../domain/bundle.ts";
-import { handOverCase, issueDocument } from "../domain/case_actions.ts";
+import { handOverCase, issueDocument, mayIssue } from "../domain/case_actions.ts";
 import { localized, t } from "../i18n/texts.ts";
 import type { CaseView } from "../model/types.ts";
 import { isClockLost } from "../platform/clock.ts";
 import { request, requestJson } from "../platform/http.ts";
 import type { Session } from "../session/session.ts";
+import { AnswersReview } from "./check_step.tsx";
 import { ActionButton, downloadFile, Notice, type Tone } from "./components.tsx";
 import { DocumentSheet, printSheet, ReceiptSheet, type SheetProps } from "./printed_sheets.tsx";
 
@@ -22,6 +23,7 @@ export function ResultStep(props: {
   view: CaseView;
   bundle: Bundle;
   session: Session;
+  onChange: (path: string) => void;
   onDone: (view: CaseView) => void;
 }) {
   const { view } = props;
@@ -41,9 +43,12 @@ export function ResultStep(props: {
       {view.edition.obligations.map((obligation) => (
         <p key={obligation.code}>{localized(obligation.reminder)}</p>
       ))}
+      {!view.paper && <AnswersReview view={view} onChange={props.onChange} />}
       {view.paid && <ReceiptSheet {...sheet} />}
       {view.paper ? (
         <DocumentSheet {...sheet} />
+      ) : !mayIssue(view) ? (
+        <Notice tone="plain">{t("result.after_registers")}</Notice>
       ) : canStamp(props.bundle) && !isClockLost() ? (
         <ActionButton
           kind="main"

@@ -1,10 +1,12 @@
 // The home screen at a stand: the next visitor, the expected visitors and the open cases.
 import { useState } from "preact/hooks";
-import type { Bundle } from "../domain/bundle.ts";
+import type { Bundle, BundleAppointment } from "../domain/bundle.ts";
 import { currentStage, newCase } from "../domain/case_actions.ts";
+import { formFacts } from "../domain/form_facts.ts";
+import { answersOfAppointment } from "../domain/prefill.ts";
 import { addWalkIn, loadVisitors, setVisitorState, type Visitor } from "../domain/queue.ts";
 import { currentLanguage, formatTime, localized, t } from "../i18n/texts.ts";
-import type { CaseView, Language, OfferedService } from "../model/types.ts";
+import type { Language, OfferedService } from "../model/types.ts";
 import type { Session } from "../session/session.ts";
 import { loadCases, saveCaseView } from "../store/outbox.ts";
 import { ActionButton, ChoiceField, Notice, Page, useLive } from "./components.tsx";
@@ -94,39 +96,37 @@ function titleOf(bundle: Bundle, service: string): string {
   return offered ? localized(offered.edition.titles) : "";
 }
 
-/** Chooses the service and the language of the document and the messages. */
+/** Chooses the language of the document and the messages, and with the next tap the service. */
 export function NewCaseScreen(props: { session: Session; bundle: Bundle; visitorId: string }) {
   const visitor = useLive(
     async () => (await loadVisitors(props.bundle)).find((visitor) => visitor.id === props.visitorId) ?? null,
     props.visitorId,
   );
-  const [language, setLanguage] = useState<Language>(currentLanguage());
-  const [chosen, setChosen] = useState<string>();
+  const appointment = props.bundle.appointments.find((booked) => booked.appointment_id === props.visitorId);
+  const [language, setLanguage] = useState<Language>(languageOfCase(appointment));
   const services = props.bundle.services;
-  const service = chosen ?? (visitor?.service || undefined);
+  const booked = services.find((offered) => offered.service === visitor?.service);
   const start = async (offered: OfferedService) => {
     const id = visitor?.walkIn === false ? visitor.id : "";
-    const view: CaseView = newCase(
-      offered,
-      props.session.stand.stand_id,
-      language,
-      visitor?.called ?? props.visitorId,
-      id,
-    );
+    const called = visitor?.called ?? props.visitorId;
+    const view = newCase(offered, props.session.stand.stand_id, language, called, id);
+    if (appointment) view.form.facts = answersOfAppointment(formFacts(offered.edition), appointment);
     await saveCaseView(view);
     await setVisitorState(props.bundle, props.visitorId, "served");
     location.hash = `#/case/${view.case_id}`;
   };
+  const button = (offered: OfferedService, isBooked: boolean) => (
+    <ActionButton
+      key={offered.service}
+      kind={isBooked ? "main" : "plain"}
+      testid={isBooked ? "start" : `start-${offered.service}`}
+      label={localized(offered.edition.titles)}
+      action={() => start(offered)}
+    />
+  );
   return (
     <Page title={t("new.title", { who: visitor?.called ?? props.visitorId })} back="#/queue">
       {services.length === 0 && <Notice tone="doubt">{t("new.none")}</Notice>}
-      <ChoiceField
-        id="service"
-        legend={t("new.service")}
-        value={service}
-        onChoose={setChosen}
-        options={services.map((offered) => ({ value: offered.service, label: localized(offered.edition.titles) }))}
-      />
       <ChoiceField
         id="language"
         legend={t("new.language")}
@@ -138,13 +138,18 @@ export function NewCaseScreen(props: { session: Session; bundle: Bundle; visitor
           { value: "en", label: "English" },
         ]}
       />
-      <ActionButton
-        kind="main"
-        testid="start"
-        label={t("next")}
-        disabled={!service}
-        action={() => start(services.find((offered) => offered.service === service)!)}
-      />
+      <h2>{booked ? t("new.booked") : t("new.service")}</h2>
+      {booked && <div class="stack">{button(booked, true)}</div>}
+      {booked && services.length > 1 && <h2>{t("new.other")}</h2>}
+      <div class="stack">
+        {services.filter((offered) => offered !== booked).map((offered) => button(offered, false))}
+      </div>
     </Page>
   );
+}
+
+/** As booked, if documents have this language; else that of the screens. */
+function languageOfCase(appointment: BundleAppointment | undefined): Language {
+  const { language } = appointment ?? {};
+  return language === "de" || language === "en" ? language : currentLanguage();
 }

@@ -7,7 +7,7 @@ import type { BlockRow, CaseRow, EntryRow, EntryState, FileRow, Series, TillRow 
 import type { CaseView, ServerState } from "../model/types.ts";
 import { type Bytes, toHex } from "../platform/bytes.ts";
 import { now } from "../platform/clock.ts";
-import { DURABLE, database, type Schema } from "../platform/database.ts";
+import { DURABLE, database, piecesRange, type Schema } from "../platform/database.ts";
 import { outboxKey } from "../platform/vault.ts";
 import { notifyChanged } from "./changes.ts";
 import { seal, sealJson, unsealJson } from "./sealing.ts";
@@ -24,17 +24,31 @@ export class NoNumbersError extends Error {
   }
 }
 
+/** `signature`: drawn on this device; no other file counts as a signature. */
 export interface CapturedFile {
   attachment_id: string;
   kind: string;
   bytes: Bytes;
+  signature?: boolean;
 }
 
-/** One step: the case after it, its entries for the office, photos, the till that took the money. */
+/** What the office is told about a file; sealed on the device. */
+export interface FileMetadata {
+  attachment_id: string;
+  case_id: string;
+  kind: string;
+  length: number;
+  sha256: string;
+  signature?: boolean;
+}
+
+/** One step: the case after it, its entries for the office, photos, the till that took the money. `attached`: if the
+ * form changed, the attachments that it refers to; drafts of others are deleted. */
 export interface CaseChange {
   view: CaseView;
   entries: { type: string; body: unknown }[];
   files?: CapturedFile[];
+  attached?: string[];
   till?: TillRow;
   replaces?: EntryRow[]; // refused entries that the new ones correct
 }
@@ -107,6 +121,7 @@ async function saveChangeLocked(
     change.entries.map((entry, index) => toEntryRow(key, change.view, entry, lastSeq + index + 1, index + 1)),
   );
   const files = await Promise.all((change.files ?? []).map((file) => toFileRows(key, view.case_id, file)));
+  const drafts = change.attached ? await draftsOf(view.case_id) : [];
   const row = await toCaseRow(key, view);
 
   const stores = ["facts", "entries", "files", "pieces", "cases", "blocks", "tills"] as const;
@@ -122,6 +137,11 @@ async function saveChangeLocked(
     pieces.forEach((piece, place) => {
       writes.push(tx.objectStore("pieces").add({ attachment_id: row.attachment_id, place, sealed: piece }));
     });
+  }
+  for (const draft of drafts) {
+    if (change.attached?.includes(draft.attachment_id))
+      writes.push(tx.objectStore("files").put({ ...draft, state: "device", written_at: now() }));
+    else writes.push(...deleteFile(tx.objectStore("files"), tx.objectStore("pieces"), draft.attachment_id));
   }
   for (const row of change.replaces ?? []) writes.push(tx.objectStore("entries").put({ ...row, state: "replaced" }));
   if (change.till) writes.push(tx.objectStore("tills").put(change.till));
@@ -154,9 +174,28 @@ async function toCaseRow(key: CryptoKey, view: CaseView): Promise<CaseRow> {
   return { case_id, stand_id, touched_at: now(), sealed: await sealJson(key, "cases", case_id, view) };
 }
 
+/** With its photos and signatures. */
 export async function deleteDraft(view: CaseView): Promise<void> {
-  if (view.case_seq === 0) await (await database()).delete("cases", view.case_id);
+  if (view.case_seq === 0) {
+    const drafts = await draftsOf(view.case_id);
+    const tx = (await database()).transaction(["cases", "files", "pieces"], "readwrite");
+    const [files, pieces] = [tx.objectStore("files"), tx.objectStore("pieces")];
+    const deletions = drafts.flatMap((draft) => deleteFile(files, pieces, draft.attachment_id));
+    await Promise.all([tx.objectStore("cases").delete(view.case_id), ...deletions, tx.done]);
+  }
   notifyChanged();
+}
+
+async function draftsOf(caseId: string): Promise<FileRow[]> {
+  return (await filesByState(["draft"])).filter((row) => row.case_id === caseId);
+}
+
+function deleteFile(
+  files: { delete(key: string): Promise<void> },
+  pieces: { delete(key: IDBKeyRange): Promise<void> },
+  attachmentId: string,
+): Promise<void>[] {
+  return [files.delete(attachmentId), pieces.delete(piecesRange(attachmentId))];
 }
 
 export async function loadCase(caseId: string): Promise<CaseView | null> {
@@ -262,14 +301,15 @@ async function toEntryRow(
   };
 }
 
-async function toFileRows(
+export async function toFileRows(
   key: CryptoKey,
   caseId: string,
   file: CapturedFile,
 ): Promise<{ row: FileRow; pieces: Bytes[] }> {
-  const { attachment_id, kind, bytes } = file;
+  const { attachment_id, kind, bytes, signature } = file;
   const sha256 = toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)));
-  const metadata = { attachment_id, case_id: caseId, kind, length: bytes.length, sha256 };
+  const metadata: FileMetadata = { attachment_id, case_id: caseId, kind, length: bytes.length, sha256 };
+  if (signature) metadata.signature = true;
   const pieces: Promise<Bytes>[] = [];
   for (let start = 0; start < bytes.length; start += PIECE_BYTES) {
     const part = bytes.slice(start, start + PIECE_BYTES);

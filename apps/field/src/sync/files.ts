@@ -7,19 +7,11 @@ import { NoAnswerError, ProblemError, request } from "../platform/http.ts";
 import { adaptiveBatchSize } from "../platform/request_size.ts";
 import { outboxKey } from "../platform/vault.ts";
 import type { Session } from "../session/session.ts";
-import { filesByState, PIECE_BYTES, updateRows } from "../store/outbox.ts";
+import { type FileMetadata, filesByState, PIECE_BYTES, updateRows } from "../store/outbox.ts";
 import { unseal, unsealJson } from "../store/sealing.ts";
 
 const TUS = { "Tus-Resumable": "1.0.0" };
 const MAX_FAILURES = 3; // failures in a row after which the network counts as gone
-
-interface FileMetadata {
-  attachment_id: string;
-  case_id: string;
-  kind: string;
-  length: number;
-  sha256: string;
-}
 
 /** Returns the number of completed uploads. Throws NoAnswerError, or a ProblemError about the session. */
 export async function pushFiles(session: Session): Promise<number> {
@@ -86,6 +78,7 @@ async function announce(session: Session, file: FileMetadata): Promise<number> {
     case_id: file.case_id,
     sha256: file.sha256,
     filetype: file.kind,
+    ...(file.signature && { purpose: "signature" }),
   };
   const encoded = Object.entries(metadata).map(([name, value]) => `${name} ${toBase64(encodeUtf8(value))}`);
   const answer = await request("/attachments", {

@@ -36,8 +36,8 @@ export async function pullChanges(session: Session): Promise<void> {
       },
     );
     if (changes.reset) await resendRecent();
-    for (const { case_id, state, version, reason } of changes.cases)
-      await applyServerState(case_id, { state, version, reason });
+    for (const { case_id, state, version, reason, answers } of changes.cases)
+      await applyServerState(case_id, { state, version, reason, ...(answers && { answers }) });
     await setFact("cursor", changes.cursor);
     await setFact("durable_through", changes.durable_through);
     more = changes.more;
@@ -64,7 +64,7 @@ async function resendRecentLocked(): Promise<void> {
   await Promise.all([
     ...recentEntries.map((row) => tx.objectStore("entries").put({ ...row, state: "device", code: "", hint: "" })),
     ...files
-      .filter((row) => row.written_at >= since && row.state !== "refused")
+      .filter((row) => row.written_at >= since && row.state !== "refused" && row.state !== "draft")
       .map((row) => tx.objectStore("files").put({ ...row, state: "device", sent: 0, code: "", hint: "" })),
     ...tills.map((row) => tx.objectStore("tills").put({ ...row, told: false })),
     tx.objectStore("facts").put(0, "acked"),

@@ -144,8 +144,7 @@ class Tablet:
     async def start_case(self, service: str) -> None:
         await self.page.goto(f"{self.url}#/queue")
         await self.page.get_by_test_id("walk-in").click()
-        await self.page.locator(f"input[name=service][value={service}]").check()
-        await self.page.get_by_test_id("start").click()
+        await self.page.get_by_test_id(f"start-{service}").click()
         await self.page.locator("[data-stage]").wait_for()
 
     async def complete_case(self, service: str, *, family: str = "Öztürk", phone: str = "") -> str:
@@ -171,9 +170,10 @@ class Tablet:
             match stage:
                 case "form":
                     await self._fill(family, phone)
+                case "check":
+                    await self.page.get_by_test_id("check-done").click()
                 case "identify":
-                    await self.page.locator("input[name=level][value=photo_id]").check()
-                    await self.page.get_by_test_id("identify").click()
+                    await self.page.get_by_test_id("identify-photo_id").click()
                 case "papers":
                     await self._check_document()
                     continue

@@ -70,13 +70,22 @@ function checkKind(fact: FormFact, value: JsonValue, streets: StreetRegister | n
   }
 }
 
+/** How many rows a group has, at least and at most. */
+export function rowBounds(fact: FormFact): { fewest: number; most: number } {
+  return { fewest: fact.min_rows ?? Number(isRequired(fact)), most: fact.max_rows ?? LIMITS.rows.usual };
+}
+
+export function rowCountFault(fact: FormFact, count: number): FactFault | null {
+  const { fewest, most } = rowBounds(fact);
+  if (count > most) return new FactFault("group.too_many_rows", "", { max: most });
+  return count < fewest ? new FactFault("group.too_few_rows", "", { min: fewest }) : null;
+}
+
 /** Each row is an object of answers by code; the place of a fault begins with the number of its row. */
 function checkGroup(fact: FormFact, value: JsonValue, streets: StreetRegister | null): JsonObject[] | FactFault {
   if (!Array.isArray(value)) return WRONG_TYPE;
-  const fewest = fact.min_rows ?? Number(isRequired(fact));
-  const most = fact.max_rows ?? LIMITS.rows.usual;
-  if (value.length > most) return new FactFault("group.too_many_rows", "", { max: most });
-  if (value.length < fewest) return new FactFault("group.too_few_rows", "", { min: fewest });
+  const fault = rowCountFault(fact, value.length);
+  if (fault) return fault;
   const rows: JsonObject[] = [];
   for (const [index, typed] of value.entries()) {
     const row = checkRow(fact.facts ?? [], typed, streets);
@@ -105,6 +114,6 @@ function checkRow(
   return Object.keys(row).length ? row : new FactFault("group.empty_row");
 }
 
-function isRequired(fact: FormFact): boolean {
+export function isRequired(fact: FormFact): boolean {
   return fact.required ?? true;
 }
