@@ -24,9 +24,9 @@ MUTANTS_PER_CASE = 12
 INSERTED = "0159aAzZßäÖéıſİ .,-/+@€()–−\u0301\u200f\u00a0\u2003\t\n😀Ω١Ⅷ\ud800"
 
 
-def in_the_app(requested: dict[str, Any]) -> dict[str, Any]:
+def in_the_app(requested: object, script: str = "tests/fact_values.ts") -> Any:
     done = subprocess.run(
-        [str(NODE), "tests/fact_values.ts"],
+        [str(NODE), script],
         input=json.dumps(requested),
         cwd=APP,
         env=os.environ,
@@ -36,8 +36,7 @@ def in_the_app(requested: dict[str, Any]) -> dict[str, Any]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
+    return json.loads(done.stdout)
 
 
 def mutant(value: object, rng: random.Random) -> object:
@@ -108,3 +107,10 @@ def test_the_field_app_knows_the_same_letters_and_streets() -> None:
 def test_the_field_app_packs_the_characters_that_documents_print() -> None:
     packed = json.loads((LIBRARY / "src/service_catalogue/facts/printable_characters.json").read_text())
     assert [tuple(pair) for pair in packed] == list(RANGES), "write the file again from printable_characters.py"
+
+
+def test_the_field_app_decides_conditions_as_the_library() -> None:
+    cases = json.loads((LIBRARY / "tests" / "cases" / "condition_cases.json").read_text())
+    results = in_the_app(cases, "tests/condition_cases.ts")
+    wrong = [case for case, result in zip(cases, results, strict=True) if result != case["result"]]
+    assert wrong == []

@@ -74,7 +74,7 @@ def _random_value(fact: FormFact, rng: random.Random) -> Any:
         case FormFactKind.CHOICE:
             return rng.choice(list(fact.choices))
         case FormFactKind.INTEGER:
-            return rng.choice([number for number in (0, 1, 7, 50, 1000) if fact.min is None or number >= fact.min])
+            return rng.choice([number for number in (0, 1, 7, 50) if fact.min is None or number >= fact.min])
         case FormFactKind.YES_NO:
             return rng.random() < 0.5
         case FormFactKind.DATE:

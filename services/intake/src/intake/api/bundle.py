@@ -12,6 +12,7 @@ from fastapi import APIRouter, Header, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from service_catalogue.authority import Letterhead
 from service_catalogue.models import Titles
+from service_catalogue.streets import StreetRegister
 from wanderamt.contracts import case_code
 from wanderamt.kernel.ids import DeviceId
 from wanderamt.shell.problems import or_refuse
@@ -77,6 +78,14 @@ class LetterheadOut(BaseModel):
     arms: str
 
 
+class BundleStreetsOut(BaseModel):
+    """From which addresses in this municipality are chosen: name, postal code and district of each street."""
+
+    country: str
+    municipality: str
+    streets: list[tuple[str, str, int]]
+
+
 class BundleOut(BaseModel):
     """`sizes`: bytes of each part. `status_list`: the revoked documents, signed. `authority`: its certificate (PEM).
 
@@ -92,6 +101,7 @@ class BundleOut(BaseModel):
     services: list[BundleServiceOut]
     number_blocks: list[NumberBlockOut]
     letterhead: LetterheadOut
+    streets: BundleStreetsOut | None = Field(description="None: the city has no street register.")
     status_list: str = Field(description="base64 of the signed list (CWT)")
     authority: str
     certificate: str
@@ -119,7 +129,14 @@ async def download_bundle(
         revoked = await revoked_documents(uow)
     status_list = sign_status_list(revoked, authority)
     packed_list = base64.b64encode(status_list).decode()
-    body = _body(bundle, caller.device_id, packed_list, authority=authority, letterhead=context.letterhead)
+    body = _body(
+        bundle,
+        caller.device_id,
+        packed_list,
+        authority=authority,
+        letterhead=context.letterhead,
+        streets=context.catalogue.streets,
+    )
     headers = {SIGNATURE: sign_detached(body, authority), "Vary": "Accept-Encoding"}
     if "gzip" in accept_encoding:
         body, headers["Content-Encoding"] = gzip.compress(body, 6, mtime=0), "gzip"
@@ -127,7 +144,13 @@ async def download_bundle(
 
 
 def _body(
-    bundle: OfflineBundle, device_id: DeviceId, status_list: str, *, authority: Authority, letterhead: Letterhead
+    bundle: OfflineBundle,
+    device_id: DeviceId,
+    status_list: str,
+    *,
+    authority: Authority,
+    letterhead: Letterhead,
+    streets: StreetRegister | None,
 ) -> bytes:
     """Sorted keys and no spaces: the same bundle gives the same bytes."""
     until = bundle.as_of + CERTIFICATE_VALIDITY if bundle.key else None
@@ -150,6 +173,7 @@ def _body(
         ],
         number_blocks=[number_block_out(leased, authority) for leased in bundle.blocks],
         letterhead=LetterheadOut(**letterhead.profile.model_dump() | {"arms": letterhead.arms}),
+        streets=_streets(streets) if streets else None,
         status_list=status_list,
         authority=authority.certificate.pem,
         certificate=_certificate(bundle, device_id, authority, until) if until else "",
@@ -161,6 +185,11 @@ def _body(
     return _json(content)
 
 
+def _streets(register: StreetRegister) -> BundleStreetsOut:
+    streets = [(street.name, street.postal_code, street.district) for street in register.streets]
+    return BundleStreetsOut(country=register.country, municipality=register.municipality, streets=streets)
+
+
 def _certificate(bundle: OfflineBundle, device_id: DeviceId, authority: Authority, until: datetime) -> str:
     assert bundle.key  # noqa: S101 -- the caller has checked it
     blocks = [leased.block for leased in bundle.blocks if leased.block.series is NumberSeries.DOCUMENT]
@@ -169,7 +198,7 @@ def _certificate(bundle: OfflineBundle, device_id: DeviceId, authority: Authorit
     return base64.b64encode(token).decode()
 
 
-_PARTS = ("appointments", "services", "number_blocks", "letterhead", "status_list")
+_PARTS = ("appointments", "services", "number_blocks", "letterhead", "streets", "status_list")
 
 
 def _json(value: object) -> bytes:

@@ -40,6 +40,14 @@ MAX_CASES = 1000
 router = APIRouter()
 
 
+class CaseCallOut(BaseModel):
+    """A call of the case to a register. `status`: asked, done, skipped, denied, unavailable, blocked (a fault of ours),
+    or being undone: to_undo, undoing, undo_blocked."""
+
+    call: str
+    status: str
+
+
 class CaseOut(BaseModel):
     """A case without personal data."""
 
@@ -60,6 +68,8 @@ class CaseOut(BaseModel):
     papers: list[str]
     missing_attachments: list[UUID] = Field([], description="Scans that are still on a device.")
     paid_cents: int
+    calls: list[CaseCallOut] = []
+    because: str = Field("", description="Why it cannot go on, as a code: rule:<code> or <call>:<verdict>.")
     provisional_number: str | None
     document_id: UUID | None = None
     document_number: str | None = None
@@ -160,6 +170,15 @@ async def close_case(case_id: UUID, caller: CaseChanger, uow: Transaction, conte
     return await _changed_case_out(record, uow)
 
 
+@router.post("/cases/{case_id}/ask-again", tags=["cases"])
+async def ask_registers_again(case_id: UUID, caller: CaseChanger, uow: Transaction, context: Context) -> CaseOut:
+    """Repeats what registers did not answer, refused, or could not be asked: somebody has mended the cause."""
+    record = await case_handlers.ask_again(
+        CaseId(case_id), uow, officer=caller.subject, cipher=context.cipher, catalogue=context.catalogue
+    )
+    return await _changed_case_out(record, uow)
+
+
 @router.post("/cases/{case_id}/reopen", tags=["cases"])
 async def reopen_case(
     case_id: UUID, order: ReopenIn, caller: CaseChanger, uow: Transaction, context: Context
@@ -231,6 +250,8 @@ def case_out(record: CaseRecord, document: Document | None = None, *, missing: A
         papers=sorted(case.documents_seen),
         missing_attachments=sorted(case.attachments & missing),
         paid_cents=case.paid_cents,
+        calls=[CaseCallOut(call=code, status=call.status) for code, call in case.calls.items()],
+        because=case.because,
         provisional_number=case.provisional_document.number if case.provisional_document else None,
         document_id=issued.document_id if issued else None,
         document_number=issued.number if issued else None,

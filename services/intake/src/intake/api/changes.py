@@ -5,16 +5,21 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, JsonValue
+from service_catalogue.models import Titles
 from wanderamt.backbone.supervision import wait_for_signal
 from wanderamt.shell.problems import or_refuse
 
 from intake.api.cases import CaseOut, case_out
 from intake.api.dependencies import ChangesReader, ClerkAtStand, Context
+from intake.domain.answer_review import reviewed_answers
 from intake.domain.case.case_events import FieldValue
+from intake.domain.case.explanations import explanation_of
+from intake.domain.catalogue.catalogue import Catalogue, PinnedEdition
 from intake.handlers.change_waits import ChangeWait
 from intake.handlers.changes import Changes, changes_since
 from intake.handlers.context import IntakeContext
+from intake.store.case_statements import CaseRecord
 
 MAX_WAIT_S = 25
 FIRST_PAUSE_S, MAX_PAUSE_S = 0.1, 1.0  # until a change that an older transaction hides is visible
@@ -22,13 +27,30 @@ FIRST_PAUSE_S, MAX_PAUSE_S = 0.1, 1.0  # until a change that an older transactio
 router = APIRouter(tags=["field"])
 
 
+class ReviewedValueOut(BaseModel):
+    titles: Titles
+    value: str = Field(description="As printed, in the language of the case.")
+
+
+class RegisterAnswerOut(BaseModel):
+    """What a register answered to a call. `facts`: proposals for answers of the form, by code."""
+
+    call: str
+    titles: Titles
+    rows: list[ReviewedValueOut]
+    facts: dict[str, JsonValue]
+
+
 class ChangedCaseOut(CaseOut):
     """A case with its form, so that another device of the stand can continue it.
 
-    `version` is the base version of what that device adds.
+    `version` is the base version of what that device adds. `explanation`: the sentence for the citizen, by language, if
+    the case cannot go on as it is.
     """
 
     form: dict[str, FieldValue]
+    answers: list[RegisterAnswerOut]
+    explanation: dict[str, str] | None = None
 
 
 class ChangesOut(BaseModel):
@@ -66,7 +88,7 @@ async def show_changes(
     """
     question = (cursor, acked)
     if not wait_s:
-        return _changes_out(*await _look(question, caller, context))
+        return _changes_out(*await _look(question, caller, context), context.catalogue)
     until = asyncio.get_running_loop().time() + wait_s
     with context.change_waits.waiting(caller.device_id, caller.stand_id) as waiting:
         return await _wait_for_changes(question, caller, context, wait=or_refuse(waiting), until=until)
@@ -83,7 +105,7 @@ async def _wait_for_changes(
         changes, now = await _look(question, caller, context)
         remaining = until - loop.time()
         if changes.cases or changes.reset or remaining <= 0:
-            return _changes_out(changes, now)
+            return _changes_out(changes, now, context.catalogue)
         if not wait.ended:
             await wait_for_signal(wait.signal, min(remaining, pause_s if changes.unsettled else remaining))
             pause_s = min(2 * pause_s, MAX_PAUSE_S)
@@ -108,10 +130,32 @@ async def _look(question: tuple[str, int], caller: ClerkAtStand, context: Intake
         return or_refuse(changes), uow.now
 
 
-def _changes_out(changes: Changes, now: datetime) -> ChangesOut:
-    cases = [(case_out(record, missing=changes.missing_scans), record.case.form) for record in changes.cases]
+def _changed_case_out(record: CaseRecord, changes: Changes, catalogue: Catalogue) -> ChangedCaseOut:
+    case = record.case
+    pinned = catalogue.pinned_edition(case.edition)
+    answers, sentence = [], None
+    if isinstance(pinned, PinnedEdition):
+        sentence = explanation_of(pinned.edition, case.because)
+        answers = [
+            RegisterAnswerOut(
+                call=answer.call,
+                titles=answer.titles,
+                rows=[ReviewedValueOut(titles=row.titles, value=row.value) for row in answer.rows],
+                facts=answer.facts,
+            )
+            for answer in reviewed_answers(case, pinned.edition)
+        ]
+    return ChangedCaseOut(
+        **case_out(record, missing=changes.missing_scans).model_dump(),
+        form=dict(case.form),
+        answers=answers,
+        explanation={"de": sentence.de, "en": sentence.en} if sentence else None,
+    )
+
+
+def _changes_out(changes: Changes, now: datetime, catalogue: Catalogue) -> ChangesOut:
     return ChangesOut(
-        cases=[ChangedCaseOut(**case.model_dump(), form=dict(form)) for case, form in cases],
+        cases=[_changed_case_out(record, changes, catalogue) for record in changes.cases],
         cursor=str(changes.cursor),
         more=changes.more,
         reset=changes.reset,

@@ -19,6 +19,7 @@ from service_catalogue.reader import (
     read_catalogue_folder,
     shipped_folder,
 )
+from service_catalogue.streets import SHIPPED_REGISTER, StreetRegister, read_street_register
 
 from intake.domain.catalogue.catalogue import Catalogue
 from intake.domain.catalogue.edition_faults import edition_faults
@@ -49,7 +50,18 @@ def load_catalogue(folder: Path | None = None) -> Catalogue:
         raise CatalogueError("; ".join(catalogue.messages()))
     if not catalogue.services:
         raise CatalogueError("the folder holds no service")
-    return Catalogue(catalogue.services)
+    return Catalogue(catalogue.services, read_streets(folder))
+
+
+def read_streets(folder: Path | None) -> StreetRegister | None:
+    """The streets of the authority's municipality, if the folder has them; then addresses are chosen from them. Raises
+    OSError and CatalogueError."""
+    file = (folder or shipped_folder()) / SHIPPED_REGISTER
+    letterhead = read_letterhead(folder)
+    if not file.is_file() or not isinstance(letterhead, Letterhead):
+        return None
+    country = letterhead.profile.code[:2].upper()
+    return read_street_register(file, country=country, municipality=letterhead.profile.place)
 
 
 def read_contracts(folder: Path | None = None) -> RegisterContracts:

@@ -1,7 +1,7 @@
 """The values of a case, to which the conditions, questions and documents of its edition refer.
 
 Invariants: what nobody can know yet is left out; what this case does not have is None. A fact that is not asked has no
-value, whatever was typed before.
+value, whatever was typed before. The field app has the same rules (apps/field/src/domain/form_facts.ts).
 """
 
 from datetime import date
@@ -27,8 +27,11 @@ def values_of(case: Case, edition: Edition) -> dict[str, JsonValue]:
     form = case.form
     for fact in edition.facts:
         value = form.get(FACT_PREFIX + fact.code)
-        if fact.when is not None and evaluate(fact.when, values) is False:
+        asked = True if fact.when is None else evaluate(fact.when, values)
+        if asked is False:
             values[fact.code] = None
+        elif asked is not True:
+            continue  # nobody knows yet whether it is asked
         elif value is not None:
             values[fact.code] = value  # type: ignore[assignment]  # dates stand in the applicant's part alone
         elif not fact.required:
