@@ -133,6 +133,30 @@ CallOutcome: TypeAlias = (
 )
 
 
+def holds_nothing(value: object) -> bool:
+    """Whether an answer, as JSON, says nothing: only empty texts, lists and objects. A number, also 0, and yes or no
+    say something."""
+    if isinstance(value, dict):
+        return all(map(holds_nothing, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(holds_nothing, value))
+    return value is None or value == ""
+
+
+def outcome_of_answer(answer: BaseModel, *, hits: str = "", is_lookup: bool) -> CallOutcome:
+    """An answer that was read. `hits`: the name of its list of hits, "root" for a RootModel; of them there must be one.
+
+    A lookup whose answer says nothing has not found anything; of an order we then do not know whether it was executed.
+    An answer whose model has no fields says everything by its arrival.
+    """
+    says_nothing = NotFound() if is_lookup else UnreadableResponse("empty")
+    if hits and len(records := getattr(answer, hits) or ()) != 1:
+        return Ambiguous(len(records)) if records else says_nothing
+    if type(answer).model_fields and holds_nothing(answer.model_dump(exclude_unset=True)):
+        return says_nothing
+    return Succeeded(answer)
+
+
 def was_asked(outcome: CallOutcome) -> bool:
     """Whether the call left at all: one that did not says nothing about the register."""
     return outcome != QUESTION_INVALID and (not isinstance(outcome, TemporarilyUnavailable) or outcome.asked)

@@ -116,7 +116,7 @@ class Simulator(Generic[K]):
 
     def report(self) -> dict[str, Any]:
         """What `/_simulator` shows."""
-        return {**self.call_log.report(), "faults": self.faults.model_dump()}
+        return {**self.call_log.report(), "faults": self.faults.model_dump(mode="json")}
 
     def rows(self) -> Rows:
         """What the register holds; none for a simulator that keeps nothing."""
@@ -144,10 +144,10 @@ class Simulator(Generic[K]):
     async def apply_faults(self, request: Request) -> JSONResponse:
         changed: dict[str, Any] = await request.json()
         try:
-            self.faults = type(self.faults).model_validate({**self.faults.model_dump(), **changed})
+            self.faults = type(self.faults).model_validate({**self.faults.model_dump(mode="json"), **changed})
         except ValueError as error:
             return JSONResponse({"error": str(error)}, 422)
-        return JSONResponse(self.faults.model_dump())
+        return JSONResponse(self.faults.model_dump(mode="json"))
 
     def chance(self, share: float) -> bool:
         return share > 0 and self._rng.random() < share
