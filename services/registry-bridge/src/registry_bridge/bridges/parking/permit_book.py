@@ -3,7 +3,6 @@
 Invariants: on any day a plate and a person have at most one permit that is not revoked.
 """
 
-import calendar
 from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from connector_kit.testing.json_simulator import OrderRefusedError
 from connector_kit.testing.simulator import Rows
 
+from registry_bridge.bridges.calendar_months import months_later
 from registry_bridge.bridges.parking.models import ParkingPermitOrder, VehicleQuery, ZoneQuery
 from registry_bridge.bridges.seeded_people import streets_of_linz
 
@@ -81,7 +81,7 @@ class PermitBook:
     def grant(self, order: ParkingPermitOrder) -> dict[str, Any]:
         if order.zone not in zones():
             raise OrderRefusedError("unknown-zone", 422)
-        last_day = end_of(order.valid_from, order.months)
+        last_day = months_later(order.valid_from, order.months) - timedelta(days=1)
         for permit in self._candidates(order.plate, order.family_name):
             meets = permit.valid_from <= last_day and order.valid_from <= permit.valid_until
             same_plate = permit.plate_key == plate_key(order.plate)
@@ -144,13 +144,6 @@ def zones() -> frozenset[str]:
 
 def zone_of(district: int) -> str:
     return chr(ord("A") + (district - 1) % DISTRICTS_PER_NAME)
-
-
-def end_of(begins: date, months: int) -> date:
-    """The last day of a permit: the day before the same day of a later month."""
-    year, month = divmod(begins.month - 1 + months, 12)
-    last = calendar.monthrange(begins.year + year, month + 1)[1]
-    return date(begins.year + year, month + 1, min(begins.day, last)) - timedelta(days=1)
 
 
 def _row(permit: PermitEntry) -> dict[str, Any]:
