@@ -42,10 +42,11 @@ class DogRegisterEnv:
         self.register, self.bridge_env = register, bridge_env
         self.zone = bridge_env.manifests["dogs"].zone
 
-    async def register_dogs(self, count: int, **other: Any) -> list[UUID]:
+    async def register_dogs(self, count: int, *, first: int = 0, **other: Any) -> list[UUID]:
+        """`first`: number of the first chip."""
         return [
             await self.bridge_env.ask("dogs", "register_dog", DOG | {"chip": f"0400981{number:08}"} | other)
-            for number in range(count)
+            for number in range(first, first + count)
         ]
 
     def local_now(self) -> datetime:
@@ -120,6 +121,51 @@ async def test_orders_leave_in_the_evening_and_answers_come_back_with_the_tags(d
     assert tags == {b'{"number":"L-00001"}', b'{"number":"L-00002"}', b'{"number":"L-00003"}'}
 
 
+async def test_the_row_of_a_dog_has_every_field_of_the_order(dogs_env: DogRegisterEnv) -> None:
+    former = {"family_name": "Öztürk", "given_name": "Šemsa", "birth": "1971"}
+    [request_id] = await dogs_env.register_dogs(1, birth="1950-02", name="Waldi", former_holder=former)
+    await dogs_env.night()
+    assert dogs_env.register.rows()["dogs"] == [
+        {
+            "tag": "L-00001",
+            "request_id": str(request_id),
+            "family_name": "Großmöller",
+            "given_name": "Žaneta",
+            "birth": "1950-02",
+            "chip": "040098100000000",
+            "breed": "Dackel",
+            "born": "01.08.2026",
+            "name": "Waldi",
+            "former_family_name": "Öztürk",
+            "former_given_name": "Šemsa",
+            "withdrawn": False,
+        }
+    ]
+
+
+async def test_a_second_dog_with_one_chip_is_refused_until_the_first_is_withdrawn(dogs_env: DogRegisterEnv) -> None:
+    bridge_env = dogs_env.bridge_env
+    await dogs_env.register_dogs(1)
+    [second] = await dogs_env.register_dogs(1)
+    await dogs_env.night()
+    row = await bridge_env.row(second)
+    assert (row["outcome"], row["code"]) == ("refused", "chip")
+    chip = {"chip": "040098100000000"}
+    withdrawals = [await bridge_env.ask("dogs", "withdraw_dog", chip) for _ in range(2)]
+    unknown = await bridge_env.ask("dogs", "withdraw_dog", {"chip": "040098100999999"})
+    [third] = await dogs_env.register_dogs(1)
+    await dogs_env.night()
+    assert [(await bridge_env.row(request_id))["outcome"] for request_id in (*withdrawals, unknown, third)] == [
+        "confirmed",
+        "confirmed",
+        "not_found",
+        "confirmed",
+    ]
+    dogs = dogs_env.register.rows()["dogs"]
+    assert [(dog["tag"], dog["withdrawn"]) for dog in dogs] == [("L-00001", True), ("L-00002", False)]
+    assert not dogs_env.register.call_log.duplicated()
+
+
 async def test_an_incomplete_file_answers_no_request_and_the_complete_file_answers_each_once(
     dogs_env: DogRegisterEnv,
 ) -> None:
@@ -192,8 +238,8 @@ async def test_a_rejected_login_suspends_the_register(dogs_env: DogRegisterEnv) 
 
 async def test_after_three_nights_of_outage_all_are_answered_in_order(dogs_env: DogRegisterEnv) -> None:
     dogs_env.register.faults = FileFaults(missing=True)
-    for _ in range(3):
-        await dogs_env.register_dogs(2)
+    for night in range(3):
+        await dogs_env.register_dogs(2, first=2 * night)
         await dogs_env.night()
     dogs_env.register.faults = FileFaults()
     await dogs_env.night()
