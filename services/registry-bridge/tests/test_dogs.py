@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from registry_bridge.bridges import BRIDGES_FOLDER
 from registry_bridge.bridges.dogs.simulator import open_simulator
 from registry_bridge.handlers.availability import register_availability
+from registry_bridge.handlers.requests import record_queries
 from registry_bridge.settings import RegisterConnectionSettings
 from registry_bridge_fixtures import BridgeEnv, OpenBridgeEnv
 from wanderamt.contracts import RegisterAnswered
@@ -225,6 +226,28 @@ async def test_a_name_outside_the_charset_is_refused_and_delays_no_other(dogs_en
     assert (await dogs_env.bridge_env.row(other))["outcome"] == "confirmed"
     row = await dogs_env.bridge_env.row(vietnamese)
     assert (row["outcome"], row["code"]) == ("refused", "sign_not_in_charset")
+
+
+async def test_a_dog_that_does_not_fit_its_model_waits_for_an_operator(dogs_env: DogRegisterEnv) -> None:
+    [other] = await dogs_env.register_dogs(1)
+    [wrong] = await dogs_env.register_dogs(1, chip="17")
+    await dogs_env.night()
+    assert (await dogs_env.bridge_env.row(other))["outcome"] == "confirmed"
+    row = await dogs_env.bridge_env.row(wrong)
+    assert (row["state"], row["code"]) == ("needs_operator", "question_invalid")
+    assert [dog["request_id"] for dog in dogs_env.register.rows()["dogs"]] == [str(other)]
+
+
+async def test_an_order_that_met_no_bridge_leaves_with_the_next_file_once_there_is_one(
+    dogs_env: DogRegisterEnv,
+) -> None:
+    bridge_env = dogs_env.bridge_env
+    event = bridge_env.request("dogs", "register_dog", DOG)
+    async with bridge_env.database.unit_of_work() as uow:
+        await record_queries([(event, {})], uow, manifests={})
+    await bridge_env.wait_for_state(event.request_id, "waiting")  # the running service has the bridge
+    await dogs_env.night()
+    assert (await bridge_env.row(event.request_id))["outcome"] == "confirmed"
 
 
 async def test_a_rejected_login_suspends_the_register(dogs_env: DogRegisterEnv) -> None:

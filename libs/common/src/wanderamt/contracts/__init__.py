@@ -49,7 +49,7 @@ from wanderamt.contracts.notice import (
     NoticeSent,
     NoticeUnknown,
 )
-from wanderamt.contracts.register import RegisterAnswered, RegisterAvailabilityChanged, RegisterOutcome
+from wanderamt.contracts.register import AMBIGUOUS, RegisterAnswered, RegisterAvailabilityChanged, RegisterOutcome
 from wanderamt.contracts.stand import StandCancelled, StandClosed, StandEvent, StandMoved, StandOpened, StandScheduled
 from wanderamt.kernel.decision import Event
 
@@ -91,6 +91,7 @@ EVENTS: tuple[type[Event], ...] = (
 )
 
 __all__ = [
+    "AMBIGUOUS",
     "EVENTS",
     "AccessCutOff",
     "AccessEvent",

@@ -1,13 +1,15 @@
 """Topic register.v1, owned by registry-bridge: answers and availability of registers."""
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Final
 from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
 from wanderamt.kernel.decision import Event
 from wanderamt.kernel.sealed import Sealed
+
+AMBIGUOUS: Final = "ambiguous"  # code of a refusal: several records match, so that the question needs more details
 
 
 class RegisterOutcome(StrEnum):
