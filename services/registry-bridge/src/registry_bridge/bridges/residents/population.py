@@ -232,8 +232,7 @@ class Population:
     def add_resident(self, person: RegisterPerson, address: RegisterAddress) -> None:
         """A person of an example, who lives at this address."""
         row = self._known(person) or self._write_down(person.family_name, person.given_name, person.birth)
-        homes = self.by_record.get(row.record_number, ())
-        if not any(same_address(home.address, dump(address)) for home in homes):
+        if not self._at(row, address):
             self._move_in(row, address, models.ResidenceKind.SECONDARY, SINCE)
 
     def add_record(self, record_number: str) -> None:
