@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import pytest
@@ -35,6 +35,7 @@ PEOPLE = [
     RegisteredPerson.model_validate(JAN | {"birth": "1990-03-01"}),
 ]
 NOON = datetime(2026, 11, 23, 11, 0, tzinfo=UTC)
+F = TypeVar("F", bound=FaultConfig)
 Ask = Callable[..., Awaitable[CallOutcome]]
 Open = Callable[[str, HttpSimulator[Any]], Awaitable[Ask]]
 
@@ -44,7 +45,7 @@ async def open_register(serve: ServeSimulator, connect: Connect) -> AsyncIterato
     """`ask = await open_register("social", simulator)`, then `await ask(operation, question)`."""
     async with AsyncExitStack() as stack:
 
-        async def opened(name: str, simulator: HttpSimulator[Any]) -> Ask:
+        async def opened(name: str, simulator: HttpSimulator[F]) -> Ask:
             bridge: Bridge = connect(name, await serve(simulator))
             stack.push_async_callback(bridge.transport.close)
 
