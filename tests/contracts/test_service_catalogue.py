@@ -1,5 +1,7 @@
-"""Intake and scheduling read the same catalogue files."""
+"""Intake and scheduling read the same catalogue files, and the bridges offer what the catalogue asks."""
 
+import shutil
+from importlib.resources import files
 from pathlib import Path
 
 from intake.catalogue_files.loader import load_catalogue
@@ -10,7 +12,8 @@ from service_catalogue.reader import service_files, shipped_folder
 def test_both_services_read_the_same_files() -> None:
     catalogue = load_catalogue().services
     bookable = read_bookable_services()
-    assert bookable.keys() == catalogue.keys() == {file.stem for file in service_files(shipped_folder())}
+    assert catalogue.keys() == {file.stem for file in service_files(shipped_folder())}
+    assert catalogue.keys() - bookable.keys() == {"criminal_record"}  # of another authority
     for code, service in bookable.items():
         booking = catalogue[code].booking
         assert booking
@@ -22,8 +25,17 @@ def test_both_services_read_the_same_files() -> None:
 def test_a_service_of_a_city_s_own_folder_reaches_both(tmp_path: Path) -> None:
     text = (shipped_folder() / "active_pass.yaml").read_text("utf-8").replace("active_pass", "beach_chair")
     (tmp_path / "beach_chair.yaml").write_text(text, "utf-8")
+    shutil.copytree(shipped_folder() / "registers", tmp_path / "registers")
     assert list(load_catalogue(tmp_path).services) == ["beach_chair"]
     assert list(read_bookable_services("", tmp_path)) == ["beach_chair"]
+
+
+def test_the_catalogue_holds_the_released_contracts_of_the_bridges() -> None:
+    """A call that no bridge offers is refused when the catalogue is read, not when a citizen waits."""
+    bridges = Path(str(files("registry_bridge.bridges")))
+    released = {file.parent.name: file.read_text() for file in bridges.glob("*/released.json")}
+    held = {file.stem: file.read_text() for file in (shipped_folder() / "registers").glob("*.json")}
+    assert held == released, "copy released.json of each bridge to at_linz/registers/<bridge>.json"
 
 
 def test_a_file_of_bookable_services_replaces_the_catalogue(tmp_path: Path) -> None:

@@ -5,7 +5,15 @@ from uuid import UUID
 
 import pytest
 from connector_kit.adapter import CallContext, HttpReply
-from connector_kit.call_outcome import AuthFailed, CallOutcome, NotFound, Rejected, Succeeded, UnreadableResponse
+from connector_kit.call_outcome import (
+    Ambiguous,
+    AuthFailed,
+    CallOutcome,
+    NotFound,
+    Rejected,
+    Succeeded,
+    UnreadableResponse,
+)
 from connector_kit.transports.rest import RestAdapter, RestRoute
 from pydantic import BaseModel, Field
 
@@ -91,3 +99,57 @@ def test_an_empty_object_is_not_found_and_after_an_order_unreadable() -> None:
     adapter = RestAdapter({"find": RestRoute("GET", "/", Sparse), "tell": RestRoute("POST", "/", Sparse)})
     assert adapter.classify("find", HttpReply(200, JSON, b"{}")) == NotFound()
     assert adapter.classify("tell", HttpReply(200, JSON, b"{}")) == UnreadableResponse("empty")
+
+
+class ItemList(BaseModel):
+    kind: str = ""
+    items: list[Item]
+
+
+@pytest.mark.parametrize(
+    ("operation", "body", "outcome"),
+    [
+        ("only", '{"items": [{"number": "1"}]}', Succeeded(Item(number="1"))),
+        ("only", '{"items": []}', NotFound()),
+        ("only", "{}", NotFound()),
+        ("only", '{"items": [{"number": "1"}, {"number": "1"}]}', Ambiguous(2)),
+        ("only", '{"items": {"number": "1"}}', UnreadableResponse("invalid_answer")),
+        ("only", '{"other": [{"number": "1"}]}', UnreadableResponse("invalid_answer")),
+        ("root", '[{"number": "1"}]', Succeeded(Item(number="1"))),
+        ("root", "[]", NotFound()),
+        ("root", '[{"number": "1"}, {"number": "2"}]', Ambiguous(2)),
+        (
+            "counted",
+            '{"kind": "x", "items": [{"number": "1"}]}',
+            Succeeded(ItemList(kind="x", items=[Item(number="1")])),
+        ),
+        ("counted", '{"kind": "x", "items": []}', NotFound()),
+        ("counted", '{"kind": "x", "items": [{"number": "1"}, {"number": "2"}]}', Ambiguous(2)),
+        ("order", '{"number": ""}', UnreadableResponse("empty")),
+        ("search", '{"number": ""}', NotFound()),
+    ],
+)
+def test_of_a_list_of_hits_there_must_be_one(operation: str, body: str, outcome: CallOutcome) -> None:
+    adapter = RestAdapter(
+        {
+            "only": RestRoute("GET", "/", Item, only_hit="items"),
+            "root": RestRoute("POST", "/", Item, only_hit=".", is_lookup=True),
+            "counted": RestRoute("GET", "/", ItemList, hits="items"),
+            "order": RestRoute("POST", "/", Item),
+            "search": RestRoute("POST", "/", Item, is_lookup=True),
+        }
+    )
+    assert adapter.classify(operation, HttpReply(200, JSON, body.encode())) == outcome
+
+
+def test_a_refusal_can_mean_that_several_records_match() -> None:
+    adapter = RestAdapter({"find": RestRoute("GET", "/", Item)}, ambiguous_codes={"several"})
+    reply = HttpReply(409, {"content-type": "application/problem+json"}, b'{"type": "several"}')
+    assert adapter.classify("find", reply) == Ambiguous()
+
+
+def test_a_search_by_post_carries_no_idempotency_key() -> None:
+    adapter = RestAdapter({"find": RestRoute("POST", "/search", Item, body="*", is_lookup=True)})
+    call = adapter.encode("find", RestQuestion(item_id="1"), CONTEXT)
+    assert "Idempotency-Key" not in call.headers
+    assert json.loads(call.body) == {"item_id": "1"}

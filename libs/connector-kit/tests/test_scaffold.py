@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from connector_kit.adapter import HttpReply
+from connector_kit.call_outcome import Ambiguous, CallOutcome, NotFound, Succeeded, UnreadableResponse
 from connector_kit.cli import commands
 from connector_kit.folder import read_folder
 from typer.testing import CliRunner
@@ -77,7 +79,105 @@ def test_a_new_bridge_passes_once_its_legal_ground_is_stated(tmp_path: Path, kin
     folder = new(tmp_path, f"by_{kind}", *described(tmp_path, kind))
     done = verified(folder)
     assert done.returncode == 0, done.stdout
-    assert "20 passed" in done.stdout
+    assert "22 passed" in done.stdout
+
+
+PERSONS = """
+openapi: 3.0.3
+info: {title: Persons, version: "1"}
+paths:
+  /persons:
+    get:
+      operationId: searchPersons
+      parameters: [{name: name, in: query, required: true, schema: {type: string}}]
+      responses:
+        "200": {description: ok, content: {application/json: {schema: {$ref: "#/components/schemas/Persons"}}}}
+  /names:
+    get:
+      operationId: listNames
+      responses:
+        "200":
+          description: ok
+          content: {application/json: {schema: {type: array, items: {$ref: "#/components/schemas/Person"}}}}
+components:
+  schemas:
+    Answer:
+      type: object
+      discriminator: {propertyName: type, mapping: {byName: "#/components/schemas/Persons"}}
+      properties: {type: {type: string}}
+    Persons:
+      allOf:
+        - $ref: "#/components/schemas/Answer"
+        - type: object
+          properties: {foundPersons: {type: array, items: {$ref: "#/components/schemas/Person"}}}
+    Person: {type: object, properties: {name: {type: string}, number: {type: string}}}
+"""
+RECORDS = (
+    TIDES.read_text()
+    .replace('name="High" type="xs:time"', 'name="Ship" type="tns:Ship" minOccurs="0" maxOccurs="unbounded"')
+    .replace(
+        '<xs:element name="Ask">',
+        '<xs:complexType name="Ship"><xs:sequence><xs:element name="Name" type="xs:string"/></xs:sequence>'
+        '</xs:complexType><xs:element name="Ask">',
+    )
+)
+
+
+def answered(folder: Path, operation: str, body: str, *, content_type: str = "application/json") -> CallOutcome:
+    adapter = read_folder(folder).adapter()
+    outcome: CallOutcome = adapter.classify(operation, HttpReply(200, {"content-type": content_type}, body.encode()))
+    return outcome
+
+
+def test_a_new_bridge_to_a_register_of_lists_takes_no_hit_and_no_first_hit(tmp_path: Path) -> None:
+    file = tmp_path / "persons.yaml"
+    file.write_text(PERSONS)
+    folder = new(tmp_path, "persons_register", "--openapi", str(file))
+    done = verified(folder)
+    assert done.returncode == 0, done.stdout
+    ana, eva = {"name": "Ana", "number": "17"}, {"name": "Eva", "number": "18"}
+
+    def outcome(operation: str, *hits: dict[str, str]) -> CallOutcome:
+        body: object = list(hits) if operation == "list_names" else {"type": "byName", "foundPersons": list(hits)}
+        return answered(folder, operation, json.dumps(body))
+
+    for operation in ("search_persons", "list_names"):
+        assert isinstance(outcome(operation, ana), Succeeded)
+        assert outcome(operation) == NotFound()
+        assert outcome(operation, ana, eva) == Ambiguous(2)
+        assert answered(folder, operation, "{}") in {NotFound(), UnreadableResponse("invalid_answer")}
+
+
+def test_a_list_of_hits_may_be_empty_only_if_the_manifest_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "persons.yaml"
+    file.write_text(PERSONS)
+    folder = new(tmp_path, "persons_lists", "--openapi", str(file), "--operation", "searchPersons")
+    adapter, manifest = folder / "adapter.py", folder / "bridge.toml"
+    adapter.write_text("\n".join(line for line in adapter.read_text().splitlines() if "hits=" not in line))
+    done = verified(folder)
+    assert done.returncode == 1
+    assert "found_persons without an element is read as succeeded" in done.stdout
+    manifest.write_text(manifest.read_text().replace("cache =", 'may_be_empty = ["found_persons"]\ncache ='))
+    assert verified(folder).returncode == 0
+
+
+def test_a_new_bridge_to_a_soap_register_of_lists_takes_no_hit_and_no_first_hit(tmp_path: Path) -> None:
+    file = tmp_path / "ships.wsdl"
+    file.write_text(RECORDS)
+    folder = new(tmp_path, "ships_register", "--wsdl", str(file))
+    done = verified(folder)
+    assert done.returncode == 0, done.stdout
+
+    def outcome(ships: str) -> CallOutcome:
+        soap = "http://schemas.xmlsoap.org/soap/envelope/"
+        answer = f'<t:Answer xmlns:t="urn:tides">{ships}</t:Answer>'
+        envelope = f'<s:Envelope xmlns:s="{soap}"><s:Body>{answer}</s:Body></s:Envelope>'
+        return answered(folder, "ask", envelope, content_type="text/xml")
+
+    ship = "<t:Ship><t:Name>Anna</t:Name></t:Ship>"
+    assert isinstance(outcome(ship), Succeeded)
+    assert outcome("<t:Note>all quiet</t:Note>") == NotFound()
+    assert outcome(2 * ship) == Ambiguous(2)
 
 
 def test_without_a_legal_ground_it_does_not_pass(tmp_path: Path) -> None:

@@ -62,6 +62,7 @@ def test_a_fault_is_recognised_with_any_status_and_without_its_text(port: SoapPo
         (envelope(ANSWER.format("&b;"), before='<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]>'), XML),
         (envelope(ANSWER.format("&f;"), before='<!DOCTYPE x [<!ENTITY f SYSTEM "file:///etc/hostname">]>'), XML),
         (envelope("<x>" * 5000), XML),
+        (envelope(2 * ANSWER.format("Flut")), XML),
     ],
 )
 def test_other_content_is_an_invalid_envelope(port: SoapPort, content: bytes, headers: dict[str, str]) -> None:

@@ -1,7 +1,7 @@
-"""Seeded runs against the traffic office with kills and time-outs: nothing is lost, nothing happens twice.
+"""Seeded runs against the registers with kills and time-outs: nothing is lost, nothing happens twice.
 
-Once with the kit's driver in an event loop whose clock jumps (RUNS=1000 by default), once with the service and its
-database, its job runner killed at random moments.
+Once with the kit's driver in an event loop whose clock jumps (RUNS=1000 by default for the traffic office, a tenth
+for each other register), once with the service and its database, its job runner killed at random moments.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from connector_kit.call_outcome import Succeeded
 from connector_kit.conformance.harness import DAY_S, Harness, crash_expected
 from connector_kit.conformance.loop import run
 from connector_kit.conformance.subject import BridgeUnderTest
@@ -31,32 +32,47 @@ GRANT = {"zone": "A", "valid_from": "2026-12-01", "months": 24}
 
 
 def test_seeded_runs_lose_nothing_and_do_nothing_twice() -> None:
-    left_to_operator = ended = 0
-    for seed in range(RUNS):
-        harness = run(lambda seed=seed: run_once(seed))  # type: ignore[misc]
-        for request in harness.store.requests.values():
-            done = harness.simulator.call_log.effects[str(request.id)]
-            effect = PARKING.manifest.operations[request.operation].idempotency
-            assert done <= 1, f"seed {seed}: {request.operation} had its effect {done} times"
-            if request.state is DrivenRequestState.NEEDS_OPERATOR:
-                assert effect is Idempotency.NONE, f"seed {seed}: {request.operation} was left to an operator"
-                left_to_operator += 1
-            else:
-                assert request.state is DrivenRequestState.COMPLETED, (
-                    f"seed {seed}: {request.operation} is lost: {request.state} {request.code}"
-                )
-                ended += 1
-            if effect is Idempotency.BY_KEY:
-                assert done == 1, f"seed {seed}: {request.operation} is answered and was not done"
+    left_to_operator, ended = audited_runs(PARKING, RUNS)
     assert ended > 5 * RUNS
     assert left_to_operator > RUNS / 50  # the runs do produce uncertain effects
 
 
-async def run_once(seed: int) -> Harness:
-    """Twelve requests of twelve cases, random kills, a register that fails and loses answers."""
+@pytest.mark.parametrize("name", ["residents", "vehicles", "lost_property", "electoral_roll", "social"])
+def test_no_register_does_anything_twice_or_without_an_answer(name: str) -> None:
+    subject, runs = BridgeUnderTest.of(read_folder(BRIDGES_FOLDER / name)), max(1, RUNS // 10)
+    left_to_operator, ended = audited_runs(subject, runs)
+    assert (left_to_operator, ended) == (0, runs * 4 * len(subject.manifest.operations))
+
+
+def audited_runs(subject: BridgeUnderTest, runs: int) -> tuple[int, int]:
+    """(requests left to an operator, requests that ended)."""
+    left_to_operator = ended = 0
+    for seed in range(runs):
+        harness = run(lambda seed=seed: run_once(subject, seed))  # type: ignore[misc]
+        for request in harness.store.requests.values():
+            done = harness.simulator.call_log.effects[str(request.id)]
+            effect = subject.manifest.operations[request.operation].idempotency
+            assert done <= 1, f"seed {seed}: {request.operation} had its effect {done} times"
+            if request.state is DrivenRequestState.NEEDS_OPERATOR:
+                assert effect is Idempotency.NONE, f"seed {seed}: {request.operation} was left to an operator"
+                left_to_operator += 1
+                continue
+            assert request.state is DrivenRequestState.COMPLETED, (
+                f"seed {seed}: {request.operation} is lost: {request.state} {request.code}"
+            )
+            ended += 1
+            if effect is Idempotency.BY_KEY:
+                assert done == isinstance(request.outcome, Succeeded), (
+                    f"seed {seed}: {request.operation} ended as {request.outcome} and had its effect {done} times"
+                )
+    return left_to_operator, ended
+
+
+async def run_once(subject: BridgeUnderTest, seed: int) -> Harness:
+    """Four requests for each operation, random kills, a register that fails and loses answers."""
     chance = random.Random(seed)  # noqa: S311 -- injected faults
     harness = Harness(
-        PARKING,
+        subject,
         error_share=chance.choice(SHARES),
         apply_then_timeout_share=chance.choice(SHARES),
         cut_share=chance.choice(SHARES),
@@ -64,7 +80,7 @@ async def run_once(seed: int) -> Harness:
     )
     kills = chance.randrange(6)
     for _ in range(4):
-        for name in PARKING.manifest.operations:
+        for name in subject.manifest.operations:
             harness.submit(name)
     for _ in range(kills):
         harness.new_driver(crash_at_random(chance))

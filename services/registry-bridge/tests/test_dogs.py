@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from registry_bridge.bridges import BRIDGES_FOLDER
 from registry_bridge.bridges.dogs.simulator import open_simulator
 from registry_bridge.handlers.availability import register_availability
+from registry_bridge.handlers.requests import record_queries
 from registry_bridge.settings import RegisterConnectionSettings
 from registry_bridge_fixtures import BridgeEnv, OpenBridgeEnv
 from wanderamt.contracts import RegisterAnswered
@@ -42,10 +43,11 @@ class DogRegisterEnv:
         self.register, self.bridge_env = register, bridge_env
         self.zone = bridge_env.manifests["dogs"].zone
 
-    async def register_dogs(self, count: int, **other: Any) -> list[UUID]:
+    async def register_dogs(self, count: int, *, first: int = 0, **other: Any) -> list[UUID]:
+        """`first`: number of the first chip."""
         return [
             await self.bridge_env.ask("dogs", "register_dog", DOG | {"chip": f"0400981{number:08}"} | other)
-            for number in range(count)
+            for number in range(first, first + count)
         ]
 
     def local_now(self) -> datetime:
@@ -120,6 +122,51 @@ async def test_orders_leave_in_the_evening_and_answers_come_back_with_the_tags(d
     assert tags == {b'{"number":"L-00001"}', b'{"number":"L-00002"}', b'{"number":"L-00003"}'}
 
 
+async def test_the_row_of_a_dog_has_every_field_of_the_order(dogs_env: DogRegisterEnv) -> None:
+    former = {"family_name": "Öztürk", "given_name": "Šemsa", "birth": "1971"}
+    [request_id] = await dogs_env.register_dogs(1, birth="1950-02", name="Waldi", former_holder=former)
+    await dogs_env.night()
+    assert dogs_env.register.rows()["dogs"] == [
+        {
+            "tag": "L-00001",
+            "request_id": str(request_id),
+            "family_name": "Großmöller",
+            "given_name": "Žaneta",
+            "birth": "1950-02",
+            "chip": "040098100000000",
+            "breed": "Dackel",
+            "born": "01.08.2026",
+            "name": "Waldi",
+            "former_family_name": "Öztürk",
+            "former_given_name": "Šemsa",
+            "withdrawn": False,
+        }
+    ]
+
+
+async def test_a_second_dog_with_one_chip_is_refused_until_the_first_is_withdrawn(dogs_env: DogRegisterEnv) -> None:
+    bridge_env = dogs_env.bridge_env
+    await dogs_env.register_dogs(1)
+    [second] = await dogs_env.register_dogs(1)
+    await dogs_env.night()
+    row = await bridge_env.row(second)
+    assert (row["outcome"], row["code"]) == ("refused", "chip")
+    chip = {"chip": "040098100000000"}
+    withdrawals = [await bridge_env.ask("dogs", "withdraw_dog", chip) for _ in range(2)]
+    unknown = await bridge_env.ask("dogs", "withdraw_dog", {"chip": "040098100999999"})
+    [third] = await dogs_env.register_dogs(1)
+    await dogs_env.night()
+    assert [(await bridge_env.row(request_id))["outcome"] for request_id in (*withdrawals, unknown, third)] == [
+        "confirmed",
+        "confirmed",
+        "not_found",
+        "confirmed",
+    ]
+    dogs = dogs_env.register.rows()["dogs"]
+    assert [(dog["tag"], dog["withdrawn"]) for dog in dogs] == [("L-00001", True), ("L-00002", False)]
+    assert not dogs_env.register.call_log.duplicated()
+
+
 async def test_an_incomplete_file_answers_no_request_and_the_complete_file_answers_each_once(
     dogs_env: DogRegisterEnv,
 ) -> None:
@@ -181,6 +228,28 @@ async def test_a_name_outside_the_charset_is_refused_and_delays_no_other(dogs_en
     assert (row["outcome"], row["code"]) == ("refused", "sign_not_in_charset")
 
 
+async def test_a_dog_that_does_not_fit_its_model_waits_for_an_operator(dogs_env: DogRegisterEnv) -> None:
+    [other] = await dogs_env.register_dogs(1)
+    [wrong] = await dogs_env.register_dogs(1, chip="17")
+    await dogs_env.night()
+    assert (await dogs_env.bridge_env.row(other))["outcome"] == "confirmed"
+    row = await dogs_env.bridge_env.row(wrong)
+    assert (row["state"], row["code"]) == ("needs_operator", "question_invalid")
+    assert [dog["request_id"] for dog in dogs_env.register.rows()["dogs"]] == [str(other)]
+
+
+async def test_an_order_that_met_no_bridge_leaves_with_the_next_file_once_there_is_one(
+    dogs_env: DogRegisterEnv,
+) -> None:
+    bridge_env = dogs_env.bridge_env
+    event = bridge_env.request("dogs", "register_dog", DOG)
+    async with bridge_env.database.unit_of_work() as uow:
+        await record_queries([(event, {})], uow, manifests={})
+    await bridge_env.wait_for_state(event.request_id, "waiting")  # the running service has the bridge
+    await dogs_env.night()
+    assert (await bridge_env.row(event.request_id))["outcome"] == "confirmed"
+
+
 async def test_a_rejected_login_suspends_the_register(dogs_env: DogRegisterEnv) -> None:
     dogs_env.register.faults = FileFaults(down=True)  # rejects every login
     await dogs_env.register_dogs(1)
@@ -192,8 +261,8 @@ async def test_a_rejected_login_suspends_the_register(dogs_env: DogRegisterEnv) 
 
 async def test_after_three_nights_of_outage_all_are_answered_in_order(dogs_env: DogRegisterEnv) -> None:
     dogs_env.register.faults = FileFaults(missing=True)
-    for _ in range(3):
-        await dogs_env.register_dogs(2)
+    for night in range(3):
+        await dogs_env.register_dogs(2, first=2 * night)
         await dogs_env.night()
     dogs_env.register.faults = FileFaults()
     await dogs_env.night()

@@ -46,7 +46,7 @@ async def test_events_of_cases_cost_a_batch_no_statement_of_their_own(
     async with bridge_env.database.unit_of_work() as uow:
         await on_case_events([bridge_env.opened(request.case_id) for request in requests], uow)
         queries = [(request, current_trace()) for request in requests]
-        await record_queries(queries, uow, manifests=bridge_env.manifests, cipher=bridge_env.cipher)
+        await record_queries(queries, uow, manifests=bridge_env.manifests)
     assert len(log.transaction_with("INSERT INTO request ", "INSERT INTO case_copy ")) == 4, shortened(log.statements)
     assert len(await bridge_env.rows("SELECT 1 FROM case_copy")) == 3
 

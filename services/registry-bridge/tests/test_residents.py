@@ -19,7 +19,8 @@ from connector_kit.call_outcome import (
     UnreadableResponse,
 )
 from registry_bridge.bridges.residents.models import ResidenceQuery
-from registry_bridge.bridges.residents.simulator import RegisteredPerson, ResidentsFaults, ResidentsSimulator
+from registry_bridge.bridges.residents.simulator import ResidentsFaults, ResidentsSimulator
+from registry_bridge.bridges.seeded_people import RegisteredPerson
 from registry_bridge_fixtures import Connect
 from uuid_utils.compat import uuid7
 from wanderamt_testing.simulator_server import ServeSimulator
@@ -29,10 +30,10 @@ YEAR_ALONE = ResidenceQuery(given_name="Šemsa", family_name="Öztürk", birth_y
 LOCKED = ResidenceQuery(given_name="Ana", family_name="Gruber", birth_date=date(1980, 1, 1))
 TWINS = ResidenceQuery(given_name="Jan", family_name="Novák", birth_year=1990)
 PEOPLE = [
-    RegisteredPerson("Öztürk", "Šemsa", "1971-12-31"),
-    RegisteredPerson("Gruber", "Ana", "1980-01-01", locked=True),
-    RegisteredPerson("Novák", "Jan", "1990-02-01"),
-    RegisteredPerson("Novák", "Jan", "1990-03-01"),
+    RegisteredPerson(family_name="Öztürk", given_name="Šemsa", birth_date="1971-12-31"),
+    RegisteredPerson(family_name="Gruber", given_name="Ana", birth_date="1980-01-01", locked=True),
+    RegisteredPerson(family_name="Novák", given_name="Jan", birth_date="1990-02-01"),
+    RegisteredPerson(family_name="Novák", given_name="Jan", birth_date="1990-03-01"),
 ]
 UNKNOWN = KNOWN.model_copy(update={"family_name": "Niemand"})
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"

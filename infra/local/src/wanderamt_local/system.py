@@ -21,14 +21,14 @@ from wanderamt_local.processes import ProcessSpec, ProcessSupervisor, accepts_co
 from wanderamt_local.state import StateFolder, free_port
 
 SERVICES = ("intake", "registry-bridge", "scheduling", "notifications")
-REGISTERS = ("residents", "parking", "dogs")
-PORT_NAMES = (*SERVICES, *REGISTERS, "dogs-sftp", "sms", "smpp", "smtp", "sign-in")
+REGISTERS = ("residents", "vehicles", "parking", "dogs", "lost_property", "electoral_roll", "social")
+PORT_NAMES = (*SERVICES, "registers", "dogs-sftp", "sms", "smpp", "smtp", "sign-in")
 Report = Callable[[str], None]
 
 
 @dataclass
 class System:
-    """`residents_file`: JSON lines of the persons the residents register knows; None: everybody.
+    """`residents_file`: JSON lines of the people whom the registers know; None: everybody.
     `limits`: limits of message providers, by name. `provider_names`: the connected message providers.
     `settings`: environment variables for all services. `report`: receives progress messages."""
 
@@ -60,7 +60,7 @@ class System:
         for name in SERVICES:
             await postgres.create_database(self.database(name))
         await asyncio.gather(
-            *map(self._start_register, REGISTERS),
+            self._start_registers(),
             self._start_message_simulators(),
             self._start_sign_in(),
             *map(self._start_service, SERVICES),
@@ -88,6 +88,9 @@ class System:
         return database_of(name)
 
     def url(self, name: str) -> str:
+        """Of a service or a register. The simulators of all registers are one process."""
+        if name in REGISTERS:
+            return f"{self.url('registers')}/{name}"
         return f"http://127.0.0.1:{self.ports[name]}"
 
     def urls(self) -> dict[str, str]:
@@ -118,7 +121,7 @@ class System:
         return self.token("clerk.one@linz", Role.CLERK, audience="intake", device=device_id, stand=stand_id)
 
     async def set_faults(self, simulator: str, faults: dict[str, float | bool]) -> None:
-        """Turns the faults of a simulator: residents, parking, dogs, gate, smsc or post."""
+        """Turns the faults of a simulator: a register, gate, smsc or post."""
         async with httpx.AsyncClient(timeout=10) as client:
             (await client.post(self.simulator_url(simulator), json=faults)).raise_for_status()
 
@@ -127,6 +130,12 @@ class System:
         at = {"gate": "sms", "smsc": "sms/smsc", "post": "sms/post"}.get(simulator, simulator)
         name, _, below = at.partition("/")
         return f"{self.url(name)}{'/' if below else ''}{below}/_simulator"
+
+    async def register_rows(self, register: str) -> dict[str, list[dict[str, Any]]]:
+        """The rows that a simulated register holds, by table."""
+        async with httpx.AsyncClient(timeout=30) as client:
+            rows: dict[str, list[dict[str, Any]]] = (await client.get(f"{self.simulator_url(register)}/rows")).json()
+            return rows
 
     async def received_messages(self) -> dict[str, dict[str, Any]]:
         """The messages received by the SMS gateway, the mobile operator and the mail server, by provider name."""
@@ -189,9 +198,13 @@ class System:
 
     def bridges(self) -> dict[str, object]:
         """The setting `bridges` of the registry bridge: the simulators of the registers."""
-        return {
+        by_token: dict[str, object] = {
+            name: {"url": self.url(name), "secrets": {f"{name}_token": "none"}}
+            for name in REGISTERS
+            if name not in {"residents", "dogs"}
+        }
+        return by_token | {
             "residents": {"url": f"{self.url('residents')}/soap", "secrets": {"portal_token": "none"}},
-            "parking": {"url": self.url("parking"), "secrets": {"parking_token": "none"}},
             "dogs": {
                 "url": f"sftp://city@127.0.0.1:{self.ports['dogs-sftp']}",
                 "secrets": {"dogs_key": self.state.secrets.sftp_key},
@@ -216,20 +229,18 @@ class System:
         await self.supervisor.start(command)
         self.report(f"{name} is ready")
 
-    async def _start_register(self, name: str) -> None:
-        port, sftp = self.ports[name], self.ports["dogs-sftp"]
-        command = [sys.executable, *("-m", "wanderamt.shell", "bridge", "simulate", name), "--port", str(port)]
-        if name == "residents" and self.residents_file:
-            command += ["--set", f"people={self.residents_file}"]
-        if name == "dogs":
-            command += ["--sftp-port", str(sftp), "--keys", str(self._write_sftp_keys())]
+    async def _start_registers(self) -> None:
+        command = [sys.executable, "-m", "registry_bridge.bridges.simulators", "--port", str(self.ports["registers"])]
+        command += ["--sftp-port", str(self.ports["dogs-sftp"]), "--keys", str(self._write_sftp_keys())]
+        if self.residents_file:
+            command += ["--people", str(self.residents_file)]
         await self.supervisor.start(
             ProcessSpec(
-                name=f"{name}-simulator",
+                name="register-simulators",
                 argv=command,
                 env={},
-                log=self._log(f"{name}-simulator"),
-                ready=lambda: responds_ok(f"http://127.0.0.1:{port}/_simulator"),
+                log=self._log("register-simulators"),
+                ready=lambda: responds_ok(self.simulator_url("residents")),
             )
         )
 

@@ -114,6 +114,17 @@ class Bridge:
         except Exception as error:
             return self._failed("classify", error)
 
+    def accepts(self, operation: str, question: bytes, context: CallContext) -> bool:
+        """Whether this question (JSON) can be sent. Sends nothing."""
+        model = self.read_question(operation, question)
+        try:
+            return bool(model and self.adapter.encode(operation, model, context))
+        except ValueError:
+            return False
+        except Exception as error:  # as above: the call would fail in the same way, and be tried again
+            self._failed("encode", error)
+            return True
+
     def read_question(self, operation: str, question: bytes) -> BaseModel | None:
         """The question (JSON) as the operation's model; None for an invalid one."""
         rules = self.manifest.operations.get(operation)

@@ -5,10 +5,11 @@ question, with the person's name, in their error messages.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, Generic, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 
 Result_co = TypeVar("Result_co", bound=BaseModel, covariant=True)
 
@@ -131,6 +132,38 @@ CallOutcome: TypeAlias = (
     | PossiblyExecuted
     | UnreadableResponse
 )
+
+
+def holds_nothing(value: object) -> bool:
+    """Whether an answer, as JSON, says nothing: only empty texts, lists and objects. A number, also 0, and yes or no
+    say something."""
+    if isinstance(value, dict):
+        return all(map(holds_nothing, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(holds_nothing, value))
+    return value is None or value == ""
+
+
+def outcome_of_answer(answer: BaseModel, *, hits: str = "", is_lookup: bool) -> CallOutcome:
+    """An answer that was read. `hits`: the name of its list of hits, "root" if it is that list; of them there must be
+    one.
+
+    A lookup whose answer says nothing has not found anything; of an order we then do not know whether it was executed.
+    An answer whose model has no fields says everything by its arrival.
+    """
+    says_nothing = NotFound() if is_lookup else UnreadableResponse("empty")
+    if hits and len(records := _records(answer, hits)) != 1:
+        return Ambiguous(len(records)) if records else says_nothing
+    if type(answer).model_fields and holds_nothing(answer.model_dump(exclude_unset=True)):
+        return says_nothing
+    return Succeeded(answer)
+
+
+def _records(answer: Any, hits: str) -> Sequence[object]:
+    while isinstance(answer, RootModel):
+        answer = answer.root
+    records: Sequence[object] | None = answer if hits == "root" else getattr(answer, hits)
+    return records or ()
 
 
 def was_asked(outcome: CallOutcome) -> bool:

@@ -59,7 +59,7 @@ def verify(
         bool, typer.Option("--mutants", help="Also show that each check rejects a bridge that was broken for it.")
     ] = False,
 ) -> None:
-    """Check a bridge: twenty checks, without a network, in a few seconds."""
+    """Check a bridge: 22 checks, without a network, in a few seconds."""
     bridge = open_folder(folder)
     if release:
         (bridge.path / RELEASED).unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """Builds the registry bridge from its settings: bridges, handlers, jobs, routes."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 from urllib.parse import urlsplit
@@ -20,15 +21,16 @@ from wanderamt.shell.service import Service, ServiceContext
 from registry_bridge.api import lookups, registers
 from registry_bridge.bridges import bridge_folders
 from registry_bridge.domain.lookup import Lookup, LookupLimits
-from registry_bridge.domain.request import CallResult, call_job_type, exchange_job_type
+from registry_bridge.domain.request import CallResult, CheckConfiguration, call_job_type, exchange_job_type
 from registry_bridge.events import consumer
 from registry_bridge.handlers.answer_cache import drop_expired_answers
 from registry_bridge.handlers.case_copies import drop_ended_cases
+from registry_bridge.handlers.configuration_checks import RepeatedChecks, complete_check, prepare_check
 from registry_bridge.handlers.context import RegistryContext
 from registry_bridge.handlers.file_exchange import complete_exchange, prepare_exchange
 from registry_bridge.handlers.lookups import record_lookup
 from registry_bridge.handlers.requests import admit_calls, complete_call, prepare_call
-from registry_bridge.jobs.calls import CallDependencies, call_register, exchange_files
+from registry_bridge.jobs.calls import CallDependencies, call_register, check_configuration, exchange_files
 from registry_bridge.jobs.interactive_lookups import InteractiveLookups
 from registry_bridge.settings import RegisterConnectionSettings, RegistryBridgeSettings
 
@@ -66,6 +68,7 @@ def build(settings: RegistryBridgeSettings | None = None) -> Service:
         service_context.http.include_router(routes.router)
     job_handlers = [call_handler(bridge, dependencies) for bridge in bridges.values()]
     job_handlers += [exchange_handler(bridge, dependencies) for bridge in file_bridges.values()]
+    job_handlers.append(check_handler({**bridges, **file_bridges}, dependencies))
     drop_expired = partial(drop_expired_answers, manifests=manifests)
     return Service(
         service_context,
@@ -75,6 +78,7 @@ def build(settings: RegistryBridgeSettings | None = None) -> Service:
             "jobs": service_context.jobs(job_handlers),
             "inbox": service_context.inbox(consumer.bind(context)),
             "answer_cache": PeriodicTask(database, "answer_cache", drop_expired, interval_s=600),
+            "configuration_checks": PeriodicTask(database, "configuration_checks", RepeatedChecks(), interval_s=30),
             "case_copies": PeriodicTask(database, "case_copies", drop_ended_cases, interval_s=600),
         },
         projections=("case_copy",),
@@ -138,6 +142,17 @@ def call_handler(bridge: Bridge, dependencies: CallDependencies) -> JobHandler:
         concurrency=manifest.limits.background_slots,
         timeout_s=manifest.longest_timeout_s + CALL_OVERHEAD_S,
         prepare_flushes=True,
+    )
+
+
+def check_handler(bridges: Mapping[str, Bridge | FileBridge], dependencies: CallDependencies) -> JobHandler:
+    manifests = {name: bridge.manifest for name, bridge in bridges.items()}
+    return JobHandler(
+        job=CheckConfiguration,
+        prepare=prepare_each(prepare_check),
+        execute=partial(check_configuration, bridges=bridges, dependencies=dependencies),
+        complete=complete_each(partial(complete_check, manifests=manifests, cipher=dependencies.cipher)),
+        concurrency=2,
     )
 
 

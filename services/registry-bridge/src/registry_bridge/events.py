@@ -41,7 +41,7 @@ def verify_query(event: RegisterQueryRequested, header: EventHeader, context: Re
 @consumer.on_batch(RegisterQueryRequested, with_headers=True)
 async def on_register_queries(items: Sequence[ReceivedEvent], uow: UnitOfWork, context: RegistryContext) -> None:
     queries = [(item.event, item.header.trace) for item in items if isinstance(item.event, RegisterQueryRequested)]
-    await record_queries(queries, uow, manifests=context.manifests, cipher=context.cipher)
+    await record_queries(queries, uow, manifests=context.manifests)
 
 
 @consumer.on_batch(

@@ -9,6 +9,8 @@ from pydantic import AwareDatetime, Field
 from wanderamt.kernel.decision import Event
 from wanderamt.kernel.sealed import Sealed
 
+AMBIGUOUS: Final = "ambiguous"  # code of a refusal: several records match, so that the question needs more details
+
 
 class RegisterOutcome(StrEnum):
     """The result of a request. A person with an information block and an unknown person are both `not_found`."""
@@ -19,7 +21,6 @@ class RegisterOutcome(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
-AMBIGUOUS: Final = "ambiguous"  # the code when more than one record matches
 FAULTS_OF_OURS: Final = frozenset({"no_bridge", "no_operation", "no_purpose", "question_invalid"})
 """Codes of questions that no register got: the catalogue and the bridges do not fit together."""
 

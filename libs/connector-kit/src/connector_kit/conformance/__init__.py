@@ -1,1 +1,1 @@
-"""The twenty checks that every bridge must pass."""
+"""The 22 checks that every bridge must pass."""

@@ -1,10 +1,10 @@
-"""The twenty checks, by number. Where a check of calls does not fit a register that exchanges files, a file check
+"""The 22 checks, by number. Where a check of calls does not fit a register that exchanges files, a file check
 replaces it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from connector_kit.conformance import file_checks, privacy_checks, simulated_checks, static_checks
+from connector_kit.conformance import answer_checks, file_checks, privacy_checks, simulated_checks, static_checks
 from connector_kit.conformance.subject import BridgeUnderTest, NotApplicableError
 
 RunCheck = Callable[[BridgeUnderTest], None]
@@ -94,4 +94,6 @@ CHECKS = (
         "every call has a timeout",
         _calls_or_files(simulated_checks.every_call_has_a_timeout, _file_sessions_have_timeouts),
     ),
+    ConformanceCheck(21, "an answer with nothing in it is no success", answer_checks.empty_answers_are_no_success),
+    ConformanceCheck(22, "two hits are never the first", answer_checks.two_hits_are_never_the_first),
 )

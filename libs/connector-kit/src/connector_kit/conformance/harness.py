@@ -1,6 +1,7 @@
 """A bridge under test with its simulator and store, in an event loop with virtual time: what the checks drive."""
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -57,6 +58,7 @@ class Harness:
     def submit(self, operation: str, *, key: str = "") -> DrivenRequest:
         self.count += 1
         question = self.bridge.example(operation).question_json(self.count)
+        self.simulator.prepare_example(operation, json.loads(question))
         id_ = id_of(self.count)
         self.driver.submit(id_, key or f"case {self.count}", operation, question)
         return self.store.requests[id_]

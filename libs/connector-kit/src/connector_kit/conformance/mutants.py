@@ -1,6 +1,7 @@
 """One broken bridge for each check: a check that accepts its mutant checks nothing."""
 
 import asyncio
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from connector_kit.call_outcome import (
     Succeeded,
     TemporarilyUnavailable,
 )
+from connector_kit.conformance.reference.library.models import Card
 from connector_kit.conformance.subject import BridgeUnderTest, make_bridge
 from connector_kit.folder import read_folder
 from connector_kit.manifest.operation import Idempotency
@@ -243,6 +245,27 @@ def slow_unrepeatable_order() -> BridgeUnderTest:
     return original.with_manifest(original.manifest.model_copy(update={"operations": operations}))
 
 
+def empty_object_is_a_card() -> BridgeUnderTest:
+    def classify(original: Any, operation: str, reply: HttpReply) -> CallOutcome:
+        outcome: CallOutcome = original(operation, reply)
+        return Succeeded(Card.model_construct(number="", holder="")) if reply.body == b"{}" else outcome
+
+    return _with(library(), classify=classify)
+
+
+def takes_the_first_hit() -> BridgeUnderTest:
+    def classify(original: Any, operation: str, reply: HttpReply) -> CallOutcome:
+        try:
+            content = json.loads(reply.body)
+        except ValueError:
+            content = None
+        first = json.dumps(content[0]).encode() if isinstance(content, list) and content else reply.body
+        outcome: CallOutcome = original(operation, replace(reply, body=first))
+        return outcome
+
+    return _with(library(), classify=classify)
+
+
 MUTANTS: Final = (
     BridgeMutant(1, "an operation of the last release was removed", drops_a_released_operation),
     BridgeMutant(2, "the question is logged", logs_the_question),
@@ -272,4 +295,6 @@ MUTANTS: Final = (
     BridgeMutant(18, "an unrepeatable order lasts longer than the drain time", slow_unrepeatable_order),
     BridgeMutant(19, "it bypasses the kit's telemetry", of_class(SkipsTelemetry)),
     BridgeMutant(20, "it ignores its timeouts", of_class(IgnoresTimeouts)),
+    BridgeMutant(21, "an empty object is read as a card", empty_object_is_a_card),
+    BridgeMutant(22, "of several cards the first is taken", takes_the_first_hit),
 )

@@ -77,6 +77,11 @@ class FileBridge:
 
         return await self._step("upload", put)
 
+    def accepts(self, operation: str, question: bytes, context: CallContext) -> bool:
+        """Whether this question (JSON) fits its model. Sends nothing."""
+        _, refused = self._lines([OutgoingRow(operation, question, context)])
+        return "question_invalid" not in refused.values()
+
     async def list_files(self, *, now: datetime) -> FolderListing | TransferFailure:
         return await self._step("list", lambda folders: folders.list_files(self.files.answers.folder, now=now))
 

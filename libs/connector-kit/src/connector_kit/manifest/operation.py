@@ -84,6 +84,9 @@ class Operation(ManifestSection):
     record_fields: tuple[Name, ...] = Field(
         (), description="Fields of the answer that identify a record; each read is logged with them."
     )
+    may_be_empty: tuple[Name, ...] = Field(
+        (), description="Lists of a lookup's answer that nobody asks for by themselves; any other one needs an element."
+    )
     cache: CachePolicy | None = None
 
     @model_validator(mode="after")

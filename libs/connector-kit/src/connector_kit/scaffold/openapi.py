@@ -49,6 +49,7 @@ class DescribedOperation:
     example: dict[str, Any] = field(default_factory=dict)
     reply: Any = None
     refusals: dict[int, Any] = field(default_factory=dict)
+    hits: str = ""
 
     @property
     def lookup(self) -> bool:
@@ -139,7 +140,37 @@ def _called(
         example=example,
         reply=(status, sample(definitions[answer], definitions)),
         refusals=_refusals(document, operation),
+        hits=_list_of_hits(definitions[answer], definitions) if method in LOOKUP else "",
     )
+
+
+def _list_of_hits(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
+    """The field of a lookup's answer that holds the hits: its only list of objects; "root" if it is a list itself."""
+    schema = _schema_of(schema, definitions)
+    if schema.get("type") == "array":
+        return "root"
+    lists = [name for name, part in _properties(schema, definitions).items() if _holds_objects(part, definitions)]
+    return snake(lists[0]) if len(lists) == 1 else ""
+
+
+def _properties(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    parts = [_schema_of(part, definitions) for part in schema.get("allOf", ())]
+    inherited = [_properties(part, definitions) for part in parts]
+    return {name: part for parts in (*inherited, schema.get("properties", {})) for name, part in parts.items()}
+
+
+def _holds_objects(part: dict[str, Any], definitions: dict[str, Any]) -> bool:
+    part = _schema_of(part, definitions)
+    if part.get("type") != "array":
+        return False
+    element = _schema_of(part.get("items", {}), definitions)
+    return element.get("type") == "object" or not {"properties", "allOf", "oneOf", "anyOf"}.isdisjoint(element)
+
+
+def _schema_of(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    while "$ref" in schema:
+        schema = definitions[schema["$ref"].rpartition("/")[2]]
+    return schema
 
 
 def _first_success(document: dict[str, Any], operation: dict[str, Any]) -> tuple[int, dict[str, Any]]:
@@ -183,9 +214,9 @@ def _models(definitions: dict[str, Any], called: tuple[DescribedOperation, ...])
     more = [name for operation in called for name in (operation.question, operation.answer)]
     while more:
         name = more.pop()
-        if name not in wanted:
-            wanted.add(name)
-            more += re.findall(r'"\$ref": "#/[^"]*/([^"/]+)"', json.dumps(definitions[name]))
+        if name in definitions and name not in wanted:
+            wanted.add(name)  # also the schemas to which a discriminator maps its values
+            more += re.findall(r'"#/[^"]*/([^"/]+)"', json.dumps(definitions[name]))
     reached = {name: definitions[name] for name in sorted(wanted)}
     schema = {"openapi": "3.0.3", "info": {"title": "", "version": ""}, "paths": {}, "components": {"schemas": reached}}
     with TemporaryDirectory() as folder:

@@ -51,8 +51,7 @@ class _Models:
             annotation, value = name, self.of(name, inner)
         else:
             annotation, value = TYPES.get(_base(element.type), ("str", "text"))
-        many = element.max_occurs == "unbounded" or element.max_occurs > 1
-        return (f"list[{annotation}]", [value]) if many else (annotation, value)
+        return (f"list[{annotation}]", [value]) if _is_many(element) else (annotation, value)
 
 
 def plan_from_wsdl(id_: str, owner: str, wsdl: Path, extra_files: tuple[Path, ...] = ()) -> ScaffoldPlan:
@@ -77,6 +76,7 @@ def plan_from_wsdl(id_: str, owner: str, wsdl: Path, extra_files: tuple[Path, ..
                 "idempotency": "natural",
                 "question": f"{camel(name)}Question",
                 "answer": f"{camel(name)}Answer",
+                "hits": _list_of_hits(gives),
             }
         )
         reply = {
@@ -92,6 +92,16 @@ def plan_from_wsdl(id_: str, owner: str, wsdl: Path, extra_files: tuple[Path, ..
     return ScaffoldPlan(
         id_, wsdl.stem, owner, "soap", operations, source, scenarios, wsdl=wsdl.name, extra_files=(wsdl, *extra_files)
     )
+
+
+def _list_of_hits(parts: list[tuple[str, Any]]) -> str:
+    """The part of an answer that is its only list of records."""
+    lists = [name for name, part in parts if _is_many(part) and getattr(part.type, "elements", None)]
+    return lists[0] if len(lists) == 1 else ""
+
+
+def _is_many(element: Any) -> bool:
+    return bool(element.max_occurs == "unbounded" or element.max_occurs > 1)
 
 
 def _base(type_: Any) -> str:

@@ -28,6 +28,9 @@ from connector_kit.manifest.operation import Idempotency, OperationKind
 from connector_kit.scenarios import Scenario
 
 Execute = Callable[[], Awaitable[Response]]
+Rows = dict[str, list[dict[str, Any]]]
+"""The rows of a register's tables, by the name of the table."""
+A = TypeVar("A")
 
 
 class FaultConfig(BaseModel):
@@ -94,34 +97,57 @@ N = TypeVar("N", bound=FaultConfig)
 
 
 class Simulator(Generic[K]):
-    """Faults and a call log. `/_simulator` shows both and changes the faults, whatever protocol the register speaks."""
+    """Faults, a call log and rows. `/_simulator` shows the first two and changes the faults, `/_simulator/rows` shows
+    the rows, whatever protocol the register speaks."""
 
     def __init__(self, routes: Sequence[BaseRoute] = (), *, faults: K, seed: int = 1) -> None:
         self.faults = faults
         self.call_log = CallLog()
         self._rng = random.Random(seed)  # noqa: S311 -- simulated faults, no secret
+        self._executed: dict[str, Any] = {}
         self.app = Starlette(
             routes=[
                 Route("/_simulator", self.show, methods=["GET"]),
                 Route("/_simulator", self.apply_faults, methods=["POST"]),
+                Route("/_simulator/rows", self.show_rows, methods=["GET"]),
                 *routes,  # last: a ScenarioSimulator answers every path
             ]
         )
 
     def report(self) -> dict[str, Any]:
         """What `/_simulator` shows."""
-        return {**self.call_log.report(), "faults": self.faults.model_dump()}
+        return {**self.call_log.report(), "faults": self.faults.model_dump(mode="json")}
+
+    def rows(self) -> Rows:
+        """What the register holds; none for a simulator that keeps nothing."""
+        return {}
+
+    def prepare_example(self, operation: str, question: dict[str, Any]) -> None:
+        """Brings the register into the state in which this question of a scenario succeeds: whoever cancels something
+        needs something to cancel. The checks call it before each question; a second time it changes nothing."""
+
+    def execute_once(self, call_id: str, execute: Callable[[], A]) -> A:
+        """The answer to the first order with this id, however often it comes; counts the effect. An order that
+        `execute` refuses by an exception had none."""
+        if call_id not in self._executed:
+            self._executed[call_id] = execute()
+            self.call_log.effects[call_id] += 1
+        answer: A = self._executed[call_id]
+        return answer
 
     async def show(self, _: Request) -> JSONResponse:
         return JSONResponse(self.report())
 
+    async def show_rows(self, _: Request) -> JSONResponse:
+        return JSONResponse(self.rows())
+
     async def apply_faults(self, request: Request) -> JSONResponse:
         changed: dict[str, Any] = await request.json()
         try:
-            self.faults = type(self.faults).model_validate({**self.faults.model_dump(), **changed})
+            self.faults = type(self.faults).model_validate({**self.faults.model_dump(mode="json"), **changed})
         except ValueError as error:
             return JSONResponse({"error": str(error)}, 422)
-        return JSONResponse(self.faults.model_dump())
+        return JSONResponse(self.faults.model_dump(mode="json"))
 
     def chance(self, share: float) -> bool:
         return share > 0 and self._rng.random() < share

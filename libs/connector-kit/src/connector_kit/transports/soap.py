@@ -120,6 +120,10 @@ class SoapPort:
         received = _Reply(reply.status, reply.body, {"Content-Type": content_type})
         try:
             read = self._binding.process_reply(self._client, self._binding.get(operation), received)
+            if "multipart" not in content_type and _answers_twice(
+                reply.body
+            ):  # zeep reads the first and drops the rest
+                return InvalidEnvelope("more_than_one_answer")
             return InvalidEnvelope(missing) if (missing := self._missing(operation, read)) else read
         except Fault as fault:
             if isinstance(fault.detail, bytes):  # zeep turns any XML of an HTTP error into a Fault
@@ -149,6 +153,13 @@ class SoapPort:
             return "no_answer_of_this_operation"
         missing = [name for name, part in parts if part.min_occurs and getattr(read, name, read) is None]
         return to_code(f"without_{missing[0]}") if missing else ""
+
+
+def _answers_twice(body: bytes) -> bool:
+    """Whether the body of the envelope, which zeep has accepted, holds an element twice."""
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+    names = [element.tag for element in etree.fromstring(body, parser).iterfind("{*}Body/*")]
+    return len(names) != len(set(names))
 
 
 def to_plain(answer: Any) -> Any:

@@ -53,7 +53,7 @@ async def build_bundle(
     if stand.cancelled or stand.ends_at + VALID_AFTER_STAND <= uow.now:
         return STAND_OVER
     day = stand.starts_at.astimezone(VIENNA).date()
-    offered = [catalogue.edition_on(code, day) for code in stand.services]
+    offered = [catalogue.edition_on(code, day) for code in (*stand.services, *catalogue.elsewhere)]
     device = await enrolment.find_key(uow, device_id)
     expires_at = min(stand.ends_at + VALID_AFTER_STAND, uow.now + MAX_VALIDITY)
     return OfflineBundle(

@@ -42,7 +42,7 @@ from registry_bridge.domain.refusals import (
 ANSWER_WITHIN_S: Final = 2.0
 OVERHEAD_S: Final = 0.3  # part of ANSWER_WITHIN_S reserved for the database and the response
 COUNTED_OVER: Final = timedelta(hours=1)
-PERSON_FIELDS: Final = frozenset({"given_name", "family_name", "birth_date", "birth_year"})
+PERSON_FIELDS: Final = frozenset({"given_name", "family_name", "birth", "birth_date", "birth_year"})
 NO_ANSWER: Final = "register.no_answer"
 
 
@@ -166,10 +166,10 @@ def _check_operation(lookup: Lookup, manifest: Manifest | None) -> Refusal | Non
 
 
 def person_of(question: Mapping[str, Any]) -> Person | None:
-    """Whom a question is about, in the fields that intake sends for an applicant; None if it has none of them."""
-    if PERSON_FIELDS.isdisjoint(question):
+    """Whom a question is about, in the fields that intake sends for an applicant; None if it fills none of them."""
+    if not any(question.get(name) for name in PERSON_FIELDS):
         return None
-    born = question.get("birth_date") or question.get("birth_year")
+    born = question.get("birth_date") or question.get("birth") or question.get("birth_year")
     given_name, family_name, born = (
         str(part or "") for part in (question.get("given_name"), question.get("family_name"), born)
     )

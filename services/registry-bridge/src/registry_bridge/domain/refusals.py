@@ -55,3 +55,8 @@ NOT_THE_APPLICANT = Refusal(
 NOT_WAITING_FOR_OPERATOR = Refusal(
     "request.not_for_human", "This request does not wait for an operator. Check its state.", RefusalKind.CONFLICT
 )
+NEVER_SENT = Refusal(
+    "request.never_sent",
+    "No bridge could carry out this request, so nothing was sent. Repair the offer or the bridge, then use --not-done.",
+    RefusalKind.CONFLICT,
+)

@@ -3,6 +3,7 @@
 Invariants:
 - A request is answered exactly once; after its deadline the answer is `unavailable`.
 - A command whose effect is uncertain is never answered automatically: it waits for an operator.
+- A fault of our configuration is no refusal of the register: the request waits for an operator until its deadline.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,6 +15,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from connector_kit.call_outcome import (
+    QUESTION_INVALID,
     Ambiguous,
     CallOutcome,
     NotExecuted,
@@ -28,7 +30,8 @@ from connector_kit.files.remote_files import FolderListing
 from connector_kit.manifest.manifest import Manifest
 from connector_kit.manifest.operation import OperationKind
 from connector_kit.resilience.policy import CallKind, FinalOutcome, OperatorNeeded, decide_after, on_deadline
-from wanderamt.contracts import RegisterAnswered, RegisterOutcome, RegisterQueryRequested
+from pydantic import AwareDatetime
+from wanderamt.contracts import AMBIGUOUS, RegisterAnswered, RegisterOutcome, RegisterQueryRequested
 from wanderamt.kernel.decision import Attempt, Decision, Job, OutcomeUnknown, RetryLater
 from wanderamt.kernel.ids import CaseId, RequestId
 from wanderamt.kernel.sealed import Sealed
@@ -37,6 +40,7 @@ from wanderamt.security.assertions import Assertion
 NO_BRIDGE = "no_bridge"
 NO_OPERATION = "no_operation"
 NO_PURPOSE = "no_purpose"
+MISCONFIGURED = frozenset({NO_BRIDGE, NO_OPERATION, NO_PURPOSE, QUESTION_INVALID.code})
 
 
 class RegisterRequestState(StrEnum):
@@ -61,6 +65,18 @@ class ExchangeFiles(Job):
     DEADLINE_S: ClassVar[int] = 10 * 365 * 86_400  # requests have their own deadlines; the exchange goes on
 
     register_name: str
+
+
+class CheckConfiguration(Job):
+    """Checks whether a bridge can carry out a request by now that none could. Each request waits for itself alone."""
+
+    QUEUE: ClassVar[str] = "misconfigured"
+    KEY: ClassVar[str] = "request_id"
+    DEADLINE_S: ClassVar[int] = 2 * 90 * 86_400  # longer than that of any request, which `deadline` holds
+
+    case_id: UUID
+    request_id: UUID
+    deadline: AwareDatetime
 
 
 @lru_cache
@@ -148,6 +164,13 @@ class NotAllowed:
 
 
 @dataclass(frozen=True, slots=True)
+class Misconfigured:
+    """No bridge can carry out the request: one of MISCONFIGURED. The register was not called."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class FileTask:
     """A step of the file exchange. `requests`: those whose rows the outgoing file holds."""
 
@@ -176,18 +199,41 @@ class RequestAnswer:
 
 def accept_request(
     event: RegisterQueryRequested, manifest: Manifest | None, *, now: datetime
-) -> Decision[RegisterRequest] | RequestAnswer:
-    """Returns a RequestAnswer for a request that no bridge can ever carry out."""
-    operation = manifest.operations.get(event.operation) if manifest else None
-    if not manifest or not operation:
-        return RequestAnswer(RegisterOutcome.REFUSED, NO_OPERATION if manifest else NO_BRIDGE)
-    if event.purpose not in operation.purposes:
-        return RequestAnswer(RegisterOutcome.REFUSED, NO_PURPOSE)
+) -> Decision[RegisterRequest]:
+    """A request that no bridge can carry out is stored, too: it waits for an operator."""
     request = request_from(event, now=now)
-    if operation.kind is OperationKind.BATCH:
-        return Decision(request)  # the next file carries it
-    job = call_job_type(event.register_name, int(operation.deadline_s))
-    return Decision(request, jobs=(job(case_id=event.case_id, request_id=event.request_id),))
+    if code := configuration_fault(manifest, event.operation, event.purpose):
+        return leave_misconfigured(request, code, deadline=event.deadline)
+    return Decision(request, jobs=call_jobs(request, manifest))
+
+
+def configuration_fault(manifest: Manifest | None, operation: str, purpose: str) -> str:
+    """Why no bridge can carry out such a request; empty if one can."""
+    if not manifest:
+        return NO_BRIDGE
+    rules = manifest.operations.get(operation)
+    if not rules:
+        return NO_OPERATION
+    return "" if purpose in rules.purposes else NO_PURPOSE
+
+
+def call_jobs(request: RegisterRequest, manifest: Manifest | None) -> tuple[CallRegister, ...]:
+    """None for a register that exchanges files: the next file carries the request."""
+    rules = manifest.operations[request.operation] if manifest else None
+    if not rules or rules.kind is OperationKind.BATCH:
+        return ()
+    job = call_job_type(request.register, int(rules.deadline_s))
+    return (job(case_id=request.case_id, request_id=request.id),)
+
+
+def leave_misconfigured(request: RegisterRequest, code: str, *, deadline: datetime) -> Decision[RegisterRequest]:
+    waiting = leave_to_operator(request, OperatorNeeded(code))
+    check = CheckConfiguration(case_id=request.case_id, request_id=request.id, deadline=deadline)
+    return Decision(waiting, jobs=(check,))
+
+
+def is_misconfigured(request: RegisterRequest) -> bool:
+    return request.state is RegisterRequestState.NEEDS_OPERATOR and request.code in MISCONFIGURED
 
 
 def request_from(event: RegisterQueryRequested, *, now: datetime) -> RegisterRequest:
@@ -207,8 +253,10 @@ def request_from(event: RegisterQueryRequested, *, now: datetime) -> RegisterReq
 
 def apply_result(
     request: RegisterRequest, result: CallResult, manifest: Manifest
-) -> tuple[RegisterRequest, RequestAnswer | OperatorNeeded | RetryLater | OutcomeUnknown]:
+) -> tuple[RegisterRequest, RequestAnswer | Misconfigured | OperatorNeeded | RetryLater | OutcomeUnknown]:
     """The request after a call, and the next step."""
+    if result.outcome == QUESTION_INVALID:
+        return request, Misconfigured(QUESTION_INVALID.code)
     if isinstance(result.outcome, PossiblyExecuted | UnreadableResponse):
         request = replace(request, effect_possible=True)
     elif isinstance(result.outcome, NotExecuted):
@@ -270,6 +318,6 @@ def answer_from(final: FinalOutcome) -> RequestAnswer:
         case NotFound():
             return RequestAnswer(RegisterOutcome.NOT_FOUND)
         case Ambiguous():
-            return RequestAnswer(RegisterOutcome.REFUSED, "ambiguous")
+            return RequestAnswer(RegisterOutcome.REFUSED, AMBIGUOUS)
         case Rejected(code):
             return RequestAnswer(RegisterOutcome.REFUSED, code)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from connector_kit.adapter import AnswerRow
-from connector_kit.call_outcome import AuthFailed, CallOutcome, NotFound, TemporarilyUnavailable
+from connector_kit.call_outcome import QUESTION_INVALID, AuthFailed, CallOutcome, NotFound, TemporarilyUnavailable
 from connector_kit.files.file_exchange import (
     FileChunk,
     FileExchange,
@@ -34,6 +34,7 @@ from wanderamt.security.keys import FieldCipher
 
 from registry_bridge.domain.request import ExchangeFiles, FileResult, FileTask, RequestAnswer, answer_from
 from registry_bridge.handlers.availability import save_and_publish
+from registry_bridge.handlers.misconfigured import leave_to_check
 from registry_bridge.handlers.requests import record_answer
 from registry_bridge.store import registers, request_statements, requests
 
@@ -104,9 +105,14 @@ async def _apply_step(
     match result.step, result.outcome:
         case UploadFile(name), Uploaded(_, refused):
             answers = {
-                RequestId(call_id): RequestAnswer(RegisterOutcome.REFUSED, code) for call_id, code in refused.items()
+                RequestId(call_id): RequestAnswer(RegisterOutcome.REFUSED, code)
+                for call_id, code in refused.items()
+                if code != QUESTION_INVALID.code
             }
             await _record_answers(uow, manifest, answers, cipher)
+            misconfigured = refused.keys() - answers.keys()
+            for request in (await request_statements.lock_requests(uow, misconfigured)).values():
+                leave_to_check(request, QUESTION_INVALID.code, uow, manifest=manifest)
             return after_upload(exchange, name)
         case ListFolder(), FolderListing() as listing:
             return after_listing(exchange, listing, manifest)

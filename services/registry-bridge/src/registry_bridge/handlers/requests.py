@@ -31,11 +31,18 @@ from wanderamt.security.keys import FieldCipher
 
 from registry_bridge.domain.access_log import RegisterAccessLogEntry, Source, delivered_ids, is_logged
 from registry_bridge.domain.lookup import SealedAnswer, cache_encryption_id
-from registry_bridge.domain.refusals import NO_REQUEST, NO_UNREADABLE_RESPONSE, NOT_WAITING_FOR_OPERATOR
+from registry_bridge.domain.refusals import (
+    NEVER_SENT,
+    NO_REQUEST,
+    NO_UNREADABLE_RESPONSE,
+    NOT_WAITING_FOR_OPERATOR,
+)
 from registry_bridge.domain.request import (
     CallRegister,
     CallResult,
     CallTask,
+    CheckConfiguration,
+    Misconfigured,
     NotAllowed,
     RegisterRequest,
     RegisterRequestState,
@@ -46,12 +53,13 @@ from registry_bridge.domain.request import (
     apply_result,
     exchange_job_type,
     expire_request,
+    is_misconfigured,
     leave_to_operator,
-    request_from,
     requeue,
     unreadable_response_of,
 )
 from registry_bridge.handlers.availability import Manifests, acquire_call_slot, save_and_publish
+from registry_bridge.handlers.misconfigured import leave_to_check, report_misconfigured
 from registry_bridge.store import request_statements, requests
 
 ANSWERED_OUTCOMES = frozenset({RegisterOutcome.CONFIRMED, RegisterOutcome.NOT_FOUND})
@@ -59,14 +67,17 @@ TraceHeaders = Mapping[str, str]
 
 
 class _ReceivedQuery(NamedTuple):
-    request: RegisterRequest
-    decision: Decision[RegisterRequest] | RequestAnswer
+    decision: Decision[RegisterRequest]
     trace: TraceHeaders
 
     @property
+    def request(self) -> RegisterRequest:
+        return self.decision.state
+
+    @property
     def is_exchanged_in_files(self) -> bool:
-        """The next file carries it: it is accepted and needs no call of its own."""
-        return not isinstance(self.decision, RequestAnswer) and not self.decision.jobs
+        """The next file carries it: it needs no call of its own."""
+        return not self.decision.jobs
 
 
 async def record_queries(
@@ -74,14 +85,12 @@ async def record_queries(
     uow: UnitOfWork,
     *,
     manifests: Manifests,
-    cipher: FieldCipher,
 ) -> None:
     """Each with the trace of its event. A request that is stored already changes nothing."""
     received: dict[RequestId, _ReceivedQuery] = {}
     for event, trace in queries:
         decision = accept_request(event, manifests.get(event.register_name), now=uow.now)
-        request = request_from(event, now=uow.now)
-        received.setdefault(request.id, _ReceivedQuery(request, decision, trace))
+        received.setdefault(decision.state.id, _ReceivedQuery(decision, trace))
     by_file = sorted({query.request.register for query in received.values() if query.is_exchanged_in_files})
     for register in by_file:  # an exchange job that ends now ends before or after this
         await request_statements.lock_register(uow, register)
@@ -93,15 +102,18 @@ async def record_queries(
             continue
         with message_context(query.trace):
             register = query.request.register
-            if isinstance(query.decision, RequestAnswer):
-                manifest = manifests.get(register)
-                await record_answer(query.request, query.decision, uow, cipher=cipher, manifest=manifest)
-                continue
             uow.enqueue(*query.decision.jobs)
+            if is_misconfigured(query.request):
+                report_misconfigured(query.request)
             if query.is_exchanged_in_files and register not in exchanging:
                 exchanging.add(register)
-                if not await request_statements.has_exchange_job(uow, register):
-                    uow.enqueue(exchange_job_type(register)(register_name=register))
+                await start_exchange(register, uow)
+
+
+async def start_exchange(register: str, uow: UnitOfWork) -> None:
+    """Of a locked register: there is one job that exchanges its files."""
+    if not await request_statements.has_exchange_job(uow, register):
+        uow.enqueue(exchange_job_type(register)(register_name=register))
 
 
 def _register_of_claim(queries: Iterable["_ReceivedQuery"], uow: UnitOfWork) -> str:
@@ -109,9 +121,8 @@ def _register_of_claim(queries: Iterable["_ReceivedQuery"], uow: UnitOfWork) -> 
     registers = {
         query.request.register
         for query in queries
-        if not isinstance(query.decision, RequestAnswer)
         for job in query.decision.jobs
-        if uow.will_claim(type(job))
+        if isinstance(job, CallRegister) and uow.will_claim(type(job))
     }
     return registers.pop() if len(registers) == 1 else ""
 
@@ -159,7 +170,7 @@ async def complete_call(
     request = await request_statements.lock_call(uow, RequestId(job.request_id), manifest.id)
     if not request or request.state is RegisterRequestState.ANSWERED:
         return None
-    step: RequestAnswer | OperatorNeeded | RetryLater | OutcomeUnknown
+    step: RequestAnswer | Misconfigured | OperatorNeeded | RetryLater | OutcomeUnknown
     match result:
         case CallResult():
             state, _ = await request_statements.lock_register(uow, manifest.id)
@@ -184,6 +195,9 @@ async def complete_call(
             question_hash = result.question_hash if isinstance(result, CallResult) else b""
             for statement in _answer(request, step, uow, cipher=cipher, manifest=manifest, question_hash=question_hash):
                 uow.write_later(statement)
+            return None
+        case Misconfigured(code):
+            leave_to_check(request, code, uow, manifest=manifest)
             return None
         case OperatorNeeded(code):
             uow.write_later(request_statements.request_update(leave_to_operator(request, step)))
@@ -256,6 +270,8 @@ async def resolve_request(
     request = await request_statements.find_request(uow, request_id, lock=True)
     if not request:
         return NO_REQUEST
+    if is_misconfigured(request):
+        return await _check_again(request, uow, happened=happened, operator=operator, consumer=consumer)
     manifest = manifests.get(request.register)
     if request.state is not RegisterRequestState.NEEDS_OPERATOR or not manifest:
         return NOT_WAITING_FOR_OPERATOR
@@ -273,6 +289,19 @@ async def resolve_request(
     if job_id:
         await retry_failed(uow, job_id, outcome_unknown=False)
     return f"{request_id}: the command is sent again"
+
+
+async def _check_again(
+    request: RegisterRequest, uow: UnitOfWork, *, happened: bool, operator: str, consumer: str
+) -> str | Refusal:
+    job_id = await find_failed(uow, CheckConfiguration.QUEUE, "request_id", str(request.id))
+    if happened:
+        return NEVER_SENT
+    if not job_id:
+        return f"{request.id}: is checked right now"
+    await record_operator_action(uow, operator, "check_again", consumer, {"request_id": str(request.id)})
+    await retry_failed(uow, job_id, outcome_unknown=False)
+    return f"{request.id}: is checked again, and sent if a bridge can carry it out"
 
 
 async def record_answer(

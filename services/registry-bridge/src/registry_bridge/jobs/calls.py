@@ -4,13 +4,14 @@ Invariants: nothing is sent to a register without a valid assertion signed by in
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from time import perf_counter
 
 from connector_kit.adapter import CallContext
 from connector_kit.bridge import Bridge
+from connector_kit.call_outcome import QUESTION_INVALID
 from connector_kit.files.file_bridge import FileBridge, OutgoingRow
 from connector_kit.files.file_exchange import (
     FileChunk,
@@ -26,7 +27,15 @@ from connector_kit.resilience.policy import OperatorNeeded
 from wanderamt.security.assertions import AssertionSigner
 from wanderamt.security.keys import FieldCipher
 
-from registry_bridge.domain.request import CallResult, CallTask, FileResult, FileTask, NotAllowed, RegisterRequest
+from registry_bridge.domain.request import (
+    CallResult,
+    CallTask,
+    FileResult,
+    FileTask,
+    NotAllowed,
+    RegisterRequest,
+    configuration_fault,
+)
 
 
 @dataclass(frozen=True)
@@ -58,6 +67,19 @@ async def call_register(
     canonical = bridge.canonical_question(request.operation, question)
     question_hash = dependencies.cipher.keyed_hash(canonical) if canonical else b""
     return CallResult(outcome, perf_counter() - started, task.call_kind, task.attempt, question_hash)
+
+
+async def check_configuration(
+    request: RegisterRequest, *, bridges: Mapping[str, Bridge | FileBridge], dependencies: CallDependencies
+) -> str:
+    """Why no bridge can carry out the request; empty if one can. Calls nobody."""
+    bridge = bridges.get(request.register)
+    fault = configuration_fault(bridge.manifest if bridge else None, request.operation, request.purpose)
+    if fault or not bridge:
+        return fault
+    call_context = CallContext(request.id, request.officer, request.purpose)
+    accepted = bridge.accepts(request.operation, dependencies.cipher.open(request.question), call_context)
+    return "" if accepted else QUESTION_INVALID.code
 
 
 async def exchange_files(task: FileTask, *, bridge: FileBridge, dependencies: CallDependencies) -> FileResult:

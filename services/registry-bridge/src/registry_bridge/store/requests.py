@@ -1,6 +1,7 @@
 """Requests as operators and file exchanges see them: counts, files, unreadable responses."""
 
 from datetime import datetime
+from uuid import UUID
 
 from connector_kit.resilience.availability import Backlog
 from sqlmodel import col, func, select, update
@@ -40,6 +41,27 @@ async def assign_to_file(uow: UnitOfWork, register: str, name: str) -> None:
     """Assigns all waiting requests that are in no file yet."""
     unassigned = _WAITING, col(RequestRow.register_name) == register, col(RequestRow.file).is_(None)
     await uow.session.exec(update(RequestRow).where(*unassigned).values(file=name))
+
+
+async def leave_file(uow: UnitOfWork, request_id: RequestId) -> None:
+    """The next file carries the request."""
+    await uow.session.exec(update(RequestRow).where(col(RequestRow.id) == request_id).values(file=None))
+
+
+async def find_checks_to_repeat(uow: UnitOfWork, queue: str, *, started_at: datetime, limit: int = 100) -> list[UUID]:
+    """The failed jobs of this queue that were due before `started_at`, or whose body has a deadline that has passed;
+    locked."""
+    rows = await uow.db.fetch(
+        """
+        SELECT id FROM job WHERE queue = $1 AND status = 'failed'
+           AND (run_at < $2 OR (body ->> 'deadline')::timestamptz <= $3) ORDER BY seq LIMIT $4 FOR UPDATE SKIP LOCKED
+        """,
+        queue,
+        started_at,
+        uow.now,
+        limit,
+    )
+    return [row["id"] for row in rows]
 
 
 async def find_in_file(uow: UnitOfWork, register: str, name: str) -> tuple[RegisterRequest, ...]:

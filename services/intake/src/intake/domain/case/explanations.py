@@ -3,6 +3,8 @@
 Codes: `rule:<code>` of a rule of admission, `<call>:<verdict>` of the verdict on a call, such as residence:not_found.
 """
 
+from wanderamt.contracts import AMBIGUOUS
+
 from intake.domain.catalogue.outputs import Paragraph
 from intake.domain.catalogue.register_calls import VerdictRule
 from intake.domain.catalogue.service_definition import AdmissionRule, Edition
@@ -35,4 +37,4 @@ def verdict_rule(edition: Edition, call: str, verdict: str) -> VerdictRule | Non
     verdicts = known.verdicts
     if verdict in verdicts.codes:
         return verdicts.codes[verdict]
-    return {"not_found": verdicts.not_found, "ambiguous": verdicts.ambiguous}.get(verdict, verdicts.refused)
+    return {"not_found": verdicts.not_found, AMBIGUOUS: verdicts.ambiguous}.get(verdict, verdicts.refused)

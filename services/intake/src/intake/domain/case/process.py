@@ -11,6 +11,7 @@ case that ended without success has its commands undone, or somebody who looks a
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from pydantic import JsonValue
@@ -47,9 +48,8 @@ NewId = Callable[[], UUID]
 
 VISIT_DEADLINE = timedelta(days=14)
 OPERATOR_DEADLINE = timedelta(days=1)
-NOT_FOUND, AMBIGUOUS = "not_found", "ambiguous"
+NOT_FOUND: Final = "not_found"
 ANSWER_INVALID = "answer_invalid"  # not what the contract of the bridge promises
-UNDO_FAILED = "undo_failed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from datetime import date
 from service_catalogue.streets import StreetRegister
 from wanderamt.kernel.refusal import Refusal
 
-from intake.domain.catalogue.service_definition import Edition, ServiceDefinition
+from intake.domain.catalogue.service_definition import Edition, Ending, ServiceDefinition
 from intake.domain.refusals import UNKNOWN_EDITION, UNKNOWN_SERVICE
 
 MAX_DAYS = 1000  # kept in memory: of all services together, each day that somebody applied
@@ -32,6 +32,12 @@ class Catalogue:
         self._by_version = {pinned.version: pinned for pinned in all_editions}
         self._on_day: dict[tuple[str, date], PinnedEdition] = {}
         self._in_force = {(pinned.service, pinned.edition.valid_from): pinned for pinned in all_editions}
+
+    @property
+    def elsewhere(self) -> list[str]:
+        """Services of other authorities: each stand tells where to go."""
+        ends = {code: service.editions[-1].ending for code, service in self.services.items()}
+        return [code for code, ending in ends.items() if ending is Ending.ELSEWHERE]
 
     def edition_on(self, service: str, day: date) -> PinnedEdition | Refusal:
         """The edition in force for an application on that day."""

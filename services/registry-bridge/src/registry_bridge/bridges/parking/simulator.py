@@ -1,94 +1,77 @@
 """Simulates the traffic office: REST on a real socket, with configurable throttling and lost answers.
 
-Run it: wanderamt bridge simulate parking. Configure faults: POST /_simulator {"apply_then_timeout_share": 0.2}.
+Run it: wanderamt bridge simulate parking. Configure faults: POST /_simulator {"apply_then_timeout_share": 0.2}; look at
+its permits: GET /_simulator/rows.
 """
 
-from datetime import date, timedelta
 from typing import Any
 
 from connector_kit.folder import BridgeFolder
-from connector_kit.testing.simulator import FaultConfig, HttpSimulator
-from pydantic import ValidationError
+from connector_kit.testing.json_simulator import JsonSimulator
+from connector_kit.testing.simulator import FaultConfig, Rows
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
-from registry_bridge.bridges.parking.models import FeeOrder, ParkingPermit, ParkingPermitOrder
+from registry_bridge.bridges.parking.models import FeeOrder, ParkingPermitOrder, PermitNumber, VehicleQuery, ZoneQuery
+from registry_bridge.bridges.parking.permit_book import PermitBook
 
-MONTH = timedelta(days=30)
 
-
-class ParkingSimulator(HttpSimulator[FaultConfig]):
-    """Permits by plate. An order repeated under its idempotency key gets the first answer."""
+class ParkingSimulator(JsonSimulator[FaultConfig]):
+    """An order repeated under its idempotency key gets the first answer; a fee has no such key."""
 
     def __init__(self, *, faults: FaultConfig | None = None, seed: int = 1) -> None:
         super().__init__(
             [
+                Route("/zones/search", self.find_zone, methods=["POST"]),
                 Route("/permits", self.find, methods=["GET"]),
+                Route("/permits/search", self.find, methods=["POST"]),
                 Route("/permits", self.grant, methods=["POST"]),
+                Route("/revocations", self.revoke, methods=["POST"]),
                 Route("/fees", self.book, methods=["POST"]),
             ],
             faults=faults or FaultConfig(),
             seed=seed,
         )
-        self.permits: dict[str, ParkingPermit] = {}
-        self._done: dict[str, ParkingPermit] = {}
+        self.book_of_permits = PermitBook()
+
+    def rows(self) -> Rows:
+        return self.book_of_permits.rows()
+
+    def prepare_example(self, operation: str, question: dict[str, Any]) -> None:
+        if operation == "revoke_permit":
+            self.book_of_permits.add_example(question["number"])
+
+    async def find_zone(self, request: Request) -> Response:
+        return await self.look_up(
+            request, lambda fields: self.book_of_permits.find_zone(ZoneQuery.model_validate(fields))
+        )
 
     async def find(self, request: Request) -> Response:
-        async def act() -> Response:
-            permit = self.permits.get(request.query_params.get("plate", ""))
-            return JSONResponse(permit.model_dump(mode="json")) if permit else _problem(404, "no-permit")
-
-        return await self.respond(request.headers.get("x-request", ""), act, make_error=_broken)
+        return await self.look_up(
+            request, lambda fields: self.book_of_permits.find(VehicleQuery.model_validate(fields))
+        )
 
     async def grant(self, request: Request) -> Response:
-        key, body = request.headers.get("idempotency-key", ""), await request.body()
+        return await self.order(
+            request, lambda fields: self.book_of_permits.grant(ParkingPermitOrder.model_validate(fields))
+        )
 
-        async def act() -> Response:
-            if key not in self._done:
-                try:
-                    grant = ParkingPermitOrder.model_validate_json(body)
-                except ValidationError:
-                    return _problem(422, "not-a-grant")
-                if grant.plate in self.permits:
-                    return _problem(409, "has-permit")
-                self.call_log.effects[key] += 1
-                permit = ParkingPermit(
-                    number=f"P-{len(self.permits) + 1:06}",
-                    zone=grant.zone,
-                    valid_until=_end(grant.valid_from, grant.months),
-                )
-                self.permits[grant.plate] = self._done[key] = permit
-            return JSONResponse(self._done[key].model_dump(mode="json"), 201)
-
-        return await self.respond(key, act, make_error=_broken)
+    async def revoke(self, request: Request) -> Response:
+        return await self.order(
+            request, lambda fields: self.book_of_permits.revoke(PermitNumber.model_validate(fields).number)
+        )
 
     async def book(self, request: Request) -> Response:
         """Each call books a fee: this command cannot be looked up or repeated."""
-        call_id, body = request.headers.get("x-request", ""), await request.body()
 
-        async def act() -> Response:
-            try:
-                FeeOrder.model_validate_json(body)
-            except ValidationError:
-                return _problem(422, "not-a-fee")
-            self.call_log.effects[call_id] += 1
-            return JSONResponse({"receipt": f"R-{self.call_log.effects.total():06}"}, 201)
+        def execute(fields: dict[str, Any]) -> dict[str, Any]:
+            fee = FeeOrder.model_validate(fields)
+            self.call_log.effects[request.headers.get("x-request-id", "")] += 1
+            return self.book_of_permits.book(fee.plate, fee.cents)
 
-        return await self.respond(call_id, act, make_error=_broken)
+        return await self.look_up(request, execute)
 
 
 def open_simulator(_: BridgeFolder, *, faults: dict[str, Any], seed: int = 1) -> ParkingSimulator:
     return ParkingSimulator(faults=FaultConfig.model_validate(faults), seed=seed)
-
-
-def _end(begins: date, months: int) -> date:
-    return begins + months * MONTH
-
-
-def _broken() -> Response:
-    return _problem(503, "try-later")
-
-
-def _problem(status: int, code: str) -> Response:
-    return JSONResponse({"type": code}, status, media_type="application/problem+json")

@@ -1,30 +1,29 @@
 """Simulates the residents register: the same SOAP interface on a real socket, with configurable latency and faults.
 
 Run it: wanderamt bridge simulate residents --set people=people.jsonl
-Configure faults while it runs: POST /_simulator {"latency_s": 5, "fail_next": 3, "down": false}.
+Configure faults while it runs: POST /_simulator {"latency_s": 5, "fail_next": 3, "down": false}; look at its people and
+residences: GET /_simulator/rows.
 """
 
-import json
-import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from connector_kit.folder import BridgeFolder
-from connector_kit.testing.simulator import FaultConfig, HttpSimulator
+from connector_kit.testing.simulator import FaultConfig, HttpSimulator, Rows
 from lxml import etree
-from pydantic import Field
+from pydantic import Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from registry_bridge.bridges.residents import models
 from registry_bridge.bridges.residents.adapter import PVP, ROLE
+from registry_bridge.bridges.residents.envelopes import NS, answer_envelope, fault_envelope, fields_of
+from registry_bridge.bridges.residents.population import NoDataError, Population, PopulationFaultError, ResidentRow
+from registry_bridge.bridges.seeded_people import RegisteredPerson, read_people
 
-NS = "urn:wanderamt:residents:1"
-CONFIRMED = {"Status": "CONFIRMED", "Municipality": "Linz", "RegisteredSince": "2012-05-02"}
-SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 PARSER = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
+Fields = dict[str, Any]
 
 
 class ResidentsFaults(FaultConfig):
@@ -38,30 +37,9 @@ class ResidentsFaults(FaultConfig):
     portal_refuses: bool = False
 
 
-@dataclass(frozen=True)
-class RegisteredPerson:
-    """`locked`: the record is blocked; the answer is the same as for an unknown person."""
-
-    family_name: str
-    given_name: str
-    birth_date: str
-    locked: bool = False
-
-    def matches(self, question: dict[str, str]) -> bool:
-        """A question with only a year matches everybody born in that year."""
-        born = self.birth_date[:4] if len(question["BirthDate"]) == 4 else self.birth_date
-        return (self.family_name, self.given_name, born) == (
-            question["FamilyName"],
-            question["GivenName"],
-            question["BirthDate"],
-        )
-
-
 def open_simulator(_: BridgeFolder, *, faults: dict[str, Any], seed: int = 1, people: str = "") -> "ResidentsSimulator":
     """`people`: a file with one JSON line per known person; without it, everybody is known."""
-    return ResidentsSimulator(
-        read_people(Path(people)) if people else None, ResidentsFaults.model_validate(faults), seed=seed
-    )
+    return ResidentsSimulator(read_people(people), ResidentsFaults.model_validate(faults), seed=seed)
 
 
 class ResidentsSimulator(HttpSimulator[ResidentsFaults]):
@@ -71,69 +49,120 @@ class ResidentsSimulator(HttpSimulator[ResidentsFaults]):
 
     def __init__(self, people: Sequence[RegisteredPerson] | None, faults: ResidentsFaults, *, seed: int = 1) -> None:
         super().__init__([Route("/soap", self.soap, methods=["POST"])], faults=faults, seed=seed)
-        self.people = people
+        self.population = Population.of(people)
+        self._lookups: dict[str, Callable[[Fields], Fields]] = {
+            "ConfirmResidence": self._confirm,
+            "FindPerson": self._find_person,
+            "FindHousehold": self._find_household,
+        }
+        self._orders: dict[str, Callable[[Fields, str], Fields]] = {
+            "RegisterResidence": lambda fields, request_id: self.population.register(
+                models.ResidenceRegistration.model_validate(fields), request_id
+            ),
+            "CancelRegistration": lambda fields, _: self._cancel(fields, "registration"),
+            "DeregisterResidence": lambda fields, request_id: self.population.deregister(
+                models.ResidenceDeregistration.model_validate(fields), request_id
+            ),
+            "CancelDeregistration": lambda fields, _: self._cancel(fields, "deregistration"),
+            "CorrectPerson": lambda fields, request_id: self.population.correct(
+                models.PersonCorrection.model_validate(fields), request_id
+            ),
+            "CancelCorrection": lambda fields, _: self._cancel(fields, "correction"),
+        }
+
+    def rows(self) -> Rows:
+        return self.population.rows()
+
+    def prepare_example(self, operation: str, question: dict[str, Any]) -> None:
+        if operation.startswith("cancel_"):
+            kind = operation.removeprefix("cancel_")
+            self.population.add_order(question[f"{kind}_number"], kind)
+        if operation == "correct_person":
+            self.population.add_record(question["record_number"])
+        if operation == "deregister_residence":
+            order = models.ResidenceDeregistration.model_validate(question)
+            for person in order.people:
+                self.population.add_resident(person, order.address)
 
     async def soap(self, request: Request) -> Response:
         try:
             envelope = etree.fromstring(await request.body(), PARSER)
         except etree.XMLSyntaxError:
-            return _fault("Client", "not XML")
+            return fault_envelope("Client", "not XML")
         if self.faults.portal_refuses:
-            return _fault("s:Server", "Policy Falsified", policy=True)
+            return fault_envelope("s:Server", "Policy Falsified", policy=True)
         if envelope.find(f".//{{{PVP}}}role[@value='{ROLE}']") is None:
-            return _fault("F490", "no rights in the portal")
-        question = {
-            child.tag.split("}")[1]: child.text or "" for child in envelope.iterfind(f".//{{{NS}}}ConfirmResidence/*")
-        }
+            return fault_envelope("F490", "no rights in the portal")
+        message = envelope.find(f".//{{*}}Body/{{{NS}}}*")
+        action = etree.QName(message).localname if message is not None else ""
+        fields = fields_of(message) if message is not None else {}
+        call_id = str(fields.get("request_id", ""))
 
         async def act() -> Response:
-            return self._find(question)
+            return self._answer(action, fields, call_id)
 
-        return await self.respond(
-            question.get("RequestId", ""), act, make_error=lambda: self._fault("F501", "try again later")
+        return await self.respond(call_id, act, make_error=lambda: self._fault("F501", "try again later"))
+
+    def _answer(self, action: str, fields: Fields, call_id: str) -> Response:
+        try:
+            if lookup := self._lookups.get(action):
+                if self.faults.knows_nobody:
+                    raise NoDataError
+                return answer_envelope(action, {"status": "CONFIRMED", **lookup(fields)})
+            order = self._orders[action]
+            receipt = self.execute_once(call_id, lambda: order(fields, call_id))
+            return answer_envelope(action, {"status": "DONE", **receipt})
+        except NoDataError:
+            return answer_envelope(action, {"status": "NO_DATA"})
+        except PopulationFaultError as fault:
+            return self._fault(str(fault), "refused")
+        except (KeyError, ValidationError):
+            return self._fault("F411", "not understood")
+
+    def _confirm(self, fields: Fields) -> Fields:
+        row = self.population.find(fields["family_name"], fields.get("given_name", ""), fields["birth"])
+        return self._entry(row) | {"kind": self.population.residence_of(row).kind}
+
+    def _find_person(self, fields: Fields) -> Fields:
+        search = models.PersonSearch.model_validate(fields)
+        if not search.birth and not search.former_municipality:
+            raise PopulationFaultError("F430")
+        row = self.population.find(
+            search.family_name, search.given_name, search.birth or "", former=search.former_municipality
         )
+        entry = self._entry(row)
+        del entry["registered_since"]
+        return entry
 
-    def _find(self, question: dict[str, str]) -> Response:
-        if self.faults.knows_nobody:
-            return _answer({"Status": "NO_DATA"})
-        matching = [person for person in self.people if person.matches(question)] if self.people is not None else [None]
-        if len(matching) > 1:
-            return self._fault("F231", f"{len(matching)} persons match {question['FamilyName']}")
-        if not matching or (matching[0] and matching[0].locked):
-            return _answer({"Status": "NO_DATA"})
-        name = f"{question['FamilyName']} {question['GivenName']}"
-        return _answer(CONFIRMED | {"RecordNumber": f"{zlib.crc32(name.encode()):012}"})
+    def _find_household(self, fields: Fields) -> Fields:
+        question = models.HouseholdQuery.model_validate(fields)
+        row = self.population.find(question.family_name, question.given_name, question.birth)
+        home, members = self.population.household_of(row)
+        entries = [
+            {
+                "family_name": member.family_name,
+                "given_name": member.given_name,
+                "birth": member.birth,
+                "kind": residence.kind,
+                "registered_since": residence.since,
+            }
+            for member, residence in members
+        ]
+        return {"address": home.address, "members": entries}
+
+    def _entry(self, row: ResidentRow) -> Fields:
+        residence = self.population.residence_of(row)
+        return {
+            "municipality": residence.address["municipality"],
+            "registered_since": residence.since,
+            "record_number": row.record_number,
+            "address": residence.address,
+        }
+
+    def _cancel(self, fields: Fields, kind: str) -> Fields:
+        order = self.population.cancel(fields[f"{kind}_number"], kind)
+        record = {"record_number": order.record_number} if kind == "correction" else {}
+        return record | {f"{kind}_number": order.number}
 
     def _fault(self, code: str, text: str) -> Response:
-        return _fault(code, text, status=200 if self.chance(self.faults.fault_with_200_share) else 500)
-
-
-def read_people(path: Path) -> list[RegisteredPerson]:
-    records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
-    names = {field.name for field in fields(RegisteredPerson)}
-    return [RegisteredPerson(**{name: value for name, value in record.items() if name in names}) for record in records]
-
-
-def _answer(parts: dict[str, str]) -> Response:
-    envelope, body = _envelope()
-    answer = etree.SubElement(body, f"{{{NS}}}ConfirmResidenceResponse")
-    for name, text in parts.items():
-        etree.SubElement(answer, f"{{{NS}}}{name}").text = text
-    return Response(etree.tostring(envelope, xml_declaration=True, encoding="utf-8"), media_type="text/xml")
-
-
-def _fault(code: str, text: str, *, status: int = 500, policy: bool = False) -> Response:
-    envelope, body = _envelope()
-    fault = etree.SubElement(body, f"{{{SOAP}}}Fault")
-    etree.SubElement(fault, "faultcode").text = code
-    etree.SubElement(fault, "faultstring").text = text
-    if policy:
-        detail = etree.SubElement(fault, "detail")
-        etree.SubElement(detail, "{http://www.layer7tech.com/ws/policy/fault}policyResult", status="Error")
-    content = etree.tostring(envelope, xml_declaration=True, encoding="utf-8")
-    return Response(content, status, media_type="text/xml")
-
-
-def _envelope() -> tuple[Any, Any]:
-    envelope = etree.Element(f"{{{SOAP}}}Envelope", nsmap={"soap": SOAP})
-    return envelope, etree.SubElement(envelope, f"{{{SOAP}}}Body")
+        return fault_envelope(code, text, status=200 if self.chance(self.faults.fault_with_200_share) else 500)

@@ -12,5 +12,5 @@ class Reader(BaseModel):
 class Card(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    number: str
+    number: str = Field(min_length=1)
     holder: str = ""

@@ -1,0 +1,1 @@
+"""The register of vehicles: REST; a question by plate names the keeper."""
