@@ -56,10 +56,18 @@ export function checkFacts(
   return checked;
 }
 
+/** Where an answer of several parts begins: there the form says that it is missing. */
+const FIRST_PARTS: Partial<Record<FormFact["kind"], string>> = {
+  address: "street",
+  person: "family_name",
+  identity_document: "kind",
+};
+
 function addFact(checked: CheckedFacts, fact: FormFact, value: JsonValue, streets: StreetRegister | null): void {
   const canonical = checkFact(fact, value, streets);
   if (canonical instanceof FactFault) {
-    addFault(checked, fact, canonical);
+    const part = canonical === MISSING ? FIRST_PARTS[fact.kind] : undefined;
+    addFault(checked, fact, part ? canonical.inside(part) : canonical);
     return;
   }
   checked.values[fact.code] = canonical;
