@@ -196,7 +196,7 @@ async def test_a_dot_is_no_signature_and_a_photo_cannot_be_one(every_kind: Table
     await draw(page, "consent", width=0.01, steps=2)
     await consent.get_by_text("Das ist noch keine Unterschrift").wait_for()
     await submit(page)
-    await expect(page.locator("#fact-consent-wrong")).to_have_text("Bitte ausfüllen.")
+    await expect(page.locator("#fact-consent-wrong")).to_contain_text("Lassen Sie am Gerät unterschreiben")
     await consent.get_by_role("button", name="Letzten Strich zurücknehmen").tap()
     await expect(consent.locator("canvas")).to_have_attribute("data-strokes", "0")
     await draw(page, "consent")
@@ -206,7 +206,7 @@ async def test_a_dot_is_no_signature_and_a_photo_cannot_be_one(every_kind: Table
     await consent.locator("img.thumbnail").wait_for()
     await consent.get_by_role("button", name="Neu unterschreiben").tap()
     await submit(page)
-    await expect(page.locator("#fact-consent-wrong")).to_have_text("Bitte ausfüllen.")
+    await expect(page.locator("#fact-consent-wrong")).to_contain_text("Lassen Sie am Gerät unterschreiben")
 
 
 async def test_rows_are_added_removed_and_brought_back(every_kind: Tablet) -> None:

@@ -66,12 +66,17 @@ const FIRST_PARTS: Partial<Record<FormFact["kind"], string>> = {
 function addFact(checked: CheckedFacts, fact: FormFact, value: JsonValue, streets: StreetRegister | null): void {
   const canonical = checkFact(fact, value, streets);
   if (canonical instanceof FactFault) {
-    const part = canonical === MISSING ? FIRST_PARTS[fact.kind] : undefined;
-    addFault(checked, fact, part ? canonical.inside(part) : canonical);
+    addFault(checked, fact, canonical === MISSING ? missing(fact) : canonical);
     return;
   }
   checked.values[fact.code] = canonical;
   if (canonical !== null) checked.canonical[fact.code] = canonical;
+}
+
+function missing(fact: FormFact): FactFault {
+  if (fact.kind === "photo" || fact.kind === "signature") return new FactFault(`${fact.kind}.needed`);
+  const part = FIRST_PARTS[fact.kind];
+  return part ? MISSING.inside(part) : MISSING;
 }
 
 function addGroup(
