@@ -36,16 +36,22 @@ export function CaseForm(props: {
   const [yearAlone, setYearAlone] = useState(Boolean(view.form.applicant.birth_year));
   const [earlier, setEarlier] = useState<CaseView[]>([]);
   const saving = useRef(new Set<Promise<unknown>>());
+  const isClosed = useRef(false); // a late change would restore the draft
   const saveTimer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   const facts = useMemo(() => formFacts(edition), [edition]);
   const known = useMemo(() => caseValues(form.applicant, applicationDay(view)), [form.applicant, view]);
   useEffect(() => {
     if (facts.some((fact) => fact.prefill === "former_answer")) void earlierCases(view).then(setEarlier, () => {});
     if (props.focusOn) focusField([props.focusOn]);
-    return watchTaps();
+    const endWatch = watchTaps();
+    return () => {
+      isClosed.current = true;
+      endWatch();
+    };
   }, []);
 
   const update = (next: Form) => {
+    if (isClosed.current) return;
     current.current = next;
     setForm(next);
     clearTimeout(saveTimer.current);
@@ -60,6 +66,13 @@ export function CaseForm(props: {
     const { birth_date: _, ...rest } = current.current.applicant;
     update({ ...current.current, applicant: { ...rest, birth_year: Number(year) || 0 } });
   };
+  /** What is typed again is not wrong until the form is sent. */
+  const forgive = (field: string) =>
+    setErrors(({ [field]: _, ...others }) => {
+      if (field !== "birth_year") return others;
+      const { birth_date: __, ...rest } = others;
+      return rest;
+    });
   const errorOf = (field: string) => (errors[field] ? t(errors[field]) : undefined);
   const textField = (
     field: string,
@@ -71,7 +84,10 @@ export function CaseForm(props: {
       id={field}
       label={t(`form.${field}`)}
       value={value ?? ""}
-      onInput={onInput}
+      onInput={(typed) => {
+        forgive(field);
+        onInput(typed);
+      }}
       error={errorOf(field) ?? (field === "birth_year" ? errorOf("birth_date") : undefined)}
       {...extra}
     />
@@ -93,8 +109,12 @@ export function CaseForm(props: {
   };
 
   const discard = async () => {
-    clearTimeout(saveTimer.current); // a pending save would restore the draft
-    await deleteDraft(view);
+    isClosed.current = true;
+    clearTimeout(saveTimer.current);
+    await deleteDraft(view).catch((error: unknown) => {
+      isClosed.current = false;
+      throw error;
+    });
     location.hash = "#/queue";
   };
   const faultCount = Object.keys(errors).length + faults.size;
@@ -158,7 +178,10 @@ export function CaseForm(props: {
               id="consent"
               type="checkbox"
               checked={Boolean(form.contact.consent)}
-              onChange={(event) => changeContact({ consent: event.currentTarget.checked ? CONSENT_VERSION : "" })}
+              onChange={(event) => {
+                forgive("consent");
+                changeContact({ consent: event.currentTarget.checked ? CONSENT_VERSION : "" });
+              }}
             />
             <span>{t("consent")}</span>
           </label>
