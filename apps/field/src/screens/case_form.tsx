@@ -7,10 +7,10 @@ import { applicationDay, checkForm } from "../domain/checked_form.ts";
 import type { FormErrors } from "../domain/form.ts";
 import { caseValues, formFacts } from "../domain/form_facts.ts";
 import { earlierCases, proposedAnswer } from "../domain/prefill.ts";
-import { t } from "../i18n/texts.ts";
-import type { CaseView, Form } from "../model/types.ts";
+import { localized, t } from "../i18n/texts.ts";
+import type { CaseView, Form, Titles } from "../model/types.ts";
 import { deleteDraft, saveCaseView } from "../store/outbox.ts";
-import { ActionButton, TextField } from "./components.tsx";
+import { ActionButton, Notice, TextField } from "./components.tsx";
 import { FactsSection, type Faults } from "./facts/facts_section.tsx";
 import { focusField, moveOnEnter, watchTaps } from "./form_keys.ts";
 
@@ -33,6 +33,7 @@ export function CaseForm(props: {
   const current = useRef(form); // two changes may come before the next rendering
   const [errors, setErrors] = useState<FormErrors>({});
   const [faults, setFaults] = useState<Faults>(new Map());
+  const [refusal, setRefusal] = useState<Titles | null>(null);
   const [yearAlone, setYearAlone] = useState(Boolean(view.form.applicant.birth_year));
   const [earlier, setEarlier] = useState<CaseView[]>([]);
   const saving = useRef(new Set<Promise<unknown>>());
@@ -99,6 +100,11 @@ export function CaseForm(props: {
     const checked = await checkForm(view, current.current, streetsOf(props.bundle));
     setErrors(checked.errors);
     setFaults(checked.faults);
+    setRefusal(checked.refusal);
+    if (checked.refusal) {
+      setTimeout(() => document.querySelector("[data-testid=refused]")?.scrollIntoView({ block: "center" }));
+      return;
+    }
     const wrong = [...Object.keys(checked.errors), ...[...checked.faults.keys()].map((path) => `facts.${path}`)];
     if (wrong.length) {
       if (view.case_seq === 0) await saveCaseView({ ...view, form: current.current });
@@ -192,6 +198,13 @@ export function CaseForm(props: {
         {t("next")}
       </button>
       <ActionButton kind="main" testid="form-done" label={t(LABELS[props.mode])} action={submit} />
+      {refusal && (
+        <Notice tone="bad">
+          <span data-testid="refused" role="alert">
+            {localized(refusal)}
+          </span>
+        </Notice>
+      )}
       {faultCount > 0 && (
         <p class="wrong" role="alert">
           {faultCount === 1 ? t("form.wrong_one") : t("form.wrong", { n: faultCount })}
