@@ -204,6 +204,11 @@ class Tablet:
         if await page.locator("#fact-dog_born_on").count():
             await page.locator("#fact-dog_born_on").fill("2026-01-10")
             await page.locator("#fact-twelve_weeks_on").fill("2026-04-04")
+            if await page.locator("#fact-chip").count():  # not in the release 0.1.0
+                await page.locator("#fact-dog_name").fill("Bello")
+                await page.locator("#fact-chip").fill("040098100000123")
+                await page.locator("#fact-breed").fill("Labrador")
+                await page.locator("input[name=fact-taken_over][value=no]").check()
             await page.locator("input[name=fact-pet_database_shown][value=yes]").check()
             await page.locator("input[name=fact-large_dog][value=no]").check()
         if phone:
