@@ -26,7 +26,7 @@ PEOPLE = [
     RegisteredPerson.model_validate(ANA | {"given_name": "Ida", "birth": "2011-09-26"}),
 ]
 SETTINGS: dict[str, Any] = {"latency_s": 0.01, "election_day": "2027-09-26", "now": "2027-09-01T12:00:00+02:00"}
-CARD = {"card_number": "WK-000001", "election": "Landtagswahl", "election_day": "2027-09-26"}
+CARD = {"card_number": "WK-000001", "election": "Nationalratswahl", "election_day": "2027-09-26"}
 Register = tuple[ElectoralRollSimulator, Bridge]
 
 
@@ -55,7 +55,7 @@ def set_time(register: Register, now: str, **other: Any) -> None:
 
 async def test_a_voter_is_told_the_deadlines_of_the_coming_election(register: Register) -> None:
     expected = {
-        "election": "Landtagswahl",
+        "election": "Nationalratswahl",
         "election_day": "2027-09-26",
         "spoken_until": "2027-09-24T12:00:00+02:00",
         "written_until": "2027-09-22T23:59:59+02:00",

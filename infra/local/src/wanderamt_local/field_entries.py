@@ -82,12 +82,11 @@ COMPLETE_CASES: dict[str, dict[str, Any]] = {
         },
         "papers": [{"code": "expertise_proof", "handling": "scan"}, {"code": "liability_cover", "handling": "scan"}],
     },
-    "active_pass": {"identified": "photo_id", "papers": [{"code": "income_proof", "handling": "show"}]},
     "advice": {},
 }
 
 
-RECEIPT_SERIES = "BE"
+FILE_SERIES, RECEIPT_SERIES, DOCUMENT_SERIES = "GZ", "BE", "UK"
 CONSENT = {"consent": "2026-1"}  # the consent text that a citizen with a contact agrees to
 
 

@@ -11,6 +11,7 @@ from intake.domain.case import back_office_actions, crew_actions
 from intake.domain.case.case_events import FieldValue, Paid, PaymentMethod, RegisterAsked, SentToVisit
 from intake.domain.case.process import Answer, question_of, record_answer
 from intake.domain.case.state import CallStatus, CaseState
+from intake.domain.catalogue.service_definition import Identification
 from intake.domain.refusals import COMMAND_ON_ITS_WAY
 from pydantic import JsonValue
 from wanderamt.contracts import RegisterOutcome
@@ -88,6 +89,24 @@ def test_lookups_are_asked_as_soon_as_their_questions_are_known_and_the_command_
     subject.answer("permit", C, details=PERMIT)
     assert subject.case.state is CaseState.FINAL
     assert subject.case.form["answers.permit"] == {"permit_number": "P-000001", "valid_until": "2027-05-04"}
+
+
+def test_what_a_row_of_a_group_leaves_out_holds_up_nothing() -> None:
+    items: list[JsonValue] = [{"category": "keys", "description": "drei Schlüssel"}]
+    found: dict[str, FieldValue] = {"items": items, "found_on": "2026-05-03", "found_at": "Bus", "wants_reward": False}
+    subject = CaseUnderTest("found_property_report", PERSON | {f"facts.{code}": value for code, value in found.items()})
+    assert subject.waiting() == ["find"]
+    assert question(subject, "find")["items"] == items
+
+
+def test_rows_of_an_answer_may_say_more_than_the_service_wants_to_know() -> None:
+    subject = CaseUnderTest("household_confirmation")
+    assert subject.take(crew_actions.identify(subject.case, subject.edition, Identification.PHOTO_ID)) is None
+    member: dict[str, JsonValue] = {"family_name": "Hadžić", "given_name": "Zoë", "birth": "1990-04-01"}
+    more: dict[str, JsonValue] = {"kind": "main", "registered_since": "2012-05-02"}
+    subject.answer("household", C, details={"address": LINZ, "members": [member | more]})
+    assert subject.case.calls["household"].status is CallStatus.DONE
+    assert subject.case.form["answers.household"] == {"address": LINZ, "members": [member]}
 
 
 def test_a_family_is_asked_about_in_one_question() -> None:

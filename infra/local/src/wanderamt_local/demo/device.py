@@ -1,6 +1,8 @@
-"""Simulates a field device: an outbox that keeps every entry until the server has acknowledged it."""
+"""Simulates a field device: an outbox that keeps every entry, and every picture, until the server has them."""
 
 import asyncio
+import base64
+import hashlib
 import json
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,7 +13,14 @@ import httpx
 from opentelemetry import propagate, trace
 from wanderamt.backbone.environment import Environment
 
-from wanderamt_local.field_entries import RECEIPT_SERIES, LeasedNumbers, open_case_entry
+from wanderamt_local.demo.scenario import DemoPicture, ScenarioVisit
+from wanderamt_local.field_entries import (
+    DOCUMENT_SERIES,
+    FILE_SERIES,
+    RECEIPT_SERIES,
+    LeasedNumbers,
+    open_case_entry,
+)
 
 TIMEOUT_S = 10
 
@@ -28,6 +37,8 @@ class DemoEntry:
     offline: bool
     trace_id: str
     span: trace.Span
+    expect: str = "final"
+    pictures: list[DemoPicture] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
 
 
@@ -47,21 +58,21 @@ class DemoDevice:
 
     @property
     def pending(self) -> int:
-        return len(self._pending)
+        """Entries and pictures that the server does not have yet."""
+        return len(self._pending) + sum(len(entry.pictures) for entry in self.entries if entry not in self._pending)
 
     async def prepare(self) -> None:
-        """Leases receipt numbers while there is a network."""
+        """Leases numbers while there is a network."""
         async with httpx.AsyncClient(base_url=self.url, timeout=TIMEOUT_S) as client:
-            await self.numbers.lease(
-                client,
-                series=RECEIPT_SERIES,
-                block_id=self.environment.new_id(),
-                headers={"Authorization": f"Bearer {self.token}"},
-            )
+            for series in (FILE_SERIES, RECEIPT_SERIES, DOCUMENT_SERIES):
+                await self.numbers.lease(
+                    client, series=series, block_id=self.environment.new_id(), headers=self._headers
+                )
 
-    def capture(self, body: dict[str, Any]) -> None:
+    def capture(self, visit: ScenarioVisit) -> None:
         """Stores an entry on the device; `sync` sends it later."""
         now = self.environment.clock()
+        body, pictures = visit.body(self.numbers, now=now, new_id=self.environment.new_id)
         span = tracer.start_span("entry in the field app")
         carrier: dict[str, str] = {}
         propagate.inject(carrier, trace.set_span_in_context(span))
@@ -74,19 +85,24 @@ class DemoDevice:
             captured_at=now,
             body=body,
         ) | {"traceparent": carrier["traceparent"]}
-        captured = DemoEntry(case_id, entry, now, not self.online, f"{span.get_span_context().trace_id:032x}", span)
+        trace_id = f"{span.get_span_context().trace_id:032x}"
+        captured = DemoEntry(
+            case_id, entry, now, not self.online, trace_id, span, expect=visit.expect, pictures=pictures
+        )
         self.entries.append(captured)
         self._pending.append(captured)
 
     async def sync(self) -> None:
         """Sends the pending entries as JSON lines. Without a network or an answer they stay pending."""
         async with self._sending:
-            if not self.online or not self._pending:
+            if not self.online or not self.pending:
+                return
+            if not self._pending:
+                await self._upload_pictures()
                 return
             sent = list(self._pending)
             lines = "\n".join(json.dumps(entry.entry) for entry in sent)
-            headers = {
-                "Authorization": f"Bearer {self.token}",
+            headers = self._headers | {
                 "Content-Type": "application/x-ndjson",
                 "Device-Time": self.environment.clock().isoformat(),
             }
@@ -100,6 +116,22 @@ class DemoDevice:
                 return
             if reply.is_success:
                 self._take_answers(sent, reply.json()["results"])
+                await self._upload_pictures()
+
+    async def _upload_pictures(self) -> None:
+        """Of the acknowledged cases. What the network cuts off is sent again with the next entries."""
+        async with httpx.AsyncClient(base_url=self.url, timeout=TIMEOUT_S, headers=self._headers) as client:
+            for entry in self.entries:
+                while entry.pictures and entry not in self._pending:
+                    try:
+                        await upload(client, entry.case_id, entry.pictures[0])
+                    except httpx.HTTPError:
+                        return
+                    entry.pictures.pop(0)
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
 
     def _take_answers(self, sent: list[DemoEntry], results: list[dict[str, Any]]) -> None:
         for entry, result in zip(sent, results, strict=True):
@@ -107,3 +139,25 @@ class DemoDevice:
             if result["status"] in {"accepted", "duplicate"}:
                 self._pending.remove(entry)
                 entry.span.end()
+
+
+async def upload(client: httpx.AsyncClient, case_id: UUID, picture: DemoPicture) -> None:
+    """By the tus protocol, in one piece. Raises httpx.HTTPError."""
+    content = picture.content()
+    values = {
+        "attachment_id": str(picture.attachment_id),
+        "case_id": str(case_id),
+        "filetype": picture.media_type,
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+    metadata = ",".join(f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in values.items())
+    announced = await client.post(
+        "/attachments", headers={"Upload-Length": str(len(content)), "Upload-Metadata": metadata}
+    )
+    announced.raise_for_status()
+    arrived = int(announced.headers["upload-offset"])
+    if arrived == len(content):
+        return
+    headers = {"Upload-Offset": str(arrived), "Content-Type": "application/offset+octet-stream"}
+    sent = await client.patch(f"/attachments/{picture.attachment_id}", content=content[arrived:], headers=headers)
+    sent.raise_for_status()

@@ -19,6 +19,12 @@ class DocumentChecker:
     certificate: str
     status_list: bytes
 
+    def titles(self, documents: Iterable[bytes]) -> list[str]:
+        """The kind of each paper as printed; empty for one that cannot be verified."""
+        trusted = [TrustedCertificate.parse(self.certificate)]
+        verified = [verify_document(document, trusted) for document in documents]
+        return [claims.kind if isinstance(claims, Claims) else "" for claims in verified]
+
     def count_valid(self, documents: Iterable[bytes], *, now: datetime) -> int:
         trusted = [TrustedCertificate.parse(self.certificate)]
         listed = verify_status_list(self.status_list, trusted)

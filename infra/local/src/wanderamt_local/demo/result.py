@@ -6,11 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from wanderamt_local.demo.device import DemoEntry
+from wanderamt_local.demo.register_comparison import RegisterTables, compare
 
 
 @dataclass(frozen=True)
 class DemoObservations:
-    """The state at the end. `cases`: as intake lists them. `sms`, `mails`: as the simulators received them.
+    """The state at the end. `cases`: as intake lists them. `sms`, `mails`: as the simulators received them. `tables`:
+    the rows of the registers. `titles`: of the papers, by case.
 
     `expected_notices`: number of citizens with a contact. `notified_cases`: cases with a notice about their result.
     """
@@ -23,6 +25,19 @@ class DemoObservations:
     valid_documents: int
     expected_notices: int
     notified_cases: int
+    tables: RegisterTables
+    titles: dict[str, str]
+
+
+@dataclass
+class ServiceFigures:
+    """`register_rows`: that the cases of the service wrote. `papers`: titles of its papers."""
+
+    service: str
+    cases: int = 0
+    finished_on_the_spot: int = 0
+    register_rows: int = 0
+    papers: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -36,6 +51,7 @@ class DemoResult:
     captured_offline: int
     documents: int
     valid_documents: int
+    register_rows: int
     notices_sent: int
     sms_received: int
     mails_received: int
@@ -47,6 +63,7 @@ class DemoResult:
     seconds: float = 0.0
     killed: str = ""
     restarts: int = 0
+    services: list[ServiceFigures] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
@@ -65,6 +82,8 @@ def evaluate(entries: list[DemoEntry], observed: DemoObservations, sms_at: dict[
         + len(final - observed.pdfs.keys())
         + max(0, observed.expected_notices - observed.notified_cases)
     )
+    bodies = {str(entry.case_id): entry.entry["body"] for entry in entries}
+    registers = compare([(case_id, bodies[case_id]) for case_id in final & bodies.keys()], observed.tables)
     online = _delays([entry for entry in entries if not entry.offline], sms_at)
     offline = _delays([entry for entry in entries if entry.offline], sms_at)
     result = DemoResult(
@@ -75,6 +94,7 @@ def evaluate(entries: list[DemoEntry], observed: DemoObservations, sms_at: dict[
         captured_offline=sum(entry.offline for entry in entries),
         documents=len(observed.pdfs),
         valid_documents=observed.valid_documents,
+        register_rows=sum(map(len, registers.rows.values())),
         notices_sent=notices,
         sms_received=sms,
         mails_received=mails,
@@ -84,8 +104,26 @@ def evaluate(entries: list[DemoEntry], observed: DemoObservations, sms_at: dict[
         entry_to_sms_p99_s=_quantile(online, 0.99),
         entry_to_sms_offline_p50_s=_quantile(offline, 0.50),
     )
-    result.problems = _problems(result, entries, observed)
+    result.services = _by_service(entries, observed, registers.rows)
+    result.problems = [*_problems(result, entries, observed), *registers.problems]
     return result
+
+
+def _by_service(
+    entries: list[DemoEntry], observed: DemoObservations, rows: dict[str, list[dict[str, Any]]]
+) -> list[ServiceFigures]:
+    states = {case["case_id"]: case["state"] for case in observed.cases}
+    figures: dict[str, ServiceFigures] = {}
+    for entry in entries:
+        service, case_id = entry.entry["body"]["service"], str(entry.case_id)
+        of_service = figures.setdefault(service, ServiceFigures(service))
+        of_service.cases += 1
+        of_service.finished_on_the_spot += states.get(case_id) == "final"
+        of_service.register_rows += len(rows.get(case_id, ()))
+        title = observed.titles.get(case_id)
+        if title and title not in of_service.papers:
+            of_service.papers.append(title)
+    return sorted(figures.values(), key=lambda of_service: (-of_service.cases, of_service.service))
 
 
 def _duplicates(observed: DemoObservations) -> int:
@@ -97,7 +135,14 @@ def _duplicates(observed: DemoObservations) -> int:
 
 
 def _problems(result: DemoResult, entries: list[DemoEntry], observed: DemoObservations) -> list[str]:
+    states = {case["case_id"]: case["state"] for case in observed.cases}
+    otherwise = [
+        f"{entry.entry['body']['service']} {states.get(str(entry.case_id))}"
+        for entry in entries
+        if states.get(str(entry.case_id)) != entry.expect
+    ]
     checks = {
+        f"{len(otherwise)} cases ended otherwise than expected: {', '.join(otherwise)}": not otherwise,
         f"{len(entries)} citizens were served, {result.cases} cases exist": result.cases == len(entries),
         f"{result.provisional} cases still wait for a register": result.provisional == 0,
         f"{result.lost} cases, documents or notices are lost": result.lost == 0,

@@ -12,7 +12,6 @@ from urllib.parse import quote
 import httpx
 from rich.console import Console
 from rich.live import Live
-from rich.table import Table
 from wanderamt.backbone.environment import Environment, utc_now
 from wanderamt.security.roles import Role
 from wanderamt.shell.access import REASON_HEADER
@@ -20,11 +19,14 @@ from wanderamt.shell.telemetry import start_traces
 
 from wanderamt_local.demo.device import DemoDevice, DemoEntry
 from wanderamt_local.demo.document_checker import DocumentChecker
+from wanderamt_local.demo.nightly_files import NightlyFiles
+from wanderamt_local.demo.papers import save_papers
 from wanderamt_local.demo.result import DemoObservations, DemoResult, evaluate
-from wanderamt_local.demo.scenario import DemoScenario, ScenarioVisit, read_scenario
+from wanderamt_local.demo.scenario import DemoScenario, read_scenario
+from wanderamt_local.demo.screen import DemoProgress, figures_table, services_table
 from wanderamt_local.demo.trace_chart import draw_trace, read_spans
 from wanderamt_local.state import StateFolder, state_root
-from wanderamt_local.system import System
+from wanderamt_local.system import REGISTERS, System
 
 COMPLETE_TIMEOUT_S = 90
 REFRESH_S = 0.4
@@ -32,32 +34,19 @@ SLOW_LATENCY_S = 3.0
 
 
 @dataclass
-class DemoProgress:
-    """The figures on the screen while the scenario runs."""
-
-    caption: str = ""
-    captured: int = 0
-    pending: int = 0
-    states: dict[str, int] = field(default_factory=dict)
-    sms: int = 0
-    mails: int = 0
-
-    def table(self, total: int) -> Table:
-        table = Table(title="Südbahnhofmarkt, Linz", caption=self.caption, min_width=64)
-        for name in ("entries", "on the device", "provisional", "final", "needs visit", "SMS", "mails"):
-            table.add_column(name, justify="right")
-        states = [str(self.states.get(name, 0)) for name in ("provisional", "final", "needs_visit")]
-        table.add_row(f"{self.captured}/{total}", str(self.pending), *states, str(self.sms), str(self.mails))
-        return table
-
-
-@dataclass
 class Demo:
+    """`pdfs`, `titles`, `numbers`: of the papers at the end, by case."""
+
     system: System
     scenario: DemoScenario
+    nightly_files: NightlyFiles
     seconds: float
     kill: str
     console: Console
+    restarts: int = 0
+    pdfs: dict[str, bytes] = field(default_factory=dict)
+    titles: dict[str, str] = field(default_factory=dict)
+    numbers: dict[str, str] = field(default_factory=dict)
     environment: Environment = field(default_factory=Environment)
     progress: DemoProgress = field(default_factory=DemoProgress)
     client: httpx.AsyncClient = field(default_factory=lambda: httpx.AsyncClient(timeout=10))
@@ -69,6 +58,7 @@ class Demo:
         with Live(self.progress.table(len(self.scenario.visits)), console=self.console, transient=True) as live:
             refreshing = asyncio.create_task(self._refresh(live))
             await asyncio.gather(self._capture_entries(), self._inject_faults())
+            await self._bring_night()
             await self._wait_until_complete()
             refreshing.cancel()
         return await self._count()
@@ -114,22 +104,18 @@ class Demo:
         start = clock()
         for visit in self.scenario.visits:
             await asyncio.sleep(max(0.0, start + visit.at * self.seconds - clock()))
-            self._capture(visit)
+            online = not self.scenario.is_offline(visit.at)
+            if online and not self.device.online:
+                # the first answer after the dead spot is lost, so the device sends everything again
+                self.device.lose_next_answer = True
+            self.device.online = online
+            self.device.capture(visit)
+            self.progress.captured += 1
+            self.progress.caption = "online" if online else "no network: entries wait on the device"
         async with asyncio.timeout(60):
             while self.device.pending:
                 await asyncio.sleep(0.1)
         syncing.cancel()
-
-    def _capture(self, visit: ScenarioVisit) -> None:
-        online = not self.scenario.is_offline(visit.at)
-        if online and not self.device.online:
-            self.device.lose_next_answer = (
-                True  # the first answer after the dead spot is lost, so the device sends everything again
-            )
-        self.device.online = online
-        self.device.capture(visit.body(self.device.numbers))
-        self.progress.captured += 1
-        self.progress.caption = "online" if online else "no network: entries wait on the device"
 
     async def _keep_syncing(self) -> None:
         while True:
@@ -154,6 +140,13 @@ class Demo:
     async def _kill(self) -> None:
         self.system.supervisor.kill(self.kill)
         self.progress.caption = f"{self.kill} was killed with -9"
+
+    async def _bring_night(self) -> None:
+        """The dog register gets its orders in the evening and answers them at night."""
+        self.restarts = self.system.supervisor.restarts(self.kill) if self.kill else 0
+        self.progress.caption = "evening and night: files for the dog register"
+        dogs = sum(visit.service == "dog_registration" for visit in self.scenario.visits)
+        await self.nightly_files.bring_evening_and_night(self.system, dogs, now=self.environment.clock())
 
     async def _wait_until_complete(self) -> None:
         """Waits until every case is complete and every notice has a result, or the time is up."""
@@ -185,23 +178,27 @@ class Demo:
             await asyncio.sleep(REFRESH_S)
 
     async def _count(self) -> DemoResult:
-        cases, pdfs = await self._documents()
+        cases, self.pdfs = await self._documents()
         (sms, mails), checker = await self._received(), await self.document_checker()
+        pdfs = list(self.pdfs.values())
+        self.titles = dict(zip(self.pdfs, await asyncio.to_thread(checker.titles, pdfs), strict=True))
         observed = DemoObservations(
             cases=cases,
             notices=await self._notices(),
             sms=sms,
             mails=mails,
-            pdfs=pdfs,
-            valid_documents=await asyncio.to_thread(checker.count_valid, list(pdfs.values()), now=utc_now()),
+            pdfs=self.pdfs,
+            valid_documents=await asyncio.to_thread(checker.count_valid, pdfs, now=utc_now()),
             expected_notices=self._expected_notices(cases),
             notified_cases=len(await self._notified_cases(cases)),
+            tables={register: await self.system.register_rows(register) for register in REGISTERS},
+            titles=self.titles,
         )
-        numbers = {case["document_number"]: case["case_id"] for case in cases if case["document_number"]}
-        sms_at = {case: text["at"] for text in sms for number, case in numbers.items() if number in text["text"]}
+        self.numbers = {case["case_id"]: case["document_number"] for case in cases if case["document_number"]}
+        sms_at = {case: text["at"] for text in sms for case, number in self.numbers.items() if number in text["text"]}
         result = evaluate(self.device.entries, observed, sms_at)
         result.killed = self.kill
-        result.restarts = self.system.supervisor.restarts(self.kill) if self.kill else 0
+        result.restarts = self.restarts
         if self.kill and not result.restarts:
             result.problems.append(f"{self.kill} should have been killed but was not restarted")
         return result
@@ -289,17 +286,17 @@ async def run_demo(out: Path, *, kill: str, seconds: float) -> bool:
     folder.mkdir(parents=True)
     scenario = read_scenario()
     people = state.subfolder("people") / "known.jsonl"
-    people.write_text("".join(json.dumps(v.applicant) + "\n" for v in scenario.visits if v.known), encoding="utf-8")
-    system = System(state, residents_file=people, report=console.print)
+    people.write_text("".join(json.dumps(person) + "\n" for person in scenario.people()), encoding="utf-8")
+    nightly_files = NightlyFiles(state.subfolder("dogs-of-the-demo"))
+    system = System(state, residents_file=people, settings=nightly_files.prepare(), report=console.print)
     traces = start_traces("field-app", trace_folder=str(state.subfolder("traces")))
     loop = asyncio.get_running_loop()
     started_at = loop.time()
     await system.start()
-    demo = Demo(system, scenario, seconds, kill, console)
+    demo = Demo(system, scenario, nightly_files, seconds, kill, console)
     try:
-        console.print("Playing a morning at the market: 40 citizens, a dead spot, a slow register, an SMS error.")
+        console.print("Playing a morning at the market: 40 citizens, a dead spot, slow registers, an SMS error.")
         result = await demo.play()
-        _save_pdfs(folder, await demo._documents())
         (await demo.document_checker()).save(folder)
         (folder / "report.html").write_text(await demo.report(), encoding="utf-8")
     finally:
@@ -311,21 +308,26 @@ async def run_demo(out: Path, *, kill: str, seconds: float) -> bool:
     spans = _save_trace(folder, state.folder / "traces", demo.traced_entry())
     if not {"intake", "registry-bridge", "notifications"} <= {span["service"] for span in spans} or len(spans) < 8:
         result.problems.append(f"the trace of one case has {len(spans)} spans and does not reach all services")
+    _save_pdfs(folder, demo)
     shutil.copytree(state.folder / "mails", folder / "mails")
     (out / "demo.json").write_text(json.dumps(result.as_dict(), indent=2) + "\n")
-    console.print(_summary(result))
-    console.print(f"Figures: {out / 'demo.json'}. PDFs, mails, the stand report and the trace of one case: {folder}/")
+    console.print(figures_table(result), services_table(result))
+    console.print(
+        f"Figures: {out / 'demo.json'}. A paper of each kind: {folder / 'papers'}/. All documents, mails, the"
+    )
+    console.print(f"stand report and the trace of one case: {folder}/")
     for problem in result.problems:
         console.print(f"[red]check failed:[/] {problem}")
     return not result.problems
 
 
-def _save_pdfs(folder: Path, documents: tuple[list[dict[str, Any]], dict[str, bytes]]) -> None:
-    cases, pdfs = documents
+def _save_pdfs(folder: Path, demo: Demo) -> None:
+    """All documents, and a paper of each kind, in the order in which the citizens came."""
+    captured = [case for entry in demo.device.entries if (case := str(entry.case_id)) in demo.pdfs]
     (folder / "documents").mkdir()
-    for case in cases:
-        if case["case_id"] in pdfs:
-            (folder / "documents" / f"{case['document_number']}.pdf").write_bytes(pdfs[case["case_id"]])
+    for case in captured:
+        (folder / "documents" / f"{demo.numbers[case]}.pdf").write_bytes(demo.pdfs[case])
+    save_papers(folder / "papers", [(demo.titles[case], demo.pdfs[case]) for case in captured])
 
 
 def _save_trace(folder: Path, traces: Path, entry: DemoEntry) -> list[dict[str, Any]]:
@@ -336,14 +338,6 @@ def _save_trace(folder: Path, traces: Path, entry: DemoEntry) -> list[dict[str, 
         draw_trace(spans, f"One case from the entry on the device to the SMTP reply: {len(spans)} spans")
     )
     return spans
-
-
-def _summary(result: DemoResult) -> Table:
-    table = Table("", "", title="Figures of the morning", show_header=False)
-    for name, value in result.as_dict().items():
-        if name not in {"problems"} and value != "":
-            table.add_row(name.replace("_", " "), str(value))
-    return table
 
 
 def _bearer(token: str) -> dict[str, str]:

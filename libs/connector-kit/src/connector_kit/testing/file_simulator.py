@@ -80,11 +80,15 @@ class FileSimulator(Simulator[FileFaults]):
         folder = self.root / self.files.rejects
         return {file.name: file.read_text(self.files.charset) for file in sorted(folder.glob("*.rejects"))}
 
+    def order_files(self) -> list[str]:
+        """The names of order files that have arrived and wait for the night."""
+        folder = self.root / self.files.orders.folder
+        return sorted(file.name for file in folder.iterdir() if not file.name.endswith(".part"))
+
     def _rows(self) -> list[str]:
         rows = []
-        for file in sorted((self.root / self.files.orders.folder).iterdir()):
-            if file.name.endswith(".part"):
-                continue
+        for name in self.order_files():
+            file = self.root / self.files.orders.folder / name
             for line in file.read_text(self.files.charset).splitlines():
                 if not (answered := self._answer(line)):
                     continue
@@ -104,7 +108,7 @@ class FileSimulator(Simulator[FileFaults]):
             (folder / f"{name}{self.files.marker}").touch()
 
     def report(self) -> dict[str, Any]:
-        return {**super().report(), "rejects": sorted(self.rejects())}
+        return {**super().report(), "orders": self.order_files(), "rejects": sorted(self.rejects())}
 
     async def _night_now(self, request: Request) -> JSONResponse:
         """{"day": "2026-11-25T03:00:00+01:00"}"""

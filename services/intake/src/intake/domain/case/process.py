@@ -18,6 +18,7 @@ from pydantic import JsonValue
 from service_catalogue.conditions import MissingFact, evaluate, references_of
 from service_catalogue.facts.check import check_fact
 from service_catalogue.facts.faults import FactFault
+from service_catalogue.facts.models import FormFactKind
 from service_catalogue.references import Values, name_of
 from wanderamt.contracts import FAULTS_OF_OURS, RegisterOutcome, VisitReason
 from wanderamt.kernel.ids import RequestId
@@ -38,9 +39,9 @@ from intake.domain.case.case_events import (
 from intake.domain.case.explanations import because_of_rule, because_of_verdict, verdict_rule
 from intake.domain.case.state import CallState, CallStatus, Case, CaseState
 from intake.domain.case.steps import pending_at_desk, pending_before_lookups, unanswered
-from intake.domain.case.values import ANSWER_PREFIX, values_of
+from intake.domain.case.values import ANSWER_PREFIX, answer_of, values_of
 from intake.domain.catalogue.expressions import build_fields
-from intake.domain.catalogue.register_calls import FOUND, RegisterCall, RegisterCallKind, VerdictAction
+from intake.domain.catalogue.register_calls import FOUND, AnswerFact, RegisterCall, RegisterCallKind, VerdictAction
 from intake.domain.catalogue.service_definition import AdmissionRule, Edition
 
 NewEvents = tuple[CaseHistoryEvent, ...]
@@ -89,8 +90,7 @@ def question_of(asked: RegisterAsked, case: Case, edition: Edition) -> dict[str,
     values = values_of(case, edition)
     question = call.question
     if asked.undo:
-        answer = case.form.get(ANSWER_PREFIX + call.code)
-        values[call.code] = {FOUND: True} | (answer if isinstance(answer, dict) else {})
+        values[call.code] = {FOUND: True} | answer_of(case, call)
         question = call.undo.question if call.undo else {}
     built = build_fields(question, values)
     return {} if isinstance(built, MissingFact) else built
@@ -151,12 +151,22 @@ def _answer_values(call: RegisterCall, details: Mapping[str, JsonValue] | None) 
         typed: JsonValue = dict(details)
         for part in fact.path.split("."):
             typed = typed.get(part) if isinstance(typed, dict) else None
-        checked = check_fact(fact, typed)
+        checked = check_fact(fact, _named_parts(fact, typed))
         if isinstance(checked, FactFault):
             return None
         if checked is not None:
             values[fact.code] = checked
     return values
+
+
+def _named_parts(fact: AnswerFact, typed: JsonValue) -> JsonValue:
+    """Rows of a group with the parts that the catalogue names: a register may answer more than that."""
+    if fact.kind is not FormFactKind.GROUP or not isinstance(typed, list):
+        return typed
+    named = {part.code for part in fact.facts}
+    return [
+        {code: value for code, value in row.items() if code in named} if isinstance(row, dict) else row for row in typed
+    ]
 
 
 def _negative(case: Case, edition: Edition, code: str, answer: Answer, *, now: datetime) -> NewEvents:

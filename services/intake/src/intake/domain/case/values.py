@@ -8,10 +8,11 @@ from datetime import date
 
 from pydantic import JsonValue
 from service_catalogue.conditions import evaluate
+from service_catalogue.facts.models import FormFact, FormFactKind
 from service_catalogue.references import Values
 
 from intake.domain.case.state import BIRTH_DATE, BIRTH_YEAR, NAME_FIELDS, CallStatus, Case
-from intake.domain.catalogue.register_calls import FOUND
+from intake.domain.catalogue.register_calls import FOUND, RegisterCall
 from intake.domain.catalogue.service_definition import Edition, Identification
 from intake.domain.catalogue.value_types import AGE_YEARS, APPLICANT, APPLICATION_DAY, FILE_NUMBER
 
@@ -33,19 +34,33 @@ def values_of(case: Case, edition: Edition) -> dict[str, JsonValue]:
         elif asked is not True:
             continue  # nobody knows yet whether it is asked
         elif value is not None:
-            values[fact.code] = value  # type: ignore[assignment]  # dates stand in the applicant's part alone
+            values[fact.code] = _whole_rows(fact, value)  # type: ignore[arg-type]  # dates stand in the applicant's part
         elif not fact.required:
             values[fact.code] = None
     for call in edition.calls:
         state = case.calls.get(call.code)
         if state and state.status is CallStatus.DONE:
-            answer = form.get(ANSWER_PREFIX + call.code)
-            values[call.code] = {FOUND: True} | (answer if isinstance(answer, dict) else {})
+            values[call.code] = {FOUND: True} | answer_of(case, call)
         elif state and state.status is CallStatus.SKIPPED:
             values[call.code] = {FOUND: False}
         elif call.when is not None and evaluate(call.when, values) is False:
             values[call.code] = None
     return values
+
+
+def answer_of(case: Case, call: RegisterCall) -> dict[str, JsonValue]:
+    """The facts of its last answer."""
+    answer = case.form.get(ANSWER_PREFIX + call.code)
+    facts = answer if isinstance(answer, dict) else {}
+    return facts | {fact.code: _whole_rows(fact, facts[fact.code]) for fact in call.answer if fact.code in facts}
+
+
+def _whole_rows(fact: FormFact, value: JsonValue) -> JsonValue:
+    """With None for what a row of a group does not have: nobody is waiting for it."""
+    if fact.kind is not FormFactKind.GROUP or not isinstance(value, list):
+        return value
+    empty: dict[str, JsonValue] = {part.code: None for part in fact.facts}
+    return [empty | row if isinstance(row, dict) else row for row in value]
 
 
 def applicant_named(case: Case) -> bool:

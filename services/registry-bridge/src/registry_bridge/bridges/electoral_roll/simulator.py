@@ -28,7 +28,7 @@ class ElectionFaults(FaultConfig):
     """`election_day`: by default a Sunday ahead; the deadlines by default those of the law. `now`: the time at the
     register, by default that of the machine."""
 
-    election: str = Field("Landtagswahl", min_length=1)
+    election: str = Field("Nationalratswahl", min_length=1)
     election_day: date | None = None
     spoken_until: AwareDatetime | None = None
     written_until: AwareDatetime | None = None
