@@ -186,8 +186,8 @@ def test_each_obligation_ends_once_whenever_somebody_looks(moments: list[int], f
             if at_run == run:
                 assert fulfil(subject, code, NOW + day * DAY) is None
     for kind in (ObligationReminded, ObligationMissed):
-        told = [event.code for event in subject.history if isinstance(event, kind)]
-        assert len(told) == len(set(told))
+        noted = [event.code for event in subject.history if isinstance(event, kind)]
+        assert len(noted) == len(set(noted))
     for due in subject.case.unmet_obligations:
         assert (due.state is DueDateState.MISSED) == (bool(moments) and due.due_at <= NOW + max(moments) * DAY)
     needs_owner = any(due.state is DueDateState.MISSED for due in subject.case.unmet_obligations)

@@ -66,7 +66,7 @@ async def show_changes(
     """
     question = (cursor, acked)
     if not wait_s:
-        return _changes_out(*await _look(question, caller, context))
+        return _changes_out(*await _look(question, caller, context), context)
     until = asyncio.get_running_loop().time() + wait_s
     with context.change_waits.waiting(caller.device_id, caller.stand_id) as waiting:
         return await _wait_for_changes(question, caller, context, wait=or_refuse(waiting), until=until)
@@ -83,7 +83,7 @@ async def _wait_for_changes(
         changes, now = await _look(question, caller, context)
         remaining = until - loop.time()
         if changes.cases or changes.reset or remaining <= 0:
-            return _changes_out(changes, now)
+            return _changes_out(changes, now, context)
         if not wait.ended:
             await wait_for_signal(wait.signal, min(remaining, pause_s if changes.unsettled else remaining))
             pause_s = min(2 * pause_s, MAX_PAUSE_S)
@@ -108,8 +108,11 @@ async def _look(question: tuple[str, int], caller: ClerkAtStand, context: Intake
         return or_refuse(changes), uow.now
 
 
-def _changes_out(changes: Changes, now: datetime) -> ChangesOut:
-    cases = [(case_out(record, missing=changes.missing_scans), record.case.form) for record in changes.cases]
+def _changes_out(changes: Changes, now: datetime, context: IntakeContext) -> ChangesOut:
+    cases = [
+        (case_out(record, context.catalogue, missing=changes.missing_scans), record.case.form)
+        for record in changes.cases
+    ]
     return ChangesOut(
         cases=[ChangedCaseOut(**case.model_dump(), form=dict(form)) for case, form in cases],
         cursor=str(changes.cursor),

@@ -116,6 +116,9 @@ CASE_NOT_ENDED = Refusal(
 NO_OBLIGATION = Refusal(
     "obligation.unknown", "This case has no such obligation. Look at its list of obligations.", RefusalKind.NOT_FOUND
 )
+LIST_PLACE_UNREADABLE = Refusal(
+    "list.place", "This is no place in the list. Send 'after' as the page before gave it, or omit it."
+)
 OBLIGATIONS_OPEN = Refusal(
     "case.obligations_open",
     "Obligations of this case are still open. Note first that they are fulfilled, or why they are not needed.",

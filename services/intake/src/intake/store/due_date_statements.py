@@ -5,6 +5,7 @@ Invariants: the rows of a case are what its file holds; who changes them has loc
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -22,7 +23,8 @@ from intake.store.case_statements import CaseRecord, record_of_row
 KEY = ("case_id", "kind", "code")
 
 
-class UnmetObligation(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class UnmetObligation:
     """An obligation that is open or was missed, and the case to which it belongs. `owner`: of the case."""
 
     case_id: UUID
