@@ -20,6 +20,7 @@ from intake.api import (
     enrolment,
     held_entries,
     numbers,
+    office_work,
     report,
     sessions,
     stands,
@@ -38,6 +39,7 @@ from intake.handlers.cases import escalate_overdue_cases
 from intake.handlers.change_waits import ChangeWaits
 from intake.handlers.context import FieldAppSettings, IntakeContext
 from intake.handlers.documents import prepare_document, record_document
+from intake.handlers.due_dates import follow_due_dates
 from intake.handlers.status_list import StatusListCache
 from intake.handlers.sync import HELD_GAUGES, apply_held_entries
 from intake.settings import IntakeSettings
@@ -52,6 +54,7 @@ ROUTERS = (
     changes.router,
     attachments.router,
     cases.router,
+    office_work.router,
     conflicts.router,
     held_entries.router,
     till.router,
@@ -107,6 +110,7 @@ def build(settings: IntakeSettings | None = None) -> Service:
         prepare_flushes=True,
     )
     escalate = partial(escalate_overdue_cases, to=settings.overdue_case_owner, cipher=cipher, catalogue=catalogue)
+    follow = partial(follow_due_dates, owner=settings.missed_obligation_owner, cipher=cipher, catalogue=catalogue)
     apply_held = partial(apply_held_entries, cipher=cipher, catalogue=catalogue)
     return Service(
         service,
@@ -118,6 +122,7 @@ def build(settings: IntakeSettings | None = None) -> Service:
             "jobs": service.jobs([document_jobs]),
             "inbox": service.inbox(consumer.bind(context)),
             "overdue_cases": PeriodicTask(database, "overdue_cases", escalate),
+            "due_dates": PeriodicTask(database, "due_dates", follow, interval_s=30),
             "held_entries": PeriodicTask(database, "held_entries", apply_held),
             "upload_cleanup": PeriodicTask(database, "upload_cleanup", delete_abandoned_uploads, interval_s=600),
         },

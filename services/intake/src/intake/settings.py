@@ -24,6 +24,12 @@ class IntakeSettings(CityServiceSettings):
         max_length=100,
         description="new owner of a case whose owner missed the deadline",
     )
+    missed_obligation_owner: LineText = Field(
+        "office",
+        min_length=1,
+        max_length=100,
+        description="new owner of a case whose citizen has not done in time what was due",
+    )
     operators: LineText = Field(
         "operators",
         min_length=1,

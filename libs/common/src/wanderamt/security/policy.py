@@ -62,6 +62,9 @@ class Action(StrEnum):
     FIND_CASES_OF_PERSON = "person.find_cases"
     CHANGE_CASE = "case.change"
     TAKE_CASE_TO_STAND = "case.take_to_stand"
+    FULFIL_OBLIGATION = "obligation.fulfil"
+    LIST_OBLIGATIONS = "obligations.list"
+    LIST_WAITING_CASES = "waiting_cases.list"
     READ_CONFLICTS = "conflicts.read"
     DECIDE_CONFLICT = "conflict.decide"
     READ_DOCUMENT = "document.read"
@@ -156,6 +159,9 @@ POLICY: Final[Mapping[Action, tuple[Grant, ...]]] = {
     Action.FIND_CASES_OF_PERSON: (AT_STAND, OFFICE_WITH_REASON),
     Action.CHANGE_CASE: (AT_STAND, OFFICE_WITH_REASON),
     Action.TAKE_CASE_TO_STAND: (AT_STAND,),
+    Action.FULFIL_OBLIGATION: (AT_STAND, OFFICE_WITH_REASON),
+    Action.LIST_OBLIGATIONS: (OFFICE, OPERATOR, AUDITOR),
+    Action.LIST_WAITING_CASES: (OFFICE, OPERATOR, AUDITOR),
     Action.READ_CONFLICTS: (AT_STAND, OFFICE_WITH_REASON),
     Action.DECIDE_CONFLICT: (AT_STAND, OFFICE_WITH_REASON),
     Action.READ_DOCUMENT: (AT_STAND, OFFICE_WITH_REASON),
@@ -210,6 +216,7 @@ RECORDED: Final = frozenset(
         Action.FIND_CASES_OF_PERSON,
         Action.CHANGE_CASE,
         Action.TAKE_CASE_TO_STAND,
+        Action.FULFIL_OBLIGATION,
         Action.READ_CONFLICTS,
         Action.DECIDE_CONFLICT,
         Action.READ_DOCUMENT,

@@ -7,17 +7,10 @@ entry does not affect the others of its request.
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 from uuid import UUID
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    EmailStr,
-    Field,
-    TypeAdapter,
-    ValidationError,
-)
+from pydantic import BaseModel, ConfigDict, EmailStr, Field, TypeAdapter, ValidationError
 from service_catalogue.models import Code
 from wanderamt.contracts import Language
 from wanderamt.kernel.bounded import (
@@ -174,6 +167,13 @@ class HandOverBody(_Strict):
     deadline: BoundedTime
 
 
+class FulfilBody(_Strict):
+    """`attachment_id`: the proof, uploaded as an attachment before or after this entry."""
+
+    obligation: Code
+    attachment_id: UUID | None = None
+
+
 class NoBody(_Strict):
     pass
 
@@ -246,8 +246,21 @@ class Withdraw(Entry):
     body: NoBody = NoBody()
 
 
+class FulfilObligation(Entry):
+    type: Literal["case.fulfil_obligation"]
+    body: FulfilBody
+
+
 AnyEntry = (
-    OpenCase | FillCase | IdentifyApplicant | SeeRequiredDocument | TakeFee | GiveProvisional | HandOver | Withdraw
+    OpenCase
+    | FillCase
+    | IdentifyApplicant
+    | SeeRequiredDocument
+    | TakeFee
+    | GiveProvisional
+    | HandOver
+    | Withdraw
+    | FulfilObligation
 )
 ENTRY: TypeAdapter[AnyEntry] = TypeAdapter(Annotated[AnyEntry, Field(discriminator="type")])
 
@@ -257,19 +270,7 @@ class _SmallBody(BaseModel):
 
 
 _ENTRIES_KEY = b'"entries"'
-TYPES = frozenset(
-    str(entry_type.model_fields["type"].annotation.__args__[0])  # type: ignore[union-attr]
-    for entry_type in (
-        OpenCase,
-        FillCase,
-        IdentifyApplicant,
-        SeeRequiredDocument,
-        TakeFee,
-        GiveProvisional,
-        HandOver,
-        Withdraw,
-    )
-)
+TYPES = frozenset(str(entry_type.model_fields["type"].annotation.__args__[0]) for entry_type in get_args(AnyEntry))
 
 
 @dataclass(frozen=True, slots=True)

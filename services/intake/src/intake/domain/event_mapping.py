@@ -1,31 +1,39 @@
 """Maps events of a case history to the public events of the contract. Most stay internal."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import orjson
+from service_catalogue.models import Titles
 from wanderamt.contracts import (
     AllowedQuery,
     CaseApplicantChanged,
     CaseClosed,
     CaseCompensated,
     CaseCompleted,
+    CaseDueDateMet,
+    CaseDueDateMissed,
+    CaseDueDatesSet,
     CaseEvent,
     CaseHandedOver,
     CaseNeedsVisit,
     CaseOpened,
+    CaseReminderDue,
     CaseReopened,
     CaseTakenToStand,
     CaseWithdrawn,
+    DueDateKind,
     Language,
+    PublicDueDate,
     RegisterQueryRequested,
 )
 from wanderamt.kernel.ids import CaseId
 from wanderamt.kernel.sealed import Sealed
 
 from intake.domain.case.case_events import (
+    AnswersDeleted,
     CallBlocked,
     CallSkipped,
     CallsOutdated,
@@ -33,10 +41,16 @@ from intake.domain.case.case_events import (
     CaseHistoryEvent,
     Closed,
     Compensated,
+    DeadlinesJudged,
     Filled,
     Finished,
     HandedOver,
     Identified,
+    JudgedDeadline,
+    ObligationFulfilled,
+    ObligationMissed,
+    ObligationReminded,
+    ObligationsSet,
     Opened,
     Overdue,
     Paid,
@@ -51,8 +65,9 @@ from intake.domain.case.case_events import (
     Withdrawn,
 )
 from intake.domain.case.explanations import explanation_of
+from intake.domain.case.obligations import DueDateEvent, obligation_of
 from intake.domain.case.process import question_of
-from intake.domain.case.state import BIRTH_DATE, BIRTH_YEAR, NAME_FIELDS, Case, is_account
+from intake.domain.case.state import BIRTH_DATE, BIRTH_YEAR, NAME_FIELDS, Case, DueDate, is_account
 from intake.domain.catalogue.service_definition import Edition
 
 INTERNAL_EVENTS = frozenset(
@@ -67,6 +82,7 @@ INTERNAL_EVENTS = frozenset(
         ProvisionalDocumentGiven,
         ProvisionalRevoked,
         Paid,
+        AnswersDeleted,
     }
 )
 UNNAMED_OWNER = "named in the case"
@@ -123,6 +139,8 @@ def to_public_events(
         opened = opened or type(event) is Opened
         if type(event) is RegisterAsked:
             public.append(_to_register_query(event, case, context))
+        elif isinstance(event, DueDateEvent):
+            public += _to_due_date_events(event, case, form, context)
         elif published := _to_public_event(event, case, form, context):
             public.append(published)
     return public
@@ -217,6 +235,72 @@ def _to_ownership_event(event: CaseHistoryEvent, case: Case, now: datetime) -> C
         case TakenToStand(stand_id):
             return CaseTakenToStand(**_case_fields(case), taken_to=stand_id, taken_at=now)
     return None
+
+
+def _to_due_date_events(
+    event: DueDateEvent, case: Case, form: EncryptedForm, context: EventContext
+) -> Iterator[CaseEvent]:
+    """A deadline that the application kept concerns nobody else."""
+    edition = context.edition
+    match event:
+        case DeadlinesJudged(deadlines):
+            titles = {deadline.code: deadline.titles for deadline in edition.deadlines}
+            for judged in deadlines:
+                if judged.missed:
+                    yield _to_missed(DueDateKind.DEADLINE, judged, case, form, titles=titles[judged.code])
+        case ObligationsSet():
+            yield CaseDueDatesSet(**_case_fields(case), due_dates=tuple(_open_obligations(case, edition)))
+        case ObligationFulfilled(code, met_at):
+            yield CaseDueDateMet(**_case_fields(case), code=code, met_at=met_at)
+        case ObligationReminded(code) | ObligationMissed(code):
+            obligation = obligation_of(edition, code)
+            due = next(due for due in case.due_dates if due.kind is DueDateKind.OBLIGATION and due.code == code)
+            if not obligation:
+                return
+            if isinstance(event, ObligationMissed):
+                kind, sentence = DueDateKind.OBLIGATION, obligation.reminder
+                yield _to_missed(kind, due, case, form, titles=obligation.titles, sentence=sentence)
+                return
+            yield CaseReminderDue(
+                **_case_fields(case),
+                language=case.language,
+                code=code,
+                titles=_texts(obligation.titles),
+                sentence=_texts(obligation.reminder),
+                due_at=due.due_at,
+                contact=form.contact,
+            )
+
+
+def _to_missed(
+    kind: DueDateKind,
+    missed: JudgedDeadline | DueDate,
+    case: Case,
+    form: EncryptedForm,
+    *,
+    titles: Titles,
+    sentence: Titles | None = None,
+) -> CaseDueDateMissed:
+    return CaseDueDateMissed(
+        **_case_fields(case),
+        language=case.language,
+        kind=kind,
+        code=missed.code,
+        titles=_texts(titles),
+        sentence=_texts(sentence) if sentence else None,
+        due_at=missed.due_at,
+        contact=form.contact,
+    )
+
+
+def _open_obligations(case: Case, edition: Edition) -> Iterator[PublicDueDate]:
+    for due in case.unmet_obligations:
+        if obligation := obligation_of(edition, due.code):
+            yield PublicDueDate(code=due.code, titles=_texts(obligation.titles), due_at=due.due_at)
+
+
+def _texts(titles: Titles) -> dict[str, str]:
+    return {language.value: titles.in_language(language) for language in Language}
 
 
 def _public_owner(typed: str) -> str:

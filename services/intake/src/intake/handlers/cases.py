@@ -149,7 +149,7 @@ async def decide_conflict(
 
         def fill(case: Case, edition: Edition) -> NewEvents | Refusal:
             fields = crew_actions.checked_form(incoming, edition, catalogue)
-            return fields if isinstance(fields, Refusal) else crew_actions.fill(case, edition, fields, now=uow.now)
+            return fields if isinstance(fields, Refusal) else crew_actions.fill(case, edition, fields)
 
         if refusal := loaded.run(conflict.case_id, fill, Actor(officer)):
             return refusal

@@ -8,10 +8,11 @@ from functools import reduce
 from typing import Any
 from uuid import UUID
 
-from wanderamt.contracts import VisitReason
+from wanderamt.contracts import DueDateKind, VisitReason
 from wanderamt.kernel.ids import CaseId
 
 from intake.domain.case.case_events import (
+    AnswersDeleted,
     CallBlocked,
     CallSkipped,
     CallsOutdated,
@@ -19,11 +20,16 @@ from intake.domain.case.case_events import (
     CaseHistoryEvent,
     Closed,
     Compensated,
+    DeadlinesJudged,
     FieldValue,
     Filled,
     Finished,
     HandedOver,
     Identified,
+    ObligationFulfilled,
+    ObligationMissed,
+    ObligationReminded,
+    ObligationsSet,
     Opened,
     Overdue,
     Paid,
@@ -37,6 +43,7 @@ from intake.domain.case.case_events import (
     TakenToStand,
     Withdrawn,
 )
+from intake.domain.case.obligations import changes_of, without_unmet
 from intake.domain.case.state import (
     BLOCKED,
     CONFIRMED,
@@ -51,6 +58,8 @@ from intake.domain.case.state import (
     CallStatus,
     Case,
     CaseState,
+    DueDate,
+    DueDateState,
     ProvisionalDocument,
 )
 
@@ -134,6 +143,13 @@ def _changes(case: Case, event: CaseHistoryEvent) -> dict[str, Any]:
             return {"paid_cents": case.paid_cents + event.cents, "receipts": receipts, "settled": True}
         case RegisterAsked() | RegisterConfirmed() | CallSkipped() | CallBlocked() | CallsOutdated() | CallUndone():
             return _of_call(case, event)
+        case ObligationFulfilled():
+            return _fulfilled(case, event)
+        case DeadlinesJudged() | ObligationsSet() | ObligationReminded() | ObligationMissed():
+            return changes_of(case, event)
+        case AnswersDeleted(fields, attachments):
+            form = {name: value for name, value in case.form.items() if name not in fields}
+            return {"form": form, "attachments": case.attachments - set(attachments)}
     return _transition(case, event)
 
 
@@ -161,7 +177,7 @@ def _of_call(
         case CallSkipped():
             calls[event.call] = CallState(CallStatus.SKIPPED)
     if case.ended:
-        return {"calls": calls, "deadline": case.deadline if _to_take_back(calls, void=case.void) else None}
+        return {"calls": calls, "deadline": case.deadline if _needs_owner(case, calls, case.due_dates) else None}
     if case.state is CaseState.NEEDS_VISIT or any(call.status in UNSETTLED for call in calls.values()):
         return {"calls": calls}
     return {"calls": calls, "state": CaseState.OPEN, "reason": CONFIRMED}
@@ -177,6 +193,20 @@ def _waiting(case: Case, event: RegisterAsked) -> dict[str, Any]:
 
 def _to_take_back(calls: Mapping[str, CallState], *, void: bool) -> bool:
     return any(call.in_register and (void or call.status in TO_TAKE_BACK) for call in calls.values())
+
+
+def _needs_owner(case: Case, calls: Mapping[str, CallState], due_dates: Iterable[DueDate]) -> bool:
+    """Whether somebody has to act, although the case has ended."""
+    return _to_take_back(calls, void=case.void) or any(
+        due.kind is DueDateKind.OBLIGATION and due.state is DueDateState.MISSED for due in due_dates
+    )
+
+
+def _fulfilled(case: Case, event: ObligationFulfilled) -> dict[str, Any]:
+    changes = changes_of(case, event)
+    if case.ended and not _needs_owner(case, case.calls, changes["due_dates"]):
+        changes |= {"deadline": None, "reason": ""}
+    return changes
 
 
 def _outdated(case: Case, event: CallsOutdated) -> dict[str, Any]:
@@ -225,6 +255,7 @@ def _transition(case: Case, event: CaseHistoryEvent) -> dict[str, Any]:
                 "settled": case.paid_cents > 0,
                 "void": False,
                 "denied": None,
+                "due_dates": without_unmet(case),
             }
         case Overdue(owner, deadline):
             return {"owner": owner, "deadline": deadline}
