@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field, JsonValue
 from service_catalogue.models import Titles
 from wanderamt.backbone.supervision import wait_for_signal
+from wanderamt.contracts import Language
 from wanderamt.shell.problems import or_refuse
 
 from intake.api.cases import CaseOut, case_out
@@ -28,7 +29,7 @@ router = APIRouter(tags=["field"])
 
 
 class ReviewedValueOut(BaseModel):
-    titles: Titles
+    titles: dict[Language, str]
     value: str = Field(description="As printed, in the language of the case.")
 
 
@@ -36,7 +37,7 @@ class RegisterAnswerOut(BaseModel):
     """What a register answered to a call. `facts`: proposals for answers of the form, by code."""
 
     call: str
-    titles: Titles
+    titles: dict[Language, str]
     rows: list[ReviewedValueOut]
     facts: dict[str, JsonValue]
 
@@ -130,6 +131,10 @@ async def _look(question: tuple[str, int], caller: ClerkAtStand, context: Intake
         return or_refuse(changes), uow.now
 
 
+def titles_out(titles: Titles) -> dict[Language, str]:
+    return {language: titles.in_language(language) for language in Language}
+
+
 def _changed_case_out(record: CaseRecord, changes: Changes, context: IntakeContext) -> ChangedCaseOut:
     case = record.case
     pinned = context.catalogue.pinned_edition(case.edition)
@@ -139,8 +144,8 @@ def _changed_case_out(record: CaseRecord, changes: Changes, context: IntakeConte
         answers = [
             RegisterAnswerOut(
                 call=answer.call,
-                titles=answer.titles,
-                rows=[ReviewedValueOut(titles=row.titles, value=row.value) for row in answer.rows],
+                titles=titles_out(answer.titles),
+                rows=[ReviewedValueOut(titles=titles_out(row.titles), value=row.value) for row in answer.rows],
                 facts=answer.facts,
             )
             for answer in reviewed_answers(case, pinned.edition)
