@@ -83,7 +83,7 @@ class BundleStreetsOut(BaseModel):
 
     country: str
     municipality: str
-    streets: list[tuple[str, str, int]]
+    streets: list[tuple[str, str, int]] = Field(examples=[[("Hauptplatz", "4020", 1)]])
 
 
 class BundleOut(BaseModel):
