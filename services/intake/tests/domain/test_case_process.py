@@ -93,8 +93,10 @@ def test_lookups_are_asked_as_soon_as_their_questions_are_known_and_the_command_
 
 def test_what_a_row_of_a_group_leaves_out_holds_up_nothing() -> None:
     items: list[JsonValue] = [{"category": "keys", "description": "drei Schlüssel"}]
-    found: dict[str, FieldValue] = {"items": items, "found_on": "2026-05-03", "found_at": "Bus", "wants_reward": False}
-    subject = CaseUnderTest("found_property_report", PERSON | {f"facts.{code}": value for code, value in found.items()})
+    report: dict[str, FieldValue] = {"items": items, "found_on": "2026-05-03", "found_at": "Bus", "wants_reward": False}
+    subject = CaseUnderTest(
+        "found_property_report", PERSON | {f"facts.{code}": value for code, value in report.items()}
+    )
     assert subject.waiting() == ["find"]
     assert question(subject, "find")["items"] == items
 
