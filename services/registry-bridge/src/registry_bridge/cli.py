@@ -97,6 +97,9 @@ def resolve(
             "--done/--not-done", help="The answer of the register's owner: the command had its effect or not."
         ),
     ],
+    answer: Annotated[
+        str, typer.Option(help='With --done: what the register wrote down, as JSON, such as {"number": "P-000017", …}.')
+    ] = "",
 ) -> None:
     """Resolve a command whose effect is uncertain, after you asked the owner of the register."""
 
@@ -110,6 +113,8 @@ def resolve(
                 cipher=_context(service).cipher,
                 operator=who,
                 consumer=service.context.name,
+                answer=answer.encode() or None,
+                models={name: bridge.models for name, bridge in _context(service).bridges.items()},
             )
 
     _print(with_service(NAME, use))

@@ -35,17 +35,19 @@ def compare(cases: Iterable[tuple[str, Json]], tables: RegisterTables) -> Regist
     matched: Counter[int] = Counter()
     for case_id, body in cases:
         for expected in EXPECTED_ROWS.get(body["service"], _none)(body):
-            found = [row for row in written[expected.register, expected.table] if holds(row, expected.values)]
-            matched.update(map(id, found))
-            comparison.rows[case_id] += found
-            if len(found) != 1:
+            rows = [row for row in written[expected.register, expected.table] if holds(row, expected.values)]
+            matched.update(map(id, rows))
+            comparison.rows[case_id] += rows
+            if len(rows) != 1:
                 comparison.problems.append(
-                    f"{body['service']} {case_id}: {len(found)} rows in {expected.register} instead of 1"
+                    f"{body['service']} {case_id}: {len(rows)} rows in {expected.register} instead of 1"
                 )
-    for (register, table), rows in written.items():
-        strange = sum(matched[id(row)] != 1 for row in rows)
+    for (register, table), all_rows in written.items():
+        strange = sum(matched[id(row)] != 1 for row in all_rows)
         if strange:
-            comparison.problems.append(f"{register}: {strange} of {len(rows)} rows in {table} are of no finished case")
+            comparison.problems.append(
+                f"{register}: {strange} of {len(all_rows)} rows in {table} are of no finished case"
+            )
     return comparison
 
 

@@ -60,3 +60,13 @@ NEVER_SENT = Refusal(
     "No bridge could carry out this request, so nothing was sent. Repair the offer or the bridge, then use --not-done.",
     RefusalKind.CONFLICT,
 )
+ANSWER_MISSING = Refusal(
+    "request.answer_missing",
+    "The case needs what the register wrote down, such as a number. Give it as JSON with --answer.",
+    RefusalKind.INVALID,
+)
+ANSWER_INVALID = Refusal(
+    "request.answer_invalid",
+    "This is not what the register answers to this order. The documentation of the bridge lists the fields.",
+    RefusalKind.INVALID,
+)

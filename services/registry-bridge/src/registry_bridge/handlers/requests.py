@@ -1,6 +1,7 @@
 """Requests from cases: acceptance, their calls, and what operators do about them."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from connector_kit.call_outcome import CallOutcome, RawResponse, UnreadableResponse
@@ -10,6 +11,7 @@ from connector_kit.resilience.availability import status_now
 from connector_kit.resilience.cache import CachedAnswer
 from connector_kit.resilience.policy import FinalOutcome, OperatorNeeded, decide_after, next_call
 from connector_kit.resilience.register_state import acquire, free_slots, mark_finished, record_outcome, release
+from pydantic import BaseModel, ValidationError
 from wanderamt.backbone.jobs.failed import discard_failed, find_failed, retry_failed
 from wanderamt.backbone.messaging.replay import record_operator_action
 from wanderamt.backbone.observability.tracing import message_context
@@ -32,6 +34,8 @@ from wanderamt.security.keys import FieldCipher
 from registry_bridge.domain.access_log import RegisterAccessLogEntry, Source, delivered_ids, is_logged
 from registry_bridge.domain.lookup import SealedAnswer, cache_encryption_id
 from registry_bridge.domain.refusals import (
+    ANSWER_INVALID,
+    ANSWER_MISSING,
     NEVER_SENT,
     NO_REQUEST,
     NO_UNREADABLE_RESPONSE,
@@ -64,6 +68,7 @@ from registry_bridge.store import request_statements, requests
 
 ANSWERED_OUTCOMES = frozenset({RegisterOutcome.CONFIRMED, RegisterOutcome.NOT_FOUND})
 TraceHeaders = Mapping[str, str]
+AnswerModels = Mapping[str, Mapping[str, type[BaseModel]]]  # by register and name
 
 
 class _ReceivedQuery(NamedTuple):
@@ -265,8 +270,14 @@ async def resolve_request(
     cipher: FieldCipher,
     operator: str,
     consumer: str,
+    answer: bytes | None = None,
+    models: AnswerModels = MappingProxyType({}),
 ) -> str | Refusal:
-    """An operator has asked the owner of the register: the command had its effect (`happened`), or is sent again."""
+    """An operator has asked the owner of the register: the command had its effect (`happened`), or is sent again.
+
+    `answer`: what the register wrote down, as JSON; needed where the register answers with something, for without the
+    number of a permit, the case could neither print nor undo it. `models`: of the bridges that can be called.
+    """
     request = await request_statements.find_request(uow, request_id, lock=True)
     if not request:
         return NO_REQUEST
@@ -275,13 +286,15 @@ async def resolve_request(
     manifest = manifests.get(request.register)
     if request.state is not RegisterRequestState.NEEDS_OPERATOR or not manifest:
         return NOT_WAITING_FOR_OPERATOR
+    details = _checked_answer(request, answer, manifest, models) if happened else None
+    if isinstance(details, Refusal):
+        return details
     await record_operator_action(
         uow, operator, "resolve", consumer, {"request_id": str(request_id), "happened": happened}
     )
     if happened:
-        await record_answer(
-            request, RequestAnswer(RegisterOutcome.CONFIRMED, "resolved"), uow, cipher=cipher, manifest=manifest
-        )
+        confirmed = RequestAnswer(RegisterOutcome.CONFIRMED, "resolved", details)
+        await record_answer(request, confirmed, uow, cipher=cipher, manifest=manifest)
         await _discard_failed_job(request, uow)
         return f"{request_id}: recorded as done, the case continues"
     uow.write_later(request_statements.request_update(requeue(request)))
@@ -289,6 +302,22 @@ async def resolve_request(
     if job_id:
         await retry_failed(uow, job_id, outcome_unknown=False)
     return f"{request_id}: the command is sent again"
+
+
+def _checked_answer(
+    request: RegisterRequest, answer: bytes | None, manifest: Manifest, models: AnswerModels
+) -> bytes | Refusal | None:
+    """None where the register answers with nothing."""
+    name = manifest.operations[request.operation].answer
+    model = models.get(request.register, {}).get(name) if name else None
+    if not model:
+        return None
+    if answer is None:
+        return ANSWER_MISSING
+    try:
+        return model.model_validate_json(answer).model_dump_json().encode()
+    except ValidationError:
+        return ANSWER_INVALID
 
 
 async def _check_again(
