@@ -1,7 +1,6 @@
 """Maps events of a case history to the public events of the contract. Most stay internal."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -66,7 +65,7 @@ from intake.domain.case.case_events import (
 )
 from intake.domain.case.explanations import explanation_of
 from intake.domain.case.obligations import DueDateEvent, obligation_of
-from intake.domain.case.process import question_of
+from intake.domain.case.process import asks_for_applicant, question_of
 from intake.domain.case.state import BIRTH_DATE, BIRTH_YEAR, NAME_FIELDS, Case, DueDate, is_account
 from intake.domain.catalogue.service_definition import Edition
 
@@ -96,8 +95,7 @@ class LookupRules(NamedTuple):
     applicant_hash: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class EncryptedForm:
+class EncryptedForm(NamedTuple):
     """The form as stored and sent: encrypted in the parts that consumers need separately. None: an empty part."""
 
     applicant: Sealed | None = None
@@ -109,8 +107,7 @@ class EncryptedForm:
 EMPTY_FORM = EncryptedForm()
 
 
-@dataclass(frozen=True, slots=True)
-class EventContext:
+class EventContext(NamedTuple):
     """What public events need beside the case. `officer`: on whose behalf a register is asked; `assert_question`: the
     proof of it. `rules_of`: for lookups while the case is open. `seal`: encrypts under the key of the case."""
 
@@ -138,7 +135,7 @@ def to_public_events(
             continue
         opened = opened or type(event) is Opened
         if type(event) is RegisterAsked:
-            public.append(_to_register_query(event, case, context))
+            public.append(_to_register_query(event, case, form, context))
         elif isinstance(event, DueDateEvent):
             public += _to_due_date_events(event, case, form, context)
         elif published := _to_public_event(event, case, form, context):
@@ -146,8 +143,12 @@ def to_public_events(
     return public
 
 
-def _to_register_query(event: RegisterAsked, case: Case, context: EventContext) -> RegisterQueryRequested:
-    question = context.seal(case.id, orjson.dumps(question_of(event, case, context.edition)))
+def _to_register_query(
+    event: RegisterAsked, case: Case, form: EncryptedForm, context: EventContext
+) -> RegisterQueryRequested:
+    question = form.applicant if asks_for_applicant(event, case, context.edition) else None
+    if question is None:
+        question = context.seal(case.id, orjson.dumps(question_of(event, case, context.edition)))
     return RegisterQueryRequested(
         case_id=case.id,
         request_id=event.request_id,

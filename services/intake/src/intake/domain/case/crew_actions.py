@@ -31,10 +31,18 @@ from intake.domain.case.fold import apply, apply_all
 from intake.domain.case.process import NewEvents, broken_rule
 from intake.domain.case.state import BIRTH_DATE, BPK, NAME_FIELDS, CallStatus, Case, CaseState
 from intake.domain.case.steps import SATISFIED_BY, bill_of, blocking_step, required_documents
-from intake.domain.case.values import APPLICANT_PREFIX, FACT_PREFIX, missing_facts, values_of
+from intake.domain.case.values import missing_facts, values_of
 from intake.domain.catalogue.catalogue import Catalogue
 from intake.domain.catalogue.due_dates import application_day
-from intake.domain.catalogue.service_definition import Edition, Ending, Identification, Step, canonical_facts
+from intake.domain.catalogue.register_calls import APPLICANT_PREFIX
+from intake.domain.catalogue.service_definition import (
+    FACT_PREFIX,
+    Edition,
+    Ending,
+    Identification,
+    Step,
+    canonical_facts,
+)
 from intake.domain.catalogue.value_types import AGE_YEARS, APPLICANT
 from intake.domain.refusals import (
     ALREADY_PAID,

@@ -121,10 +121,13 @@ def _opened(case_id: CaseId, opened: Opened) -> Case:
 
 
 def _changes(case: Case, event: CaseHistoryEvent) -> dict[str, Any]:
+    if type(event) in _OF_CALLS:
+        return _of_call(case, event)  # type: ignore[arg-type]  # as the set says
     match event:
         case Filled(fields):
             filled: dict[str, Any] = {"form": _merge_fields(case.form, fields)}
-            pictures = frozenset(_attachments_in(list(fields.values())))
+            nested = [value for value in fields.values() if isinstance(value, dict | list)]
+            pictures = frozenset(_attachments_in(nested)) if nested else None
             return filled | {"attachments": case.attachments | pictures} if pictures else filled
         case Identified(level):
             return {"identified": level}
@@ -141,8 +144,6 @@ def _changes(case: Case, event: CaseHistoryEvent) -> dict[str, Any]:
         case Paid():
             receipts = (*case.receipts, event.receipt)
             return {"paid_cents": case.paid_cents + event.cents, "receipts": receipts, "settled": True}
-        case RegisterAsked() | RegisterConfirmed() | CallSkipped() | CallBlocked() | CallsOutdated() | CallUndone():
-            return _of_call(case, event)
         case ObligationFulfilled():
             return _fulfilled(case, event)
         case DeadlinesJudged() | ObligationsSet() | ObligationReminded() | ObligationMissed():
@@ -151,6 +152,9 @@ def _changes(case: Case, event: CaseHistoryEvent) -> dict[str, Any]:
             form = {name: value for name, value in case.form.items() if name not in fields}
             return {"form": form, "attachments": case.attachments - set(attachments)}
     return _transition(case, event)
+
+
+_OF_CALLS = frozenset({RegisterAsked, RegisterConfirmed, CallSkipped, CallBlocked, CallsOutdated, CallUndone})
 
 
 def _of_call(
