@@ -33,6 +33,11 @@ class Catalogue:
         self._on_day: dict[tuple[str, date], PinnedEdition] = {}
         self._in_force = {(pinned.service, pinned.edition.valid_from): pinned for pinned in all_editions}
 
+    @property
+    def editions(self) -> Iterable[PinnedEdition]:
+        """All of them, also those that are not in force any more."""
+        return self._by_version.values()
+
     def edition_on(self, service: str, day: date) -> PinnedEdition | Refusal:
         """The edition in force for an application on that day."""
         known = self._on_day.get((service, day))
