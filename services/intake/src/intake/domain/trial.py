@@ -208,8 +208,8 @@ class _Desk:
         case = self._take(case, edition, record_answer(case, edition, answer, operators="operators", now=self.now))
         name = f"undoing {asked.call}" if asked.undo else asked.call
         kept = None if asked.undo else case.form.get(ANSWER_PREFIX + asked.call)
-        told = (typed.outcome, typed.code, str(kept or ""))
-        self.lines.append(f"answered: {name} = {' '.join(part for part in told if part)}")
+        parts = (typed.outcome, typed.code, str(kept or ""))
+        self.lines.append(f"answered: {name} = {' '.join(part for part in parts if part)}")
         if typed.answer is not None and not asked.undo:
             for fact, fault in answer_faults(edition.calls_by_code[asked.call], typed.answer):
                 self.lines.append(f"the answer is invalid: {fact.path}: {fault.sentence('en')}")
