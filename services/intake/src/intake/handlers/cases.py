@@ -15,10 +15,9 @@ from wanderamt.security.keys import FieldCipher
 
 from intake.domain.actor import Actor
 from intake.domain.case import back_office_actions, crew_actions
-from intake.domain.case.apply_entry import CaseAction
 from intake.domain.case.crew_actions import parse_birth_date
 from intake.domain.case.fold import apply_all
-from intake.domain.case.process import Answer, NewEvents, record_answer
+from intake.domain.case.process import Answer, CaseAction, NewEvents, record_answer
 from intake.domain.case.state import Case
 from intake.domain.catalogue.catalogue import Catalogue
 from intake.domain.catalogue.service_definition import Edition
