@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from functools import partial
 
 import pytest
 from case_under_test import LINZ, NOW, OPERATORS, PARKING, PERSON, RESIDENCE, CaseUnderTest
@@ -296,6 +297,8 @@ class ProcessMachine(RuleBasedStateMachine):
         state = self.subject.case.calls[call]
         if outcome is C and state.command:
             self.rows[call] = self.rows.get(call, 0) + (-1 if state.status is CallStatus.UNDOING else 1)
+        elif outcome is N and state.status is CallStatus.UNDOING:
+            self.rows[call] = 0  # somebody has removed it at the register
         details: Mapping[str, Mapping[str, JsonValue]] = {
             "residence": RESIDENCE,
             "keeper": KEEPER,
@@ -331,6 +334,21 @@ class ProcessMachine(RuleBasedStateMachine):
     def withdraw(self, often: int) -> None:
         if not often:
             self.subject.take(back_office_actions.withdraw(self.subject.case))
+
+    @rule(number=st.sampled_from("123"), plate=st.sampled_from(["L-123AB", "L-124AB"]), withdraws=st.booleans())
+    def reopen(self, number: str, plate: str, *, withdraws: bool) -> None:
+        subject = self.subject
+        parks = subject.case.service == "resident_parking"
+        fields: dict[str, FieldValue] = (
+            {"facts.plate": {"country": "AT", "text": plate}} if parks else {"facts.address": LINZ | {"number": number}}
+        )
+        reopened = back_office_actions.reopen(subject.case, by="office", reason="wrong", now=NOW)
+        act = (
+            back_office_actions.withdraw
+            if withdraws
+            else partial(crew_actions.fill, edition=subject.edition, fields=fields)
+        )
+        subject.take(back_office_actions.reopen_and_act(subject.case, reopened, act))
 
     @invariant()
     def no_row_is_doubled_or_forgotten(self) -> None:
