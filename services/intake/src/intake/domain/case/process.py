@@ -176,6 +176,12 @@ def record_answer(case: Case, edition: Edition, answer: Answer, *, operators: st
     return _negative(case, edition, code, answer, now=now)
 
 
+def answer_faults(call: RegisterCall, details: Mapping[str, JsonValue]) -> list[tuple[AnswerFact, FactFault]]:
+    """What makes an answer invalid."""
+    checked = ((fact, _checked(fact, details)) for fact in call.answer)
+    return [(fact, fault) for fact, fault in checked if isinstance(fault, FactFault)]
+
+
 def deny(case: Case, reason: VisitReason, *, now: datetime, call: str = "", because: str = "") -> NewEvents:
     """Compensates an applicant who holds a provisional document; asks all others to come again."""
     if case.provisional_document:
@@ -203,15 +209,19 @@ def _answer_values(call: RegisterCall, details: Mapping[str, JsonValue] | None) 
     if details is None:
         return values
     for fact in call.answer:
-        typed: JsonValue = dict(details)
-        for part in fact.path.split("."):
-            typed = typed.get(part) if isinstance(typed, dict) else None
-        checked = check_fact(fact, _named_parts(fact, typed))
+        checked = _checked(fact, details)
         if isinstance(checked, FactFault):
             return None
         if checked is not None:
             values[fact.code] = checked
     return values
+
+
+def _checked(fact: AnswerFact, details: Mapping[str, JsonValue]) -> JsonValue | FactFault:
+    typed: JsonValue = dict(details)
+    for part in fact.path.split("."):
+        typed = typed.get(part) if isinstance(typed, dict) else None
+    return check_fact(fact, _named_parts(fact, typed))
 
 
 def _named_parts(fact: AnswerFact, typed: JsonValue) -> JsonValue:
