@@ -155,6 +155,18 @@ def test_facts_that_break_a_rule_are_refused_and_change_nothing() -> None:
     assert subject.case == before
 
 
+def test_a_reopened_case_is_not_refused_for_what_it_has_written_itself() -> None:
+    subject = parking()
+    looked_up(subject)
+    pay(subject)
+    subject.answer("permit", C, details=PERMIT)
+    assert subject.case.state is CaseState.FINAL
+    assert subject.take(back_office_actions.reopen(subject.case, by="office", reason="a look", now=NOW)) is None
+    assert subject.waiting() == []  # else the register would answer that the person has a permit already
+    assert subject.case.state is CaseState.FINAL
+    assert subject.case.calls["permit"].status is CallStatus.DONE
+
+
 def test_a_withdrawn_case_undoes_what_was_written() -> None:
     subject = parking()
     looked_up(subject)

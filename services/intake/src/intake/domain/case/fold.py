@@ -38,6 +38,7 @@ from intake.domain.case.case_events import (
     Withdrawn,
 )
 from intake.domain.case.state import (
+    ANSWERED,
     BLOCKED,
     CONFIRMED,
     CORRECTED,
@@ -219,7 +220,7 @@ def _transition(case: Case, event: CaseHistoryEvent) -> dict[str, Any]:
                 "owner": owner,
                 "reason": reason,
                 "deadline": deadline,
-                "calls": {code: call for code, call in case.calls.items() if call.in_register},
+                "calls": _kept_calls(case.calls),
                 "because": "",
                 "provisional_document": None,
                 "settled": case.paid_cents > 0,
@@ -256,6 +257,13 @@ def _settled_calls(case: Case, event: SentToVisit | Compensated) -> dict[str, Ca
 def _without_open_lookups(case: Case) -> dict[str, CallState]:
     """What a command that is on its way will write has to be known."""
     return {code: call for code, call in case.calls.items() if call.command or call.status is not CallStatus.ASKED}
+
+
+def _kept_calls(calls: Mapping[str, CallState]) -> dict[str, CallState]:
+    """Of a case that is reopened. What commands wrote stays, and with it the answers on which they built: asked again,
+    a register would hold against the case what the case has written itself."""
+    wrote = any(call.in_register for call in calls.values())
+    return {code: call for code, call in calls.items() if call.in_register or (wrote and call.status in ANSWERED)}
 
 
 def _merge_fields(form: Mapping[str, FieldValue], fields: Mapping[str, FieldValue]) -> Mapping[str, FieldValue]:

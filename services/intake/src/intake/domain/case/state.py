@@ -61,6 +61,7 @@ class CallState(NamedTuple):
         return self.command and self.status in MAY_BE_WRITTEN
 
 
+ANSWERED = frozenset({CallStatus.DONE, CallStatus.SKIPPED})
 WAITING = frozenset({CallStatus.ASKED, CallStatus.UNDOING})
 UNSETTLED = WAITING | {CallStatus.BLOCKED, CallStatus.UNDO_BLOCKED}
 TO_TAKE_BACK = frozenset({CallStatus.TO_UNDO, CallStatus.UNDOING, CallStatus.UNDO_BLOCKED})

@@ -8,7 +8,7 @@ from service_catalogue.conditions import MissingFact, evaluate
 from service_catalogue.references import Values
 from wanderamt.kernel.refusal import Refusal
 
-from intake.domain.case.state import CallStatus, Case
+from intake.domain.case.state import ANSWERED, Case
 from intake.domain.case.values import FACT_PREFIX, missing_facts, values_of
 from intake.domain.catalogue.register_calls import RegisterCallKind
 from intake.domain.catalogue.service_definition import Edition, Identification, RequiredDocument, Step
@@ -23,7 +23,6 @@ SATISFIED_BY: dict[Identification, frozenset[Identification]] = {
     _I.EID_HIGH: frozenset({_I.EID_HIGH}),
     _I.REPRESENTATIVE: frozenset({_I.REPRESENTATIVE}),
 }
-SETTLED = frozenset({CallStatus.DONE, CallStatus.SKIPPED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,7 @@ def unanswered(case: Case, edition: Edition, values: Values) -> list[str]:
     return [
         call.code
         for call in edition.calls
-        if not ((state := case.calls.get(call.code)) and state.status in SETTLED)
+        if not ((state := case.calls.get(call.code)) and state.status in ANSWERED)
         and evaluate(call.when, values) is not False
     ]
 
