@@ -19,6 +19,7 @@ NAMES_SOMETHING = {
     "intake POST /sync attachment_id": "the scan of a document; /attachments makes it",
     "intake POST /sync stand_id": "scheduling makes stands",
     "intake POST /sync till_id": "/tills makes it",
+    "intake POST /cases/{case_id}/obligations/{code}/fulfil attachment_id": "the proof; /attachments makes it",
     "intake POST /devices/codes device_id": "a known device that gets a new key",
     "intake POST /field/sessions device_id": "an enrolled device, whose key the request proves",
     "intake POST /field/sessions stand_id": "scheduling makes stands",

@@ -91,6 +91,16 @@ test("a group that nobody filled in is missing only if it is needed", () => {
   assert.deepEqual(codes(checkFacts([two], { family: [row] }, {}).faults), ["family: group.too_few_rows"]);
 });
 
+test("what is missing is said at the first part, and in the words of its kind", () => {
+  const facts = [fact("home", "address"), fact("who", "person"), fact("sign", "signature"), fact("name", "text")];
+  assert.deepEqual(codes(checkFacts(facts, {}, {}).faults), [
+    "home.street: fact.missing",
+    "who.family_name: fact.missing",
+    "sign: signature.needed",
+    "name: fact.missing",
+  ]);
+});
+
 test("an edition of an older catalogue has today's kinds", () => {
   const edition = { facts: [{ ...fact("age", "integer"), kind: "number" }] } as unknown as Edition;
   assert.equal(formFacts(edition)[0]?.kind, "integer");

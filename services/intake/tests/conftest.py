@@ -7,6 +7,7 @@ from uuid import UUID
 import httpx
 import pytest
 import pytest_asyncio
+from due_date_fixtures import MovedIntake
 from intake.app import build
 from intake.events import on_stand_scheduled
 from intake.settings import IntakeSettings
@@ -51,6 +52,11 @@ async def intake_client(
     for name in ("pdf_workers", "verification_workers", "change_waits"):
         await service.components[name].stop()
     await service.context.database.stop()
+
+
+@pytest.fixture
+def moved_intake(intake_client: IntakeClient) -> MovedIntake:
+    return MovedIntake(intake_client)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from intake.cli.access import officers
@@ -36,7 +37,7 @@ def test_an_empty_folder_is_reported_with_a_remedy(tmp_path: Path) -> None:
 
 
 def test_a_folder_needs_the_authority_of_its_services(tmp_path: Path) -> None:
-    (tmp_path / "active_pass.yaml").write_text((shipped_folder() / "active_pass.yaml").read_text())
+    (tmp_path / "advice.yaml").write_text((shipped_folder() / "advice.yaml").read_text())
     assert "authority.yaml:1: the folder has no authority.yaml" in call("check", "--folder", str(tmp_path)).output
     for name in ("authority.yaml", "arms.svg", "mark.svg"):
         (tmp_path / name).write_text((shipped_folder() / name).read_text())
@@ -102,3 +103,32 @@ def test_an_operator_gives_an_account_and_a_reason_that_others_can_read(
     result = CliRunner(env={"COLUMNS": "200"}).invoke(officers, [command, officer, "--reason", reason])
     assert result.exit_code == 2
     assert "Invalid value" in result.output
+
+
+def test_a_service_is_tried_without_a_server(tmp_path: Path) -> None:
+    linz = {"country": "AT", "postal_code": "4020", "municipality": "Linz", "street": "Hauptplatz", "number": "1"}
+    residence = {"municipality": "Linz", "registered_since": "2012-05-02", "kind": "main", "address": linz}
+    trial: dict[str, Any] = {
+        "applicant": {"given_name": "Zoë", "family_name": "Hadžić", "birth_date": "1990-04-01"},
+        "facts": {"vehicle": "own", "plate": "L 123AB", "own_parking_place": False},
+        "answers": {
+            "residence": {"answer": residence},
+            "keeper": {"answer": {"keeper": {"family_name": "HADŽIĆ", "given_name": "Zoë"}, "max_mass_kg": 1600}},
+            "zone": {"answer": {"zone": "A"}},
+            "former_permit": {"outcome": "not_found"},
+            "permit": {"answer": {"number": "P-000001", "valid_until": "2027-05-03"}},
+        },
+    }
+    file = tmp_path / "trial.json"
+    file.write_text(json.dumps(trial))
+    finished = call("try", "resident_parking", str(file), "--on", "2026-05-04").output
+    assert "asked: zone = parking find_zone {'postal_code': '4020', 'street': 'Hauptplatz', 'number': '1'}" in finished
+    assert "the case is final" in finished
+    assert "Nummer der Parkkarte: P-000001" in finished
+    trial["answers"]["keeper"]["answer"]["keeper"]["given_name"] = "Ali"
+    file.write_text(json.dumps(trial))
+    refused = call("try", "resident_parking", str(file), "--on", "2026-05-04").output
+    assert "the case is needs_visit, because of rule:keeper" in refused
+    assert "the citizen is told: Das Fahrzeug ist auf eine andere Person zugelassen." in refused
+    file.write_text("{}")
+    assert "missing: facts.vehicle, facts.plate" in call("try", "resident_parking", str(file)).output

@@ -63,6 +63,15 @@ async def every_kind(make_tablet: MakeTablet) -> Tablet:
     return tablet
 
 
+async def draft_is_saved(tablet: Tablet) -> None:
+    """Types a name and returns once the draft is stored with it: a moment after the last key."""
+    typed_at = await tablet.page.evaluate("Date.now()")
+    await field(tablet.page, "name").fill("Bello")
+    async with asyncio.timeout(10):
+        while (await tablet.rows("cases"))[0]["touched_at"] < typed_at:
+            await asyncio.sleep(0.1)
+
+
 async def submit(page: Page) -> None:
     await page.get_by_test_id("form-done").tap()
 
@@ -70,7 +79,7 @@ async def submit(page: Page) -> None:
 async def test_every_answer_reaches_the_office_in_canonical_form(every_kind: Tablet) -> None:
     tablet, page = every_kind, every_kind.page
     await fill_first_half(page)
-    await asyncio.sleep(0.6)  # the draft is saved a moment after the last key
+    await draft_is_saved(tablet)
     await page.reload()
     await expect(field(page, "name")).to_have_value("Bello")
     await expect(page.locator("input[name=fact-sex][value=f]")).to_be_checked()
@@ -196,7 +205,7 @@ async def test_a_dot_is_no_signature_and_a_photo_cannot_be_one(every_kind: Table
     await draw(page, "consent", width=0.01, steps=2)
     await consent.get_by_text("Das ist noch keine Unterschrift").wait_for()
     await submit(page)
-    await expect(page.locator("#fact-consent-wrong")).to_have_text("Bitte ausfüllen.")
+    await expect(page.locator("#fact-consent-wrong")).to_contain_text("Lassen Sie am Gerät unterschreiben")
     await consent.get_by_role("button", name="Letzten Strich zurücknehmen").tap()
     await expect(consent.locator("canvas")).to_have_attribute("data-strokes", "0")
     await draw(page, "consent")
@@ -206,7 +215,7 @@ async def test_a_dot_is_no_signature_and_a_photo_cannot_be_one(every_kind: Table
     await consent.locator("img.thumbnail").wait_for()
     await consent.get_by_role("button", name="Neu unterschreiben").tap()
     await submit(page)
-    await expect(page.locator("#fact-consent-wrong")).to_have_text("Bitte ausfüllen.")
+    await expect(page.locator("#fact-consent-wrong")).to_contain_text("Lassen Sie am Gerät unterschreiben")
 
 
 async def test_rows_are_added_removed_and_brought_back(every_kind: Tablet) -> None:

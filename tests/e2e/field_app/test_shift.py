@@ -87,7 +87,7 @@ async def test_an_operator_creates_an_enrolment_code_on_the_command_line(
 async def test_an_export_replaces_sending_and_is_needed_before_wiping(tablet: Tablet, tmp_path: Path) -> None:
     page, file = tablet.page, tmp_path / "device.wanderamt"
     tablet.proxy.down = True
-    await tablet.complete_case("dog_registration", family="Unverwechselbar")
+    await tablet.complete_case("registration_confirmation", family="Unverwechselbar")
     await tablet.complete_case("registration_confirmation")
     device_id = await tablet.device_id()
     entries, files = await tablet.rows("entries"), await tablet.rows("files")

@@ -119,7 +119,7 @@ export function openCase(view: CaseView, form: Form): Promise<CaseView> {
   const clean = cleanForm(form);
   return saveAndSync((allocator) => {
     const number = allocator.allocate("GZ").number;
-    const body = { ...openingFields(view), number, ...sentForm(view, clean) };
+    const body = { ...openingFields(view), number, ...openingForm(view, clean) };
     const next = { ...view, form: clean, number, opened_at: now() };
     return { view: next, entries: [{ type: "case.open", body }], attached: attachmentIds(clean.facts) };
   });
@@ -131,6 +131,12 @@ function openingFields({ service, language, appointment_id }: CaseView): object 
 
 function sentForm(view: CaseView, form: Form): Form {
   return { ...form, facts: sentFacts(formFacts(view.edition), form.facts) };
+}
+
+/** Of who stays anonymous no name is sent. */
+function openingForm(view: CaseView, form: Form): Partial<Form> {
+  const { applicant, ...others } = sentForm(view, form);
+  return Object.keys(applicant).length ? { applicant, ...others } : others;
 }
 
 /** Sends refused entries again, corrected, as new entries; accepted entries are not repeated. If the opening was
@@ -148,7 +154,7 @@ export async function correctCase(view: CaseView, form: Form): Promise<CaseView>
   );
   const body = sentForm(view, clean);
   const firstEntry = opens
-    ? { type: "case.open", body: { ...openingFields(view), number: view.number, ...body } }
+    ? { type: "case.open", body: { ...openingFields(view), number: view.number, ...openingForm(view, clean) } }
     : { type: "case.fill", body: withCleared(sentForm(view, before), body) };
   const formChanged = opens || fills || JSON.stringify(clean) !== JSON.stringify(before);
   return saveAndSync(() => ({

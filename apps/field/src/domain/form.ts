@@ -17,20 +17,28 @@ export function parsePhone(typed: string): string {
   return /^\+[1-9][0-9]{6,14}$/.test(number) ? number : "";
 }
 
+/** Some services need nobody's name; then all of it may stay empty. */
+function isAnonymous(form: Form, edition: Edition): boolean {
+  const { given_name, family_name, birth_date, birth_year } = form.applicant;
+  return edition.identification === "none" && !given_name?.trim() && !family_name?.trim() && !birth_date && !birth_year;
+}
+
 /** The applicant and the contact. Accepts the birth year alone, if day or month of birth are unknown. `today`: as
  * 2026-05-04. */
 export function validateForm(form: Form, edition: Edition, today: string): FormErrors {
   const errors: FormErrors = {};
   const { given_name, family_name, birth_date, birth_year } = form.applicant;
+  const anonymous = isAnonymous(form, edition);
   for (const [field, value] of [
     ["given_name", given_name],
     ["family_name", family_name],
   ] as const) {
+    if (anonymous) break;
     if (!value?.trim()) errors[field] = "wrong.empty";
     else if (value.length > MAX_NAME_LENGTH) errors[field] = "wrong.long";
     else if (!isLatin(value)) errors[field] = "wrong.latin";
   }
-  if (!birth_date && !birth_year) errors["birth_date"] = "wrong.born";
+  if (!birth_date && !birth_year && !anonymous) errors["birth_date"] = "wrong.born";
   if (birth_date && (birth_date > today || birth_date < "1850-01-01")) errors["birth_date"] = "wrong.day";
   if (birth_year && (birth_year < 1850 || birth_year > Number(today.slice(0, 4)))) errors["birth_year"] = "wrong.day";
   const { phone, email, consent } = form.contact;
@@ -43,7 +51,9 @@ export function validateForm(form: Form, edition: Edition, today: string): FormE
 /** The form as the office accepts it: trimmed, without empty fields; its facts are canonical already. */
 export function cleanForm(form: Form): Form {
   const { given_name, family_name, birth_date, birth_year } = form.applicant;
-  const applicant: Applicant = { given_name: given_name?.trim() ?? "", family_name: family_name?.trim() ?? "" };
+  const applicant: Applicant = {};
+  if (given_name?.trim()) applicant.given_name = given_name.trim();
+  if (family_name?.trim()) applicant.family_name = family_name.trim();
   if (birth_date) applicant.birth_date = birth_date;
   else if (birth_year) applicant.birth_year = birth_year;
   const { phone, email, consent } = form.contact;

@@ -56,14 +56,27 @@ export function checkFacts(
   return checked;
 }
 
+/** Where an answer of several parts begins: there the form says that it is missing. */
+const FIRST_PARTS: Partial<Record<FormFact["kind"], string>> = {
+  address: "street",
+  person: "family_name",
+  identity_document: "kind",
+};
+
 function addFact(checked: CheckedFacts, fact: FormFact, value: JsonValue, streets: StreetRegister | null): void {
   const canonical = checkFact(fact, value, streets);
   if (canonical instanceof FactFault) {
-    addFault(checked, fact, canonical);
+    addFault(checked, fact, canonical === MISSING ? missing(fact) : canonical);
     return;
   }
   checked.values[fact.code] = canonical;
   if (canonical !== null) checked.canonical[fact.code] = canonical;
+}
+
+function missing(fact: FormFact): FactFault {
+  if (fact.kind === "photo" || fact.kind === "signature") return new FactFault(`${fact.kind}.needed`);
+  const part = FIRST_PARTS[fact.kind];
+  return part ? MISSING.inside(part) : MISSING;
 }
 
 function addGroup(

@@ -1,14 +1,14 @@
 // Composes what the stand's paper says, by the rules of the office (intake.domain.paper_composer). What only a register
 // knows is left out: the office prints it on its own paper, under the same number and date.
 import type { FormFact, JsonObject } from "../model/facts.ts";
-import type { CaseView, Output, PrintedContent, PrintedTable } from "../model/types.ts";
+import type { CaseView, Output, PrintedContent, PrintedTable, Titles } from "../model/types.ts";
 import type { Session } from "../session/session.ts";
 import type { Bundle } from "./bundle.ts";
 import { evaluate, resolve } from "./conditions.ts";
 import { isObject } from "./facts/definition.ts";
 import { addDays, dayOf, factsOf } from "./fees.ts";
 import { formFacts } from "./form_facts.ts";
-import { mainFacts, paperText, printedContent, printedDay, printedMoney } from "./printed_content.ts";
+import { mainFacts, type PaperText, paperText, printedContent, printedDay, printedMoney } from "./printed_content.ts";
 import { printedValue, typeOf } from "./printed_values.ts";
 
 export interface Paper {
@@ -55,7 +55,21 @@ export function composePaper(
 /** The first document whose condition holds; what depends on a register comes from the office. */
 function outputOf(view: CaseView, values: JsonObject): Output {
   const { outputs } = view.edition;
-  return outputs.find((output) => evaluate(output.when, values) === true) ?? outputs[0]!;
+  const output = outputs.find((candidate) => evaluate(candidate.when, values) === true) ?? outputs[0]!;
+  return output.rows ? output : { ...ofEarlierRelease(view), ...output };
+}
+
+/** A case that an earlier release began has a service without rows and texts. */
+function ofEarlierRelease({ edition }: CaseView): Omit<Output, "template" | "titles"> {
+  const both = (key: PaperText): Titles => ({ de: paperText("de", key), en: paperText("en", key) });
+  const rows = [
+    { titles: both("content.family_name"), value: "applicant.family_name" },
+    { titles: both("content.given_name"), value: "applicant.given_name" },
+    { titles: both("content.birth"), value: "applicant.birth" },
+  ];
+  const main = rows.map((row) => row.value);
+  const law = edition.competence?.law ?? "";
+  return { kind: "", law, intro: both("content.intro"), rows, tables: [], notes: [], main, valid_days: null };
 }
 
 function printedTable(view: CaseView, table: Output["tables"][number], values: JsonObject): PrintedTable {

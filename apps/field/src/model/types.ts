@@ -185,6 +185,7 @@ export interface ServerState {
   version: number;
   reason: string;
   answers?: RegisterAnswer[];
+  explanation?: Titles | null; // the sentence for the citizen, if the case cannot go on as it is
 }
 
 export interface CaseView {

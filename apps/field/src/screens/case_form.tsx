@@ -7,10 +7,10 @@ import { applicationDay, checkForm } from "../domain/checked_form.ts";
 import type { FormErrors } from "../domain/form.ts";
 import { caseValues, formFacts } from "../domain/form_facts.ts";
 import { earlierCases, proposedAnswer } from "../domain/prefill.ts";
-import { t } from "../i18n/texts.ts";
-import type { CaseView, Form } from "../model/types.ts";
+import { localized, t } from "../i18n/texts.ts";
+import type { CaseView, Form, Titles } from "../model/types.ts";
 import { deleteDraft, saveCaseView } from "../store/outbox.ts";
-import { ActionButton, TextField } from "./components.tsx";
+import { ActionButton, Notice, TextField } from "./components.tsx";
 import { FactsSection, type Faults } from "./facts/facts_section.tsx";
 import { focusField, moveOnEnter, watchTaps } from "./form_keys.ts";
 
@@ -33,19 +33,26 @@ export function CaseForm(props: {
   const current = useRef(form); // two changes may come before the next rendering
   const [errors, setErrors] = useState<FormErrors>({});
   const [faults, setFaults] = useState<Faults>(new Map());
+  const [refusal, setRefusal] = useState<Titles | null>(null);
   const [yearAlone, setYearAlone] = useState(Boolean(view.form.applicant.birth_year));
   const [earlier, setEarlier] = useState<CaseView[]>([]);
   const saving = useRef(new Set<Promise<unknown>>());
+  const isClosed = useRef(false); // a late change would restore the draft
   const saveTimer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   const facts = useMemo(() => formFacts(edition), [edition]);
   const known = useMemo(() => caseValues(form.applicant, applicationDay(view)), [form.applicant, view]);
   useEffect(() => {
     if (facts.some((fact) => fact.prefill === "former_answer")) void earlierCases(view).then(setEarlier, () => {});
     if (props.focusOn) focusField([props.focusOn]);
-    return watchTaps();
+    const endWatch = watchTaps();
+    return () => {
+      isClosed.current = true;
+      endWatch();
+    };
   }, []);
 
   const update = (next: Form) => {
+    if (isClosed.current) return;
     current.current = next;
     setForm(next);
     clearTimeout(saveTimer.current);
@@ -60,6 +67,13 @@ export function CaseForm(props: {
     const { birth_date: _, ...rest } = current.current.applicant;
     update({ ...current.current, applicant: { ...rest, birth_year: Number(year) || 0 } });
   };
+  /** What is typed again is not wrong until the form is sent. */
+  const forgive = (field: string) =>
+    setErrors(({ [field]: _, ...others }) => {
+      if (field !== "birth_year") return others;
+      const { birth_date: __, ...rest } = others;
+      return rest;
+    });
   const errorOf = (field: string) => (errors[field] ? t(errors[field]) : undefined);
   const textField = (
     field: string,
@@ -71,7 +85,10 @@ export function CaseForm(props: {
       id={field}
       label={t(`form.${field}`)}
       value={value ?? ""}
-      onInput={onInput}
+      onInput={(typed) => {
+        forgive(field);
+        onInput(typed);
+      }}
       error={errorOf(field) ?? (field === "birth_year" ? errorOf("birth_date") : undefined)}
       {...extra}
     />
@@ -83,6 +100,11 @@ export function CaseForm(props: {
     const checked = await checkForm(view, current.current, streetsOf(props.bundle));
     setErrors(checked.errors);
     setFaults(checked.faults);
+    setRefusal(checked.refusal);
+    if (checked.refusal) {
+      setTimeout(() => document.querySelector("[data-testid=refused]")?.scrollIntoView({ block: "center" }));
+      return;
+    }
     const wrong = [...Object.keys(checked.errors), ...[...checked.faults.keys()].map((path) => `facts.${path}`)];
     if (wrong.length) {
       if (view.case_seq === 0) await saveCaseView({ ...view, form: current.current });
@@ -93,8 +115,12 @@ export function CaseForm(props: {
   };
 
   const discard = async () => {
-    clearTimeout(saveTimer.current); // a pending save would restore the draft
-    await deleteDraft(view);
+    isClosed.current = true;
+    clearTimeout(saveTimer.current);
+    await deleteDraft(view).catch((error: unknown) => {
+      isClosed.current = false;
+      throw error;
+    });
     location.hash = "#/queue";
   };
   const faultCount = Object.keys(errors).length + faults.size;
@@ -158,7 +184,10 @@ export function CaseForm(props: {
               id="consent"
               type="checkbox"
               checked={Boolean(form.contact.consent)}
-              onChange={(event) => changeContact({ consent: event.currentTarget.checked ? CONSENT_VERSION : "" })}
+              onChange={(event) => {
+                forgive("consent");
+                changeContact({ consent: event.currentTarget.checked ? CONSENT_VERSION : "" });
+              }}
             />
             <span>{t("consent")}</span>
           </label>
@@ -169,6 +198,13 @@ export function CaseForm(props: {
         {t("next")}
       </button>
       <ActionButton kind="main" testid="form-done" label={t(LABELS[props.mode])} action={submit} />
+      {refusal && (
+        <Notice tone="bad">
+          <span data-testid="refused" role="alert">
+            {localized(refusal)}
+          </span>
+        </Notice>
+      )}
       {faultCount > 0 && (
         <p class="wrong" role="alert">
           {faultCount === 1 ? t("form.wrong_one") : t("form.wrong", { n: faultCount })}

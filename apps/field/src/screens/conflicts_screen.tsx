@@ -1,6 +1,7 @@
 // Shows both values of a field that two devices changed; the clerk decides.
 import { useEffect, useState } from "preact/hooks";
 import { t } from "../i18n/texts.ts";
+import type { JsonValue } from "../model/facts.ts";
 import type { Session } from "../session/session.ts";
 import { type Conflict, decideConflict, fetchConflicts } from "../sync/conflicts.ts";
 import { ActionButton, errorText, Notice, Page } from "./components.tsx";
@@ -48,7 +49,10 @@ function fieldName(name: string): string {
   return text === key ? name : text;
 }
 
-function displayValue(value: Conflict["base"]): string {
+/** Of an answer of several parts, the parts: the case may be of another device, whose form is not here. */
+function displayValue(value: JsonValue): string {
   if (value === null) return t("conflicts.empty");
+  if (Array.isArray(value)) return value.map(displayValue).join("; ");
+  if (typeof value === "object") return Object.values(value).map(displayValue).join(", ");
   return typeof value === "boolean" ? t(value ? "yes" : "no") : String(value);
 }

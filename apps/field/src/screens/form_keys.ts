@@ -27,7 +27,8 @@ const FIELDS = "input:not([type=file], [tabindex='-1']), textarea, [data-testid=
 /** On a tablet the key is "next": it saves the tap on the next field. After the last field it presses the button. */
 export function moveOnEnter(event: KeyboardEvent): void {
   const field = event.target;
-  if (event.key !== "Enter" || event.isComposing || !(field instanceof HTMLInputElement)) return;
+  if (event.key !== "Enter" || event.isComposing || !(field instanceof HTMLInputElement) || field.type === "file")
+    return;
   event.preventDefault();
   const form = field.form;
   if (!form) return;

@@ -6,7 +6,7 @@ import { formFacts } from "../domain/form_facts.ts";
 import { answersOfAppointment } from "../domain/prefill.ts";
 import { addWalkIn, loadVisitors, setVisitorState, type Visitor } from "../domain/queue.ts";
 import { currentLanguage, formatTime, localized, t } from "../i18n/texts.ts";
-import type { Language, OfferedService } from "../model/types.ts";
+import type { Language, OfferedService, Titles } from "../model/types.ts";
 import type { Session } from "../session/session.ts";
 import { loadCases, saveCaseView } from "../store/outbox.ts";
 import { ActionButton, ChoiceField, Notice, Page, useLive } from "./components.tsx";
@@ -106,7 +106,11 @@ export function NewCaseScreen(props: { session: Session; bundle: Bundle; visitor
   const [language, setLanguage] = useState<Language>(languageOfCase(appointment));
   const services = props.bundle.services;
   const booked = services.find((offered) => offered.service === visitor?.service);
+  const [elsewhere, setElsewhere] = useState<Titles | null>(null);
   const start = async (offered: OfferedService) => {
+    const told = offered.edition.competence?.elsewhere ?? null;
+    setElsewhere(told);
+    if (told) return;
     const id = visitor?.walkIn === false ? visitor.id : "";
     const called = visitor?.called ?? props.visitorId;
     const view = newCase(offered, props.session.stand.stand_id, language, called, id);
@@ -127,6 +131,13 @@ export function NewCaseScreen(props: { session: Session; bundle: Bundle; visitor
   return (
     <Page title={t("new.title", { who: visitor?.called ?? props.visitorId })} back="#/queue">
       {services.length === 0 && <Notice tone="doubt">{t("new.none")}</Notice>}
+      {elsewhere && (
+        <Notice tone="doubt">
+          <span data-testid="elsewhere" role="alert">
+            {localized(elsewhere)}
+          </span>
+        </Notice>
+      )}
       <ChoiceField
         id="language"
         legend={t("new.language")}

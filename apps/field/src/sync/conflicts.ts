@@ -1,6 +1,7 @@
 // Conflicts: fields that two devices changed. A clerk decides between the two values; until then the entry stays
 // unsynced.
 
+import type { JsonValue } from "../model/facts.ts";
 import { request, requestJson } from "../platform/http.ts";
 import type { Session } from "../session/session.ts";
 import { entriesByState, updateRows } from "../store/outbox.ts";
@@ -10,9 +11,9 @@ export interface Conflict {
   case_id: string;
   entry_id: string;
   name: string;
-  base: string | number | boolean | null;
-  here: string | number | boolean | null;
-  theirs: string | number | boolean | null;
+  base: JsonValue;
+  here: JsonValue;
+  theirs: JsonValue;
 }
 
 export function fetchConflicts(session: Session): Promise<Conflict[]> {

@@ -36,8 +36,14 @@ export async function pullChanges(session: Session): Promise<void> {
       },
     );
     if (changes.reset) await resendRecent();
-    for (const { case_id, state, version, reason, answers } of changes.cases)
-      await applyServerState(case_id, { state, version, reason, ...(answers && { answers }) });
+    for (const { case_id, state, version, reason, answers, explanation } of changes.cases)
+      await applyServerState(case_id, {
+        state,
+        version,
+        reason,
+        ...(answers && { answers }),
+        ...(explanation && { explanation }),
+      });
     await setFact("cursor", changes.cursor);
     await setFact("durable_through", changes.durable_through);
     more = changes.more;

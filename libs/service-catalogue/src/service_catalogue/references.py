@@ -8,6 +8,7 @@ Invariants: no reference fails, whatever the values are; the field app has the s
 
 from collections.abc import Mapping
 from enum import Enum
+from functools import lru_cache
 from typing import Annotated, Final
 
 from pydantic import Field, JsonValue
@@ -34,7 +35,7 @@ def name_of(reference: str) -> str:
 
 def resolve(values: Values, reference: str) -> JsonValue | NotKnown:
     """None: there is no value."""
-    name, *parts = reference.split(".")
+    name, parts = _split(reference)
     if name not in values:
         return NOT_KNOWN
     value = values[name]
@@ -44,3 +45,9 @@ def resolve(values: Values, reference: str) -> JsonValue | NotKnown:
         else:
             value = value.get(part) if isinstance(value, dict) else None
     return value
+
+
+@lru_cache(maxsize=4096)  # a catalogue has few, and each entry of a sync resolves a dozen
+def _split(reference: str) -> tuple[str, tuple[str, ...]]:
+    name, *parts = reference.split(".")
+    return name, tuple(parts)

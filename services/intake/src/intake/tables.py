@@ -4,24 +4,16 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    Boolean,
-    Column,
-    Identity,
-    Index,
-    LargeBinary,
-    MetaData,
-    UniqueConstraint,
-    text,
-)
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Identity, Index, LargeBinary, MetaData, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 from wanderamt.backbone.persistence.tables import column_of, json_column, text_array_column, time_column
 
 metadata = MetaData()
+_MAY_BE_CLOSED = "state IN ('final', 'compensated', 'withdrawn')"
+_IS_OPEN = "met_at IS NULL AND missed_at IS NULL"
+_IS_UNMET = "kind = 'obligation' AND met_at IS NULL"
 
 
 class _Table(SQLModel, registry=registry(metadata=metadata)):
@@ -71,7 +63,8 @@ class FieldSessionRow(_Table, table=True):
 
 
 class EntryRow(_Table, table=True):
-    """Entries of the field app: each applies once, and a repeated request gets the first answer."""
+    """Entries of the field app: each applies once, and a repeated request gets the first answer. `payload_hash`: empty
+    once the case is deleted: only then nothing compares the content any more."""
 
     __tablename__ = "entry"
     __table_args__ = (
@@ -96,10 +89,15 @@ class EntryRow(_Table, table=True):
 
 
 class RefusedEntryRow(_Table, table=True):
-    """Unreadable entries with their raw bytes, encrypted: intake loses nothing that a device sent."""
+    """Unreadable entries with their raw bytes, encrypted: intake loses nothing that a device sent. `case_id`: as the
+    entry claims, if it claims one; with that case it is deleted, or after some time."""
 
     __tablename__ = "refused_entry"
-    __table_args__ = (UniqueConstraint("device_id", "sha256"),)
+    __table_args__ = (
+        UniqueConstraint("device_id", "sha256"),
+        Index("ix_refused_entry_case_id", "case_id", postgresql_where=text("case_id IS NOT NULL")),
+        Index("ix_refused_entry_received_at", "received_at"),
+    )
     id: int | None = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
     device_id: UUID
     code: str
@@ -107,10 +105,13 @@ class RefusedEntryRow(_Table, table=True):
     bytes: int
     raw: dict[str, Any] | None = json_column(nullable=True)
     received_at: datetime = time_column()
+    case_id: UUID | None
 
 
 class CaseRow(_Table, table=True):
     """The state of a case. `applicant`, `contact`, `facts`: its form, encrypted. Nothing searches the JSON columns.
+
+    `ended_at`: since when it is final, compensated, withdrawn or closed; a retention period begins when it is closed.
 
     `assignment`: its owner and why, encrypted, where somebody typed them; `owner` and `reason` are empty then. Else
     they hold an account and a reason of our own, or what a case of an earlier release has.
@@ -121,6 +122,8 @@ class CaseRow(_Table, table=True):
         Index("ix_case_file_deadline", "deadline", postgresql_where=text("deadline IS NOT NULL")),
         Index("ix_case_file_changed", "stand_id", "changed", "case_id"),
         Index("ix_case_file_bpk", "bpk", postgresql_where=text("bpk IS NOT NULL")),
+        Index("ix_case_file_to_close", "ended_at", postgresql_where=text(_MAY_BE_CLOSED)),
+        Index("ix_case_file_to_delete", "edition", "ended_at", postgresql_where=text("state = 'closed'")),
     )
     case_id: UUID = Field(primary_key=True)
     version: int
@@ -148,6 +151,7 @@ class CaseRow(_Table, table=True):
     changed: int = Field(sa_type=BigInteger)
     bpk: str | None
     assignment: str | None = column_of(JSON, nullable=True)
+    ended_at: datetime | None = time_column(nullable=True)
 
 
 class CaseStandRow(_Table, table=True):
@@ -160,7 +164,8 @@ class CaseStandRow(_Table, table=True):
 
 
 class CaseHistoryRow(_Table, table=True):
-    """The events that one message added to a case, and the fields it filled, encrypted. Rows never change."""
+    """The events that one message added to a case, and the fields it filled, encrypted. Rows never change, but for what
+    is deleted when the case is closed; they go with the case."""
 
     __tablename__ = "case_history"
     case_id: UUID = Field(primary_key=True)
@@ -172,13 +177,42 @@ class CaseHistoryRow(_Table, table=True):
     happened_at: datetime = time_column()
 
 
+class DueDateRow(_Table, table=True):
+    """A deadline or an obligation, as the file of its case holds it. `remind_at`, `reminded_at`: of obligations."""
+
+    __tablename__ = "due_date"
+    __table_args__ = (
+        Index("ix_due_date_remind", "remind_at", postgresql_where=text(f"reminded_at IS NULL AND {_IS_OPEN}")),
+        Index("ix_due_date_open", "due_at", postgresql_where=text(_IS_OPEN)),
+        Index("ix_due_date_unmet", "due_at", "case_id", "code", postgresql_where=text(_IS_UNMET)),
+    )
+    case_id: UUID = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    code: str = Field(primary_key=True)
+    due_at: datetime = time_column()
+    remind_at: datetime | None = time_column(nullable=True)
+    reminded_at: datetime | None = time_column(nullable=True)
+    met_at: datetime | None = time_column(nullable=True)
+    missed_at: datetime | None = time_column(nullable=True)
+
+
+class RetentionRunRow(_Table, table=True):
+    """How many cases were deleted on a day, because their retention period was over. It names none of them."""
+
+    __tablename__ = "retention_run"
+    day: date = Field(primary_key=True)
+    service: str = Field(primary_key=True)
+    retention: str = Field(primary_key=True)
+    cases: int
+
+
 class ConflictRow(_Table, table=True):
     """A field that two devices changed. `field_values`: the values, encrypted."""
 
     __tablename__ = "conflict"
     __table_args__ = (Index("ix_conflict_open", "stand_id", postgresql_where=text("decided_at IS NULL")),)
     conflict_id: UUID = Field(primary_key=True)
-    case_id: UUID
+    case_id: UUID = Field(index=True)
     stand_id: UUID
     entry_id: UUID
     device_id: UUID
@@ -271,7 +305,7 @@ class RefundRow(_Table, table=True):
     __tablename__ = "refund"
     __table_args__ = (Index("ix_refund_owed", "stand_id", postgresql_where=text("receipt IS NULL")),)
     refund_id: UUID = Field(primary_key=True)
-    case_id: UUID
+    case_id: UUID = Field(index=True)
     stand_id: UUID
     cents: int
     reason: str

@@ -215,7 +215,7 @@ class CaseMachine(RuleBasedStateMachine):
         before = dict(self.subject.case.form)
         merged = merge(base, before, sent)
         refusal = self.subject.take(
-            crew_actions.fill(self.subject.case, self.subject.edition, merged.fields, now=NOW), by=author
+            crew_actions.fill(self.subject.case, self.subject.edition, merged.fields), by=author
         )
         after = self.subject.case.form
         for name, value in sent.items():

@@ -3,14 +3,15 @@
 import os
 from collections.abc import Mapping
 
+import pytest
 from case_under_test import LINZ, NOW, OPERATORS, PARKING, PERSON, RESIDENCE, CaseUnderTest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from intake.domain.case import back_office_actions, crew_actions
 from intake.domain.case.case_events import FieldValue, Paid, PaymentMethod, RegisterAsked, SentToVisit
-from intake.domain.case.process import Answer, question_of, record_answer
-from intake.domain.case.state import CallStatus, CaseState
+from intake.domain.case.process import Answer, asks_for_applicant, question_of, record_answer
+from intake.domain.case.state import BPK, CallStatus, CaseState
 from intake.domain.catalogue.service_definition import Identification
 from intake.domain.refusals import COMMAND_ON_ITS_WAY
 from pydantic import JsonValue
@@ -58,11 +59,12 @@ def looked_up(subject: CaseUnderTest) -> None:
     subject.answer("zone", C, details={"zone": "B"})
 
 
+def asked_last(subject: CaseUnderTest, call: str) -> RegisterAsked:
+    return next(event for event in reversed(subject.history) if isinstance(event, RegisterAsked) and event.call == call)
+
+
 def question(subject: CaseUnderTest, call: str) -> dict[str, JsonValue]:
-    asked = next(
-        event for event in reversed(subject.history) if isinstance(event, RegisterAsked) and event.call == call
-    )
-    return question_of(asked, subject.case, subject.edition)
+    return question_of(asked_last(subject, call), subject.case, subject.edition)
 
 
 def test_lookups_are_asked_as_soon_as_their_questions_are_known_and_the_command_last() -> None:
@@ -93,10 +95,8 @@ def test_lookups_are_asked_as_soon_as_their_questions_are_known_and_the_command_
 
 def test_what_a_row_of_a_group_leaves_out_holds_up_nothing() -> None:
     items: list[JsonValue] = [{"category": "keys", "description": "drei Schlüssel"}]
-    report: dict[str, FieldValue] = {"items": items, "found_on": "2026-05-03", "found_at": "Bus", "wants_reward": False}
-    subject = CaseUnderTest(
-        "found_property_report", PERSON | {f"facts.{code}": value for code, value in report.items()}
-    )
+    facts: dict[str, FieldValue] = {"items": items, "found_on": "2026-05-03", "found_at": "Bus", "wants_reward": False}
+    subject = CaseUnderTest("found_property_report", PERSON | {f"facts.{code}": value for code, value in facts.items()})
     assert subject.waiting() == ["find"]
     assert question(subject, "find")["items"] == items
 
@@ -109,6 +109,25 @@ def test_rows_of_an_answer_may_say_more_than_the_service_wants_to_know() -> None
     subject.answer("household", C, details={"address": LINZ, "members": [member | more]})
     assert subject.case.calls["household"].status is CallStatus.DONE
     assert subject.case.form["answers.household"] == {"address": LINZ, "members": [member]}
+
+
+@pytest.mark.parametrize(
+    ("service", "added", "whole"),
+    [
+        ("registration_confirmation", {}, True),
+        ("registration_confirmation", {BPK: "MswQO/UhO5RG+nR+klaOTsVY+CU="}, False),
+        ("resident_parking", PARKING, False),
+    ],
+)
+def test_the_part_of_the_form_about_the_applicant_is_the_question_only_if_both_are_equal(
+    service: str, added: dict[str, FieldValue], *, whole: bool
+) -> None:
+    subject = CaseUnderTest(service, PERSON | added)
+    subject.finish_at_stand({})
+    call = "keeper" if service == "resident_parking" else "residence"
+    names = {name.removeprefix("applicant.") for name in subject.case.form if name.startswith("applicant.")}
+    assert asks_for_applicant(asked_last(subject, call), subject.case, subject.edition) == whole
+    assert (question(subject, call).keys() == names) == whole
 
 
 def test_a_family_is_asked_about_in_one_question() -> None:

@@ -18,9 +18,14 @@ from wanderamt.contracts import (
     CaseClosed,
     CaseCompensated,
     CaseCompleted,
+    CaseDeleted,
+    CaseDueDateMet,
+    CaseDueDateMissed,
+    CaseDueDatesSet,
     CaseHandedOver,
     CaseNeedsVisit,
     CaseOpened,
+    CaseReminderDue,
     CaseReopened,
     CaseWithdrawn,
     ContactCodeRequested,
@@ -48,6 +53,7 @@ from notifications.handlers.decide_notices import (
     TraceHeaders,
     cancel_pending_notices,
     decide_notices,
+    settle_pending_notices,
 )
 from notifications.handlers.partners import deliver_public_events
 from notifications.handlers.subscriptions import DISTRICT
@@ -67,6 +73,11 @@ partner_consumer = EventConsumer("notifications", name="notifications-partners",
     CaseWithdrawn,
     CaseReopened,
     CaseClosed,
+    CaseDueDatesSet,
+    CaseReminderDue,
+    CaseDueDateMet,
+    CaseDueDateMissed,
+    CaseDeleted,
     DocumentIssued,
     AppointmentBooked,
     AppointmentMoved,
@@ -81,6 +92,8 @@ async def on_events(items: Sequence[ReceivedEvent], uow: UnitOfWork, context: No
     views = await citizen_statements.lock_or_add_views(uow, new)
     requests: list[NoticeRequest] = []
     cancelled: dict[AboutRef, TraceHeaders] = {}
+    settled: dict[AboutRef, set[tuple[NoticeKind, str]]] = {}
+    deleted: set[AboutRef] = set()
     changed: dict[AboutRef, CitizenCaseView] = {}
     for item in items:
         event, affected = item.event, []
@@ -97,9 +110,14 @@ async def on_events(items: Sequence[ReceivedEvent], uow: UnitOfWork, context: No
                 affected = [changed.get(view.ref, view) for view in booked]
             elif ref := ref_of(event):
                 affected = [changed.get(ref) or views[ref]]
+            if isinstance(event, CaseDeleted):
+                deleted.add(affected[0].ref)
             for view in affected:
                 projection = project(view, event, now=uow.now)
                 changed[view.ref] = projection.view
+                if projection.settles:
+                    settled.setdefault(view.ref, set()).update(projection.settles)
+                    requests = [request for request in requests if not _settles(projection, request)]
                 requests += _requests(projection)
                 if projection.cancels_pending:
                     cancelled[view.ref] = item.header.trace
@@ -107,12 +125,22 @@ async def on_events(items: Sequence[ReceivedEvent], uow: UnitOfWork, context: No
     citizen_statements.save_views(uow, changed.values())
     if cancelled:
         await cancel_pending_notices(cancelled, DropReason.WITHDRAWN, uow)
+    if settled:
+        await settle_pending_notices(settled, uow)
+    if deleted:
+        await uow.flush()  # the views of other events
+        await citizens.delete_cases(uow, deleted)
     await decide_notices(requests, uow, context)
 
 
 @partner_consumer.on_batch(*PUBLIC_EVENTS.values(), with_headers=True)
 async def on_public_events(items: Sequence[ReceivedEvent], uow: UnitOfWork) -> None:
     await deliver_public_events(items, uow)
+
+
+def _settles(projection: Projection, request: NoticeRequest) -> bool:
+    intent = request.intent
+    return intent.ref == projection.view.ref and (intent.kind, intent.occurrence) in projection.settles
 
 
 def _requests(projection: Projection) -> list[NoticeRequest]:

@@ -31,7 +31,10 @@ LANGUAGE_ALIASES: Final = {"bs": "bcs", "hr": "bcs", "sr": "bcs"}  # one text fo
 LOCALES: Final = {"de": "de_AT", "en": "en_GB", "tr": "tr_TR", "bcs": "bs_Latn_BA", "uk": "uk_UA"}
 LANGUAGES: Final = tuple(LOCALES)
 SMS_VARIABLES: Final = frozenset(
-    {"code", "contact_code", "reference", "place", "starts_at", "ends_at", "sender", "inquiries"}
+    {
+        *("code", "contact_code", "reference", "place", "starts_at", "ends_at", "sender", "inquiries"),
+        *("sentence", "sentence_en", "due_at"),  # of the catalogue: it names nobody
+    }
 )
 GLOBAL_VARIABLES: Final = frozenset({"sender", "inquiries", "status_url"})
 VIENNA: Final = ZoneInfo("Europe/Vienna")
@@ -199,6 +202,9 @@ SAMPLE: Final[Mapping[str, str]] = {
     "place": "Südbahnhofmarkt",
     "starts_at": "2026-12-01T09:00:00+01:00",
     "ends_at": "2026-12-01T09:20:00+01:00",
+    "sentence": "Der Nachweis der Heimtierdatenbank fehlt noch.",
+    "sentence_en": "The proof of the pet database is still missing.",
+    "due_at": "2026-12-01T23:59:00+01:00",
 }
 _ROOT: Final = resources.files("notifications") / "templates"
 

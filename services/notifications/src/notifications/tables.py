@@ -10,6 +10,7 @@ from sqlmodel import Field, SQLModel
 from wanderamt.backbone.persistence.tables import id_column, model_column, text_array_column, time_column
 from wanderamt.kernel.sealed import Sealed
 
+from notifications.domain.citizen_case import OpenDueDate
 from notifications.domain.traffic_weights import TrafficWeight
 
 metadata = MetaData()
@@ -90,6 +91,7 @@ class CitizenCaseRow(NotificationTable, table=True):
     ends_at: datetime | None = time_column(nullable=True)
     changed_at: datetime | None = time_column(nullable=True)
     closed_at: datetime | None = time_column(nullable=True)
+    due_dates: list[OpenDueDate] = model_column(list[OpenDueDate], default="[]")
 
 
 class DistrictRow(NotificationTable, table=True):

@@ -11,6 +11,7 @@ from wanderamt.contracts import (
     CaseClosed,
     CaseCompensated,
     CaseCompleted,
+    CaseDeleted,
     CaseOpened,
     CaseReopened,
     CaseTakenToStand,
@@ -53,6 +54,7 @@ async def on_register_queries(items: Sequence[ReceivedEvent], uow: UnitOfWork, c
     CaseWithdrawn,
     CaseClosed,
     CaseReopened,
+    CaseDeleted,
 )
 async def on_case_events(events: Sequence[CaseCopyEvent], uow: UnitOfWork) -> None:
     record_case_events(events, uow)

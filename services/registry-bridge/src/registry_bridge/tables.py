@@ -24,7 +24,7 @@ class RequestRow(_Table, table=True):
     __tablename__ = "request"
     __table_args__ = (Index("ix_request_file", "register_name", "file", postgresql_where=text("state = 'waiting'")),)
     id: UUID = id_column("request_id")
-    case_id: UUID
+    case_id: UUID = Field(index=True)
     register_name: str
     operation: str
     question: Sealed = model_column(Sealed)

@@ -144,7 +144,13 @@ class Tablet:
     async def start_case(self, service: str) -> None:
         await self.page.goto(f"{self.url}#/queue")
         await self.page.get_by_test_id("walk-in").click()
-        await self.page.get_by_test_id(f"start-{service}").click()
+        start = self.page.get_by_test_id(f"start-{service}")
+        choice = self.page.locator(f"input[name=service][value={service}]")  # of the release 0.1.0
+        await start.or_(choice).wait_for()
+        if await choice.count():
+            await choice.check()
+            start = self.page.get_by_test_id("start")
+        await start.click()
         await self.page.locator("[data-stage]").wait_for()
 
     async def complete_case(self, service: str, *, family: str = "Öztürk", phone: str = "") -> str:
@@ -173,7 +179,7 @@ class Tablet:
                 case "check":
                     await self.page.get_by_test_id("check-done").click()
                 case "identify":
-                    await self.page.get_by_test_id("identify-photo_id").click()
+                    await self._identify()
                 case "papers":
                     await self._check_document()
                     continue
@@ -198,12 +204,26 @@ class Tablet:
         if await page.locator("#fact-dog_born_on").count():
             await page.locator("#fact-dog_born_on").fill("2026-01-10")
             await page.locator("#fact-twelve_weeks_on").fill("2026-04-04")
+            if await page.locator("#fact-chip").count():  # not in the release 0.1.0
+                await page.locator("#fact-dog_name").fill("Bello")
+                await page.locator("#fact-chip").fill("040098100000123")
+                await page.locator("#fact-breed").fill("Labrador")
+                await page.locator("input[name=fact-taken_over][value=no]").check()
             await page.locator("input[name=fact-pet_database_shown][value=yes]").check()
             await page.locator("input[name=fact-large_dog][value=no]").check()
         if phone:
             await page.locator("#phone").fill(phone)
             await page.locator("#consent").check()
         await page.get_by_test_id("form-done").click()
+
+    async def _identify(self) -> None:
+        choice = self.page.locator("input[name=level][value=photo_id]")  # of the release 0.1.0
+        proof = self.page.get_by_test_id("identify-photo_id")
+        await proof.or_(choice).wait_for()
+        if await choice.count():
+            await choice.check()
+            proof = self.page.get_by_test_id("identify")
+        await proof.click()
 
     async def _check_document(self) -> None:
         page, done = self.page, await self.page.locator(".checks li.good").count()

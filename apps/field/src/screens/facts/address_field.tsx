@@ -70,8 +70,8 @@ export function AddressFact(props: FieldProps) {
       )}
       <div class="columns three">
         {text("number", { small: true })}
-        {text("stair", { small: true, optional: true })}
-        {text("door", { small: true, optional: true })}
+        {text("stair", { small: true })}
+        {text("door", { small: true })}
       </div>
       <div class="columns">
         {text("postal_code", { small: true, inputMode: isAustrian ? "numeric" : "text" })}

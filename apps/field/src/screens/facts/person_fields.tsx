@@ -46,7 +46,7 @@ export function PersonFact(props: FieldProps) {
         <PartInput
           path={`${path}.birth`}
           label={t("person.birth")}
-          help={t("facts.partial_date_help")}
+          help={t("person.birth_help")}
           inputMode="numeric"
           text={typedText("partial_date", textOf(value, "birth"), currentLanguage())}
           onText={(text) => set("birth", text)}

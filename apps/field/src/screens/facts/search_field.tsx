@@ -44,7 +44,7 @@ export function SearchField(props: {
       const count = hits.length || props.search(typing ?? "").length;
       const step = event.key === "ArrowDown" ? 1 : -1;
       if (count) setActive((active + step + count + (active < 0 && step < 0 ? 1 : 0)) % count);
-    } else if (event.key === "Enter" && isOpen && hits.length) {
+    } else if (event.key === "Enter" && hits.length && (typing || active >= 0)) {
       event.preventDefault();
       event.stopPropagation(); // it chooses a hit, and does not leave the field
       choose(hits[Math.max(active, 0)]!);
@@ -83,7 +83,7 @@ export function SearchField(props: {
         }}
         onFocus={(event) => {
           event.currentTarget.select();
-          setIsOpen(true);
+          setIsOpen(!props.text); // an answer that stands is not covered by others
         }}
         onClick={() => setIsOpen(true)}
         onBlur={() => {

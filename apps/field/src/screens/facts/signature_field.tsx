@@ -55,7 +55,9 @@ function SignaturePad(props: FieldProps & { onBegin: () => void }) {
   const store = async (turn: number): Promise<void> => {
     try {
       const attachment = await saveSignature(form.caseId, canvas.current!);
-      if (turn === latest.current) props.onChange(() => ({ signature: attachment }));
+      if (turn !== latest.current) return;
+      props.onChange(() => ({ signature: attachment }));
+      props.onLeave(props.path);
     } catch (caught) {
       setError(errorText(caught));
     }

@@ -189,6 +189,87 @@ class CaseClosed(CaseEvent):
     closed_at: AwareDatetime
 
 
+class DueDateKind(StrEnum):
+    """deadline: until when the citizen had to apply. obligation: what the citizen must still do after the case."""
+
+    DEADLINE = "deadline"
+    OBLIGATION = "obligation"
+
+
+TextByLanguage = Annotated[dict[str, str], Field(description="By language; of the catalogue: it names nobody.")]
+
+
+class PublicDueDate(BaseModel):
+    """`code`: of the obligation in the case's edition of the service."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    code: str
+    titles: TextByLanguage
+    due_at: AwareDatetime
+
+
+class CaseDueDatesSet(CaseEvent):
+    """The case has ended, and the citizen must still do this. It replaces what was set for the case before."""
+
+    TYPE: ClassVar[str] = "at.wanderamt.case.due-dates-set.v1"
+
+    service: str
+    stand_id: UUID
+    due_dates: tuple[PublicDueDate, ...]
+
+
+class CaseReminderDue(CaseEvent):
+    """An obligation is due soon: now is the time to remind the citizen."""
+
+    TYPE: ClassVar[str] = "at.wanderamt.case.reminder-due.v1"
+
+    service: str
+    stand_id: UUID
+    language: Language
+    code: str
+    titles: TextByLanguage
+    sentence: TextByLanguage
+    due_at: AwareDatetime
+    contact: Sealed | None = None
+
+
+class CaseDueDateMet(CaseEvent):
+    """The citizen has done what was due."""
+
+    TYPE: ClassVar[str] = "at.wanderamt.case.due-date-met.v1"
+
+    service: str
+    stand_id: UUID
+    code: str
+    met_at: AwareDatetime
+
+
+class CaseDueDateMissed(CaseEvent):
+    """The citizen applied too late, or has not done in time what was due. `sentence`: of an obligation's reminder."""
+
+    TYPE: ClassVar[str] = "at.wanderamt.case.due-date-missed.v1"
+
+    service: str
+    stand_id: UUID
+    language: Language
+    kind: DueDateKind
+    code: str
+    titles: TextByLanguage
+    sentence: TextByLanguage | None = None
+    due_at: AwareDatetime
+    contact: Sealed | None = None
+
+
+class CaseDeleted(CaseEvent):
+    """The retention period of the closed case is over: whoever holds something about it drops that. Its last event."""
+
+    TYPE: ClassVar[str] = "at.wanderamt.case.deleted.v1"
+
+    service: str
+    deleted_at: AwareDatetime
+
+
 class CaseTakenToStand(CaseEvent):
     """An officer of the stand `taken_to` continues the case there, too. `stand_id`: where it was opened."""
 

@@ -62,6 +62,9 @@ class Action(StrEnum):
     FIND_CASES_OF_PERSON = "person.find_cases"
     CHANGE_CASE = "case.change"
     TAKE_CASE_TO_STAND = "case.take_to_stand"
+    FULFIL_OBLIGATION = "obligation.fulfil"
+    LIST_OBLIGATIONS = "obligations.list"
+    LIST_WAITING_CASES = "waiting_cases.list"
     READ_CONFLICTS = "conflicts.read"
     DECIDE_CONFLICT = "conflict.decide"
     READ_DOCUMENT = "document.read"
@@ -76,6 +79,8 @@ class Action(StrEnum):
     LIST_HELD_ENTRIES = "held_entries.list"
     ABANDON_ENTRY = "entry.abandon"
     READ_REPORT = "report.read"
+    READ_RETENTION = "retention.read"
+    RUN_RETENTION = "retention.run"
     # devices, sessions, officers
     BEGIN_SESSION = "session.begin"
     ENROL_DEVICE = "device.enrol"
@@ -156,6 +161,9 @@ POLICY: Final[Mapping[Action, tuple[Grant, ...]]] = {
     Action.FIND_CASES_OF_PERSON: (AT_STAND, OFFICE_WITH_REASON),
     Action.CHANGE_CASE: (AT_STAND, OFFICE_WITH_REASON),
     Action.TAKE_CASE_TO_STAND: (AT_STAND,),
+    Action.FULFIL_OBLIGATION: (AT_STAND, OFFICE_WITH_REASON),
+    Action.LIST_OBLIGATIONS: (OFFICE, OPERATOR, AUDITOR),
+    Action.LIST_WAITING_CASES: (OFFICE, OPERATOR, AUDITOR),
     Action.READ_CONFLICTS: (AT_STAND, OFFICE_WITH_REASON),
     Action.DECIDE_CONFLICT: (AT_STAND, OFFICE_WITH_REASON),
     Action.READ_DOCUMENT: (AT_STAND, OFFICE_WITH_REASON),
@@ -170,6 +178,8 @@ POLICY: Final[Mapping[Action, tuple[Grant, ...]]] = {
     Action.LIST_HELD_ENTRIES: (OFFICE, OPERATOR, AUDITOR),
     Action.ABANDON_ENTRY: (OPERATOR,),
     Action.READ_REPORT: ALL_STAFF,
+    Action.READ_RETENTION: (OFFICE, OPERATOR, AUDITOR),
+    Action.RUN_RETENTION: (OPERATOR,),
     Action.BEGIN_SESSION: (CLERK,),
     Action.ENROL_DEVICE: (OPERATOR,),
     Action.REVOKE_DEVICE: (OPERATOR,),
@@ -210,6 +220,7 @@ RECORDED: Final = frozenset(
         Action.FIND_CASES_OF_PERSON,
         Action.CHANGE_CASE,
         Action.TAKE_CASE_TO_STAND,
+        Action.FULFIL_OBLIGATION,
         Action.READ_CONFLICTS,
         Action.DECIDE_CONFLICT,
         Action.READ_DOCUMENT,
@@ -229,6 +240,7 @@ RECORDED_WITH_EFFECT: Final = frozenset(
         Action.END_SESSION,
         Action.CUT_OFF_OFFICER,
         Action.KEEP_DEAD_LETTERS,
+        Action.RUN_RETENTION,
     }
 )
 """Written down in the transaction of the effect, also when a command has it instead of a route."""

@@ -83,7 +83,7 @@ class BundleStreetsOut(BaseModel):
 
     country: str
     municipality: str
-    streets: list[tuple[str, str, int]]
+    streets: list[tuple[str, str, int]] = Field(examples=[[("Hauptplatz", "4020", 1)]])
 
 
 class BundleOut(BaseModel):
@@ -101,7 +101,10 @@ class BundleOut(BaseModel):
     services: list[BundleServiceOut]
     number_blocks: list[NumberBlockOut]
     letterhead: LetterheadOut
-    streets: BundleStreetsOut | None = Field(description="None: the city has no street register.")
+    streets: BundleStreetsOut | None = Field(
+        description="None: the city has no street register.",
+        examples=[{"country": "AT", "municipality": "Linz", "streets": [["Hauptplatz", "4020", 1]]}],
+    )
     status_list: str = Field(description="base64 of the signed list (CWT)")
     authority: str
     certificate: str

@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
+from wanderamt.contracts import DueDateKind, Language
 from wanderamt.kernel.bounded import BoundedTime
 from wanderamt.kernel.ids import CaseId, DocumentId, StandId
 from wanderamt.kernel.line_text import LineText
@@ -27,6 +28,8 @@ from intake.api.dependencies import (
     Context,
     DocumentReader,
 )
+from intake.domain.case.state import Case, DueDateState
+from intake.domain.catalogue.catalogue import Catalogue
 from intake.domain.documents import Document
 from intake.domain.entry import BpkText
 from intake.handlers import cases as case_handlers
@@ -46,6 +49,15 @@ class CaseCallOut(BaseModel):
 
     call: str
     status: str
+
+
+class DueDateOut(BaseModel):
+    """A deadline of the application, or what the citizen must still do after it."""
+
+    code: str
+    titles: dict[Language, str]
+    due_at: datetime
+    state: DueDateState
 
 
 class CaseOut(BaseModel):
@@ -76,6 +88,8 @@ class CaseOut(BaseModel):
     document_revoked_at: datetime | None = None
     document_problem: str | None = Field(None, description="Why the document of the case cannot be printed yet.")
     document_owner: str | None = Field(None, description="Who looks after that problem.")
+    deadlines: list[DueDateOut] = Field([], description="Until when the citizen had to apply; met or missed.")
+    obligations: list[DueDateOut] = Field([], description="What the citizen must still do after the case, or has done.")
 
 
 class HandOverIn(BaseModel):
@@ -116,7 +130,7 @@ PersonSearcher = Annotated[Principal, Depends(RequirePersonSearch(Action.FIND_CA
 @router.get("/cases/{case_id}", tags=["cases"])
 async def show_case(case_id: UUID, _: CaseReader, uow: Transaction, context: Context) -> CaseOut:
     record, document = or_refuse(await case_handlers.show_case(CaseId(case_id), uow, cipher=context.cipher))
-    return case_out(record, document, missing=await case_handlers.missing_scans(uow, [record]))
+    return case_out(record, context.catalogue, document, missing=await case_handlers.missing_scans(uow, [record]))
 
 
 @router.post("/cases/{case_id}/hand-over", tags=["cases"])
@@ -134,7 +148,7 @@ async def hand_over_case(
         cipher=context.cipher,
         catalogue=context.catalogue,
     )
-    return await _changed_case_out(record, uow)
+    return await changed_case_out(record, uow, context)
 
 
 @router.post("/cases/{case_id}/take", tags=["cases"])
@@ -149,7 +163,7 @@ async def take_case(case_id: UUID, caller: CaseTaker, uow: Transaction, context:
         cipher=context.cipher,
         catalogue=context.catalogue,
     )
-    return await _changed_case_out(record, uow)
+    return await changed_case_out(record, uow, context)
 
 
 @router.post("/cases/{case_id}/withdraw", tags=["cases"])
@@ -158,7 +172,7 @@ async def withdraw_case(case_id: UUID, caller: CaseChanger, uow: Transaction, co
     record = await case_handlers.withdraw(
         CaseId(case_id), uow, officer=caller.subject, cipher=context.cipher, catalogue=context.catalogue
     )
-    return await _changed_case_out(record, uow)
+    return await changed_case_out(record, uow, context)
 
 
 @router.post("/cases/{case_id}/close", tags=["cases"])
@@ -167,7 +181,7 @@ async def close_case(case_id: UUID, caller: CaseChanger, uow: Transaction, conte
     record = await case_handlers.close(
         CaseId(case_id), uow, officer=caller.subject, cipher=context.cipher, catalogue=context.catalogue
     )
-    return await _changed_case_out(record, uow)
+    return await changed_case_out(record, uow, context)
 
 
 @router.post("/cases/{case_id}/ask-again", tags=["cases"])
@@ -176,7 +190,7 @@ async def ask_registers_again(case_id: UUID, caller: CaseChanger, uow: Transacti
     record = await case_handlers.ask_again(
         CaseId(case_id), uow, officer=caller.subject, cipher=context.cipher, catalogue=context.catalogue
     )
-    return await _changed_case_out(record, uow)
+    return await changed_case_out(record, uow, context)
 
 
 @router.post("/cases/{case_id}/reopen", tags=["cases"])
@@ -192,7 +206,7 @@ async def reopen_case(
         cipher=context.cipher,
         catalogue=context.catalogue,
     )
-    return await _changed_case_out(record, uow)
+    return await changed_case_out(record, uow, context)
 
 
 @router.get("/stands/{stand_id}/cases", tags=["cases"])
@@ -200,7 +214,7 @@ async def cases_of_stand(stand_id: UUID, _: CaseLister, uow: Transaction, contex
     """The newest 1,000 cases of a stand."""
     records = await case_store.cases_of_stand(uow, StandId(stand_id), context.cipher, limit=MAX_CASES)
     missing = await case_handlers.missing_scans(uow, records)
-    return [case_out(record, missing=missing) for record in records]
+    return [case_out(record, context.catalogue, missing=missing) for record in records]
 
 
 @router.post("/persons/cases", tags=["cases"])
@@ -214,7 +228,7 @@ async def cases_of_person(
     stand_id = StandId(caller.stand_id) if caller.stand_id and not caller.reason else None
     records = await case_store.cases_of_person(uow, Bpk(person.bpk), context.cipher, limit=MAX_CASES, stand_id=stand_id)
     missing = await case_handlers.missing_scans(uow, records)
-    return [case_out(record, missing=missing) for record in records]
+    return [case_out(record, context.catalogue, missing=missing) for record in records]
 
 
 @router.get("/documents/{document_id}.pdf", tags=["documents"], response_class=Response)
@@ -223,12 +237,14 @@ async def download_document(document_id: UUID, _: DocumentReader, uow: Transacti
     return Response(pdf, media_type="application/pdf")
 
 
-async def _changed_case_out(outcome: CaseRecord | Refusal, uow: UnitOfWork) -> CaseOut:
+async def changed_case_out(outcome: CaseRecord | Refusal, uow: UnitOfWork, context: IntakeContext) -> CaseOut:
     record = or_refuse(outcome)
-    return case_out(record, missing=await case_handlers.missing_scans(uow, [record]))
+    return case_out(record, context.catalogue, missing=await case_handlers.missing_scans(uow, [record]))
 
 
-def case_out(record: CaseRecord, document: Document | None = None, *, missing: AbstractSet[UUID]) -> CaseOut:
+def case_out(
+    record: CaseRecord, catalogue: Catalogue, document: Document | None = None, *, missing: AbstractSet[UUID]
+) -> CaseOut:
     """`missing`: scans that are still on a device, of this case or of others."""
     case = record.case
     issued = document if document and document.rendered else None
@@ -258,4 +274,27 @@ def case_out(record: CaseRecord, document: Document | None = None, *, missing: A
         document_revoked_at=document.revoked_at if document else None,
         document_problem=document.problem if document else None,
         document_owner=document.problem_owner if document else None,
+        deadlines=due_dates_out(case, catalogue, DueDateKind.DEADLINE),
+        obligations=due_dates_out(case, catalogue, DueDateKind.OBLIGATION),
     )
+
+
+def due_dates_out(case: Case, catalogue: Catalogue, kind: DueDateKind) -> list[DueDateOut]:
+    if not case.due_dates:
+        return []
+    titles = due_date_titles(catalogue, case.edition, kind)
+    return [
+        DueDateOut(code=due.code, titles=titles[due.code], due_at=due.due_at, state=due.state)
+        for due in case.due_dates
+        if due.kind is kind
+    ]
+
+
+def due_date_titles(catalogue: Catalogue, edition: str, kind: DueDateKind) -> dict[str, dict[Language, str]]:
+    """By code. Raises RefusalError for an edition that the catalogue does not have."""
+    pinned = or_refuse(catalogue.pinned_edition(edition)).edition
+    defined = pinned.deadlines if kind is DueDateKind.DEADLINE else pinned.obligations
+    return {
+        definition.code: {language: definition.titles.in_language(language) for language in Language}
+        for definition in defined
+    }

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field, JsonValue
 from service_catalogue.models import Titles
 from wanderamt.backbone.supervision import wait_for_signal
+from wanderamt.contracts import Language
 from wanderamt.shell.problems import or_refuse
 
 from intake.api.cases import CaseOut, case_out
@@ -15,7 +16,7 @@ from intake.api.dependencies import ChangesReader, ClerkAtStand, Context
 from intake.domain.answer_review import reviewed_answers
 from intake.domain.case.case_events import FieldValue
 from intake.domain.case.explanations import explanation_of
-from intake.domain.catalogue.catalogue import Catalogue, PinnedEdition
+from intake.domain.catalogue.catalogue import PinnedEdition
 from intake.handlers.change_waits import ChangeWait
 from intake.handlers.changes import Changes, changes_since
 from intake.handlers.context import IntakeContext
@@ -28,7 +29,7 @@ router = APIRouter(tags=["field"])
 
 
 class ReviewedValueOut(BaseModel):
-    titles: Titles
+    titles: dict[Language, str]
     value: str = Field(description="As printed, in the language of the case.")
 
 
@@ -36,7 +37,7 @@ class RegisterAnswerOut(BaseModel):
     """What a register answered to a call. `facts`: proposals for answers of the form, by code."""
 
     call: str
-    titles: Titles
+    titles: dict[Language, str]
     rows: list[ReviewedValueOut]
     facts: dict[str, JsonValue]
 
@@ -88,7 +89,7 @@ async def show_changes(
     """
     question = (cursor, acked)
     if not wait_s:
-        return _changes_out(*await _look(question, caller, context), context.catalogue)
+        return _changes_out(*await _look(question, caller, context), context)
     until = asyncio.get_running_loop().time() + wait_s
     with context.change_waits.waiting(caller.device_id, caller.stand_id) as waiting:
         return await _wait_for_changes(question, caller, context, wait=or_refuse(waiting), until=until)
@@ -105,7 +106,7 @@ async def _wait_for_changes(
         changes, now = await _look(question, caller, context)
         remaining = until - loop.time()
         if changes.cases or changes.reset or remaining <= 0:
-            return _changes_out(changes, now, context.catalogue)
+            return _changes_out(changes, now, context)
         if not wait.ended:
             await wait_for_signal(wait.signal, min(remaining, pause_s if changes.unsettled else remaining))
             pause_s = min(2 * pause_s, MAX_PAUSE_S)
@@ -130,32 +131,36 @@ async def _look(question: tuple[str, int], caller: ClerkAtStand, context: Intake
         return or_refuse(changes), uow.now
 
 
-def _changed_case_out(record: CaseRecord, changes: Changes, catalogue: Catalogue) -> ChangedCaseOut:
+def titles_out(titles: Titles) -> dict[Language, str]:
+    return {language: titles.in_language(language) for language in Language}
+
+
+def _changed_case_out(record: CaseRecord, changes: Changes, context: IntakeContext) -> ChangedCaseOut:
     case = record.case
-    pinned = catalogue.pinned_edition(case.edition)
+    pinned = context.catalogue.pinned_edition(case.edition)
     answers, sentence = [], None
     if isinstance(pinned, PinnedEdition):
         sentence = explanation_of(pinned.edition, case.because)
         answers = [
             RegisterAnswerOut(
                 call=answer.call,
-                titles=answer.titles,
-                rows=[ReviewedValueOut(titles=row.titles, value=row.value) for row in answer.rows],
+                titles=titles_out(answer.titles),
+                rows=[ReviewedValueOut(titles=titles_out(row.titles), value=row.value) for row in answer.rows],
                 facts=answer.facts,
             )
             for answer in reviewed_answers(case, pinned.edition)
         ]
     return ChangedCaseOut(
-        **case_out(record, missing=changes.missing_scans).model_dump(),
+        **case_out(record, context.catalogue, missing=changes.missing_scans).model_dump(),
         form=dict(case.form),
         answers=answers,
         explanation={"de": sentence.de, "en": sentence.en} if sentence else None,
     )
 
 
-def _changes_out(changes: Changes, now: datetime, catalogue: Catalogue) -> ChangesOut:
+def _changes_out(changes: Changes, now: datetime, context: IntakeContext) -> ChangesOut:
     return ChangesOut(
-        cases=[_changed_case_out(record, changes, catalogue) for record in changes.cases],
+        cases=[_changed_case_out(record, changes, context) for record in changes.cases],
         cursor=str(changes.cursor),
         more=changes.more,
         reset=changes.reset,

@@ -6,13 +6,18 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 from service_catalogue.authority import AuthorityProfile, Letterhead
 from service_catalogue.reader import AUTHORITY_FILE, CatalogueFault, CatalogueFiles, json_schema
+from wanderamt.backbone.environment import utc_now
 from wanderamt.shell.text_table import format_table
 
-from intake.catalogue_files.loader import read_authority, read_catalogue_files
+from intake.catalogue_files.loader import load_authority, load_catalogue, read_authority, read_catalogue_files
+from intake.domain.catalogue.catalogue import Catalogue
 from intake.domain.catalogue.diff import diff_editions
+from intake.domain.catalogue.due_dates import VIENNA
 from intake.domain.catalogue.service_definition import Edition, ServiceDefinition
+from intake.domain.trial import Trial, try_service
 
 catalogue = typer.Typer(
     help="The service catalogue: steps, documents and fees of each service. One YAML file per service: "
@@ -91,6 +96,46 @@ def diff(
         typer.echo(f"{change.place}: {change.before or '(none)'} -> {change.after or '(none)'}")
     if not changes:
         typer.echo("nothing: both days have the same edition")
+
+
+@catalogue.command("try")
+def try_service_(
+    service: ServiceArgument,
+    file: Annotated[
+        Path,
+        typer.Argument(
+            exists=True,
+            dir_okay=False,
+            help='JSON: {"applicant": {...}, "facts": {...}, "answers": {"<call>": {"answer": {...}}}}; see '
+            "docs/guides/add-a-service.md.",
+        ),
+    ],
+    on: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day of the application.")] = None,
+    folder: Folder = None,
+) -> None:
+    """Try a service with typed answers, without any server: facts, fees, questions to registers, and the paper."""
+    loaded = _load(folder)
+    try:
+        trial = Trial.model_validate_json(file.read_bytes())
+    except ValidationError as error:
+        raise typer.BadParameter(f"{file}: {error}") from error
+    now = on.replace(hour=9, tzinfo=VIENNA) if on else utc_now()
+    result = try_service(service, trial, loaded, load_authority(folder, loaded), now=now)
+    for line in result.lines:
+        typer.echo(line)
+    if not result.paper:
+        typer.echo("no paper fits the case")
+        return
+    typer.echo(f"--- {result.paper.title}")
+    for label, value in result.paper.rows:
+        typer.echo(f"{label}: {value}")
+    for table in result.paper.tables:
+        typer.echo(format_table(table.columns, table.rows))
+
+
+def _load(folder: Path | None) -> Catalogue:
+    _definitions(folder)  # says what is wrong with the files
+    return load_catalogue(folder)
 
 
 @catalogue.command("schema")

@@ -20,6 +20,7 @@ from intake.handlers.context import IntakeContext
 NAME = "intake"
 T = TypeVar("T")
 Act: TypeAlias = Callable[[UnitOfWork, FieldCipher], Awaitable[T | Refusal]]
+ActWithContext: TypeAlias = Callable[[UnitOfWork, IntakeContext], Awaitable[T | Refusal]]
 
 
 def line_of(least: int, most: int) -> Callable[[str], str]:
@@ -41,18 +42,27 @@ Reason = Annotated[
 ]
 
 
-def cipher_of(service: Service) -> FieldCipher:
+def context_of(service: Service) -> IntakeContext:
     context: IntakeContext = service.context.http.state.context
-    return context.cipher
+    return context
+
+
+def cipher_of(service: Service) -> FieldCipher:
+    return context_of(service).cipher
 
 
 def run_recorded(act: Act[T], record: AuditRecord) -> T:
     """What `act` returns; it writes down what it did. Its refusal is written down here, as `record`, and ends the
     command with exit code 1."""
+    return run_with_context(lambda uow, context: act(uow, context.cipher), record)
+
+
+def run_with_context(act: ActWithContext[T], record: AuditRecord) -> T:
+    """As `run_recorded`."""
 
     async def use(service: Service) -> T | Refusal:
         async with service.context.database.unit_of_work() as uow:
-            outcome = await act(uow, cipher_of(service))
+            outcome = await act(uow, context_of(service))
             if isinstance(outcome, Refusal):
                 await audit.record(uow, replace(record, outcome=outcome.code))
             return outcome

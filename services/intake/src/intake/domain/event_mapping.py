@@ -1,31 +1,38 @@
 """Maps events of a case history to the public events of the contract. Most stay internal."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import orjson
+from service_catalogue.models import Titles
 from wanderamt.contracts import (
     AllowedQuery,
     CaseApplicantChanged,
     CaseClosed,
     CaseCompensated,
     CaseCompleted,
+    CaseDueDateMet,
+    CaseDueDateMissed,
+    CaseDueDatesSet,
     CaseEvent,
     CaseHandedOver,
     CaseNeedsVisit,
     CaseOpened,
+    CaseReminderDue,
     CaseReopened,
     CaseTakenToStand,
     CaseWithdrawn,
+    DueDateKind,
     Language,
+    PublicDueDate,
     RegisterQueryRequested,
 )
 from wanderamt.kernel.ids import CaseId
 from wanderamt.kernel.sealed import Sealed
 
 from intake.domain.case.case_events import (
+    AnswersDeleted,
     CallBlocked,
     CallSkipped,
     CallsOutdated,
@@ -33,10 +40,16 @@ from intake.domain.case.case_events import (
     CaseHistoryEvent,
     Closed,
     Compensated,
+    DeadlinesJudged,
     Filled,
     Finished,
     HandedOver,
     Identified,
+    JudgedDeadline,
+    ObligationFulfilled,
+    ObligationMissed,
+    ObligationReminded,
+    ObligationsSet,
     Opened,
     Overdue,
     Paid,
@@ -51,8 +64,9 @@ from intake.domain.case.case_events import (
     Withdrawn,
 )
 from intake.domain.case.explanations import explanation_of
-from intake.domain.case.process import question_of
-from intake.domain.case.state import BIRTH_DATE, BIRTH_YEAR, NAME_FIELDS, Case, is_account
+from intake.domain.case.obligations import DUE_DATE_EVENTS, obligation_of
+from intake.domain.case.process import asks_for_applicant, question_of
+from intake.domain.case.state import BIRTH_DATE, BIRTH_YEAR, NAME_FIELDS, Case, DueDate, is_account
 from intake.domain.catalogue.service_definition import Edition
 
 INTERNAL_EVENTS = frozenset(
@@ -67,6 +81,7 @@ INTERNAL_EVENTS = frozenset(
         ProvisionalDocumentGiven,
         ProvisionalRevoked,
         Paid,
+        AnswersDeleted,
     }
 )
 UNNAMED_OWNER = "named in the case"
@@ -80,8 +95,7 @@ class LookupRules(NamedTuple):
     applicant_hash: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class EncryptedForm:
+class EncryptedForm(NamedTuple):
     """The form as stored and sent: encrypted in the parts that consumers need separately. None: an empty part."""
 
     applicant: Sealed | None = None
@@ -93,8 +107,7 @@ class EncryptedForm:
 EMPTY_FORM = EncryptedForm()
 
 
-@dataclass(frozen=True, slots=True)
-class EventContext:
+class EventContext(NamedTuple):
     """What public events need beside the case. `officer`: on whose behalf a register is asked; `assert_question`: the
     proof of it. `rules_of`: for lookups while the case is open. `seal`: encrypts under the key of the case."""
 
@@ -122,14 +135,20 @@ def to_public_events(
             continue
         opened = opened or type(event) is Opened
         if type(event) is RegisterAsked:
-            public.append(_to_register_query(event, case, context))
+            public.append(_to_register_query(event, case, form, context))
+        elif type(event) in DUE_DATE_EVENTS:
+            public += _to_due_date_events(event, case, form, context)
         elif published := _to_public_event(event, case, form, context):
             public.append(published)
     return public
 
 
-def _to_register_query(event: RegisterAsked, case: Case, context: EventContext) -> RegisterQueryRequested:
-    question = context.seal(case.id, orjson.dumps(question_of(event, case, context.edition)))
+def _to_register_query(
+    event: RegisterAsked, case: Case, form: EncryptedForm, context: EventContext
+) -> RegisterQueryRequested:
+    question = form.applicant if asks_for_applicant(event, case, context.edition) else None
+    if question is None:
+        question = context.seal(case.id, orjson.dumps(question_of(event, case, context.edition)))
     return RegisterQueryRequested(
         case_id=case.id,
         request_id=event.request_id,
@@ -217,6 +236,72 @@ def _to_ownership_event(event: CaseHistoryEvent, case: Case, now: datetime) -> C
         case TakenToStand(stand_id):
             return CaseTakenToStand(**_case_fields(case), taken_to=stand_id, taken_at=now)
     return None
+
+
+def _to_due_date_events(
+    event: CaseHistoryEvent, case: Case, form: EncryptedForm, context: EventContext
+) -> Iterator[CaseEvent]:
+    """A deadline that the application kept concerns nobody else."""
+    edition = context.edition
+    match event:
+        case DeadlinesJudged(deadlines):
+            titles = {deadline.code: deadline.titles for deadline in edition.deadlines}
+            for judged in deadlines:
+                if judged.missed:
+                    yield _to_missed(DueDateKind.DEADLINE, judged, case, form, titles=titles[judged.code])
+        case ObligationsSet():
+            yield CaseDueDatesSet(**_case_fields(case), due_dates=tuple(_open_obligations(case, edition)))
+        case ObligationFulfilled(code, met_at):
+            yield CaseDueDateMet(**_case_fields(case), code=code, met_at=met_at)
+        case ObligationReminded(code) | ObligationMissed(code):
+            obligation = obligation_of(edition, code)
+            due = next(due for due in case.due_dates if due.kind is DueDateKind.OBLIGATION and due.code == code)
+            if not obligation:
+                return
+            if isinstance(event, ObligationMissed):
+                kind, sentence = DueDateKind.OBLIGATION, obligation.reminder
+                yield _to_missed(kind, due, case, form, titles=obligation.titles, sentence=sentence)
+                return
+            yield CaseReminderDue(
+                **_case_fields(case),
+                language=case.language,
+                code=code,
+                titles=_texts(obligation.titles),
+                sentence=_texts(obligation.reminder),
+                due_at=due.due_at,
+                contact=form.contact,
+            )
+
+
+def _to_missed(
+    kind: DueDateKind,
+    missed: JudgedDeadline | DueDate,
+    case: Case,
+    form: EncryptedForm,
+    *,
+    titles: Titles,
+    sentence: Titles | None = None,
+) -> CaseDueDateMissed:
+    return CaseDueDateMissed(
+        **_case_fields(case),
+        language=case.language,
+        kind=kind,
+        code=missed.code,
+        titles=_texts(titles),
+        sentence=_texts(sentence) if sentence else None,
+        due_at=missed.due_at,
+        contact=form.contact,
+    )
+
+
+def _open_obligations(case: Case, edition: Edition) -> Iterator[PublicDueDate]:
+    for due in case.unmet_obligations:
+        if obligation := obligation_of(edition, due.code):
+            yield PublicDueDate(code=due.code, titles=_texts(obligation.titles), due_at=due.due_at)
+
+
+def _texts(titles: Titles) -> dict[str, str]:
+    return {language.value: titles.in_language(language) for language in Language}
 
 
 def _public_owner(typed: str) -> str:

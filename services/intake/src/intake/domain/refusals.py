@@ -113,6 +113,22 @@ CASE_CLOSED = Refusal("case.closed", "This case is already closed.", RefusalKind
 CASE_NOT_ENDED = Refusal(
     "case.not_ended", "This case is still open. Finish or withdraw it first.", RefusalKind.CONFLICT
 )
+NO_OBLIGATION = Refusal(
+    "obligation.unknown", "This case has no such obligation. Look at its list of obligations.", RefusalKind.NOT_FOUND
+)
+LIST_PLACE_UNREADABLE = Refusal(
+    "list.place", "This is no place in the list. Send 'after' as the page before gave it, or omit it."
+)
+OBLIGATIONS_OPEN = Refusal(
+    "case.obligations_open",
+    "Obligations of this case are still open. Note first that they are fulfilled, or why they are not needed.",
+    RefusalKind.CONFLICT,
+)
+CASE_DELETED = Refusal(
+    "case.deleted",
+    "This case was deleted, because its retention period is over. Open a new case.",
+    RefusalKind.CONFLICT,
+)
 REASON_MISSING = Refusal("case.reason_missing", "Give a short reason for the next person who works on the case.")
 COMMAND_ON_ITS_WAY = Refusal(
     "case.command_on_its_way",

@@ -5,6 +5,7 @@ Invariants: everything is written in one transaction; every case is locked befor
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NamedTuple
 
 from wanderamt.backbone.observability.tracing import span_from_traceparent
@@ -18,6 +19,7 @@ from wanderamt.security.keys import FieldCipher
 from intake.domain.actor import Actor
 from intake.domain.case.apply_entry import CaseAction, run_actions
 from intake.domain.case.case_events import (
+    AnswersDeleted,
     CaseHistoryEvent,
     Compensated,
     Filled,
@@ -30,22 +32,35 @@ from intake.domain.case.case_events import (
     TakenToStand,
     Withdrawn,
 )
+from intake.domain.case.obligations import DUE_DATE_EVENTS
 from intake.domain.case.process import NewEvents
 from intake.domain.case.state import Case, CaseState
 from intake.domain.catalogue.catalogue import Catalogue
 from intake.domain.documents import Document, IssueDocument, document_number, provisional_document, revoke
 from intake.domain.event_mapping import EMPTY_FORM, EncryptedForm, EventContext, LookupRules, to_public_events
 from intake.domain.till import Payment, Refund
-from intake.store import case_statements, document_statements, history_statements, payment_statements
+from intake.store import (
+    case_statements,
+    document_statements,
+    due_date_statements,
+    history_statements,
+    payment_statements,
+)
 from intake.store.case_statements import CaseRecord, CaseToFinish
 from intake.store.forms import encrypt_changed, encrypt_form
 from intake.store.history_statements import HistoryRow
 
 FINAL_STATES = frozenset({CaseState.FINAL, CaseState.CLOSED})  # the back office has issued a document of its own
 REVOKING_EVENTS = (Compensated, Withdrawn, Reopened)  # no earlier document of the case is valid any more
-NOTED_EVENTS = frozenset(
-    {*REVOKING_EVENTS, Paid, ProvisionalDocumentGiven, ProvisionalRevoked, Finished, TakenToStand}
-)  # more is written than the case
+DATED = DUE_DATE_EVENTS | {Reopened}  # a case that is reopened loses its open obligations
+NOTED_EVENTS = DATED | {
+    *REVOKING_EVENTS,
+    Paid,
+    ProvisionalDocumentGiven,
+    ProvisionalRevoked,
+    Finished,
+    TakenToStand,
+}  # more is written than the case
 
 
 class CaseChange(NamedTuple):
@@ -93,7 +108,8 @@ class CaseChanges:
         if not new_events:
             return
         uow, before = self.uow, self.records.get(case.id)
-        changed = [name for event in new_events if isinstance(event, Filled) for name in event.fields]
+        written = (event for event in new_events if isinstance(event, Filled | AnswersDeleted))
+        changed = [name for event in written for name in event.fields]
         form = encrypt_changed(
             before.form if before else EMPTY_FORM, case.form, changed, case_id=case.id, cipher=self.cipher
         )
@@ -108,6 +124,7 @@ class CaseChanges:
             opened_at=before.opened_at if before else uow.now,
             finished_at=(before.finished_at if before else None) or finished_now,
             assignment=before.assignment if before and _assignment_of(before.case) == _assignment_of(case) else None,
+            ended_at=_ended_at(before, case, now=uow.now),
         )
         fields = form if not before else self._encrypted_fields(new_events, case.id)
         history = HistoryRow(case.id, case.version, new_events, fields, actor.officer, actor.device_id, actor.entry_id)
@@ -129,6 +146,8 @@ class CaseChanges:
             also.append(payment_statements.insert_refunds(refunds))
         if taken := list(_more_stands(noted)):
             also.append(case_statements.insert_more_stands(taken))
+        if with_due_dates := {change.case.id for change in noted for event in change.noted if type(event) in DATED}:
+            also += due_date_statements.save_due_dates([self.records[case_id].case for case_id in with_due_dates])
         if noted and (documents := await self._documents(noted)):
             also.append(document_statements.upsert_documents(documents))
         is_new = {change.case.id for change in self.changes if change.is_new}
@@ -289,6 +308,13 @@ def _more_stands(noted: Iterable[CaseChange]) -> Iterator[tuple[CaseId, StandId]
         for event in change.noted:
             if isinstance(event, TakenToStand):
                 yield change.case.id, event.stand_id
+
+
+def _ended_at(before: CaseRecord | None, case: Case, *, now: datetime) -> datetime | None:
+    """Since when it is in this state, if it has ended."""
+    if not case.ended:
+        return None
+    return before.ended_at if before and before.case.state is case.state else now
 
 
 def _assignment_of(case: Case) -> tuple[str, str]:

@@ -9,14 +9,14 @@ from uuid import UUID
 import orjson
 from wanderamt.backbone.persistence.outbox import Statement
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
-from wanderamt.contracts import Language, VisitReason
+from wanderamt.contracts import DueDateKind, Language, VisitReason
 from wanderamt.kernel.ids import CaseId, DeviceId, DocumentId, RequestId, StandId
 from wanderamt.kernel.json_text import to_json_rows
 from wanderamt.kernel.sealed import Sealed
 from wanderamt.security.keys import FieldCipher
 
 from intake.domain.case.case_events import FIRST_CALL
-from intake.domain.case.state import VOID_STATES, CallState, CallStatus, Case, CaseState, ProvisionalDocument
+from intake.domain.case.state import VOID_STATES, CallState, CallStatus, Case, CaseState, DueDate, ProvisionalDocument
 from intake.domain.catalogue.service_definition import Identification
 from intake.domain.event_mapping import EncryptedForm
 from intake.store.change_channel import stand_channel
@@ -24,7 +24,7 @@ from intake.store.forms import FORM_PARTS, decrypt_form, parse_form
 
 
 class CaseRecord(NamedTuple):
-    """A case with its encrypted form. `event_version`: number of its published events.
+    """A case with its encrypted form. `event_version`: number of its published events. `ended_at`: see CaseRow.
 
     `assignment`: owner and reason, encrypted; None if they are still to be encrypted, or need not be, see CaseRow.
     """
@@ -35,6 +35,7 @@ class CaseRecord(NamedTuple):
     opened_at: datetime
     finished_at: datetime | None = None
     assignment: Sealed | None = None
+    ended_at: datetime | None = None
 
 
 class CaseToFinish(NamedTuple):
@@ -130,6 +131,7 @@ def _columns(record: CaseRecord, cipher: FieldCipher) -> dict[str, Any]:
         "deadline": case.deadline,
         "request_id": case.request_id,
         "finished_at": record.finished_at,
+        "ended_at": record.ended_at,
         "bpk": case.bpk,
         "progress": {
             "identified": case.identified,
@@ -144,6 +146,7 @@ def _columns(record: CaseRecord, cipher: FieldCipher) -> dict[str, Any]:
             **({"denied": case.denied} if case.denied else {}),
             **({"because": case.because} if case.because else {}),
             **({"calls": {code: [*call] for code, call in case.calls.items()}} if case.calls else {}),
+            **({"due_dates": [[*due] for due in case.due_dates]} if case.due_dates else {}),
         },
         "applicant": form.applicant,
         "contact": form.contact,
@@ -179,6 +182,7 @@ _COLUMNS = {
     "deadline": "timestamptz",
     "request_id": "uuid",
     "finished_at": "timestamptz",
+    "ended_at": "timestamptz",
     "bpk": "text",
     "progress": "json",
     "applicant": "json",
@@ -195,7 +199,8 @@ _ADD = f"""
 _SAVE = f"""{_ADD}
     ON CONFLICT (case_id) DO UPDATE SET version = excluded.version, event_version = excluded.event_version,
         state = excluded.state, owner = excluded.owner, reason = excluded.reason, deadline = excluded.deadline,
-        request_id = excluded.request_id, finished_at = excluded.finished_at, bpk = excluded.bpk,
+        request_id = excluded.request_id, finished_at = excluded.finished_at, ended_at = excluded.ended_at,
+        bpk = excluded.bpk,
         progress = excluded.progress, applicant = excluded.applicant, contact = excluded.contact,
         facts = excluded.facts, answers = excluded.answers, assignment = excluded.assignment, changed = excluded.changed
 """
@@ -241,8 +246,15 @@ def record_of_row(row: Mapping[str, Any], cipher: FieldCipher) -> CaseRecord:
         void=progress.get("void", state in VOID_STATES),
         denied=VisitReason(progress["denied"]) if "denied" in progress else None,
         because=progress.get("because", ""),
+        due_dates=tuple(_due_date(*due) for due in progress.get("due_dates", ())),
     )
-    return CaseRecord(case, form, row["event_version"], row["opened_at"], row["finished_at"], assignment)
+    times = row["opened_at"], row["finished_at"]
+    return CaseRecord(case, form, row["event_version"], *times, assignment, row["ended_at"])
+
+
+def _due_date(kind: str, code: str, due_at: str, *times: str | None) -> DueDate:
+    later = (datetime.fromisoformat(time) if time else None for time in times)
+    return DueDate(DueDateKind(kind), code, datetime.fromisoformat(due_at), *later)
 
 
 def _former_call(progress: Mapping[str, Any], request_id: UUID | None) -> dict[str, tuple[str, UUID | None, bool]]:

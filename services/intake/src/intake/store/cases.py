@@ -1,6 +1,6 @@
 """Reads case files: one, those of a stand or of a person, and those whose deadline has passed."""
 
-from sqlmodel import col, or_, select
+from sqlmodel import col, literal, or_, select, tuple_
 from sqlmodel.sql.expression import SelectOfScalar
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.ids import CaseId, StandId
@@ -8,6 +8,7 @@ from wanderamt.security.bpk import Bpk
 from wanderamt.security.keys import FieldCipher
 
 from intake.store.case_statements import CaseRecord, record_of_row
+from intake.store.due_date_statements import PlaceInList
 from intake.tables import CaseRow, CaseStandRow
 
 _NEWEST = select(CaseRow).order_by(col(CaseRow.opened_at).desc())
@@ -39,6 +40,17 @@ async def lock_overdue_cases(uow: UnitOfWork, cipher: FieldCipher, *, limit: int
     """Cases with a passed deadline. Skips locked ones; the next run finds them."""
     overdue = select(CaseRow).where(col(CaseRow.deadline) <= uow.now).order_by(col(CaseRow.deadline)).limit(limit)
     return await _records(uow, overdue.with_for_update(skip_locked=True), cipher)
+
+
+async def waiting_cases(
+    uow: UnitOfWork, cipher: FieldCipher, *, after: PlaceInList | None, limit: int
+) -> list[CaseRecord]:
+    """Cases with a deadline, the earliest first."""
+    waiting = select(CaseRow).where(col(CaseRow.deadline).is_not(None))
+    if after:
+        place = tuple_(literal(after.due_at), literal(after.case_id))
+        waiting = waiting.where(tuple_(col(CaseRow.deadline), col(CaseRow.case_id)) > place)
+    return await _records(uow, waiting.order_by(col(CaseRow.deadline), col(CaseRow.case_id)).limit(limit), cipher)
 
 
 async def _records(uow: UnitOfWork, query: SelectOfScalar[CaseRow], cipher: FieldCipher) -> list[CaseRecord]:

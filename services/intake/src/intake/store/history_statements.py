@@ -1,7 +1,7 @@
 """Hand-written statements of the history of cases: a sync writes it with the cases.
 
-Invariants: the history holds all events and never changes; `case_file` holds the state rebuilt from them; what people
-typed lies encrypted in it.
+Invariants: the history holds all events and never changes, but at the end of a retention period (see
+`retention_statements`); `case_file` holds the state rebuilt from them; what people typed lies encrypted in it.
 """
 
 import json
@@ -19,12 +19,21 @@ from wanderamt.kernel.json_text import to_json_rows
 from wanderamt.kernel.sealed import Sealed
 from wanderamt.security.keys import FieldCipher
 
-from intake.domain.case.case_events import CaseHistoryEvent, Filled, HandedOver, Reopened, TakenToStand
+from intake.domain.case.case_events import (
+    CaseHistoryEvent,
+    Filled,
+    HandedOver,
+    ObligationFulfilled,
+    Reopened,
+    TakenToStand,
+)
 from intake.domain.event_mapping import EMPTY_FORM, EncryptedForm
 from intake.store.forms import FORM_PARTS, decrypt_form, parse_form
 
 FILLED = Filled.__name__
-TYPED = frozenset({HandedOver, Reopened, TakenToStand})  # with a reason, or an owner, that a person typed
+TYPED = frozenset(
+    {HandedOver, ObligationFulfilled, Reopened, TakenToStand}
+)  # with a reason, or an owner, that a person typed
 EVENT_TYPES: dict[str, TypeAdapter[Any]] = {kind.__name__: TypeAdapter(kind) for kind in get_args(CaseHistoryEvent)}
 
 

@@ -19,14 +19,20 @@ from wanderamt.contracts import (
     CaseClosed,
     CaseCompensated,
     CaseCompleted,
+    CaseDeleted,
+    CaseDueDateMet,
+    CaseDueDateMissed,
+    CaseDueDatesSet,
     CaseEvent,
     CaseHandedOver,
     CaseNeedsVisit,
     CaseOpened,
+    CaseReminderDue,
     CaseReopened,
     CaseWithdrawn,
     DocumentEvent,
     DocumentIssued,
+    DueDateKind,
     Event,
     StandCancelled,
     VisitReason,
@@ -61,10 +67,20 @@ class PublicStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class OpenDueDate:
+    """What the citizen must still do. `titles`: by language. `missed`: not done in time."""
+
+    code: str
+    titles: dict[str, str]
+    due_at: datetime
+    missed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class CitizenCaseView:
     """`stage`: see NoticeRule. `reopen_count`: how often the case was reopened. `contact`: None after redaction.
 
-    `contact_confirmed`: see RecipientProfile.
+    `contact_confirmed`: see RecipientProfile. `due_dates`: those that are not met.
     """
 
     id: UUID
@@ -82,6 +98,7 @@ class CitizenCaseView:
     ends_at: datetime | None = None
     changed_at: datetime | None = None
     closed_at: datetime | None = None
+    due_dates: tuple[OpenDueDate, ...] = ()
 
     @property
     def ref(self) -> AboutRef:
@@ -97,12 +114,14 @@ class Projection:
     """The view after an event, and the notices it causes.
 
     `reminders`: intents that supersede nothing. `cancels_pending`: notices about the case that wait are dropped.
+    `settles`: of these kinds and occurrences alone.
     """
 
     view: CitizenCaseView
     intents: tuple[NoticeIntent, ...] = ()
     reminders: tuple[NoticeIntent, ...] = ()
     cancels_pending: bool = False
+    settles: frozenset[tuple[NoticeKind, str]] = frozenset()
 
 
 def ref_of(event: Event) -> AboutRef | None:
@@ -123,7 +142,7 @@ def project(view: CitizenCaseView, event: Event, *, now: datetime) -> Projection
     match event:
         case CaseOpened():
             return _advance(_with_contact(view, event), NoticeKind.CASE_OPENED, PublicStatus.OPENED, now)
-        case CaseHandedOver(overdue=True):
+        case CaseHandedOver(overdue=True) if view.status is not PublicStatus.FINISHED:
             return _advance(view, NoticeKind.DELAYED, PublicStatus.DELAYED, now, occurrence=event.deadline.isoformat())
         case DocumentIssued():
             numbered = replace(_with_contact(view, event), number=event.number)
@@ -139,12 +158,68 @@ def project(view: CitizenCaseView, event: Event, *, now: datetime) -> Projection
         case CaseWithdrawn():
             withdrawn = replace(view, status=PublicStatus.WITHDRAWN, stage=FINAL_STAGE, changed_at=now)
             return Projection(withdrawn, cancels_pending=True)
+        case CaseDueDatesSet() | CaseReminderDue() | CaseDueDateMet() | CaseDueDateMissed():
+            return _project_due_date(view, event)
         case CaseReopened():
             reopened = replace(view, status=PublicStatus.OPENED, stage=0, reopen_count=view.reopen_count + 1)
-            return Projection(replace(reopened, changed_at=now, closed_at=None))
+            settles = frozenset().union(*(_settled(view, due.code) for due in view.due_dates))
+            return Projection(replace(reopened, changed_at=now, closed_at=None, due_dates=()), settles=settles)
         case CaseClosed():
             return Projection(replace(view, closed_at=now))
+        case CaseDeleted():
+            return Projection(view, cancels_pending=True)
     return _project_appointment(view, event, now)
+
+
+def _project_due_date(
+    view: CitizenCaseView, event: CaseDueDatesSet | CaseReminderDue | CaseDueDateMet | CaseDueDateMissed
+) -> Projection:
+    match event:
+        case CaseDueDatesSet(due_dates=due_dates):
+            new = tuple(OpenDueDate(due.code, due.titles, due.due_at) for due in due_dates)
+            return Projection(replace(view, due_dates=new))
+        case CaseReminderDue():
+            after = replace(_with_contact(view, event), due_dates=_with_due_date(view, event))
+            return Projection(after, reminders=(_about_due_date(NoticeKind.OBLIGATION_REMINDER, view, event),))
+        case CaseDueDateMissed(kind=DueDateKind.OBLIGATION, code=code):
+            after = replace(_with_contact(view, event), due_dates=_with_due_date(view, event))
+            missed = _about_due_date(NoticeKind.OBLIGATION_MISSED, view, event)
+            reminder = (NoticeKind.OBLIGATION_REMINDER, _occurrence(view, code))
+            return Projection(after, reminders=(missed,), settles=frozenset({reminder}))
+        case CaseDueDateMet(code=code):
+            left = tuple(due for due in view.due_dates if due.code != code)
+            return Projection(replace(view, due_dates=left), settles=_settled(view, code))
+    return Projection(view)  # a deadline that the application missed: the crew has told the citizen
+
+
+def _with_due_date(view: CitizenCaseView, event: CaseReminderDue | CaseDueDateMissed) -> tuple[OpenDueDate, ...]:
+    """Also one that this service has not heard of: the projection may be younger than the case."""
+    due = OpenDueDate(event.code, event.titles, event.due_at, missed=isinstance(event, CaseDueDateMissed))
+    others = [known for known in view.due_dates if known.code != event.code]
+    return tuple(sorted((*others, due), key=lambda known: (known.due_at, known.code)))
+
+
+def _about_due_date(
+    kind: NoticeKind, view: CitizenCaseView, event: CaseReminderDue | CaseDueDateMissed
+) -> NoticeIntent:
+    sentence = event.sentence or event.titles
+    variables = {
+        "code": view.code,
+        "sentence": as_line(sentence["de"]),
+        "sentence_en": as_line(sentence["en"]),
+        "due_at": event.due_at.isoformat(),
+    }
+    until = event.due_at if kind is NoticeKind.OBLIGATION_REMINDER else None
+    return NoticeIntent(kind, view.id, variables, _occurrence(view, event.code), until=until)
+
+
+def _occurrence(view: CitizenCaseView, code: str) -> str:
+    return f"{view.reopen_count}/{code}"
+
+
+def _settled(view: CitizenCaseView, code: str) -> frozenset[tuple[NoticeKind, str]]:
+    occurrence = _occurrence(view, code)
+    return frozenset({(NoticeKind.OBLIGATION_REMINDER, occurrence), (NoticeKind.OBLIGATION_MISSED, occurrence)})
 
 
 def _project_appointment(view: CitizenCaseView, event: Event, now: datetime) -> Projection:
@@ -173,7 +248,14 @@ def time_variables(place: str, starts_at: datetime, ends_at: datetime) -> dict[s
 
 
 def _with_contact(
-    view: CitizenCaseView, event: CaseOpened | CaseNeedsVisit | CaseCompensated | DocumentIssued | AppointmentBooked
+    view: CitizenCaseView,
+    event: CaseOpened
+    | CaseNeedsVisit
+    | CaseCompensated
+    | CaseReminderDue
+    | CaseDueDateMissed
+    | DocumentIssued
+    | AppointmentBooked,
 ) -> CitizenCaseView:
     return replace(view, contact=event.contact or view.contact, language=event.language)
 

@@ -44,6 +44,8 @@ class NoticeKind(StrEnum):
     NEEDS_VISIT = "needs_visit"
     REFUSED = "refused"
     DOCUMENT_VOID = "document_void"  # a provisional document is not valid any more: the citizen must come again
+    OBLIGATION_REMINDER = "obligation_reminder"
+    OBLIGATION_MISSED = "obligation_missed"
     STAND_IN_DISTRICT = "stand_in_district"
     APPOINTMENT_BOOKED = "appointment_booked"
     APPOINTMENT_MOVED = "appointment_moved"
@@ -61,6 +63,8 @@ class NoticeRule:
     `time_to_live`: how long after the decision the notice may still be sent. `urgent`: the notice is sent in quiet
     hours if the end of the quiet hours would be too late. `calendar`: the e-mail carries a calendar file.
 
+    `standalone`: no newer notice about the same case supersedes it.
+
     `requested`: the citizen asked for it a moment ago, so it needs no consent and no place in the day's budget, and no
     staff if it fails.
     """
@@ -72,10 +76,12 @@ class NoticeRule:
     urgent: bool = False
     calendar: bool = False
     requested: bool = False
+    standalone: bool = False
 
 
 _DAY: Final = timedelta(days=1)
 _TIME_AND_PLACE: Final = ("place", "starts_at", "ends_at")
+_WHAT_IS_DUE: Final = ("code", "sentence", "sentence_en", "due_at")
 
 RULES: Final[Mapping[NoticeKind, NoticeRule]] = {
     NoticeKind.CASE_OPENED: NoticeRule(About.CASE, 1, _DAY / 2, ("code",)),
@@ -84,6 +90,8 @@ RULES: Final[Mapping[NoticeKind, NoticeRule]] = {
     NoticeKind.NEEDS_VISIT: NoticeRule(About.CASE, 3, 3 * _DAY, ("code",)),
     NoticeKind.REFUSED: NoticeRule(About.CASE, 3, 3 * _DAY, ("code",)),
     NoticeKind.DOCUMENT_VOID: NoticeRule(About.CASE, 4, 3 * _DAY, ("code",)),
+    NoticeKind.OBLIGATION_REMINDER: NoticeRule(About.CASE, 4, 7 * _DAY, _WHAT_IS_DUE, standalone=True),
+    NoticeKind.OBLIGATION_MISSED: NoticeRule(About.CASE, 4, 7 * _DAY, _WHAT_IS_DUE, standalone=True),
     NoticeKind.STAND_IN_DISTRICT: NoticeRule(About.STAND, 1, 7 * _DAY, _TIME_AND_PLACE, calendar=True),
     NoticeKind.APPOINTMENT_BOOKED: NoticeRule(About.APPOINTMENT, 1, _DAY, _TIME_AND_PLACE, calendar=True),
     NoticeKind.APPOINTMENT_MOVED: NoticeRule(

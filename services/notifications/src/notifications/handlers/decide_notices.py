@@ -4,6 +4,7 @@ Invariants: a new notice supersedes pending ones about the same case; an intent 
 """
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeAlias
@@ -23,7 +24,7 @@ from notifications.domain.channel_decision import (
     decide_channel,
     new_notice,
 )
-from notifications.domain.kinds import RULES, About, AboutRef
+from notifications.domain.kinds import RULES, About, AboutRef, NoticeKind
 from notifications.domain.notice import (
     JOB_TYPES,
     Dropped,
@@ -94,7 +95,7 @@ async def decide_notices(requests: Sequence[NoticeRequest], uow: UnitOfWork, con
     for number, (request, profile) in enumerate(zip(requests, profiles, strict=True)):
         if not profile:
             continue
-        superseded = number < last.get(request.intent.ref, -1)
+        superseded = number < last.get(request.intent.ref, -1) and not RULES[request.intent.kind].standalone
         intent = replace(request.intent, superseded=True) if superseded else request.intent
         created = _create_notices(intent, profile, uow, context)
         decided += [(request, notice, decision) for notice, decision in created]
@@ -139,7 +140,8 @@ async def _store_decided(
                 _emit_outcome(notice, uow)
     await _escalate([entry for entry in unreached if entry.notice.id in new], uow)
     newer = {notice.ref: request.trace for request, notice in superseding if notice.id in new}
-    _drop([notice for notice in pending if notice.ref in newer], newer, DropReason.SUPERSEDED, uow)
+    older = [notice for notice in pending if notice.ref in newer and not RULES[notice.kind].standalone]
+    _drop(older, newer, DropReason.SUPERSEDED, uow)
 
 
 async def try_next_channel(
@@ -221,6 +223,16 @@ async def cancel_pending_notices(
     """Drops notices that wait. `about`: to each case, appointment or stand the trace of what cancels its notices."""
     pending = await notice_statements.lock_pending(uow, about, address_hashes=address_hashes)
     _drop(pending, about, reason, uow)
+    await uow.flush()
+
+
+async def settle_pending_notices(
+    settled: Mapping[AboutRef, AbstractSet[tuple[NoticeKind, str]]], uow: UnitOfWork
+) -> None:
+    """Drops notices of these kinds and occurrences that wait: the matter is settled, or a newer one follows."""
+    pending = await notice_statements.lock_pending(uow, settled)
+    over = [notice for notice in pending if (notice.kind, notice.occurrence) in settled[notice.ref]]
+    _drop(over, {}, DropReason.SUPERSEDED, uow)
     await uow.flush()
 
 

@@ -33,12 +33,16 @@ def render(page: StatusPage) -> str:
     return (
         _environment()
         .get_template("status.html")
-        .render(language=page.lang, words=_words(page.lang), page=page, status=page.status, day=_day)
+        .render(language=page.lang, words=_words(page.lang), page=page, status=page.status, day=_day, date=_date)
     )
 
 
 def _day(at: datetime) -> str:
     return at.astimezone(VIENNA).strftime("%d.%m.%Y %H:%M")
+
+
+def _date(at: datetime) -> str:
+    return at.astimezone(VIENNA).strftime("%d.%m.%Y")
 
 
 @lru_cache

@@ -28,6 +28,7 @@ MUTABLE_COLUMNS = (
     "ends_at",
     "changed_at",
     "closed_at",
+    "due_dates",
 )
 
 

@@ -21,6 +21,7 @@ from notifications.tables import (
     ConsentRow,
     DistrictRow,
     DistrictWishRow,
+    NoticeRow,
     PreferenceRow,
     SubscriptionRow,
 )
@@ -69,6 +70,21 @@ async def redact_views(uow: UnitOfWork, closed_before: datetime, inactive_since:
     batch = expired.limit(REDACT_BATCH_SIZE).with_for_update(skip_locked=True).cte()
     statement = update(CitizenCaseRow).where(key.in_(select(batch.c.about, batch.c.id)))
     return (await uow.session.exec(statement.values(contact=None, place="", number=""))).rowcount
+
+
+async def delete_cases(uow: UnitOfWork, refs: Collection[AboutRef]) -> None:
+    """Everything that is known of these cases: views, preferences, choices that wait for a code, consents, and the
+    content of notices. Their rows stay for counts; a subscription stays, because it is about stands."""
+    ids = [ref.id for ref in refs if ref.about is About.CASE]
+    views = is_any_of(CitizenCaseRow.id, ids), col(CitizenCaseRow.about) == About.CASE
+    await uow.session.exec(delete(CitizenCaseRow).where(*views))
+    for row in (PreferenceRow, DistrictWishRow):
+        await uow.session.exec(delete(row).where(is_any_of(row.about_id, ids), col(row.about) == About.CASE))
+    await uow.session.exec(
+        delete(ConsentRow).where(is_any_of(ConsentRow.source, ids), col(ConsentRow.source_kind) == About.CASE)
+    )
+    of_cases = update(NoticeRow).where(is_any_of(NoticeRow.about_id, ids), col(NoticeRow.about) == About.CASE)
+    await uow.session.exec(of_cases.values(address=None, variables=None))
 
 
 async def withdraw_consents(uow: UnitOfWork, address_hashes: Collection[bytes], *, by: str) -> int:

@@ -15,6 +15,7 @@ from wanderamt.contracts import (
     CaseClosed,
     CaseCompensated,
     CaseCompleted,
+    CaseDeleted,
     CaseOpened,
     CaseReopened,
     CaseTakenToStand,
@@ -33,6 +34,7 @@ CaseCopyEvent = (
     | CaseWithdrawn
     | CaseClosed
     | CaseReopened
+    | CaseDeleted
 )
 
 
@@ -60,19 +62,26 @@ class CaseCopyChange:
 
 @dataclass(frozen=True, slots=True)
 class CaseCopyChanges:
-    """The effect of events, each case in one of the three. `dropped`: they ended so long ago that no copy is kept."""
+    """The effect of events, each case in one of the three. `dropped`: they ended so long ago that no copy is kept.
+
+    `deleted`: those of them of which nothing is kept.
+    """
 
     copies: list[CaseCopy]
     changes: list[CaseCopyChange]
     dropped: list[CaseId]
+    deleted: list[CaseId]
 
 
 def changes_by(events: Iterable[CaseCopyEvent], *, now: datetime) -> CaseCopyChanges:
     copies: dict[CaseId, CaseCopy | CaseCopyChange] = {}
+    deleted: list[CaseId] = []
     for event in events:
         case_id = CaseId(event.case_id)
         before = copies.get(case_id) or CaseCopyChange(case_id)
-        if isinstance(event, CaseOpened | CaseReopened):
+        if isinstance(event, CaseDeleted):
+            deleted.append(case_id)
+        elif isinstance(event, CaseOpened | CaseReopened):
             copies[case_id] = _begun(event, before)
         elif isinstance(event, CaseTakenToStand):
             copies[case_id] = replace(before, stands=tuple(sorted({*before.stands, StandId(event.taken_to)})))
@@ -80,12 +89,14 @@ def changes_by(events: Iterable[CaseCopyEvent], *, now: datetime) -> CaseCopyCha
             copies[case_id] = replace(before, applicant_hash=event.applicant_hash)
         else:
             copies[case_id] = replace(before, ended_at=_end_of(event))
-    dropped = [case_id for case_id, copy in copies.items() if copy.ended_at and copy.ended_at <= now - KEPT_AFTER_END]
+    over = [case_id for case_id, copy in copies.items() if copy.ended_at and copy.ended_at <= now - KEPT_AFTER_END]
+    dropped = list(dict.fromkeys([*over, *deleted]))
     kept = [copy for case_id, copy in copies.items() if case_id not in dropped]
     return CaseCopyChanges(
         [copy for copy in kept if isinstance(copy, CaseCopy)],
         [copy for copy in kept if isinstance(copy, CaseCopyChange)],
         dropped,
+        deleted,
     )
 
 

@@ -1,4 +1,5 @@
-"""Copies of cases: kept from the events of cases, dropped some time after the case has ended."""
+"""Copies of cases: kept from the events of cases, dropped some time after the case has ended. With a case that is
+deleted, its requests go too: what was asked about the citizen, and what registers answered."""
 
 from collections.abc import Iterable
 
@@ -6,11 +7,17 @@ from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 
 from registry_bridge.domain.case_copy import KEPT_AFTER_END, CaseCopyEvent, changes_by
 from registry_bridge.store import case_copies
+from registry_bridge.store.request_statements import delete_requests
 
 
 def record_case_events(events: Iterable[CaseCopyEvent], uow: UnitOfWork) -> None:
     """Also in a rebuild from the topic, copies that would have been dropped are not kept."""
-    case_copies.write_changes(uow, changes_by(events, now=uow.now))
+    effect = changes_by(events, now=uow.now)
+    case_copies.write_changes(uow, effect)
+    if effect.deleted:
+        uow.write_later(delete_requests(effect.deleted))
+        for case_id in effect.deleted:
+            uow.log_outcome("case.deleted", case_id=case_id)
 
 
 async def drop_ended_cases(uow: UnitOfWork) -> int:

@@ -12,7 +12,7 @@ from connector_kit.resilience.register_state import REGISTER_STATE, RegisterStat
 from wanderamt.backbone.persistence.outbox import Statement
 from wanderamt.backbone.persistence.tables import columns_of, value_of
 from wanderamt.backbone.persistence.unit_of_work import RowLockedError, UnitOfWork
-from wanderamt.kernel.ids import RequestId
+from wanderamt.kernel.ids import CaseId, RequestId
 from wanderamt.kernel.json_text import to_json_rows
 
 from registry_bridge.domain.access_log import RegisterAccessLogEntry
@@ -37,6 +37,11 @@ async def add_requests(uow: UnitOfWork, requests: Sequence[RegisterRequest], *, 
         if not row["request_id"]:
             _remember_register(uow, lock, row["state"], row["exchange"])
     return added
+
+
+def delete_requests(case_ids: Sequence[CaseId]) -> Statement:
+    """With their questions and what could not be read of the answers. The access log, which names nobody, stays."""
+    return "DELETE FROM request WHERE case_id = ANY($1::uuid[])", (sorted(case_ids),)
 
 
 def request_update(request: RegisterRequest) -> Statement:

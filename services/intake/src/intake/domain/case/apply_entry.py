@@ -12,6 +12,7 @@ from intake.domain.case import back_office_actions, crew_actions
 from intake.domain.case.case_events import CaseHistoryEvent, Form, Paid, ProvisionalDocumentGiven, RequiredDocumentSeen
 from intake.domain.case.crew_actions import NewCase
 from intake.domain.case.fold import apply, apply_all
+from intake.domain.case.obligations import due_dates_after, fulfil_obligation
 from intake.domain.case.process import NewEvents, NewId, advance
 from intake.domain.case.state import Case
 from intake.domain.catalogue.catalogue import Catalogue
@@ -20,6 +21,7 @@ from intake.domain.catalogue.service_definition import Edition
 from intake.domain.entry import (
     AnyEntry,
     FillCase,
+    FulfilObligation,
     GiveProvisional,
     HandOver,
     IdentifyApplicant,
@@ -90,7 +92,9 @@ def run_actions(
         case = apply_all(case, outcome)
         events += outcome
     following = advance(case, edition, new_id=new_id, now=now)
-    return AppliedEntry(apply_all(case, following), (*events, *following))
+    case, events = apply_all(case, following), [*events, *following]
+    due_dates = due_dates_after(case, edition, events, now=now)
+    return AppliedEntry(apply_all(case, due_dates), (*events, *due_dates))
 
 
 def _open(
@@ -149,7 +153,7 @@ def _fill(
     merged = merge(case.form if seen is None else seen, case.form, sent)
 
     def fill(case: Case, edition: Edition) -> NewEvents | Refusal:
-        return crew_actions.fill(case, edition, merged.fields, now=now)
+        return crew_actions.fill(case, edition, merged.fields)
 
     applied = run_actions(case, edition, [fill], new_id=new_id, now=now)
     return applied if isinstance(applied, Refusal) else AppliedEntry(applied.case, applied.new_events, merged.conflicts)
@@ -181,6 +185,11 @@ def _action_of(entry: AnyEntry, now: datetime) -> CaseAction:
             )
         case Withdraw():
             return lambda case, _: back_office_actions.withdraw(case)
+        case FulfilObligation():
+            met_at, fulfilment = trusted_time(entry.captured_at, now=now), entry.body
+            return lambda case, _: fulfil_obligation(
+                case, fulfilment.obligation, met_at=met_at, attachment_id=fulfilment.attachment_id
+            )
         case OpenCase() | FillCase():
             raise ValueError(f"{entry.type} is not a single action")
     assert_never(entry)

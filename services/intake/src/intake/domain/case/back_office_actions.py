@@ -14,16 +14,17 @@ from intake.domain.case.case_events import (
     Withdrawn,
 )
 from intake.domain.case.process import NewEvents
-from intake.domain.case.state import Case, CaseState
-from intake.domain.refusals import CASE_CLOSED, CASE_ENDED, CASE_NOT_ENDED, REASON_MISSING
+from intake.domain.case.state import TO_TAKE_BACK, Case, CaseState
+from intake.domain.refusals import CASE_CLOSED, CASE_ENDED, CASE_NOT_ENDED, OBLIGATIONS_OPEN, REASON_MISSING
 
 REOPEN_DEADLINE = timedelta(days=7)
 ESCALATION_DEADLINE = timedelta(days=1)
+OBLIGATION_ESCALATION_DEADLINE = timedelta(days=30)  # of a case that has ended: nobody waits for it
 
 
 def hand_over(case: Case, *, to: str, reason: str, deadline: datetime) -> NewEvents | Refusal:
-    if case.ended:
-        return CASE_ENDED
+    if case.ended and not case.deadline:
+        return CASE_ENDED  # nobody has to act
     return (HandedOver(to, reason, deadline),) if reason.strip() else REASON_MISSING
 
 
@@ -41,6 +42,8 @@ def close(case: Case) -> NewEvents | Refusal:
     """Ends all work on the case; its retention period begins."""
     if case.state is CaseState.CLOSED:
         return CASE_CLOSED
+    if case.ended and case.unmet_obligations:
+        return OBLIGATIONS_OPEN
     return (Closed(),) if case.ended else CASE_NOT_ENDED
 
 
@@ -54,4 +57,6 @@ def escalate_overdue(case: Case, *, to: str, now: datetime) -> NewEvents:
     """Hands a case with a passed deadline over to the owner of overdue cases."""
     if not case.deadline or case.deadline > now:
         return ()
-    return (Overdue(to, now + ESCALATION_DEADLINE),)
+    undoes = any(call.status in TO_TAKE_BACK for call in case.calls.values())
+    only_obligations = case.ended and case.unmet_obligations and not undoes
+    return (Overdue(to, now + (OBLIGATION_ESCALATION_DEADLINE if only_obligations else ESCALATION_DEADLINE)),)

@@ -1,4 +1,6 @@
-"""The closed set of events of a case. Its history is a list of them; nobody changes or removes an event."""
+"""The closed set of events of a case. Its history is a list of them; nobody changes or removes an event, but at the end
+of a retention period: see docs/decisions/0032.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -203,6 +205,74 @@ class TakenToStand:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class JudgedDeadline:
+    """`missed`: the citizen applied too late for it, or too early."""
+
+    code: str
+    due_at: datetime
+    missed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlinesJudged:
+    """All deadlines that apply, as far as the facts are known. `applied_at`: when the citizen applied."""
+
+    deadlines: tuple[JudgedDeadline, ...]
+    applied_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ObligationToMeet:
+    code: str
+    due_at: datetime
+    remind_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ObligationsSet:
+    """What the citizen must still do after the case."""
+
+    obligations: tuple[ObligationToMeet, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ObligationReminded:
+    """It was time to remind the citizen."""
+
+    code: str
+    reminded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ObligationFulfilled:
+    """`attachment_id`: its proof, perhaps still on the device. `reason`: of the back office, as written."""
+
+    code: str
+    met_at: datetime
+    attachment_id: UUID | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ObligationMissed:
+    """`owner` acts until `deadline`, although the case has ended."""
+
+    code: str
+    missed_at: datetime
+    owner: str
+    deadline: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AnswersDeleted:
+    """With the end of the case these fields of the form and these photos and scans were deleted, also from the history
+    before this event."""
+
+    fields: tuple[str, ...]
+    attachments: tuple[UUID, ...]
+
+
 CaseHistoryEvent = (
     Opened
     | Filled
@@ -226,4 +296,10 @@ CaseHistoryEvent = (
     | Reopened
     | Overdue
     | TakenToStand
+    | DeadlinesJudged
+    | ObligationsSet
+    | ObligationReminded
+    | ObligationFulfilled
+    | ObligationMissed
+    | AnswersDeleted
 )

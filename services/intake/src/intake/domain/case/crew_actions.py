@@ -26,15 +26,23 @@ from intake.domain.case.case_events import (
     ProvisionalRevoked,
     RequiredDocumentSeen,
 )
-from intake.domain.case.deadlines import missed_deadline
+from intake.domain.case.deadlines import refusing_deadline
 from intake.domain.case.fold import apply, apply_all
 from intake.domain.case.process import NewEvents, broken_rule
 from intake.domain.case.state import BIRTH_DATE, BPK, NAME_FIELDS, CallStatus, Case, CaseState
 from intake.domain.case.steps import SATISFIED_BY, bill_of, blocking_step, required_documents
-from intake.domain.case.values import APPLICANT_PREFIX, FACT_PREFIX, missing_facts, values_of
+from intake.domain.case.values import missing_facts, values_of
 from intake.domain.catalogue.catalogue import Catalogue
 from intake.domain.catalogue.due_dates import application_day
-from intake.domain.catalogue.service_definition import Edition, Ending, Identification, Step, canonical_facts
+from intake.domain.catalogue.register_calls import APPLICANT_PREFIX
+from intake.domain.catalogue.service_definition import (
+    FACT_PREFIX,
+    Edition,
+    Ending,
+    Identification,
+    Step,
+    canonical_facts,
+)
 from intake.domain.catalogue.value_types import AGE_YEARS, APPLICANT
 from intake.domain.refusals import (
     ALREADY_PAID,
@@ -112,7 +120,7 @@ def open_case(
     events: NewEvents = (opened, Filled(form)) if form else (opened,)
     if not edition.admission and not edition.deadlines:
         return events
-    refusal = _refuse_admission(apply_all(apply(None, opened, case_id), events[1:]), edition, now=now)
+    refusal = _refuse_admission(apply_all(apply(None, opened, case_id), events[1:]), edition)
     return refusal or events
 
 
@@ -143,7 +151,7 @@ def parse_birth_date(form: Form) -> Form:
         return form
 
 
-def fill(case: Case, edition: Edition, fields: Form, *, now: datetime) -> NewEvents | Refusal:
+def fill(case: Case, edition: Edition, fields: Form) -> NewEvents | Refusal:
     """What depends on a corrected field is asked again. Refuses a change of the fee once it is settled, and a change of
     what a command on its way is writing. `fields`: see `checked_form`."""
     if case.ended:
@@ -157,7 +165,7 @@ def fill(case: Case, edition: Edition, fields: Form, *, now: datetime) -> NewEve
     after = apply(case, filled, case.id)
     if case.settled and bill_of(after, edition) != bill_of(case, edition):
         return ALREADY_PAID
-    if refusal := _refuse_admission(after, edition, now=now):
+    if refusal := _refuse_admission(after, edition):
         return refusal
     outdated = outdated_calls(case, edition, changed)
     if outdated is None:
@@ -255,13 +263,13 @@ def _refuse_step(case: Case, edition: Edition, step: Step) -> Refusal | None:
     return step_too_early(step, blocking.step) if blocking else None
 
 
-def _refuse_admission(case: Case, edition: Edition, *, now: datetime) -> Refusal | None:
+def _refuse_admission(case: Case, edition: Edition) -> Refusal | None:
     values = values_of(case, edition)
     if missing_facts(edition, values):
         return None  # the form is not complete yet
     if rule := broken_rule(edition, values):
         return not_admitted(rule.code, rule.refusal.in_language(case.language))
-    missed = missed_deadline(edition, values, captured_at=case.captured_at, now=now)
+    missed = refusing_deadline(case, edition, values)
     if missed and missed.refusal:
         return not_admitted(missed.code, missed.refusal.in_language(case.language))
     return None

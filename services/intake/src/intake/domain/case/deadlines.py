@@ -1,29 +1,46 @@
-"""Deadlines of an application: which of them a case keeps, and until when it could."""
+"""Deadlines of an application: which of them a case has, and until when the citizen could apply."""
 
-from datetime import datetime
+from datetime import UTC, datetime, time
 
 from service_catalogue.conditions import evaluate
 from service_catalogue.references import Values
 
-from intake.domain.catalogue.due_dates import trusted_time
+from intake.domain.case.case_events import JudgedDeadline
+from intake.domain.case.state import Case
+from intake.domain.catalogue.due_dates import VIENNA
 from intake.domain.catalogue.service_definition import Deadline, Edition
 
 
-def deadline_at(deadline: Deadline, values: Values) -> datetime | None:
+def applied_at(case: Case) -> datetime:
+    """The device's time; where intake did not trust it, the beginning of the application day."""
+    if case.captured_at.astimezone(VIENNA).date() == case.application_day:
+        return case.captured_at
+    return datetime.combine(case.application_day, time.min, VIENNA).astimezone(UTC)
+
+
+def judge_deadlines(case: Case, edition: Edition, values: Values) -> tuple[JudgedDeadline, ...]:
+    """Those that apply and whose date is known."""
+    at = applied_at(case)
+    return tuple(
+        JudgedDeadline(deadline.code, due_at, _is_missed(deadline, due_at, at))
+        for deadline in edition.deadlines
+        if (due_at := _due_at(deadline, values))
+    )
+
+
+def refusing_deadline(case: Case, edition: Edition, values: Values) -> Deadline | None:
+    """A deadline that the application came too late for, or too early, and that admits no such application."""
+    missed = {judged.code for judged in judge_deadlines(case, edition, values) if judged.missed}
+    return next((deadline for deadline in edition.deadlines if deadline.code in missed and deadline.refusal), None)
+
+
+def _due_at(deadline: Deadline, values: Values) -> datetime | None:
     """None: it does not apply, or its date is not known."""
     if evaluate(deadline.when, values) is not True:
         return None
     due = deadline.due.due_at(values)
-    return due if isinstance(due, datetime) else None
+    return due.astimezone(UTC) if isinstance(due, datetime) else None
 
 
-def missed_deadline(edition: Edition, values: Values, *, captured_at: datetime, now: datetime) -> Deadline | None:
-    """A deadline that the application came too late for, or too early."""
-    if not edition.deadlines:
-        return None
-    applied_at = trusted_time(captured_at, now=now)
-    for deadline in edition.deadlines:
-        due = deadline_at(deadline, values)
-        if due and (applied_at < due if deadline.earliest else applied_at > due):
-            return deadline
-    return None
+def _is_missed(deadline: Deadline, due_at: datetime, at: datetime) -> bool:
+    return at < due_at if deadline.earliest else at > due_at

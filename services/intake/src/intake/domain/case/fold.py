@@ -8,10 +8,11 @@ from functools import reduce
 from typing import Any
 from uuid import UUID
 
-from wanderamt.contracts import VisitReason
+from wanderamt.contracts import DueDateKind, VisitReason
 from wanderamt.kernel.ids import CaseId
 
 from intake.domain.case.case_events import (
+    AnswersDeleted,
     CallBlocked,
     CallSkipped,
     CallsOutdated,
@@ -19,11 +20,16 @@ from intake.domain.case.case_events import (
     CaseHistoryEvent,
     Closed,
     Compensated,
+    DeadlinesJudged,
     FieldValue,
     Filled,
     Finished,
     HandedOver,
     Identified,
+    ObligationFulfilled,
+    ObligationMissed,
+    ObligationReminded,
+    ObligationsSet,
     Opened,
     Overdue,
     Paid,
@@ -37,6 +43,7 @@ from intake.domain.case.case_events import (
     TakenToStand,
     Withdrawn,
 )
+from intake.domain.case.obligations import changes_of, without_unmet
 from intake.domain.case.state import (
     ANSWERED,
     BLOCKED,
@@ -52,6 +59,8 @@ from intake.domain.case.state import (
     CallStatus,
     Case,
     CaseState,
+    DueDate,
+    DueDateState,
     ProvisionalDocument,
 )
 
@@ -113,10 +122,13 @@ def _opened(case_id: CaseId, opened: Opened) -> Case:
 
 
 def _changes(case: Case, event: CaseHistoryEvent) -> dict[str, Any]:
+    if type(event) in _OF_CALLS:
+        return _of_call(case, event)  # type: ignore[arg-type]  # as the set says
     match event:
         case Filled(fields):
             filled: dict[str, Any] = {"form": _merge_fields(case.form, fields)}
-            pictures = frozenset(_attachments_in(list(fields.values())))
+            nested = [value for value in fields.values() if isinstance(value, dict | list)]
+            pictures = frozenset(attachments_in(nested)) if nested else None
             return filled | {"attachments": case.attachments | pictures} if pictures else filled
         case Identified(level):
             return {"identified": level}
@@ -133,9 +145,17 @@ def _changes(case: Case, event: CaseHistoryEvent) -> dict[str, Any]:
         case Paid():
             receipts = (*case.receipts, event.receipt)
             return {"paid_cents": case.paid_cents + event.cents, "receipts": receipts, "settled": True}
-        case RegisterAsked() | RegisterConfirmed() | CallSkipped() | CallBlocked() | CallsOutdated() | CallUndone():
-            return _of_call(case, event)
+        case ObligationFulfilled():
+            return _fulfilled(case, event)
+        case DeadlinesJudged() | ObligationsSet() | ObligationReminded() | ObligationMissed():
+            return changes_of(case, event)
+        case AnswersDeleted(fields, attachments):
+            form = {name: value for name, value in case.form.items() if name not in fields}
+            return {"form": form, "attachments": case.attachments - set(attachments)}
     return _transition(case, event)
+
+
+_OF_CALLS = frozenset({RegisterAsked, RegisterConfirmed, CallSkipped, CallBlocked, CallsOutdated, CallUndone})
 
 
 def _of_call(
@@ -162,7 +182,7 @@ def _of_call(
         case CallSkipped():
             calls[event.call] = CallState(CallStatus.SKIPPED)
     if case.ended:
-        return {"calls": calls, "deadline": case.deadline if _to_take_back(calls, void=case.void) else None}
+        return {"calls": calls, "deadline": case.deadline if _needs_owner(case, calls, case.due_dates) else None}
     if case.state is CaseState.NEEDS_VISIT or any(call.status in UNSETTLED for call in calls.values()):
         return {"calls": calls}
     return {"calls": calls, "state": CaseState.OPEN, "reason": CONFIRMED}
@@ -178,6 +198,20 @@ def _waiting(case: Case, event: RegisterAsked) -> dict[str, Any]:
 
 def _to_take_back(calls: Mapping[str, CallState], *, void: bool) -> bool:
     return any(call.in_register and (void or call.status in TO_TAKE_BACK) for call in calls.values())
+
+
+def _needs_owner(case: Case, calls: Mapping[str, CallState], due_dates: Iterable[DueDate]) -> bool:
+    """Whether somebody has to act, although the case has ended."""
+    return _to_take_back(calls, void=case.void) or any(
+        due.kind is DueDateKind.OBLIGATION and due.state is DueDateState.MISSED for due in due_dates
+    )
+
+
+def _fulfilled(case: Case, event: ObligationFulfilled) -> dict[str, Any]:
+    changes = changes_of(case, event)
+    if case.ended and not _needs_owner(case, case.calls, changes["due_dates"]):
+        changes |= {"deadline": None, "reason": ""}
+    return changes
 
 
 def _outdated(case: Case, event: CallsOutdated) -> dict[str, Any]:
@@ -226,6 +260,7 @@ def _transition(case: Case, event: CaseHistoryEvent) -> dict[str, Any]:
                 "settled": case.paid_cents > 0,
                 "void": False,
                 "denied": None,
+                "due_dates": without_unmet(case),
             }
         case Overdue(owner, deadline):
             return {"owner": owner, "deadline": deadline}
@@ -271,14 +306,14 @@ def _merge_fields(form: Mapping[str, FieldValue], fields: Mapping[str, FieldValu
     return merged if None not in fields.values() else {n: value for n, value in merged.items() if value is not None}
 
 
-def _attachments_in(value: object) -> Iterator[UUID]:
+def attachments_in(value: object) -> Iterator[UUID]:
     """The photos and signatures among the values of a form, also in the rows of groups."""
     if isinstance(value, dict):
         for key, inner in value.items():
             if key in PICTURES and isinstance(inner, str):
                 yield UUID(inner)
             else:
-                yield from _attachments_in(inner)
+                yield from attachments_in(inner)
     elif isinstance(value, list):
         for inner in value:
-            yield from _attachments_in(inner)
+            yield from attachments_in(inner)

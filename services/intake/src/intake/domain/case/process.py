@@ -36,12 +36,20 @@ from intake.domain.case.case_events import (
     RegisterConfirmed,
     SentToVisit,
 )
-from intake.domain.case.explanations import because_of_rule, because_of_verdict, verdict_rule
+from intake.domain.case.deadlines import refusing_deadline
+from intake.domain.case.explanations import because_of_deadline, because_of_rule, because_of_verdict, verdict_rule
 from intake.domain.case.state import CallState, CallStatus, Case, CaseState
 from intake.domain.case.steps import pending_at_desk, pending_before_lookups, unanswered
 from intake.domain.case.values import ANSWER_PREFIX, answer_of, values_of
 from intake.domain.catalogue.expressions import build_fields
-from intake.domain.catalogue.register_calls import FOUND, AnswerFact, RegisterCall, RegisterCallKind, VerdictAction
+from intake.domain.catalogue.register_calls import (
+    APPLICANT_PREFIX,
+    FOUND,
+    AnswerFact,
+    RegisterCall,
+    RegisterCallKind,
+    VerdictAction,
+)
 from intake.domain.catalogue.service_definition import AdmissionRule, Edition
 
 NewEvents = tuple[CaseHistoryEvent, ...]
@@ -73,8 +81,11 @@ def advance(case: Case, edition: Edition, *, new_id: NewId, now: datetime) -> Ne
         finished = case.state is CaseState.OPEN and not pending_at_desk(case, edition, values_of(case, edition))
         return (Finished(),) if finished else ()
     values = values_of(case, edition)
-    if denied := next(_broken_rules(edition, values, after_answers=True), None):
+    denied = next(_broken_rules(edition, values, after_answers=True), None) if edition.admission else None
+    if denied:
         return deny(case, VisitReason.REGISTER_REFUSED, because=because_of_rule(denied), now=now)
+    if missed := refusing_deadline(case, edition, values):  # its date is in the answer of a register
+        return deny(case, VisitReason.REGISTER_REFUSED, because=because_of_deadline(missed), now=now)
     asked = tuple(_asked(case, edition, values, new_id=new_id, now=now))
     if asked or case.state is not CaseState.OPEN:
         return asked
@@ -82,6 +93,14 @@ def advance(case: Case, edition: Edition, *, new_id: NewId, now: datetime) -> Ne
         return ()
     admitted = all(evaluate(rule.require, values) is True for rule in edition.admission)
     return (Finished(),) if admitted else ()
+
+
+def asks_for_applicant(asked: RegisterAsked, case: Case, edition: Edition) -> bool:
+    """Whether `question_of` would be exactly the applicant's part of the form: most questions of a sync are."""
+    fields = edition.calls_by_code[asked.call].applicant_fields
+    if asked.undo or not fields:
+        return False
+    return all(value and name in fields for name, value in case.form.items() if name.startswith(APPLICANT_PREFIX))
 
 
 def question_of(asked: RegisterAsked, case: Case, edition: Edition) -> dict[str, JsonValue]:
@@ -201,7 +220,7 @@ def _asked(case: Case, edition: Edition, values: Values, *, new_id: NewId, now: 
 
 
 def _ask(call: RegisterCall, values: Values, *, new_id: NewId, now: datetime) -> Iterator[RegisterAsked]:
-    if isinstance(build_fields(call.question, values), MissingFact):
+    if not _can_ask(call, values):
         return
     yield RegisterAsked(
         request_id=RequestId(new_id()),
@@ -212,6 +231,13 @@ def _ask(call: RegisterCall, values: Values, *, new_id: NewId, now: datetime) ->
         call=call.code,
         command=call.kind is RegisterCallKind.COMMAND,
     )
+
+
+def _can_ask(call: RegisterCall, values: Values) -> bool:
+    """Whether its question can be built."""
+    if call.plain_names is not None:
+        return call.plain_names <= values.keys()
+    return not isinstance(build_fields(call.question, values), MissingFact)
 
 
 def _may_command(case: Case, edition: Edition, call: RegisterCall, values: Values) -> bool:
@@ -284,4 +310,4 @@ def _ask_undo(
 
 
 def _is_undoing(case: Case) -> bool:
-    return any(call.status is CallStatus.UNDOING for call in case.calls.values())
+    return bool(case.calls) and any(call.status is CallStatus.UNDOING for call in case.calls.values())

@@ -1,7 +1,7 @@
 """The state of a case, rebuilt from the events of its history.
 
 Invariants: the version is the number of events; a case that has not ended has an owner, a deadline and a reason; a case
-that has ended has neither deadline nor open call, unless a command of it is being undone.
+that has ended has neither deadline nor open call, unless a command of it is being undone or an obligation was missed.
 """
 
 import re
@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
-from wanderamt.contracts import Language, VisitReason
+from wanderamt.contracts import DueDateKind, Language, VisitReason
 from wanderamt.kernel.ids import CaseId, DeviceId, DocumentId, RequestId, StandId
 from wanderamt.security.assertions import Person
 from wanderamt.security.bpk import Bpk
@@ -61,8 +61,33 @@ class CallState(NamedTuple):
         return self.command and self.status in MAY_BE_WRITTEN
 
 
-ANSWERED = frozenset({CallStatus.DONE, CallStatus.SKIPPED})
+class DueDateState(StrEnum):
+    OPEN = "open"
+    MET = "met"
+    MISSED = "missed"
+
+
+class DueDate(NamedTuple):
+    """A deadline of the application, or an obligation after it. A time is None while its event has not happened; an
+    obligation may be met after it was missed."""
+
+    kind: DueDateKind
+    code: str
+    due_at: datetime
+    remind_at: datetime | None = None
+    reminded_at: datetime | None = None
+    met_at: datetime | None = None
+    missed_at: datetime | None = None
+
+    @property
+    def state(self) -> DueDateState:
+        if self.met_at:
+            return DueDateState.MET
+        return DueDateState.MISSED if self.missed_at else DueDateState.OPEN
+
+
 WAITING = frozenset({CallStatus.ASKED, CallStatus.UNDOING})
+ANSWERED = frozenset({CallStatus.DONE, CallStatus.SKIPPED})
 UNSETTLED = WAITING | {CallStatus.BLOCKED, CallStatus.UNDO_BLOCKED}
 TO_TAKE_BACK = frozenset({CallStatus.TO_UNDO, CallStatus.UNDOING, CallStatus.UNDO_BLOCKED})
 MAY_BE_WRITTEN = TO_TAKE_BACK | {CallStatus.ASKED, CallStatus.DONE}
@@ -74,8 +99,9 @@ BIRTH_YEAR = "applicant.birth_year"  # if day or month are unknown; nobody inven
 VOID_STATES = frozenset({CaseState.COMPENSATED, CaseState.WITHDRAWN})  # none of its documents is valid
 OPENED, CONFIRMED, CORRECTED, WAITS_FOR_REGISTER = "opened", "confirmed", "corrected", "waits for the register "
 BLOCKED = "our fault in the call "
+MISSED = "missed obligation "
 OWN_REASON = re.compile(
-    f"|{OPENED}|{CONFIRMED}|{CORRECTED}|{'|'.join(VisitReason)}|({WAITS_FOR_REGISTER}|{BLOCKED})[a-z0-9_]+"
+    f"|{OPENED}|{CONFIRMED}|{CORRECTED}|{'|'.join(VisitReason)}|({WAITS_FOR_REGISTER}|{BLOCKED}|{MISSED})[a-z0-9_]+"
 )
 ACCOUNT = re.compile(r"[A-Za-z0-9._-]{1,60}@[A-Za-z0-9.-]{1,60}")
 ENDED_STATES = VOID_STATES | {CaseState.FINAL, CaseState.CLOSED}
@@ -105,6 +131,7 @@ class Case:
     `more_stands`: those to which the case was taken.
     `void`: it ended without success, also once it is closed; none of its documents is valid. `denied`: what a register
     said against it, until the case is corrected or reopened; `because`: see intake.domain.case.explanations.
+    `due_dates`: its deadlines, and the obligations that were set when it was finished.
     """
 
     id: CaseId
@@ -134,6 +161,7 @@ class Case:
     void: bool = False
     denied: VisitReason | None = None
     because: str = ""
+    due_dates: tuple[DueDate, ...] = ()
 
     def call_of(self, request_id: RequestId) -> str | None:
         """The call that waits for the answer to this question."""
@@ -171,3 +199,8 @@ class Case:
     @property
     def ended(self) -> bool:
         return self.state in ENDED_STATES
+
+    @property
+    def unmet_obligations(self) -> list[DueDate]:
+        """Those that are open or were missed."""
+        return [due for due in self.due_dates if due.kind is DueDateKind.OBLIGATION and not due.met_at]

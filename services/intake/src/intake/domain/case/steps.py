@@ -2,16 +2,15 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import takewhile
 
 from service_catalogue.conditions import MissingFact, evaluate
 from service_catalogue.references import Values
 from wanderamt.kernel.refusal import Refusal
 
 from intake.domain.case.state import ANSWERED, Case
-from intake.domain.case.values import FACT_PREFIX, missing_facts, values_of
+from intake.domain.case.values import missing_facts, values_of
 from intake.domain.catalogue.register_calls import RegisterCallKind
-from intake.domain.catalogue.service_definition import Edition, Identification, RequiredDocument, Step
+from intake.domain.catalogue.service_definition import FACT_PREFIX, Edition, Identification, RequiredDocument, Step
 from intake.domain.fees import Bill, price
 
 _I = Identification
@@ -35,27 +34,18 @@ class PendingStep:
 
 def pending_at_desk(case: Case, edition: Edition, values: Values) -> PendingStep | None:
     """The next step that the crew has to do before a command is sent: all but the register."""
-    return next(
-        (
-            pending
-            for pending in _pending_steps(case, edition, edition.steps, values)
-            if pending.step is not Step.REGISTER
-        ),
-        None,
-    )
+    return next(_pending_steps(case, edition, edition.desk_steps, values), None)
 
 
 def pending_before_lookups(case: Case, edition: Edition, values: Values) -> PendingStep | None:
     """A register is asked about a person whom the crew has identified."""
-    earlier = takewhile(lambda step: step is not Step.REGISTER, edition.steps)
-    return next(_pending_steps(case, edition, earlier, values), None)
+    return next(_pending_steps(case, edition, edition.steps_before[Step.REGISTER], values), None)
 
 
 def blocking_step(case: Case, edition: Edition, step: Step) -> PendingStep | None:
     """The pending step that must come first. It is never the register: the crew does not wait for its answer."""
-    earlier = takewhile(lambda other: other is not step, edition.steps)
-    pending_steps = _pending_steps(case, edition, earlier, values_of(case, edition))
-    return next((pending for pending in pending_steps if pending.step is not Step.REGISTER), None)
+    earlier = edition.steps_before[step]
+    return next(_pending_steps(case, edition, earlier, values_of(case, edition)), None) if earlier else None
 
 
 def required_documents(case: Case, edition: Edition) -> tuple[list[RequiredDocument], list[str]]:
@@ -105,16 +95,13 @@ def _pending_steps(case: Case, edition: Edition, steps: Iterable[Step], values: 
                 unseen = [document.code for document in needed if document.code not in case.documents_seen]
                 if unseen or missing:
                     yield PendingStep(step, (*unseen, *missing))
-            case Step.REGISTER:
-                if waiting := unanswered(case, edition, values):
-                    yield PendingStep(step, tuple(waiting))
             case Step.FEE:
                 if not case.settled and _fee_due(case, edition, values):
                     yield PendingStep(step)
             case Step.ISSUE:
                 if missing := missing_facts(edition, values):
                     yield PendingStep(step, tuple(missing))
-            case Step.HAND_OVER:
+            case Step.REGISTER | Step.HAND_OVER:
                 pass
 
 

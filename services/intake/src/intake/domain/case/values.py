@@ -12,13 +12,12 @@ from service_catalogue.facts.models import FormFact, FormFactKind
 from service_catalogue.references import Values
 
 from intake.domain.case.state import BIRTH_DATE, BIRTH_YEAR, NAME_FIELDS, CallStatus, Case
-from intake.domain.catalogue.register_calls import FOUND, RegisterCall
+from intake.domain.catalogue.register_calls import APPLICANT_PREFIX, FOUND, RegisterCall
 from intake.domain.catalogue.service_definition import Edition, Identification
 from intake.domain.catalogue.value_types import AGE_YEARS, APPLICANT, APPLICATION_DAY, FILE_NUMBER
 
-FACT_PREFIX = "facts."
 ANSWER_PREFIX = "answers."
-APPLICANT_PREFIX = "applicant."
+_PREFIX_LENGTH = len(APPLICANT_PREFIX)
 
 
 def values_of(case: Case, edition: Edition) -> dict[str, JsonValue]:
@@ -26,8 +25,8 @@ def values_of(case: Case, edition: Edition) -> dict[str, JsonValue]:
     if APPLICANT not in values and edition.identification is Identification.NONE:
         values[APPLICANT] = None  # the citizen need not say who they are
     form = case.form
-    for fact in edition.facts:
-        value = form.get(FACT_PREFIX + fact.code)
+    for name, fact in edition.facts_by_form_name.items():
+        value = form.get(name)
         asked = True if fact.when is None else evaluate(fact.when, values)
         if asked is False:
             values[fact.code] = None
@@ -74,7 +73,7 @@ def applicant_named(case: Case) -> bool:
 
 def missing_facts(edition: Edition, values: Values) -> list[str]:
     """The required facts that were not answered, as names of the form."""
-    return [FACT_PREFIX + fact.code for fact in edition.facts if fact.code not in values]
+    return [name for name, fact in edition.facts_by_form_name.items() if fact.code not in values]
 
 
 def _base_values(case: Case) -> dict[str, JsonValue]:
@@ -82,13 +81,12 @@ def _base_values(case: Case) -> dict[str, JsonValue]:
     if applicant_named(case):
         applicant: dict[str, JsonValue] = {}
         for name, value in case.form.items():
-            if name.startswith(APPLICANT_PREFIX) and value is not None:
-                text = value.isoformat() if isinstance(value, date) else value
-                applicant[name.removeprefix(APPLICANT_PREFIX)] = text
+            if value is not None and name.startswith(APPLICANT_PREFIX):
+                applicant[name[_PREFIX_LENGTH:]] = value.isoformat() if isinstance(value, date) else value
         applicant["birth"] = applicant.get("birth_date") or str(applicant["birth_year"])
         values[APPLICANT] = applicant
-    born = case.form.get(BIRTH_DATE)
+    born, day = case.form.get(BIRTH_DATE), case.application_day
     if isinstance(born, date):
-        before_birthday = (case.application_day.month, case.application_day.day) < (born.month, born.day)
-        values[AGE_YEARS] = case.application_day.year - born.year - before_birthday
+        before_birthday = (day.month, day.day) < (born.month, born.day)
+        values[AGE_YEARS] = day.year - born.year - before_birthday
     return values

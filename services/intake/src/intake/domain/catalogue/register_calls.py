@@ -10,13 +10,15 @@ from pydantic import Field
 from service_catalogue.conditions import Condition, references_of
 from service_catalogue.facts.models import FormFact
 from service_catalogue.models import CatalogueModel, Code, Titles
+from service_catalogue.references import name_of
 from wanderamt.kernel.line_text import LineText
 
-from intake.domain.catalogue.expressions import Expression, FieldName, references_in
+from intake.domain.catalogue.expressions import Constant, Expression, FieldName, references_in
 from intake.domain.catalogue.outputs import Paragraph
 
 AnswerPath = str
 ANSWER_PATH = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$"
+APPLICANT_PREFIX = "applicant."  # of the names of the applicant's fields
 FOUND = "found"  # `residence.found`: whether the register knew something
 
 
@@ -87,3 +89,17 @@ class RegisterCall(CatalogueModel):
         """Those of its condition and its question."""
         asked = (reference for expression in self.question.values() for reference in references_in(expression))
         return frozenset([*references_of(self.when), *asked])
+
+    @cached_property
+    def applicant_fields(self) -> frozenset[str]:
+        """The names in the form, if its question has nothing but fields of the applicant under their own names."""
+        names = {field: APPLICANT_PREFIX + field for field in self.question}
+        return frozenset(names.values()) if self.question == names else frozenset()
+
+    @cached_property
+    def plain_names(self) -> frozenset[str] | None:
+        """The names of the values that its question needs. None: its question is more than a list of references."""
+        expressions = self.question.values()
+        if not all(isinstance(expression, str | Constant) for expression in expressions):
+            return None
+        return frozenset(name_of(expression) for expression in expressions if isinstance(expression, str))

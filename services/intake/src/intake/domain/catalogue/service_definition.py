@@ -26,6 +26,7 @@ from intake.domain.catalogue.outputs import Output, Paragraph
 from intake.domain.catalogue.register_calls import RegisterCall
 
 A_WEEK: Final = CalendarSpan(weeks=1)
+FACT_PREFIX: Final = "facts."  # of the name that a fact has in the form of a case
 
 
 class Ending(StrEnum):
@@ -161,6 +162,23 @@ class Edition(CatalogueModel):
     retention: Retention
     notice_consent: bool = Field(default=True, description="Whether notices about it need consent.")
     sources: tuple[LineText, ...] = Field(min_length=1, description="Sources of these rules and amounts.")
+
+    @cached_property
+    def desk_steps(self) -> tuple[Step, ...]:
+        """Those of the crew, who does not wait for the answer of a register."""
+        return tuple(step for step in self.steps if step is not Step.REGISTER)
+
+    @cached_property
+    def steps_before(self) -> Mapping[Step, tuple[Step, ...]]:
+        """The steps of the crew that come before each step."""
+        order = list(Step)
+        return {
+            step: tuple(other for other in self.desk_steps if order.index(other) < order.index(step)) for step in Step
+        }
+
+    @cached_property
+    def facts_by_form_name(self) -> Mapping[str, FormFact]:
+        return {FACT_PREFIX + fact.code: fact for fact in self.facts}
 
     @cached_property
     def facts_by_code(self) -> Mapping[str, FormFact]:
