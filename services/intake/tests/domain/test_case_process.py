@@ -278,6 +278,8 @@ class ProcessMachine(RuleBasedStateMachine):
         state = self.subject.case.calls[call]
         if outcome is C and state.command:
             self.rows[call] = self.rows.get(call, 0) + (-1 if state.status is CallStatus.UNDOING else 1)
+        if outcome is N and state.status is CallStatus.UNDOING:
+            self.rows[call] = 0  # the register says that its row is gone already
         details: Mapping[str, Mapping[str, JsonValue]] = {
             "residence": RESIDENCE,
             "keeper": KEEPER,
