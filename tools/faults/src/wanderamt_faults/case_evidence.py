@@ -4,7 +4,7 @@ import asyncio
 import io
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
@@ -36,7 +36,7 @@ VALID_DOCUMENTS: Final = """
 """
 UNRENDERED: Final = """
     SELECT count(*) FROM document JOIN case_file USING (case_id)
-    WHERE revoked_at IS NULL AND pdf IS NULL AND state = 'final'
+    WHERE revoked_at IS NULL AND pdf IS NULL AND state = 'final' AND case_id = ANY($1::uuid[])
 """
 SERVER_ERRORS: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, httpx.HTTPError)
 BUSY: Final = WAITING | {CallStatus.TO_UNDO}
@@ -55,16 +55,16 @@ class RegisterEvidence:
     injected: Counter[str] = field(default_factory=Counter)
 
 
-async def waiting(system: System) -> dict[str, int]:
-    """What is still to be done, by name."""
+async def waiting(system: System, cases: Set[UUID]) -> dict[str, int]:
+    """What is still to be done for these cases, by name."""
     counts: Counter[str] = Counter()
     for service in system.service_names:
         connection = await connect(system, service)
         try:
             counts.update(dict(await connection.fetchrow(LEFT_OVER)))
             if service == "intake":
-                counts["open calls"] += len(await _unsettled(connection))
-                counts["papers"] += await connection.fetchval(UNRENDERED)
+                counts["open calls"] += len((await _unsettled(connection)).keys() & cases)
+                counts["papers"] += await connection.fetchval(UNRENDERED, list(cases))
             else:
                 counts["requests"] += await connection.fetchval("SELECT count(*) FROM request WHERE state = 'waiting'")
         finally:

@@ -59,36 +59,35 @@ def accept_answers_to_outdated_questions() -> None:
 
 def ignore_late_answers() -> None:
     """Of a command that was on its way when its case ended."""
-    record_answer = cases.record_answer
 
     def mutant(case: Case, edition: Edition, answer: Answer, **kwargs: Any) -> NewEvents:
-        return () if case.ended else record_answer(case, edition, answer, **kwargs)
+        return () if case.ended else process.record_answer(case, edition, answer, **kwargs)
 
     vars(cases)["record_answer"] = mutant
 
 
 def finish_before_the_command_is_done() -> None:
     """And print the paper."""
-    advance = apply_entry.advance
 
     def mutant(case: Case, edition: Edition, **kwargs: Any) -> NewEvents:
-        following = advance(case, edition, **kwargs)
+        following = process.advance(case, edition, **kwargs)
         commands = [event for event in following if isinstance(event, RegisterAsked) and event.command]
         return (*following, Finished()) if commands and not commands[0].undo else following
 
     vars(apply_entry)["advance"] = mutant
 
 
-MUTANTS: Final[Mapping[str, Callable[[], None]]] = {
-    "undo forgotten": forget_undo_on_withdrawal,
-    "new key": send_command_again_under_a_new_key,
-    "outdated answer": accept_answers_to_outdated_questions,
-    "late answer ignored": ignore_late_answers,
-    "paper too early": finish_before_the_command_is_done,
+MUTANTS: Final[Mapping[str, tuple[str, Callable[[], None]]]] = {  # each with the service that it breaks
+    "undo forgotten": ("intake", forget_undo_on_withdrawal),
+    "new key": ("registry-bridge", send_command_again_under_a_new_key),
+    "outdated answer": ("intake", accept_answers_to_outdated_questions),
+    "late answer ignored": ("intake", ignore_late_answers),
+    "paper too early": ("intake", finish_before_the_command_is_done),
 }
 
 
 def apply_mutant() -> None:
     """The one that the environment names, if any."""
     if name := os.environ.get(VARIABLE):
-        MUTANTS[name]()
+        _, breakage = MUTANTS[name]
+        breakage()

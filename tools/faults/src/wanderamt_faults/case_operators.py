@@ -7,7 +7,7 @@ register wrote down, or that it did not. Time passes quickly: what waits for its
 import asyncio
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
@@ -105,13 +105,13 @@ class RegisterOperators:
             await self._resolve(row["request_id"], answer)
         return len(waiting)
 
-    async def ask_again(self, connection: asyncpg.Connection) -> int:
-        """For cases whose register did not answer or could not undo, as the clerk who owns them does. `connection`: to
+    async def ask_again(self, connection: asyncpg.Connection, cases: Set[UUID]) -> int:
+        """For those of the cases whose register did not answer or could not undo, as the clerk who owns them does. `connection`: to
         the database of intake. Returns how many cases asked."""
         rows = await connection.fetch("SELECT case_id, progress::text AS progress FROM case_file")
-        cases = [row["case_id"] for row in rows if TO_REPEAT & _statuses(json.loads(row["progress"]))]
+        failed = {UUID(str(row["case_id"])) for row in rows if TO_REPEAT & _statuses(json.loads(row["progress"]))}
         asked = 0
-        for case_id in cases:
+        for case_id in failed & cases:
             status = await self.office.post(f"/cases/{case_id}/ask-again")
             asked += status < httpx.codes.BAD_REQUEST  # a case that has ended asks no more
         self.asked_again += asked

@@ -9,10 +9,11 @@ import json
 import random
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 from wanderamt.backbone.environment import Environment
 from wanderamt.security.roles import Role
@@ -28,7 +29,7 @@ from wanderamt_faults.case_evidence import (
     gather_cases,
     waiting,
 )
-from wanderamt_faults.case_mutants import VARIABLE
+from wanderamt_faults.case_mutants import MUTANTS, VARIABLE
 from wanderamt_faults.case_operators import RegisterOperators
 from wanderamt_faults.case_players import CasePlayers
 from wanderamt_faults.case_scripts import CaseScript, script_of
@@ -91,12 +92,19 @@ class RegisterSystem(SystemUnderTest):
     def env(self, name: str) -> dict[str, str]:
         return super().env(name) | {VARIABLE: self.mutant}
 
-    async def restart_with(self, mutant: str) -> None:
-        """Starts the services again with another breakage, or without one."""
+    async def break_with(self, mutant: str) -> None:
+        """Starts the service again that it breaks."""
         self.mutant = mutant
-        for name in self.service_names:
-            await self.supervisor.stop_one(name)
-        await asyncio.gather(*(self.supervisor.start(self.service_spec(name)) for name in self.service_names))
+        await self._restart(mutant)
+
+    async def mend(self) -> None:
+        mutant, self.mutant = self.mutant, ""
+        await self._restart(mutant)
+
+    async def _restart(self, mutant: str) -> None:
+        name, _ = MUTANTS[mutant]
+        await self.supervisor.stop_one(name)
+        await self.supervisor.start(self.service_spec(name))
 
 
 @dataclass
@@ -107,18 +115,15 @@ class RegisterRun:
     report: ProgressReport = lambda _: None
     stuck_after_s: float = STUCK_AFTER_S
 
-    async def play(
-        self, seeds: Sequence[int], *, faults: bool, scripts: Sequence[CaseScript] = ()
-    ) -> RegisterRunReport:
-        """`faults`: kill services and let registers fail. `scripts`: instead of those of the seeds."""
+    async def play(self, scripts: Sequence[CaseScript], *, faults: bool) -> RegisterRunReport:
+        """`faults`: kill services and let registers fail."""
         loop = asyncio.get_running_loop()
         begun = loop.time()
-        scripts = scripts or scripts_of(seeds)
         devices = [await self._device(number) for number in range(DEVICES)]
         office = BackOffice(self.system.url("intake"), self.system.token("office@linz", Role.OFFICE, audience="intake"))
         players = CasePlayers(devices, office)
-        operators = RegisterOperators(self.system, office, random.Random(f"operators {seeds[0]}"))
-        injector = RegisterFaultInjector(self.system, random.Random(f"faults {seeds[0]}"))
+        operators = RegisterOperators(self.system, office, random.Random(f"operators {scripts[0].seed}"))
+        injector = RegisterFaultInjector(self.system, random.Random(f"faults {scripts[0].seed}"))
         sending = [asyncio.create_task(device.keep_sending()) for device in devices]
         sending.append(asyncio.create_task(players.keep_watching(self.system)))
         await operators.database.start()
@@ -135,7 +140,7 @@ class RegisterRun:
             self.report(f"{load_s:.0f} s: all scripts are played; the system drains")
             await set_register_faults(self.system, QUIET)
             working.cancel()
-            stuck = await self._drain(operators)
+            stuck = await self._drain(operators, set(players.cases.values()))
             drain_s = loop.time() - begun - load_s
             ids = [(script, players.cases[script.seed]) for script in scripts]
             evidence = await gather_cases(self.system, ids, office)
@@ -168,14 +173,14 @@ class RegisterRun:
                 told_at = loop.time()
                 self.report(f"{len(players.cases)} of {total} cases opened, {players.actions.total()} actions")
 
-    async def _drain(self, operators: RegisterOperators) -> dict[str, int]:
+    async def _drain(self, operators: RegisterOperators, cases: Set[UUID]) -> dict[str, int]:
         """Until nothing is left to do, or nothing changes any more. Returns what is left."""
         loop = asyncio.get_running_loop()
         changed_at, last, quiet = loop.time(), dict[str, int](), 0
         while quiet < QUIET_LOOKS and loop.time() - changed_at < self.stuck_after_s:
             await asyncio.sleep(LOOK_EVERY_S)
             try:
-                left = await self._left(operators)
+                left = await self._left(operators, cases)
             except SERVER_ERRORS:
                 continue
             quiet = 0 if left else quiet + 1
@@ -183,17 +188,17 @@ class RegisterRun:
                 last, changed_at = left, loop.time()
         return last
 
-    async def _left(self, operators: RegisterOperators) -> dict[str, int]:
+    async def _left(self, operators: RegisterOperators, cases: Set[UUID]) -> dict[str, int]:
         """What is still to be done, after operators and clerks have done what they can."""
         await operators.let_time_pass(too_late=False)
         resolved = await operators.work_off_the_list()
-        if left := await waiting(self.system):
+        if left := await waiting(self.system, cases):
             return left
         if resolved:
             return {"resolved": resolved}
         connection = await connect(self.system, "intake")
         try:
-            asked = await operators.ask_again(connection)
+            asked = await operators.ask_again(connection, cases)
         finally:
             await connection.close()
         return {"asked again": asked} if asked else {}
@@ -259,7 +264,9 @@ def scripts_of(seeds: Sequence[int]) -> list[CaseScript]:
     return [script_of(seed, today) for seed in seeds]
 
 
-async def start_system(folder: Path, scripts: Sequence[CaseScript], report: ProgressReport) -> RegisterSystem:
+async def start_system(
+    folder: Path, scripts: Sequence[CaseScript], report: ProgressReport = lambda _: None
+) -> RegisterSystem:
     """A system whose registers know the people of these scripts."""
     shutil.rmtree(folder, ignore_errors=True)
     state = StateFolder(folder)
@@ -273,8 +280,9 @@ async def start_system(folder: Path, scripts: Sequence[CaseScript], report: Prog
 
 async def run_registers(seeds: Sequence[int], folder: Path, report: ProgressReport) -> RegisterRunReport:
     """Raises NotReadyError or UnavailableError when the system cannot start."""
-    system = await start_system(folder, scripts_of(seeds), report)
+    scripts = scripts_of(seeds)
+    system = await start_system(folder, scripts, report)
     try:
-        return await RegisterRun(system, report).play(seeds, faults=True)
+        return await RegisterRun(system, report).play(scripts, faults=True)
     finally:
         await system.stop()
