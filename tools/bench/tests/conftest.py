@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from wanderamt_bench.costs import Costs
+from wanderamt_local.system import SERVICES
 
 KEYS = {"name", "unit", "bare", "ours", "ratio", "load"}
 TIMEOUT_S = 480
@@ -59,6 +61,19 @@ FIGURES: dict[str, dict[str, set[str]]] = {
             for name in ("third register's p99", "/sync p99")
         },
         "tap": {f"tap to SMS {share} {load}" for share in ("p50", "p99") for load in ("idle", "under half load")},
+        "case": {
+            f"case {service}{figure}"
+            for service in ("registration_confirmation", "resident_parking")
+            for figure in (
+                " / raw rows and records",
+                ": processor time",
+                ": processor time of raw rows and records",
+                ": databases",
+                ": records",
+                *(f": processor time of {part}" for part in Costs.PARTS),
+                *(f": database of {part}" for part in SERVICES),
+            )
+        },
         "burst": {
             f"burst: {name}"
             for name in (

@@ -33,6 +33,7 @@ from wanderamt_bench.planner.benchmark import planner
 from wanderamt_bench.relay import bench_relay
 from wanderamt_bench.sync import bench_sync
 from wanderamt_bench.tap import bench_tap
+from wanderamt_bench.whole_cases import bench_case
 
 commands = typer.Typer(help="Measure the backbone beside a bare version and a library.", no_args_is_help=True)
 commands.command("tours")(tours)
@@ -50,6 +51,7 @@ SCENES: dict[str, Callable[[BenchEnvironment], Awaitable[object]]] = {
     "sync": bench_sync,
     "growth": bench_growth,
     "tap": bench_tap,
+    "case": bench_case,
     "documents": bench_documents,
     "neighbours": bench_neighbours,
     "notices": bench_notices,

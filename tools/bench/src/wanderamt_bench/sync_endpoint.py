@@ -68,7 +68,9 @@ class SyncEndpoint:
         self.url = url
         self.stand_id = stand_id
         self.client = httpx.AsyncClient(
-            timeout=60, headers={"Authorization": f"Bearer {token}", "Content-Type": "application/x-ndjson"}
+            base_url=url,
+            timeout=60,
+            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/x-ndjson"},
         )
         self._seq = 0
 
@@ -79,7 +81,7 @@ class SyncEndpoint:
     def _entry_line(self, phone: str, *, whole: bool) -> str:
         self._seq += 1
         applicant = {"given_name": "Zoë", "family_name": "Hadžić", "birth_date": "1990-04-01"}
-        body = whole_case("dog_registration", applicant=applicant, contact={"phone": phone}, numbers=LeasedNumbers())
+        body = whole_case("life_certificate", applicant=applicant, contact={"phone": phone}, numbers=LeasedNumbers())
         if not whole:
             body = {name: value for name, value in body.items() if name not in {"papers", "facts"}}
             body["service"] = "registration_confirmation"
@@ -87,7 +89,7 @@ class SyncEndpoint:
         return json.dumps(entry)
 
     async def sync(self, lines: str) -> None:
-        reply = await self.client.post(f"{self.url}/sync", content=lines)
+        reply = await self.client.post("/sync", content=lines)
         reply.raise_for_status()
         assert {result["status"] for result in reply.json()["results"]} == {"accepted"}, reply.text[:500]
 
