@@ -49,13 +49,14 @@ def corrected_too_late(numbers: slice) -> list[CaseScript]:
 
 SETTLED = ScriptedStep(0, CaseAction.REPEAT, moment=StepMoment.SETTLED)
 SLOW = {"residents": {"latency_s": 3.0}, "vehicles": {"latency_s": 3.0}}
+SLOW_PERMITS = {"parking": {"latency_s": 3.0}}
 CUT_ANSWERS = {"parking": {"cut_share": 0.4}}
 BROKEN: Mapping[str, tuple[list[CaseScript], Mapping[str, Mapping[str, Any]], str]] = {
     "undo forgotten": (withdrawn_while_writing(slice(4)), SLOW, "half_done"),
     "late answer ignored": (withdrawn_while_writing(slice(4, 8)), SLOW, "half_done"),
     "outdated answer": (corrected_too_late(slice(2)), SLOW, "half_done"),
     "new key": (then(plain(PARKING, slice(2, 10)), SETTLED), CUT_ANSWERS, "half_done"),
-    "paper too early": (then(plain(PARKING, slice(10, 12))), {}, "wrong_papers"),
+    "paper too early": (then(plain(PARKING, slice(10, 12)), SETTLED), SLOW_PERMITS, "wrong_papers"),
 }
 
 

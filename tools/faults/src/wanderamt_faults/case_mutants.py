@@ -5,11 +5,12 @@ A service is started with the name of one in the environment; see crash_points.
 
 import os
 from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any, Final
 from uuid import uuid4  # noqa: TID251 -- a mutant that breaks what the real id guarantees
 
 from connector_kit.adapter import CallContext
-from intake.domain.case import apply_entry, process
+from intake.domain.case import process
 from intake.domain.case.case_events import Finished, RegisterAsked
 from intake.domain.case.process import Answer, NewEvents
 from intake.domain.case.state import WAITING, Case, CaseState
@@ -27,7 +28,7 @@ def forget_undo_on_withdrawal() -> None:
     def mutant(case: Case) -> bool:
         return case.state is not CaseState.WITHDRAWN and undoes(case)
 
-    process._undoes = mutant
+    _replace(process, "_undoes", mutant)
 
 
 def send_command_again_under_a_new_key() -> None:
@@ -36,7 +37,7 @@ def send_command_again_under_a_new_key() -> None:
     def mutant(request_id: Any, officer: str, purpose: str) -> CallContext:
         return CallContext(uuid4(), officer, purpose)
 
-    vars(calls)["CallContext"] = mutant
+    _replace(calls, "CallContext", mutant)
 
 
 def accept_answers_to_outdated_questions() -> None:
@@ -53,7 +54,7 @@ def accept_answers_to_outdated_questions() -> None:
         state = self.calls.get(call or "")
         return call if state and state.status in WAITING else None
 
-    process._ask = remember
+    _replace(process, "_ask", remember)
     Case.call_of = call_of  # type: ignore[method-assign]
 
 
@@ -63,18 +64,25 @@ def ignore_late_answers() -> None:
     def mutant(case: Case, edition: Edition, answer: Answer, **kwargs: Any) -> NewEvents:
         return () if case.ended else process.record_answer(case, edition, answer, **kwargs)
 
-    vars(cases)["record_answer"] = mutant
+    _replace(cases, "record_answer", mutant)
 
 
 def finish_before_the_command_is_done() -> None:
     """And print the paper."""
+    advance = process.advance
 
     def mutant(case: Case, edition: Edition, **kwargs: Any) -> NewEvents:
-        following = process.advance(case, edition, **kwargs)
+        following = advance(case, edition, **kwargs)
         commands = [event for event in following if isinstance(event, RegisterAsked) and event.command]
         return (*following, Finished()) if commands and not commands[0].undo else following
 
-    vars(apply_entry)["advance"] = mutant
+    _replace(process, "advance", mutant)
+
+
+def _replace(module: ModuleType, name: str, mutant: Callable[..., Any]) -> None:
+    """Raises KeyError when the module does not use such a function any more: the mutant would break nothing."""
+    _ = vars(module)[name]
+    vars(module)[name] = mutant
 
 
 MUTANTS: Final[Mapping[str, tuple[str, Callable[[], None]]]] = {  # each with the service that it breaks
