@@ -197,7 +197,8 @@ async def ask_registers_again(case_id: UUID, caller: CaseChanger, uow: Transacti
 async def reopen_case(
     case_id: UUID, order: ReopenIn, caller: CaseChanger, uow: Transaction, context: Context
 ) -> CaseOut:
-    """Continues a case that had ended. Its document is revoked."""
+    """Continues a case that had ended. Its document is revoked. If registers hold what the case wrote, it waits until
+    it is corrected, withdrawn or asked again."""
     record = await case_handlers.reopen(
         CaseId(case_id),
         uow,

@@ -127,6 +127,8 @@ def _changes(case: Case, event: CaseHistoryEvent) -> dict[str, Any]:
     match event:
         case Filled(fields):
             filled: dict[str, Any] = {"form": _merge_fields(case.form, fields)}
+            if case.reopened:
+                filled["reopened"] = False
             nested = [value for value in fields.values() if isinstance(value, dict | list)]
             pictures = frozenset(attachments_in(nested)) if nested else None
             return filled | {"attachments": case.attachments | pictures} if pictures else filled
@@ -217,7 +219,7 @@ def _fulfilled(case: Case, event: ObligationFulfilled) -> dict[str, Any]:
 def _outdated(case: Case, event: CallsOutdated) -> dict[str, Any]:
     calls = {code: call for code, call in case.calls.items() if code not in event.again}
     calls |= {code: case.calls[code]._replace(status=CallStatus.TO_UNDO) for code in event.undo}
-    changes: dict[str, Any] = {"calls": calls, "denied": None, "because": ""}
+    changes: dict[str, Any] = {"calls": calls, "denied": None, "because": "", "reopened": False}
     if case.ended:
         return changes
     waiting = any(call.status in WAITING for call in calls.values())
@@ -255,6 +257,7 @@ def _transition(case: Case, event: CaseHistoryEvent) -> dict[str, Any]:
                 "reason": reason,
                 "deadline": deadline,
                 "calls": _kept_calls(case.calls),
+                "reopened": any(call.command and call.status is CallStatus.DONE for call in case.calls.values()),
                 "because": "",
                 "provisional_document": None,
                 "settled": case.paid_cents > 0,
@@ -270,7 +273,7 @@ def _transition(case: Case, event: CaseHistoryEvent) -> dict[str, Any]:
 def _ended(case: Case, state: CaseState, *, void: bool = False) -> dict[str, Any]:
     calls = _without_open_lookups(case)
     deadline = case.deadline if _to_take_back(calls, void=void or case.void) else None
-    return {"state": state, "reason": "", "deadline": deadline, "calls": calls}
+    return {"state": state, "reason": "", "deadline": deadline, "calls": calls, "reopened": False}
 
 
 def _void(case: Case, state: CaseState, refund_cents: int) -> dict[str, Any]:
