@@ -196,10 +196,9 @@ def _steps(rng: random.Random, correction: Any, *, must_correct: bool) -> Iterat
                 yield step(CaseAction.PAY, settled_share=0.2)
         elif drawn < 0.8:
             yield step(CaseAction.REOPEN, settled_share=0.9)
-            if rng.random() < 0.7:
-                yield step(CaseAction.CORRECT, correction(), settled_share=0.7)
+            yield step(CaseAction.CORRECT, correction()) if rng.random() < 0.6 else step(CaseAction.ASK_AGAIN)
             if rng.random() < 0.3:
-                yield step(CaseAction.WITHDRAW, settled_share=0.5)
+                yield step(CaseAction.WITHDRAW, settled_share=0.3)
         else:
             other = (CaseAction.ASK_AGAIN, CaseAction.ASK_AGAIN, CaseAction.HAND_OVER, CaseAction.REPEAT)
             yield step(rng.choice(other))
