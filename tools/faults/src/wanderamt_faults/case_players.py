@@ -18,7 +18,8 @@ from wanderamt_faults.case_scripts import PERMIT_CENTS, CaseAction, CaseScript, 
 
 AT_ONCE: Final = 150
 SEEN_EVERY_S: Final = 0.5
-LONGEST_WAIT_S: Final = 15
+LONGEST_WAIT_S: Final = {StepMoment.NOW: 0, StepMoment.SETTLED: 15, StepMoment.WRITING: 60}
+MOST_SETTLED_LOOKS: Final = 10
 ACCEPTED: Final = frozenset({"accepted", "duplicate"})
 
 
@@ -64,13 +65,15 @@ class CasePlayers:
             await self._act(step, script, device, case_id)
 
     async def _until(self, moment: StepMoment, case_id: UUID) -> None:
-        if moment is StepMoment.NOW:
-            return
-        for _ in range(int(LONGEST_WAIT_S / SEEN_EVERY_S)):
+        settled_looks = 0
+        for _ in range(int(LONGEST_WAIT_S[moment] / SEEN_EVERY_S)):
             await asyncio.sleep(SEEN_EVERY_S)
-            reached = case_id not in self.unsettled if moment is StepMoment.SETTLED else self.unsettled.get(case_id)
-            if reached:
+            writes = self.unsettled.get(case_id)
+            settled_looks += writes is None
+            if writes if moment is StepMoment.WRITING else writes is None:
                 return
+            if settled_looks > MOST_SETTLED_LOOKS:
+                return  # its command was answered between two looks, or waits for the crew
 
     async def keep_watching(self, system: System) -> None:
         """Sees again and again which cases wait for registers."""

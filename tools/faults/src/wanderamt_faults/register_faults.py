@@ -32,7 +32,7 @@ TROUBLED: Final[dict[str, Any]] = QUIET | {
     "html_share": 0.01,
     "cut_share": 0.08,
     "timeout_share": 0.02,
-    "apply_then_timeout_share": 0.03,
+    "apply_then_timeout_share": 0.06,
     "hang_s": 21.0,  # longer than any bridge waits
 }
 LATEST_S: Final = 8.0
