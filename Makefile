@@ -8,7 +8,7 @@ UV := $(shell command -v uv 2>/dev/null || echo $(STATE)/uv/bin/uv)
 RUN := $(UV) run --frozen --all-packages --all-extras
 PROJECTS := pyproject.toml uv.lock $(wildcard libs/*/pyproject.toml services/*/pyproject.toml infra/*/pyproject.toml tools/*/pyproject.toml)
 
-.PHONY: help setup check demo up samples down fuzz test faults bench docs lint format clean
+.PHONY: help setup check demo up samples down fuzz test faults register-faults bench docs lint format clean
 
 help: ## Show this help
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -72,6 +72,9 @@ test: $(STATE)/fetched $(STATE)/browser $(STATE)/compiled $(STATE)/field-app ## 
 
 faults: $(STATE)/fetched ## Break the running system from three seeds and audit it (40 minutes; SEEDS="1 2 3")
 	@$(RUN) wanderamt-faults run $(foreach seed,$(or $(SEEDS),1 2 3),--seed $(seed)) $(ARGS)
+
+register-faults: $(STATE)/fetched ## Play 1,000 cases with kills and late answers, compare registers and papers (15 minutes; ARGS="--runs 30 --seed 7")
+	@$(RUN) wanderamt-faults registers $(ARGS)
 
 bench: $(STATE)/fetched $(STATE)/compiled ## Measure the backbone beside a bare version, write build/bench.json (ARGS="--scene relay")
 	@$(RUN) wanderamt-bench run $(ARGS)

@@ -3,6 +3,7 @@
 import httpx
 from connector_kit.conformance.mutants import library
 from connector_kit.testing.simulator import CallLog, FaultConfig, HttpSimulator, ScenarioSimulator, call_id_in
+from starlette.responses import Response
 
 
 def register(**faults: object) -> HttpSimulator[FaultConfig]:
@@ -42,3 +43,29 @@ async def test_the_faults_of_a_simulator_made_from_scenarios_can_be_changed() ->
         assert (await client.post("/_simulator", json={"latency_s": 2})).json()["latency_s"] == 2
         assert (await client.get("/_simulator")).json()["faults"]["latency_s"] == 2
         assert (await client.post("/_simulator", json={"colour": 3})).status_code == 422
+
+
+async def test_a_simulator_counts_the_faults_that_met_a_call() -> None:
+    executed: list[str] = []
+
+    async def execute() -> Response:
+        executed.append("order")
+        return Response("done")
+
+    async def respond(**faults: float) -> Response:
+        simulator.faults = FaultConfig.model_validate({"latency_s": 0, "hang_s": 0, **faults})
+        return await simulator.respond("1", execute, make_error=lambda: Response(status_code=503))
+
+    simulator = register()
+    assert (await respond(timeout_share=1)).status_code == 503
+    assert executed == []
+    assert (await respond(apply_then_timeout_share=1)).status_code == 200
+    assert executed == ["order"]
+    assert (await respond(down=True)).status_code == 503
+    assert (await respond(cut_share=1)).body == b"do"
+    assert simulator.call_log.report()["injected"] == {
+        "time-out before the effect": 1,
+        "time-out after the effect": 1,
+        "down": 1,
+        "cut answer": 1,
+    }

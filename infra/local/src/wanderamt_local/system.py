@@ -30,12 +30,14 @@ Report = Callable[[str], None]
 class System:
     """`residents_file`: JSON lines of the people whom the registers know; None: everybody.
     `limits`: limits of message providers, by name. `provider_names`: the connected message providers.
+    `service_names`: the services that are started; without notifications, no messages are simulated.
     `settings`: environment variables for all services. `report`: receives progress messages."""
 
     state: StateFolder
     residents_file: Path | None = None
     limits: dict[str, dict[str, float]] = field(default_factory=dict)
     provider_names: tuple[str, ...] = ("gate", "smsc", "post")
+    service_names: tuple[str, ...] = SERVICES
     settings: dict[str, str] = field(default_factory=dict)
     report: Report = lambda _: None
     supervisor: ProcessSupervisor = field(default_factory=ProcessSupervisor)
@@ -57,14 +59,12 @@ class System:
         self.kafka, self.postgres = kafka, postgres
         self.report(f"Kafka is up ({kafka.how}), PostgreSQL is up ({postgres.how})")
         self.choose_ports()
-        for name in SERVICES:
+        for name in self.service_names:
             await postgres.create_database(self.database(name))
-        await asyncio.gather(
-            self._start_registers(),
-            self._start_message_simulators(),
-            self._start_sign_in(),
-            *map(self._start_service, SERVICES),
-        )
+        others = [self._start_registers(), self._start_sign_in()]
+        if "notifications" in self.service_names:
+            others.append(self._start_message_simulators())
+        await asyncio.gather(*others, *map(self._start_service, self.service_names))
         (self.state.folder / "urls.json").write_text(json.dumps(self.urls(), indent=2))
         self.report("all services are ready")
 
@@ -96,7 +96,7 @@ class System:
     def urls(self) -> dict[str, str]:
         assert self.kafka and self.postgres  # noqa: S101, PT018 -- called after start only
         return {
-            **{name: self.url(name) for name in SERVICES},
+            **{name: self.url(name) for name in self.service_names},
             "crew's app": f"{self.url('intake')}/field/",
             "sign-in": self.url("sign-in"),
             **{f"{name} simulator": f"{self.url(name)}/_simulator" for name in REGISTERS},
@@ -136,6 +136,11 @@ class System:
         async with httpx.AsyncClient(timeout=30) as client:
             rows: dict[str, list[dict[str, Any]]] = (await client.get(f"{self.simulator_url(register)}/rows")).json()
             return rows
+
+    async def simulator_report(self, simulator: str) -> dict[str, Any]:
+        """The calls and effects that a simulated register has counted."""
+        async with httpx.AsyncClient(timeout=30) as client:
+            return dict((await client.get(self.simulator_url(simulator))).json())
 
     async def received_messages(self) -> dict[str, dict[str, Any]]:
         """The messages received by the SMS gateway, the mobile operator and the mail server, by provider name."""

@@ -205,6 +205,48 @@ def test_facts_that_break_a_rule_are_refused_and_change_nothing() -> None:
     assert subject.case == before
 
 
+def reopened() -> CaseUnderTest:
+    subject = parking()
+    looked_up(subject)
+    pay(subject)
+    subject.answer("permit", C, details=PERMIT)
+    assert subject.case.state is CaseState.FINAL
+    assert subject.take(back_office_actions.reopen(subject.case, by="office", reason="a look", now=NOW)) is None
+    return subject
+
+
+def test_a_reopened_case_waits_for_a_decision_about_what_it_has_written() -> None:
+    subject = reopened()
+    assert subject.waiting() == []  # else the register would answer that the person has a permit already
+    assert subject.case.calls["permit"].status is CallStatus.DONE
+    assert (subject.case.state, subject.case.owner) == (CaseState.OPEN, "office")
+    assert subject.case.deadline
+    assert subject.take(crew_actions.ask_again(subject.case)) is None
+    assert subject.waiting() == []
+    assert subject.case.state is CaseState.FINAL
+
+
+def test_a_reopened_case_that_is_withdrawn_undoes_what_it_has_written() -> None:
+    subject = reopened()
+    assert subject.take(back_office_actions.withdraw(subject.case)) is None
+    assert subject.case.calls["permit"].status is CallStatus.UNDOING
+    subject.answer("permit", C)
+    assert subject.case.state is CaseState.WITHDRAWN
+    assert not subject.case.calls.keys() & {"permit"}
+
+
+def test_a_reopened_case_that_is_corrected_undoes_and_writes_again() -> None:
+    subject = reopened()
+    assert subject.fill({"facts.plate": {"country": "AT", "text": "L-124AB"}}) is None
+    assert subject.case.calls["permit"].status is CallStatus.UNDOING
+    subject.answer("permit", C)
+    assert subject.waiting() == ["keeper"]
+    subject.answer("keeper", C, details=KEEPER)
+    assert question(subject, "permit")["plate"] == "L-124AB"
+    subject.answer("permit", C, details=PERMIT | {"number": "P-000002"})
+    assert subject.case.state is CaseState.FINAL
+
+
 def test_a_withdrawn_case_undoes_what_was_written() -> None:
     subject = parking()
     looked_up(subject)
@@ -298,7 +340,7 @@ class ProcessMachine(RuleBasedStateMachine):
         if outcome is C and state.command:
             self.rows[call] = self.rows.get(call, 0) + (-1 if state.status is CallStatus.UNDOING else 1)
         elif outcome is N and state.status is CallStatus.UNDOING:
-            self.rows[call] = 0  # somebody has removed it at the register
+            self.rows[call] = 0  # the register says that its row is gone already
         details: Mapping[str, Mapping[str, JsonValue]] = {
             "residence": RESIDENCE,
             "keeper": KEEPER,
@@ -329,6 +371,10 @@ class ProcessMachine(RuleBasedStateMachine):
     @rule()
     def ask_again(self) -> None:
         self.subject.take(crew_actions.ask_again(self.subject.case))
+
+    @rule()
+    def reopen(self) -> None:
+        self.subject.take(back_office_actions.reopen(self.subject.case, by="office", reason="a look", now=NOW))
 
     @rule(often=st.integers(0, 4))
     def withdraw(self, often: int) -> None:

@@ -1,6 +1,7 @@
 """The command line of the fault runs."""
 
 import json
+import logging
 import shutil
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from wanderamt_local.state import state_root
 
+from wanderamt_faults.register_run import run_registers
 from wanderamt_faults.run import FaultRunPlan, FaultRunReport, run
 
 commands = typer.Typer(
@@ -69,3 +71,29 @@ def _summary(report: FaultRunReport) -> Table:
         if name != "complaints":
             table.add_row(name.replace("_", " "), str(value))
     return table
+
+
+@commands.command("registers")
+def run_registers_of_cases(
+    runs: Annotated[int, typer.Option(help="Number of cases, each with its own seed.", min=1)] = 1000,
+    seed: Annotated[int, typer.Option(help="Seed of the first case.", min=1, max=90_000)] = 1,
+    out: Out = Path("build"),
+) -> None:
+    """Play cases of two services at once, with kills and late answers, and compare each with the registers. Exit code 1
+    when a register holds something twice, or case, register and paper differ, and nobody looks after it."""
+    logging.getLogger("asyncpg").setLevel(logging.CRITICAL)  # noqa: TID251 -- its own logger: we kill the database
+    out.mkdir(parents=True, exist_ok=True)
+    folder = state_root() / "register-run"
+    console.print(f"seeds {seed} to {seed + runs - 1}: logs in {folder}")
+    report = uvloop.run(run_registers(range(seed, seed + runs), folder, console.print))
+    (out / "register-runs.json").write_text(json.dumps(report.as_dict(), indent=2) + "\n")
+    table = Table("", "", title=f"{runs} runs", show_header=False)
+    for name, value in report.as_dict().items():
+        if name != "complaints":
+            table.add_row(name.replace("_", " "), str(value))
+    console.print(table)
+    for complaint in report.complaints:
+        console.print(f"[red]{complaint}[/]", highlight=False)
+    console.print(f"Numbers: {out / 'register-runs.json'}")
+    if not report.clean:
+        raise typer.Exit(1)

@@ -22,6 +22,8 @@ from wanderamt.backbone.messaging.relay import Relay
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.shell.service_loader import build_service
 
+from wanderamt_faults.case_mutants import apply_mutant
+
 RELAY_POINTS = ("relay.read", "relay.acknowledged", "relay.deleted")
 INBOX_POINTS = ("inbox.handled", "inbox.committed")
 JOB_POINTS = ("job.prepared", "job.executed", "job.completed")
@@ -89,6 +91,7 @@ def main(name: str, armed: Path, crash_log: Path) -> None:
                 lines.write(f"{name} {point}\n")
             os.kill(os.getpid(), signal.SIGKILL)
 
+    apply_mutant()
     service = build_service(name)
     missing = {COMPONENTS[point.split(".")[0]] for point in POINTS[name]} - set(map(type, service.components.values()))
     if missing:

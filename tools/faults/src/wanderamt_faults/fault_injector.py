@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 from aiokafka.errors import KafkaError
 from wanderamt_local.errors import NotReadyError
-from wanderamt_local.system import SERVICES
 
 from wanderamt_faults.crash_points import POINTS
 from wanderamt_faults.system_under_test import SystemUnderTest
@@ -99,22 +98,22 @@ class FaultInjector:
     # processes
 
     async def kill_service(self) -> str:
-        name = self.rng.choice(SERVICES)
+        name = self.rng.choice(self.system.service_names)
         self.system.supervisor.kill(name)
         return name
 
     async def terminate_service(self) -> str:
         """Sends SIGTERM at a random moment."""
-        name = self.rng.choice(SERVICES)
+        name = self.rng.choice(self.system.service_names)
         self.system.supervisor.end(name)
         return name
 
     async def freeze_service(self) -> str:
-        return await self._freeze(self.rng.choice(SERVICES), self.rng.choice((1.0, 2.0, 3.0, 8.0)))
+        return await self._freeze(self.rng.choice(self.system.service_names), self.rng.choice((1.0, 2.0, 3.0, 8.0)))
 
     async def crash_at_commit_point(self) -> str:
         """Arms a crash point; no fault is counted when the service does not reach it in time."""
-        name = self.rng.choice(list(POINTS))
+        name = self.rng.choice([name for name in POINTS if name in self.system.service_names])
         point = self.rng.choice(POINTS[name])
         armed_file = self.system.armed_file(name)
         armed_file.write_text(point)
@@ -128,7 +127,7 @@ class FaultInjector:
 
     async def add_and_remove_replica(self) -> str:
         """Starts a second process, which causes a rebalance, and stops it again, cleanly or not."""
-        name = self.rng.choice(SERVICES)
+        name = self.rng.choice(self.system.service_names)
         replica = self.system.replica_spec(name)
         try:
             await self.system.supervisor.start(replica)
@@ -177,7 +176,7 @@ class FaultInjector:
     async def replay_everything(self) -> None:
         """Lets every service consume every topic from offset 0 again."""
         async with self._processes:
-            for name in SERVICES:
+            for name in self.system.service_names:
                 await self._replay(name)
 
     async def _replay(self, name: str) -> None:

@@ -14,7 +14,7 @@ from wanderamt_local.kafka import Kafka, start_cluster
 from wanderamt_local.postgres import Postgres, start_native_postgres
 from wanderamt_local.processes import ProcessSpec
 from wanderamt_local.state import free_port
-from wanderamt_local.system import SERVICES, System, responds_ok
+from wanderamt_local.system import System, responds_ok
 
 from wanderamt_faults.proxy import ProxyRoute
 
@@ -36,7 +36,7 @@ class SystemUnderTest(System):
             start_cluster(self.state, self.supervisor, brokers=self.brokers, advertise=self._advertise),
             start_native_postgres(self.state, self.supervisor),
         )
-        for name in SERVICES:
+        for name in self.service_names:
             await self._add_route(f"{name} to postgres", urlsplit(postgres.url).port or 0)
         return kafka, postgres
 

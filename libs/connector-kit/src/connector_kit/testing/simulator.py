@@ -34,7 +34,8 @@ A = TypeVar("A")
 
 
 class FaultConfig(BaseModel):
-    """Shares are between 0 and 1. `apply_then_timeout_share`: executes the order, then sends nothing for `hang_s`."""
+    """Shares are between 0 and 1. `apply_then_timeout_share`: executes the order, then sends nothing for `hang_s`;
+    `timeout_share`: does not execute it."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -48,6 +49,7 @@ class FaultConfig(BaseModel):
     html_share: float = Field(0.0, ge=0, le=1, description="HTTP 200 with a login page of a proxy.")
     cut_share: float = Field(0.0, ge=0, le=1, description="An answer cut off in its middle.")
     apply_then_timeout_share: float = Field(0.0, ge=0, le=1)
+    timeout_share: float = Field(0.0, ge=0, le=1)
     hang_s: float = Field(30.0, ge=0)
     per_s: float = Field(0.0, ge=0, description="More calls per second than this get 429; 0: no limit.")
     fail_next: int = Field(0, ge=0)
@@ -58,10 +60,12 @@ class FaultConfig(BaseModel):
 
 @dataclass
 class CallLog:
-    """What the register received: `calls` and `effects` by the caller's id, `at` the time of each call in seconds."""
+    """What the register received: `calls` and `effects` by the caller's id, `at` the time of each call in seconds.
+    `injected`: how often each fault met a call."""
 
     calls: Counter[str] = field(default_factory=Counter)
     effects: Counter[str] = field(default_factory=Counter)
+    injected: Counter[str] = field(default_factory=Counter)
     at: list[float] = field(default_factory=list)
     concurrent: int = 0
     max_concurrent: int = 0
@@ -78,6 +82,7 @@ class CallLog:
             "requests": len(self.calls),
             "effects": self.effects.total(),
             "duplicated": self.duplicated()[:100],
+            "injected": dict(self.injected),
             "max_concurrent": self.max_concurrent,
             "max_per_second": self.max_per_second(),
         }
@@ -197,6 +202,7 @@ class HttpSimulator(LatencySimulator[N]):
     async def _respond(self, call_id: str, act: Execute, broken: Callable[[], Response]) -> Response:
         faults = self.faults
         if faults.down:
+            self._inject("down")
             return Response("<html><body>maintenance</body></html>", 503, media_type="text/html")
         if faults.auth_fails:
             return Response("<html><body>unauthorized</body></html>", 401, media_type="text/html")
@@ -209,16 +215,27 @@ class HttpSimulator(LatencySimulator[N]):
             faults.fail_next -= 1
             return broken()
         if self.chance(faults.error_share):
+            self._inject("error")
             return broken()
         if self.chance(faults.html_share):
+            self._inject("login page")
             return Response("<html><body>Please log in</body></html>", 200, media_type="text/html")
+        if self.chance(faults.timeout_share):
+            self._inject("time-out before the effect")
+            await asyncio.sleep(faults.hang_s)
+            return broken()
         answer = await act()
         if self.chance(faults.apply_then_timeout_share):
+            self._inject("time-out after the effect")
             await asyncio.sleep(faults.hang_s)
         if self.chance(faults.cut_share):
+            self._inject("cut answer")
             half = bytes(answer.body)[: len(answer.body) // 2]
             return Response(half, answer.status_code, media_type=answer.media_type)
         return answer
+
+    def _inject(self, fault: str) -> None:
+        self.call_log.injected[fault] += 1
 
 
 UUID_TEXT = re.compile(rb"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")

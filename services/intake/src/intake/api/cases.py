@@ -6,7 +6,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.contracts import DueDateKind, Language
 from wanderamt.kernel.bounded import BoundedTime
@@ -104,14 +104,11 @@ class ReopenIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reason: LineText = Field(min_length=1, max_length=500, examples=["the register was wrong"])
-    correct: FillBody | None = Field(None, description="What was wrong: orders that depend on it are repeated.")
-    withdraw: bool = Field(default=False, description="The citizen withdraws: orders at registers are undone.")
-
-    @model_validator(mode="after")
-    def _does_one_thing(self) -> "ReopenIn":
-        if self.correct and self.withdraw:
-            raise ValueError("either 'correct' or 'withdraw'")
-        return self
+    correct: FillBody | None = Field(
+        None,
+        description="What was wrong: orders that depend on it are repeated.",
+        examples=[{"facts": {"dog_name": "Bella"}}],
+    )
 
 
 class PersonIn(BaseModel):
@@ -205,16 +202,13 @@ async def ask_registers_again(case_id: UUID, caller: CaseChanger, uow: Transacti
 async def reopen_case(
     case_id: UUID, order: ReopenIn, caller: CaseChanger, uow: Transaction, context: Context
 ) -> CaseOut:
-    """Continues a case that had ended. Its document is revoked.
-
-    Without a correction, a case that lacks nothing finishes again at once, with a new document.
-    """
+    """Continues a case that had ended. Its document is revoked. If registers hold what the case wrote, it waits until
+    it is corrected, withdrawn or asked again."""
     record = await case_handlers.reopen(
         CaseId(case_id),
         uow,
         reason=order.reason,
         correct=order.correct,
-        withdraw=order.withdraw,
         officer=caller.subject,
         cipher=context.cipher,
         catalogue=context.catalogue,

@@ -116,17 +116,14 @@ async def reopen(
     *,
     reason: str,
     correct: FillBody | None,
-    withdraw: bool,
     officer: str,
     cipher: FieldCipher,
     catalogue: Catalogue,
 ) -> CaseRecord | Refusal:
-    """`correct`, `withdraw`: what happens to it at once."""
+    """`correct`: what was wrong; with the reopening, or not at all."""
 
     def decide(case: Case, edition: Edition) -> NewEvents | Refusal:
         reopened = back_office_actions.reopen(case, by=officer, reason=reason, now=uow.now)
-        if withdraw:
-            return back_office_actions.reopen_and_act(case, reopened, back_office_actions.withdraw)
         if not correct:
             return reopened
         fields = crew_actions.checked_form(form_of(correct), edition, catalogue)

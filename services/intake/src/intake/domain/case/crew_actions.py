@@ -195,13 +195,14 @@ def outdated_calls(case: Case, edition: Edition, changed: Iterable[str]) -> Call
 
 
 def ask_again(case: Case) -> NewEvents | Refusal:
-    """Repeats what registers did not answer, refused, or could not be asked: somebody has mended the cause."""
+    """Repeats what registers did not answer, refused, or could not be asked: somebody has mended the cause. A case that
+    was reopened and needs nothing of that is finished again as it is."""
     if case.ended and not any(call.status is CallStatus.UNDO_BLOCKED for call in case.calls.values()):
         return CASE_ENDED
     failed = {CallStatus.DENIED, CallStatus.UNAVAILABLE, CallStatus.BLOCKED}
     again = tuple(code for code, call in case.calls.items() if call.status in failed)
     undo = tuple(code for code, call in case.calls.items() if call.status is CallStatus.UNDO_BLOCKED)
-    return (CallsOutdated(again, undo),) if again or undo else ()
+    return (CallsOutdated(again, undo),) if again or undo or case.reopened else ()
 
 
 def identify(case: Case, edition: Edition, level: Identification) -> NewEvents | Refusal:

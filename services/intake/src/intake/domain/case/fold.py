@@ -127,6 +127,8 @@ def _changes(case: Case, event: CaseHistoryEvent) -> dict[str, Any]:
     match event:
         case Filled(fields):
             filled: dict[str, Any] = {"form": _merge_fields(case.form, fields)}
+            if case.reopened:
+                filled["reopened"] = False
             nested = [value for value in fields.values() if isinstance(value, dict | list)]
             pictures = frozenset(attachments_in(nested)) if nested else None
             return filled | {"attachments": case.attachments | pictures} if pictures else filled
@@ -217,7 +219,7 @@ def _fulfilled(case: Case, event: ObligationFulfilled) -> dict[str, Any]:
 def _outdated(case: Case, event: CallsOutdated) -> dict[str, Any]:
     calls = {code: call for code, call in case.calls.items() if code not in event.again}
     calls |= {code: case.calls[code]._replace(status=CallStatus.TO_UNDO) for code in event.undo}
-    changes: dict[str, Any] = {"calls": calls, "denied": None, "because": ""}
+    changes: dict[str, Any] = {"calls": calls, "denied": None, "because": "", "reopened": False}
     if case.ended:
         return changes
     waiting = any(call.status in WAITING for call in calls.values())
@@ -254,7 +256,8 @@ def _transition(case: Case, event: CaseHistoryEvent) -> dict[str, Any]:
                 "owner": owner,
                 "reason": reason,
                 "deadline": deadline,
-                "calls": _calls_of_reopened(case),
+                "calls": _kept_calls(case.calls),
+                "reopened": any(call.command and call.status is CallStatus.DONE for call in case.calls.values()),
                 "because": "",
                 "provisional_document": None,
                 "settled": case.paid_cents > 0,
@@ -267,18 +270,10 @@ def _transition(case: Case, event: CaseHistoryEvent) -> dict[str, Any]:
     raise ValueError(f"unknown event {type(event).__name__}")
 
 
-def _calls_of_reopened(case: Case) -> dict[str, CallState]:
-    """Lookups are asked again, but not those on which a command rests that stands: the register would answer with what
-    that command wrote."""
-    stands = not case.void and any(call.command and call.status is CallStatus.DONE for call in case.calls.values())
-    kept = SETTLED if stands else frozenset()
-    return {code: call for code, call in case.calls.items() if call.in_register or call.status in kept}
-
-
 def _ended(case: Case, state: CaseState, *, void: bool = False) -> dict[str, Any]:
     calls = _without_open_lookups(case)
     deadline = case.deadline if _to_take_back(calls, void=void or case.void) else None
-    return {"state": state, "reason": "", "deadline": deadline, "calls": calls}
+    return {"state": state, "reason": "", "deadline": deadline, "calls": calls, "reopened": False}
 
 
 def _void(case: Case, state: CaseState, refund_cents: int) -> dict[str, Any]:
@@ -300,6 +295,13 @@ def _settled_calls(case: Case, event: SentToVisit | Compensated) -> dict[str, Ca
 def _without_open_lookups(case: Case) -> dict[str, CallState]:
     """What a command that is on its way will write has to be known."""
     return {code: call for code, call in case.calls.items() if call.command or call.status is not CallStatus.ASKED}
+
+
+def _kept_calls(calls: Mapping[str, CallState]) -> dict[str, CallState]:
+    """Of a case that is reopened. What commands wrote stays, and with it the answers on which they built: asked again,
+    a register would hold against the case what the case has written itself."""
+    wrote = any(call.in_register for call in calls.values())
+    return {code: call for code, call in calls.items() if call.in_register or (wrote and call.status in SETTLED)}
 
 
 def _merge_fields(form: Mapping[str, FieldValue], fields: Mapping[str, FieldValue]) -> Mapping[str, FieldValue]:

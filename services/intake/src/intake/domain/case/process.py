@@ -125,7 +125,7 @@ def advance(case: Case, edition: Edition, *, new_id: NewId, now: datetime) -> Ne
     asked = tuple(_asked(case, edition, values, new_id=new_id, now=now))
     if asked or case.state is not CaseState.OPEN:
         return asked
-    if unanswered(case, edition, values) or pending_at_desk(case, edition, values):
+    if case.reopened or unanswered(case, edition, values) or pending_at_desk(case, edition, values):
         return ()
     admitted = all(evaluate(rule.require, values) is True for rule in edition.admission)
     return (Finished(),) if admitted else ()

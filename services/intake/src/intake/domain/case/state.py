@@ -131,7 +131,8 @@ class Case:
     `more_stands`: those to which the case was taken.
     `void`: it ended without success, also once it is closed; none of its documents is valid. `denied`: what a register
     said against it, until the case is corrected or reopened; `because`: see intake.domain.case.explanations.
-    `due_dates`: its deadlines, and the obligations that were set when it was finished.
+    `due_dates`: its deadlines, and the obligations that were set when it was finished. `reopened`: although registers
+    hold what it wrote; it is not finished again before somebody has corrected it, withdrawn it or let it ask again.
     """
 
     id: CaseId
@@ -162,6 +163,7 @@ class Case:
     denied: VisitReason | None = None
     because: str = ""
     due_dates: tuple[DueDate, ...] = ()
+    reopened: bool = False
 
     def call_of(self, request_id: RequestId) -> str | None:
         """The call that waits for the answer to this question."""
