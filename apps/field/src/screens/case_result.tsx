@@ -40,7 +40,6 @@ export function ResultStep(props: {
       <Notice tone={TONES[state] ?? "plain"}>
         {t(`result.${state}`, { number: view.paper?.number ?? view.number })}
       </Notice>
-      {view.office?.explanation && <Notice tone="bad">{localized(view.office.explanation)}</Notice>}
       {view.edition.obligations.map((obligation) => (
         <p key={obligation.code}>{localized(obligation.reminder)}</p>
       ))}

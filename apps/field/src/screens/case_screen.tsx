@@ -21,7 +21,7 @@ import { currentLanguage, localized, reasonText, t } from "../i18n/texts.ts";
 import type { CaseView, Form, PaidFee } from "../model/types.ts";
 import { isClockLost } from "../platform/clock.ts";
 import type { Session } from "../session/session.ts";
-import { entriesOfCase, loadCase, saveCaseView } from "../store/outbox.ts";
+import { entriesOfCase, loadCase, saveCaseView, UNSENT_STATES } from "../store/outbox.ts";
 import { DocumentsStep } from "./case_documents.tsx";
 import { CaseForm, type FormMode } from "./case_form.tsx";
 import { ResultStep } from "./case_result.tsx";
@@ -40,6 +40,10 @@ export function CaseScreen(props: { session: Session; bundle: Bundle; caseId: st
   const office = useLive(async () => (await loadCase(props.caseId))?.office ?? null, props.caseId);
   const refused = useLive(
     async () => (await entriesOfCase(props.caseId)).find((row) => row.state === "refused"),
+    props.caseId,
+  );
+  const isWaiting = useLive(
+    async () => (await entriesOfCase(props.caseId)).some((row) => UNSENT_STATES.includes(row.state)),
     props.caseId,
   );
   const [mode, setMode] = useState<FormMode>("open");
@@ -99,6 +103,16 @@ export function CaseScreen(props: { session: Session; bundle: Bundle; caseId: st
           <button type="button" onClick={() => setMode("correct")}>
             {t("case.correct")}
           </button>
+        </Notice>
+      )}
+      {mode === "open" && !refused && !isWaiting && current.office?.explanation && (
+        <Notice tone="bad">
+          {localized(current.office.explanation)}{" "}
+          {current.office.state === "needs_visit" && (
+            <button type="button" onClick={() => setMode("amend")}>
+              {t("case.correct")}
+            </button>
+          )}
         </Notice>
       )}
       {mode === "open" && <RegisterReview view={current} onConfirmed={setView} onCorrect={() => setMode("amend")} />}
