@@ -11,6 +11,7 @@ import { AnswersReview } from "./check_step.tsx";
 import { ActionButton, downloadFile, Notice, type Tone } from "./components.tsx";
 import { DocumentSheet, printSheet, ReceiptSheet, type SheetProps } from "./printed_sheets.tsx";
 
+const REFUSED_STATES = ["needs_visit", "compensated", "withdrawn"];
 const TONES: Record<string, Tone> = {
   final: "good",
   provisional: "doubt",
@@ -47,7 +48,7 @@ export function ResultStep(props: {
       {view.paid && <ReceiptSheet {...sheet} />}
       {view.paper ? (
         <DocumentSheet {...sheet} />
-      ) : !mayIssue(view) ? (
+      ) : REFUSED_STATES.includes(state) || (state === "final" && !mayIssue(view)) ? null : !mayIssue(view) ? (
         <Notice tone="plain">{t("result.after_registers")}</Notice>
       ) : canStamp(props.bundle) && !isClockLost() ? (
         <ActionButton

@@ -69,6 +69,8 @@ export function CaseScreen(props: { session: Session; bundle: Bundle; caseId: st
     );
   }
   const current = { ...view, office: office ?? view.office }; // as the office answered meanwhile
+  const explanation = !refused && !isWaiting ? current.office?.explanation : undefined;
+  const isDenied = current.office?.state === "needs_visit" && explanation !== undefined;
   const showNext = (next: CaseView) => {
     setMode("open");
     setDetour("none");
@@ -105,10 +107,10 @@ export function CaseScreen(props: { session: Session; bundle: Bundle; caseId: st
           </button>
         </Notice>
       )}
-      {mode === "open" && !refused && !isWaiting && current.office?.explanation && (
+      {mode === "open" && explanation && (
         <Notice tone="bad">
-          {localized(current.office.explanation)}{" "}
-          {current.office.state === "needs_visit" && (
+          {localized(explanation)}{" "}
+          {isDenied && (
             <button type="button" onClick={() => setMode("amend")}>
               {t("case.correct")}
             </button>
@@ -124,7 +126,7 @@ export function CaseScreen(props: { session: Session; bundle: Bundle; caseId: st
       )}
       {stage === "identify" && <IdentifyStep view={current} onDone={showNext} />}
       {stage === "papers" && <DocumentsStep view={current} onDone={showNext} />}
-      {stage === "fee" && (
+      {stage === "fee" && !isDenied && (
         <FeeStep view={current} bundle={props.bundle} session={props.session} onChange={change} onDone={showNext} />
       )}
       {stage === "paper" && (
