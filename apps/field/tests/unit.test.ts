@@ -7,7 +7,7 @@ import { fromBase45, toBase45 } from "../src/domain/tokens.ts";
 import type { EntryRow } from "../src/model/rows.ts";
 import { adaptiveBatchSize, MAX_BYTES, recordTransfer } from "../src/platform/request_size.ts";
 import { codeLocations } from "../src/store/reports.ts";
-import { backoffSeconds, MAX_WAIT_S } from "../src/sync/engine.ts";
+import { backoffSeconds, idleSeconds, MAX_WAIT_S } from "../src/sync/engine.ts";
 import { batches, stateAfter } from "../src/sync/push.ts";
 
 test("the wait doubles, up to one minute, and is never zero", () => {
@@ -15,6 +15,11 @@ test("the wait doubles, up to one minute, and is never zero", () => {
   assert.deepEqual(waits.slice(0, 5), [1, 2, 4, 8, 16]);
   assert.ok(waits.every((wait) => wait <= MAX_WAIT_S));
   assert.ok(Array.from({ length: 40 }, (_, failures) => backoffSeconds(failures, 0)).every((wait) => wait >= 0.5));
+});
+
+test("after an entry the app soon asks for what registers have answered", () => {
+  const waits = [0, 1, 2, 3, 4, 5].map(idleSeconds);
+  assert.deepEqual(waits, [1, 2, 4, 8, 20, 20]);
 });
 
 test("base45 decodes what it encodes", () => {

@@ -7,6 +7,7 @@ from browser_fixtures import MakeTablet
 from form_fixtures import EVERY_KIND, offer, watch_entries
 from form_typing import choose_hit, choose_picture, draw, field, fill_first_half, fill_second_half
 from playwright.async_api import Page, expect
+from service_catalogue.facts.models import FormFactKind
 from wanderamt_faults.tablet import Tablet
 
 CANONICAL = {
@@ -34,6 +35,7 @@ CANONICAL = {
         "door": "3",
     },
     "keeper_before": {"family_name": "Li", "birth": "1980", "nationality": "CN"},
+    "citizenship": "DE",
     "permit": {"kind": "passport", "number": "U1234567", "issued_by": "AT"},
     "car": {"country": "AT", "text": "L-12345A"},
     "chip": "040098012345678",
@@ -43,10 +45,15 @@ SHOWN = {
     "weight": "12,5",
     "born": "05.2024",
     "account": "AT61 1904 3002 3457 3201",
+    "citizenship": "Deutschland",
     "chip": "040 0980 1234 5678",
     "car": "L-12345A",
     "phone_of_vet": "+436601234567",
 }
+
+
+def test_the_form_of_every_kind_has_every_kind() -> None:
+    assert {fact["kind"] for fact in EVERY_KIND} == set(FormFactKind)
 
 
 @pytest_asyncio.fixture
@@ -91,7 +98,16 @@ async def test_every_answer_reaches_the_office_in_canonical_form(every_kind: Tab
     await page.locator("[data-stage=check]").wait_for()
     assert await tablet.rows("entries") == [], "nothing is sent before the answers are checked"
     answers = await page.locator("dl.answers").inner_text()
-    for text in ("Bello", "€ 1.234,50", "05.2024", "gestromt", "Landstraße 12/3, 4020 Linz", "L-12345A", "China"):
+    for text in (
+        "Bello",
+        "€ 1.234,50",
+        "05.2024",
+        "gestromt",
+        "Landstraße 12/3, 4020 Linz",
+        "L-12345A",
+        "China",
+        "Deutschland",
+    ):
         assert text in answers.replace("\xa0", " "), text
     assert await page.locator("dl.answers img.thumbnail").count() == 2
     await page.get_by_role("button", name="Ändern Kennzeichen").tap()

@@ -87,7 +87,7 @@ async def test_an_operator_creates_an_enrolment_code_on_the_command_line(
 async def test_an_export_replaces_sending_and_is_needed_before_wiping(tablet: Tablet, tmp_path: Path) -> None:
     page, file = tablet.page, tmp_path / "device.wanderamt"
     tablet.proxy.down = True
-    await tablet.complete_case("registration_confirmation", family="Unverwechselbar")
+    await tablet.complete_case("dog_registration", family="Unverwechselbar")
     await tablet.complete_case("registration_confirmation")
     device_id = await tablet.device_id()
     entries, files = await tablet.rows("entries"), await tablet.rows("files")
@@ -121,12 +121,12 @@ async def test_an_export_replaces_sending_and_is_needed_before_wiping(tablet: Ta
     assert {row["status"] for row in received} == {"applied"}
     uploads = await tablet.sql("SELECT completed_at FROM attachment WHERE device_id = $1", device_id)
     assert [bool(upload["completed_at"]) for upload in uploads] == [True] * len(files)
-    requests = await tablet.sql(
-        "SELECT request_id FROM case_file WHERE device_id = $1 AND state = 'provisional'", device_id
-    )
-    async with asyncio.timeout(60):  # the register is queried in the officer's name, and answers
-        while requests and await tablet.sql(
-            "SELECT 1 FROM case_file WHERE device_id = $1 AND state = 'provisional'", device_id
+    waiting = {"dog_registration": "waits for the register dogs"}  # which answers at night
+    async with asyncio.timeout(60):  # the registers are asked in the officer's name, and answer
+        while waiting != dict(
+            await tablet.sql(
+                "SELECT service, reason FROM case_file WHERE device_id = $1 AND state = 'provisional'", device_id
+            )
         ):
             await asyncio.sleep(0.2)
     file.write_text(file.read_text()[:200] + "x" + file.read_text()[201:])

@@ -165,7 +165,8 @@ export async function correctCase(view: CaseView, form: Form): Promise<CaseView>
   }));
 }
 
-/** Sends only the changed fields, so that changes of another device are not overwritten. */
+/** Sends only the changed fields, so that changes of another device are not overwritten. A paper that says something
+ * else is no longer valid; a new one can be issued. */
 export function amendCase(view: CaseView, form: Form): Promise<CaseView> {
   const clean = cleanForm(form);
   const [before, after] = [sentForm(view, cleanForm(view.form)), sentForm(view, clean)];
@@ -175,8 +176,9 @@ export function amendCase(view: CaseView, form: Form): Promise<CaseView> {
     facts: changedFields(before.facts, after.facts),
   };
   const unchanged = Object.values(body).every((part) => Object.keys(part).length === 0);
+  const isOnPaper = [body.applicant, body.facts].some((part) => Object.keys(part).length > 0);
   return saveAndSync(() => ({
-    view: { ...view, form: clean },
+    view: { ...view, form: clean, paper: isOnPaper ? null : view.paper },
     entries: unchanged ? [] : [{ type: "case.fill", body }],
     attached: attachmentIds(clean.facts),
   }));

@@ -11,6 +11,7 @@ import { AnswersReview } from "./check_step.tsx";
 import { ActionButton, downloadFile, Notice, type Tone } from "./components.tsx";
 import { DocumentSheet, printSheet, ReceiptSheet, type SheetProps } from "./printed_sheets.tsx";
 
+const REFUSED_STATES = ["needs_visit", "compensated", "withdrawn"];
 const TONES: Record<string, Tone> = {
   final: "good",
   provisional: "doubt",
@@ -40,7 +41,6 @@ export function ResultStep(props: {
       <Notice tone={TONES[state] ?? "plain"}>
         {t(`result.${state}`, { number: view.paper?.number ?? view.number })}
       </Notice>
-      {view.office?.explanation && <Notice tone="bad">{localized(view.office.explanation)}</Notice>}
       {view.edition.obligations.map((obligation) => (
         <p key={obligation.code}>{localized(obligation.reminder)}</p>
       ))}
@@ -48,7 +48,7 @@ export function ResultStep(props: {
       {view.paid && <ReceiptSheet {...sheet} />}
       {view.paper ? (
         <DocumentSheet {...sheet} />
-      ) : !mayIssue(view) ? (
+      ) : REFUSED_STATES.includes(state) || (state === "final" && !mayIssue(view)) ? null : !mayIssue(view) ? (
         <Notice tone="plain">{t("result.after_registers")}</Notice>
       ) : canStamp(props.bundle) && !isClockLost() ? (
         <ActionButton

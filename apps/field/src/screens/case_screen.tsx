@@ -21,7 +21,7 @@ import { currentLanguage, localized, reasonText, t } from "../i18n/texts.ts";
 import type { CaseView, Form, PaidFee } from "../model/types.ts";
 import { isClockLost } from "../platform/clock.ts";
 import type { Session } from "../session/session.ts";
-import { entriesOfCase, loadCase, saveCaseView } from "../store/outbox.ts";
+import { entriesOfCase, loadCase, saveCaseView, UNSENT_STATES } from "../store/outbox.ts";
 import { DocumentsStep } from "./case_documents.tsx";
 import { CaseForm, type FormMode } from "./case_form.tsx";
 import { ResultStep } from "./case_result.tsx";
@@ -40,6 +40,10 @@ export function CaseScreen(props: { session: Session; bundle: Bundle; caseId: st
   const office = useLive(async () => (await loadCase(props.caseId))?.office ?? null, props.caseId);
   const refused = useLive(
     async () => (await entriesOfCase(props.caseId)).find((row) => row.state === "refused"),
+    props.caseId,
+  );
+  const isWaiting = useLive(
+    async () => (await entriesOfCase(props.caseId)).some((row) => UNSENT_STATES.includes(row.state)),
     props.caseId,
   );
   const [mode, setMode] = useState<FormMode>("open");
@@ -65,6 +69,8 @@ export function CaseScreen(props: { session: Session; bundle: Bundle; caseId: st
     );
   }
   const current = { ...view, office: office ?? view.office }; // as the office answered meanwhile
+  const explanation = !refused && !isWaiting ? current.office?.explanation : undefined;
+  const isDenied = current.office?.state === "needs_visit" && explanation !== undefined;
   const showNext = (next: CaseView) => {
     setMode("open");
     setDetour("none");
@@ -101,6 +107,16 @@ export function CaseScreen(props: { session: Session; bundle: Bundle; caseId: st
           </button>
         </Notice>
       )}
+      {mode === "open" && explanation && (
+        <Notice tone="bad">
+          {localized(explanation)}{" "}
+          {isDenied && (
+            <button type="button" onClick={() => setMode("amend")}>
+              {t("case.correct")}
+            </button>
+          )}
+        </Notice>
+      )}
       {mode === "open" && <RegisterReview view={current} onConfirmed={setView} onCorrect={() => setMode("amend")} />}
       {stage === "form" && (
         <CaseForm key={mode} view={current} mode={mode} bundle={props.bundle} focusOn={focusOn} onSubmit={submit} />
@@ -110,7 +126,7 @@ export function CaseScreen(props: { session: Session; bundle: Bundle; caseId: st
       )}
       {stage === "identify" && <IdentifyStep view={current} onDone={showNext} />}
       {stage === "papers" && <DocumentsStep view={current} onDone={showNext} />}
-      {stage === "fee" && (
+      {stage === "fee" && !isDenied && (
         <FeeStep view={current} bundle={props.bundle} session={props.session} onChange={change} onDone={showNext} />
       )}
       {stage === "paper" && (

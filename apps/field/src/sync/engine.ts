@@ -18,6 +18,7 @@ import { pushTills } from "./tills.ts";
 const FIRST_WAIT_S = 1;
 export const MAX_WAIT_S = 60;
 const IDLE_S = 20; // interval of contacts without new entries; a revocation arrives within a minute
+const ANSWERS_S = [1, 2, 4, 8]; // registers answer soon after new entries, and the citizen waits at the desk
 const LOCK = "wanderamt-sync";
 
 export type SyncPhase = "idle" | "sending" | "waiting" | "signed_out" | "expired" | "locked" | "revoked" | "elsewhere";
@@ -31,6 +32,7 @@ export interface SyncStatus {
 
 let status: SyncStatus = { phase: "idle", nextAt: 0, failures: 0, reasonCode: "" };
 let timer: ReturnType<typeof setTimeout> | undefined;
+let contactsSinceEntry = ANSWERS_S.length;
 let running = false;
 let rerunRequested = false;
 
@@ -40,6 +42,11 @@ export const syncStatus = (): SyncStatus => status;
 export function backoffSeconds(failures: number, random: number = Math.random()): number {
   const limit = Math.min(MAX_WAIT_S, FIRST_WAIT_S * 2 ** Math.min(failures, 10));
   return limit * (0.5 + random / 2);
+}
+
+/** The wait in seconds after a complete contact, `contacts` after the one that sent the last entry. */
+export function idleSeconds(contacts: number): number {
+  return ANSWERS_S[contacts] ?? IDLE_S;
 }
 
 export function startSyncing(): void {
@@ -76,7 +83,7 @@ async function runContacts(): Promise<void> {
     } while (rerunRequested);
   } finally {
     running = false;
-    const wait = status.phase === "waiting" ? backoffSeconds(status.failures) : IDLE_S;
+    const wait = status.phase === "waiting" ? backoffSeconds(status.failures) : idleSeconds(contactsSinceEntry++);
     updateStatus({ nextAt: Date.now() + wait * 1000 });
     timer = setTimeout(() => void runContacts(), wait * 1000);
   }
@@ -113,7 +120,7 @@ async function contactOffice(): Promise<SyncPhase> {
   if (!hasKey()) return "locked";
   await pullChanges(session);
   await tolerateRefusal(() => restoreLeases(session));
-  await pushEntries(session);
+  if (await pushEntries(session)) contactsSinceEntry = 0;
   await pushFiles(session);
   await tolerateRefusal(() => pushTills(session));
   await tolerateRefusal(() => acceptDecidedEntries(session));

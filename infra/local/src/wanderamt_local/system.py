@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -120,10 +120,10 @@ class System:
             (await client.post(f"{self.url('intake')}/devices", json=body)).raise_for_status()
         return self.token("clerk.one@linz", Role.CLERK, audience="intake", device=device_id, stand=stand_id)
 
-    async def set_faults(self, simulator: str, faults: dict[str, float | bool]) -> None:
+    async def set_faults(self, simulator: str, faults: Mapping[str, float | bool | str | None]) -> None:
         """Turns the faults of a simulator: a register, gate, smsc or post."""
         async with httpx.AsyncClient(timeout=10) as client:
-            (await client.post(self.simulator_url(simulator), json=faults)).raise_for_status()
+            (await client.post(self.simulator_url(simulator), json=dict(faults))).raise_for_status()
 
     def simulator_url(self, simulator: str) -> str:
         """The URL that shows and configures the faults of a simulator."""

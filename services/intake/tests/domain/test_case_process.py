@@ -14,7 +14,7 @@ from intake.domain.case.case_events import FieldValue, Paid, PaymentMethod, Regi
 from intake.domain.case.process import Answer, asks_for_applicant, question_of, record_answer
 from intake.domain.case.state import BPK, CallStatus, CaseState
 from intake.domain.catalogue.service_definition import Identification
-from intake.domain.refusals import COMMAND_ON_ITS_WAY
+from intake.domain.refusals import CASE_ENDED, COMMAND_ON_ITS_WAY
 from pydantic import JsonValue
 from wanderamt.contracts import RegisterOutcome
 from wanderamt.kernel.refusal import Refusal
@@ -261,6 +261,58 @@ def test_a_withdrawn_case_undoes_what_was_written() -> None:
     assert "permit" not in subject.case.calls
     assert subject.case.state is CaseState.WITHDRAWN
     assert subject.case.deadline is None
+
+
+def test_a_finished_case_that_is_withdrawn_is_undone_and_the_fee_owed() -> None:
+    subject = parking()
+    looked_up(subject)
+    pay(subject)
+    subject.answer("permit", C, details=PERMIT)
+    assert subject.case.state is CaseState.FINAL
+    assert subject.take(back_office_actions.withdraw(subject.case)) is None
+    assert question(subject, "permit") == {"number": "P-000001"}
+    assert subject.case.deadline
+    subject.answer("permit", C)
+    assert (subject.case.state, subject.case.paid_cents) == (CaseState.WITHDRAWN, 0)
+    assert subject.case.deadline is None
+    assert subject.take(back_office_actions.withdraw(subject.case)) is CASE_ENDED
+
+
+def corrected(subject: CaseUnderTest, fields: dict[str, FieldValue]) -> Refusal | None:
+    return subject.take(crew_actions.correct(subject.case, subject.edition, fields, officer="a@linz", now=NOW))
+
+
+def finished_move() -> CaseUnderTest:
+    subject = CaseUnderTest("registration", PERSON | MOVE)
+    subject.finish_at_stand({})
+    subject.answer("residence", C, details=RESIDENCE)
+    subject.answer("registration", C, details=REGISTERED)
+    assert subject.case.state is CaseState.FINAL
+    return subject
+
+
+def test_a_finished_case_is_corrected_by_undo_and_a_new_command() -> None:
+    subject = finished_move()
+    assert corrected(subject, {"facts.address": LINZ | {"number": "2"}}) is None
+    assert subject.waiting() == ["registration"]
+    assert question(subject, "registration") == {"registration_number": "M-1"}
+    subject.answer("registration", C)
+    assert subject.waiting() == ["residence"]
+    subject.answer("residence", C, details=RESIDENCE)
+    address = question(subject, "registration")["address"]
+    assert isinstance(address, dict)
+    assert address["number"] == "2"
+    subject.answer("registration", C, details=REGISTERED | {"registration_number": "M-2"})
+    assert subject.case.state is CaseState.FINAL
+
+
+def test_a_correction_that_changes_no_question_keeps_what_was_written() -> None:
+    subject = finished_move()
+    assert corrected(subject, {"facts.foreign_document_shown": False}) is None
+    assert subject.case.state is CaseState.FINAL
+    assert corrected(subject, {"contact.phone": "+436601234567"}) is CASE_ENDED
+    assert corrected(subject, {"facts.came_from": "austria", "facts.previous_address": LINZ}) is None
+    assert subject.case.calls["registration"].in_register
 
 
 def test_an_undo_that_fails_has_an_owner() -> None:

@@ -185,6 +185,15 @@ def test_a_reopened_case_keeps_what_is_fulfilled_and_sets_the_others_again() -> 
     assert (codes(subject, DueDateState.OPEN), codes(subject, DueDateState.MET)) == (OBLIGATIONS[1:], ["levy"])
 
 
+def test_a_finished_case_that_is_withdrawn_obliges_to_nothing() -> None:
+    subject = registered_dog()
+    assert fulfil(subject, "levy") is None
+    assert subject.take(back_office_actions.withdraw(subject.case)) is None
+    assert codes(subject, DueDateState.OPEN) == []
+    assert codes(subject, DueDateState.MET) == ["levy"]
+    assert pass_time(subject, NOW + 600 * DAY) == ()
+
+
 @given(
     moments=st.lists(st.integers(0, 600), max_size=12),
     fulfilled=st.dictionaries(st.sampled_from(OBLIGATIONS), st.integers(0, 11)),

@@ -29,6 +29,8 @@ export function answerText(fact: FormFact, value: JsonValue): string {
       return personText(asObject(value));
     case "identity_document":
       return documentText(value);
+    case "nationality":
+      return typeof value === "string" ? countryName(value) : "";
     case "number_plate":
       return plateText(value);
     default:

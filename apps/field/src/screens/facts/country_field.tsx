@@ -1,8 +1,9 @@
 // A country or a nationality, searched by name.
-import { t } from "../../i18n/texts.ts";
+import { isRequired } from "../../domain/facts/check.ts";
+import { localized, t } from "../../i18n/texts.ts";
 import type { JsonValue } from "../../model/facts.ts";
 import { countryName, countryOf, searchCountries } from "./countries.ts";
-import { idOf, useFault } from "./form_context.tsx";
+import { type FieldProps, idOf, useFault } from "./form_context.tsx";
 import { SearchField } from "./search_field.tsx";
 
 export function CountryField(props: {
@@ -12,7 +13,7 @@ export function CountryField(props: {
   onValue: (code: string) => void;
   onLeave: (path: string) => void;
   nationality?: boolean;
-  help?: string;
+  help?: string | undefined;
   optional?: boolean;
 }) {
   const typed = typeof props.value === "string" ? props.value : "";
@@ -33,6 +34,23 @@ export function CountryField(props: {
         if (code && code !== typed) props.onValue(code);
         props.onLeave(props.path);
       }}
+    />
+  );
+}
+
+/** The nationality of the applicant, as a question of its own. */
+export function NationalityFact(props: FieldProps) {
+  const { fact, path } = props;
+  return (
+    <CountryField
+      path={path}
+      label={localized(fact.titles)}
+      help={fact.help ? localized(fact.help) : t("person.nationality_help")}
+      value={props.value}
+      onValue={(code) => props.onChange(() => code)}
+      onLeave={props.onLeave}
+      optional={!isRequired(fact)}
+      nationality
     />
   );
 }

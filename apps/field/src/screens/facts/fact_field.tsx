@@ -7,6 +7,7 @@ import type { FormFact } from "../../model/facts.ts";
 import { AddressFact } from "./address_field.tsx";
 import { answerText } from "./answer_text.ts";
 import { ChoiceFact, SeveralFact, YesNoFact } from "./choice_fields.tsx";
+import { NationalityFact } from "./country_field.tsx";
 import { type FieldProps, useForm } from "./form_context.tsx";
 import { GroupFact } from "./group_field.tsx";
 import { IdentityDocumentFact, PersonFact } from "./person_fields.tsx";
@@ -48,6 +49,8 @@ function fieldOf(fact: FormFact): (props: FieldProps) => preact.JSX.Element {
       return AddressFact;
     case "person":
       return PersonFact;
+    case "nationality":
+      return NationalityFact;
     case "identity_document":
       return IdentityDocumentFact;
     case "number_plate":

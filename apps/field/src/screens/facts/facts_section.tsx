@@ -39,7 +39,7 @@ export function FactsSection(props: {
     proposalFor: props.proposalFor,
     rowFacts: (fact, row) =>
       checkFacts(fact.facts ?? [], asObject(row), { ...known, ...checked.values }, streets).shown,
-    firstRow: (fact) => firstRow(fact, typed, props.applicant),
+    firstRow: (fact) => firstRow(fact, facts, typed, props.applicant),
   };
 
   /** Makes the value canonical if it is complete; else says what is wrong with the part that was left. */
@@ -69,14 +69,15 @@ export function FactsSection(props: {
   );
 }
 
-/** For the first row that is added: the applicant's family name, and answers of the same code. */
-function firstRow(fact: FormFact, typed: JsonObject, applicant: Applicant): JsonObject {
+/** For the first row that is added: the applicant's family name and nationality, and answers of the same code. */
+function firstRow(fact: FormFact, facts: readonly FormFact[], typed: JsonObject, applicant: Applicant): JsonObject {
   const name = applicant.family_name ?? "";
   const persons = (fact.facts ?? []).filter((part) => part.kind === "person");
   const row: JsonObject = { ...typed, family_name: name };
   for (const person of persons) {
+    const own = facts.find((other) => other.kind === "nationality");
     const same = Object.values(typed).find((value) => asObject(value)["nationality"] !== undefined);
-    const nationality = asObject(same ?? null)["nationality"];
+    const nationality = (own && typed[own.code]) ?? asObject(same ?? null)["nationality"];
     row[person.code] = { family_name: name, ...(nationality !== undefined && { nationality }) };
   }
   return row;

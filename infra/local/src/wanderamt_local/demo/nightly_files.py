@@ -21,6 +21,8 @@ from wanderamt_local.system import System
 REGISTER: Final = "dogs"
 BRIDGE: Final = "registry-bridge"
 EVENING: Final = 'at = "20:00:00"'
+VERSION: Final = "version = 1\n"
+LOCAL: Final = "Europe/Vienna"
 QUICK: Final = {
     "stable_for_s = 60": "stable_for_s = 1",
     "poll_interval_s = 300": "poll_interval_s = 0.5",
@@ -43,21 +45,25 @@ class NightlyFiles:
         self._set_evening("23:59:59")
         return {"WANDERAMT_BRIDGE_FOLDERS": json.dumps([str(self.folder)])}
 
-    async def bring_evening_and_night(self, system: System, orders: int, *, now: datetime) -> None:
-        """Until the register has answered so many `orders`. Raises TimeoutError."""
+    async def bring_evening_and_night(
+        self, system: System, orders: int, *, now: datetime, time_zone: str = LOCAL
+    ) -> None:
+        """Until the register has got so many `orders` and has written its answers. A day has one evening: another
+        `time_zone`, in which it is another day, brings another one. Raises TimeoutError."""
         async with httpx.AsyncClient(timeout=10) as client, asyncio.timeout(TIMEOUT_S):
             while await self._waiting(system, client) < orders:
                 await asyncio.sleep(0.2)
-            self._set_evening("00:00:00")
+            self._set_evening("00:00:00", time_zone)
             system.supervisor.end(BRIDGE)
             while not (await client.get(system.simulator_url(REGISTER))).json()["orders"]:
                 await asyncio.sleep(0.2)
             night = {"day": (now + timedelta(days=1)).isoformat()}
             (await client.post(f"{system.simulator_url(REGISTER)}/night", json=night)).raise_for_status()
 
-    def _set_evening(self, at: str) -> None:
+    def _set_evening(self, at: str, time_zone: str = LOCAL) -> None:
         manifest = (BRIDGES_FOLDER / REGISTER / "bridge.toml").read_text(encoding="utf-8")
-        for shipped, changed in {EVENING: f'at = "{at}"', **QUICK}.items():
+        zoned = f'{VERSION}time_zone = "{time_zone}"\n'
+        for shipped, changed in {EVENING: f'at = "{at}"', VERSION: zoned, **QUICK}.items():
             assert shipped in manifest, shipped  # noqa: S101
             manifest = manifest.replace(shipped, changed)
         (self.folder / "bridge.toml").write_text(manifest, encoding="utf-8")

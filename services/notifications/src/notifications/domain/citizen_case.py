@@ -156,7 +156,7 @@ def project(view: CitizenCaseView, event: Event, *, now: datetime) -> Projection
         case CaseCompleted() if view.stage < RULES[NoticeKind.DOCUMENT_READY].stage:
             return Projection(replace(view, status=PublicStatus.FINISHED, changed_at=now))
         case CaseWithdrawn():
-            withdrawn = replace(view, status=PublicStatus.WITHDRAWN, stage=FINAL_STAGE, changed_at=now)
+            withdrawn = replace(view, status=PublicStatus.WITHDRAWN, stage=FINAL_STAGE, changed_at=now, due_dates=())
             return Projection(withdrawn, cancels_pending=True)
         case CaseDueDatesSet() | CaseReminderDue() | CaseDueDateMet() | CaseDueDateMissed():
             return _project_due_date(view, event)

@@ -60,7 +60,7 @@ def apply_entry(
     if isinstance(pinned, Refusal):
         return pinned
     if isinstance(entry, FillCase):
-        return _fill(case, pinned.edition, entry, catalogue, now, new_id, seen)
+        return _fill(case, pinned.edition, entry, catalogue, actor, now, new_id, seen)
     return run_actions(case, pinned.edition, [_action_of(entry, now)], new_id=new_id, now=now)
 
 
@@ -110,6 +110,7 @@ def _fill(
     edition: Edition,
     entry: FillCase,
     catalogue: Catalogue,
+    actor: Actor,
     now: datetime,
     new_id: NewId,
     seen: Form | None,
@@ -120,7 +121,7 @@ def _fill(
     merged = merge(case.form if seen is None else seen, case.form, sent)
 
     def fill(case: Case, edition: Edition) -> NewEvents | Refusal:
-        return crew_actions.fill(case, edition, merged.fields)
+        return crew_actions.correct(case, edition, merged.fields, officer=actor.officer, now=now)
 
     applied = run_actions(case, edition, [fill], new_id=new_id, now=now)
     return applied if isinstance(applied, Refusal) else AppliedEntry(applied.case, applied.new_events, merged.conflicts)

@@ -37,8 +37,11 @@ def take_to_stand(case: Case, stand_id: StandId, *, reason: str) -> NewEvents:
 
 
 def withdraw(case: Case) -> NewEvents | Refusal:
-    """The citizen withdraws an open case. The city owes back what was paid."""
-    return CASE_ENDED if case.ended else (Withdrawn(case.paid_cents),)
+    """The citizen withdraws the case, also a finished one: registers undo what they wrote, its document is revoked, and
+    the city owes back what was paid."""
+    if case.ended and case.state is not CaseState.FINAL:
+        return CASE_ENDED
+    return (Withdrawn(case.paid_cents),)
 
 
 def close(case: Case) -> NewEvents | Refusal:

@@ -24,12 +24,13 @@ from intake.domain.case.case_events import (
     PaymentMethod,
     ProvisionalDocumentGiven,
     ProvisionalRevoked,
+    Reopened,
     RequiredDocumentSeen,
 )
 from intake.domain.case.deadlines import refusing_deadline
 from intake.domain.case.fold import apply, apply_all
 from intake.domain.case.process import NewEvents, broken_rule
-from intake.domain.case.state import BIRTH_DATE, BPK, NAME_FIELDS, CallStatus, Case, CaseState
+from intake.domain.case.state import BIRTH_DATE, BPK, CORRECTED, NAME_FIELDS, CallStatus, Case, CaseState
 from intake.domain.case.steps import SATISFIED_BY, bill_of, blocking_step, required_documents
 from intake.domain.case.values import missing_facts, values_of
 from intake.domain.catalogue.catalogue import Catalogue
@@ -176,6 +177,19 @@ def fill(case: Case, edition: Edition, fields: Form) -> NewEvents | Refusal:
     if case.provisional_document:
         events.append(ProvisionalRevoked(case.provisional_document.document_id))
     return tuple(events)
+
+
+def correct(case: Case, edition: Edition, fields: Form, *, officer: str, now: datetime) -> NewEvents | Refusal:
+    """As `fill`, also of a finished case: it is reopened, its document is revoked, what commands wrote otherwise is
+    undone and sent again, and registers are asked again."""
+    if case.state is not CaseState.FINAL:
+        return fill(case, edition, fields)
+    reopened = Reopened(officer, CORRECTED, now + OWNER_DEADLINE)
+    changed = [name for name, value in fields.items() if case.form.get(name) != value]
+    if not any(name.startswith((FACT_PREFIX, APPLICANT_PREFIX)) for name in changed):
+        return CASE_ENDED if changed else ()
+    filled = fill(apply(case, reopened, case.id), edition, fields)
+    return filled if isinstance(filled, Refusal) else (reopened, *filled)
 
 
 def outdated_calls(case: Case, edition: Edition, changed: Iterable[str]) -> CallsOutdated | tuple[()] | None:

@@ -237,7 +237,7 @@ def _transition(case: Case, event: CaseHistoryEvent) -> dict[str, Any]:
             settled = {"calls": _settled_calls(case, event), "because": event.because}
             return _void(case, CaseState.COMPENSATED, refund_cents) | settled
         case Withdrawn(refund_cents):
-            return _void(case, CaseState.WITHDRAWN, refund_cents)
+            return _void(case, CaseState.WITHDRAWN, refund_cents) | {"due_dates": without_unmet(case)}
         case SentToVisit(reason, deadline):
             denied = None if reason is VisitReason.REGISTER_UNAVAILABLE else reason
             return {
