@@ -163,7 +163,9 @@ async def test_a_reopened_case_gets_a_new_document_and_the_old_one_is_revoked(in
     assert len({row["number"] for row in rows}) == 2
 
 
-async def test_the_office_corrects_a_finished_case_with_its_reopening_or_withdraws_it(intake_client: IntakeClient) -> None:
+async def test_the_office_corrects_a_finished_case_with_its_reopening_or_withdraws_it(
+    intake_client: IntakeClient,
+) -> None:
     case_id = await open_complete_case(intake_client)
     await intake_client.answer_register(case_id, "confirmed")
     url, clerk = f"/cases/{case_id}/reopen", intake_client.clerk()

@@ -1,72 +1,19 @@
 """The process of a case over several registers: what is asked when, what a correction repeats, what is undone."""
 
 import os
-from collections.abc import Mapping
-from functools import partial
 
 import pytest
-from case_under_test import LINZ, NOW, OPERATORS, PARKING, PERSON, RESIDENCE, CaseUnderTest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from case_under_test import LINZ, OPERATORS, PARKING, PERSON, RESIDENCE, CaseUnderTest
 from intake.domain.case import back_office_actions, crew_actions
-from intake.domain.case.case_events import FieldValue, Paid, PaymentMethod, RegisterAsked, SentToVisit
-from intake.domain.case.process import Answer, asks_for_applicant, question_of, record_answer
+from intake.domain.case.case_events import FieldValue, SentToVisit
+from intake.domain.case.process import asks_for_applicant
 from intake.domain.case.state import BPK, CallStatus, CaseState
 from intake.domain.catalogue.service_definition import Identification
-from intake.domain.refusals import CASE_ENDED, COMMAND_ON_ITS_WAY
+from intake.domain.refusals import COMMAND_ON_ITS_WAY
+from process_fixtures import KEEPER, MOVE, PERMIT, REGISTERED, C, N, R, U, asked_last, looked_up, parking, pay, question
 from pydantic import JsonValue
-from wanderamt.contracts import RegisterOutcome
-from wanderamt.kernel.refusal import Refusal
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "150"))
-C, N, R, U = (
-    RegisterOutcome.CONFIRMED,
-    RegisterOutcome.NOT_FOUND,
-    RegisterOutcome.REFUSED,
-    RegisterOutcome.UNAVAILABLE,
-)
-KEEPER: dict[str, JsonValue] = {
-    "keeper": {"family_name": "HADŽIĆ", "given_name": "Zoë", "birth": "1990-04-01"},
-    "max_mass_kg": 1600,
-}
-PERMIT: dict[str, JsonValue] = {"number": "P-000001", "valid_until": "2027-05-04"}
-MOVE: dict[str, FieldValue] = {
-    "facts.moved_on": "2026-05-03",
-    "facts.address": LINZ,
-    "facts.dwelling": "main",
-    "facts.came_from": "first",
-    "facts.nationality": "AT",
-    "facts.owner_of_dwelling": True,
-    "facts.foreign_document_shown": False,
-}
-REGISTERED: dict[str, JsonValue] = {"registration_number": "M-1", "registered_since": "2026-05-03"}
-
-
-def parking(**facts: FieldValue) -> CaseUnderTest:
-    form = PERSON | PARKING | {f"facts.{code}": value for code, value in facts.items()}
-    subject = CaseUnderTest("resident_parking", form)
-    subject.finish_at_stand({})
-    return subject
-
-
-def pay(subject: CaseUnderTest) -> None:
-    assert subject.take(crew_actions.pay(subject.case, subject.edition, Paid(7540, PaymentMethod.CASH, "BE-1"))) is None
-
-
-def looked_up(subject: CaseUnderTest) -> None:
-    subject.answer("residence", C, details=RESIDENCE)
-    subject.answer("keeper", C, details=KEEPER)
-    subject.answer("former_permit", N)
-    subject.answer("zone", C, details={"zone": "B"})
-
-
-def asked_last(subject: CaseUnderTest, call: str) -> RegisterAsked:
-    return next(event for event in reversed(subject.history) if isinstance(event, RegisterAsked) and event.call == call)
-
-
-def question(subject: CaseUnderTest, call: str) -> dict[str, JsonValue]:
-    return question_of(asked_last(subject, call), subject.case, subject.edition)
 
 
 def test_lookups_are_asked_as_soon_as_their_questions_are_known_and_the_command_last() -> None:
@@ -93,35 +40,6 @@ def test_lookups_are_asked_as_soon_as_their_questions_are_known_and_the_command_
     subject.answer("permit", C, details=PERMIT)
     assert subject.case.state is CaseState.FINAL
     assert subject.case.form["answers.permit"] == {"permit_number": "P-000001", "valid_until": "2027-05-04"}
-
-
-def test_a_reopened_case_does_not_ask_what_its_own_order_has_changed() -> None:
-    subject = parking()
-    looked_up(subject)
-    pay(subject)
-    subject.answer("permit", C, details=PERMIT)
-    subject.take(back_office_actions.reopen(subject.case, by="office", reason="wrong language", now=NOW))
-    assert subject.waiting() == []  # `former_permit` would be the permit of this case
-    assert subject.case.state is CaseState.FINAL
-    reopened = back_office_actions.reopen(subject.case, by="office", reason="wrong plate", now=NOW)
-    plate: dict[str, FieldValue] = {"facts.plate": {"country": "AT", "text": "L-999XY"}}
-    subject.take(
-        back_office_actions.reopen_and_act(
-            subject.case, reopened, lambda case: crew_actions.fill(case, subject.edition, plate)
-        )
-    )
-    assert subject.waiting() == ["permit"]  # its undoing first
-    subject.answer("permit", C)
-    assert subject.waiting() == ["keeper"]  # what the plate changes
-    subject.answer("keeper", C, details=KEEPER)
-    assert question(subject, "permit")["plate"] == "L-999XY"
-    reopened = back_office_actions.reopen(subject.case, by="office", reason="not needed", now=NOW)
-    assert isinstance(reopened, Refusal)  # it has not ended
-    subject.answer("permit", C, details=PERMIT)
-    reopened = back_office_actions.reopen(subject.case, by="office", reason="not needed", now=NOW)
-    subject.take(back_office_actions.reopen_and_act(subject.case, reopened, back_office_actions.withdraw))
-    assert (subject.case.state, subject.waiting()) == (CaseState.WITHDRAWN, ["permit"])
-    assert asked_last(subject, "permit").operation == "revoke_permit"
 
 
 def test_what_a_row_of_a_group_leaves_out_holds_up_nothing() -> None:
@@ -205,48 +123,6 @@ def test_facts_that_break_a_rule_are_refused_and_change_nothing() -> None:
     assert subject.case == before
 
 
-def reopened() -> CaseUnderTest:
-    subject = parking()
-    looked_up(subject)
-    pay(subject)
-    subject.answer("permit", C, details=PERMIT)
-    assert subject.case.state is CaseState.FINAL
-    assert subject.take(back_office_actions.reopen(subject.case, by="office", reason="a look", now=NOW)) is None
-    return subject
-
-
-def test_a_reopened_case_waits_for_a_decision_about_what_it_has_written() -> None:
-    subject = reopened()
-    assert subject.waiting() == []  # else the register would answer that the person has a permit already
-    assert subject.case.calls["permit"].status is CallStatus.DONE
-    assert (subject.case.state, subject.case.owner) == (CaseState.OPEN, "office")
-    assert subject.case.deadline
-    assert subject.take(crew_actions.ask_again(subject.case)) is None
-    assert subject.waiting() == []
-    assert subject.case.state is CaseState.FINAL
-
-
-def test_a_reopened_case_that_is_withdrawn_undoes_what_it_has_written() -> None:
-    subject = reopened()
-    assert subject.take(back_office_actions.withdraw(subject.case)) is None
-    assert subject.case.calls["permit"].status is CallStatus.UNDOING
-    subject.answer("permit", C)
-    assert subject.case.state is CaseState.WITHDRAWN
-    assert not subject.case.calls.keys() & {"permit"}
-
-
-def test_a_reopened_case_that_is_corrected_undoes_and_writes_again() -> None:
-    subject = reopened()
-    assert subject.fill({"facts.plate": {"country": "AT", "text": "L-124AB"}}) is None
-    assert subject.case.calls["permit"].status is CallStatus.UNDOING
-    subject.answer("permit", C)
-    assert subject.waiting() == ["keeper"]
-    subject.answer("keeper", C, details=KEEPER)
-    assert question(subject, "permit")["plate"] == "L-124AB"
-    subject.answer("permit", C, details=PERMIT | {"number": "P-000002"})
-    assert subject.case.state is CaseState.FINAL
-
-
 def test_a_withdrawn_case_undoes_what_was_written() -> None:
     subject = parking()
     looked_up(subject)
@@ -261,58 +137,6 @@ def test_a_withdrawn_case_undoes_what_was_written() -> None:
     assert "permit" not in subject.case.calls
     assert subject.case.state is CaseState.WITHDRAWN
     assert subject.case.deadline is None
-
-
-def test_a_finished_case_that_is_withdrawn_is_undone_and_the_fee_owed() -> None:
-    subject = parking()
-    looked_up(subject)
-    pay(subject)
-    subject.answer("permit", C, details=PERMIT)
-    assert subject.case.state is CaseState.FINAL
-    assert subject.take(back_office_actions.withdraw(subject.case)) is None
-    assert question(subject, "permit") == {"number": "P-000001"}
-    assert subject.case.deadline
-    subject.answer("permit", C)
-    assert (subject.case.state, subject.case.paid_cents) == (CaseState.WITHDRAWN, 0)
-    assert subject.case.deadline is None
-    assert subject.take(back_office_actions.withdraw(subject.case)) is CASE_ENDED
-
-
-def corrected(subject: CaseUnderTest, fields: dict[str, FieldValue]) -> Refusal | None:
-    return subject.take(crew_actions.correct(subject.case, subject.edition, fields, officer="a@linz", now=NOW))
-
-
-def finished_move() -> CaseUnderTest:
-    subject = CaseUnderTest("registration", PERSON | MOVE)
-    subject.finish_at_stand({})
-    subject.answer("residence", C, details=RESIDENCE)
-    subject.answer("registration", C, details=REGISTERED)
-    assert subject.case.state is CaseState.FINAL
-    return subject
-
-
-def test_a_finished_case_is_corrected_by_undo_and_a_new_command() -> None:
-    subject = finished_move()
-    assert corrected(subject, {"facts.address": LINZ | {"number": "2"}}) is None
-    assert subject.waiting() == ["registration"]
-    assert question(subject, "registration") == {"registration_number": "M-1"}
-    subject.answer("registration", C)
-    assert subject.waiting() == ["residence"]
-    subject.answer("residence", C, details=RESIDENCE)
-    address = question(subject, "registration")["address"]
-    assert isinstance(address, dict)
-    assert address["number"] == "2"
-    subject.answer("registration", C, details=REGISTERED | {"registration_number": "M-2"})
-    assert subject.case.state is CaseState.FINAL
-
-
-def test_a_correction_that_changes_no_question_keeps_what_was_written() -> None:
-    subject = finished_move()
-    assert corrected(subject, {"facts.foreign_document_shown": False}) is None
-    assert subject.case.state is CaseState.FINAL
-    assert corrected(subject, {"contact.phone": "+436601234567"}) is CASE_ENDED
-    assert corrected(subject, {"facts.came_from": "austria", "facts.previous_address": LINZ}) is None
-    assert subject.case.calls["registration"].in_register
 
 
 def test_an_undo_that_fails_has_an_owner() -> None:
@@ -364,108 +188,3 @@ def test_an_answer_of_another_form_than_promised_is_a_fault_of_ours() -> None:
     subject = parking()
     subject.answer("residence", C, details={"municipality": 7})
     assert subject.case.calls["residence"].status is CallStatus.BLOCKED
-
-
-class ProcessMachine(RuleBasedStateMachine):
-    """A parking permit, or a registration, with registers that keep what commands wrote: rows never double, and none
-    is left without a case or an owner."""
-
-    @initialize(service=st.sampled_from(["resident_parking", "registration"]))
-    def open(self, service: str) -> None:
-        facts = PARKING if service == "resident_parking" else MOVE
-        self.subject = CaseUnderTest(service, PERSON | facts)
-        self.subject.finish_at_stand({})
-        self.rows: dict[str, int] = {}
-
-    @rule()
-    def take_fee(self) -> None:
-        paid = Paid(7540, PaymentMethod.CASH, "BE-1")
-        self.subject.take(crew_actions.pay(self.subject.case, self.subject.edition, paid))
-
-    @rule(data=st.data(), outcome=st.sampled_from([C, C, C, N, R, U]), code=st.sampled_from(["", "f438", "no_bridge"]))
-    def answer(self, data: st.DataObject, outcome: RegisterOutcome, code: str) -> None:
-        waiting = self.subject.waiting()
-        if not waiting:
-            return
-        call = data.draw(st.sampled_from(waiting))
-        state = self.subject.case.calls[call]
-        if outcome is C and state.command:
-            self.rows[call] = self.rows.get(call, 0) + (-1 if state.status is CallStatus.UNDOING else 1)
-        elif outcome is N and state.status is CallStatus.UNDOING:
-            self.rows[call] = 0  # the register says that its row is gone already
-        details: Mapping[str, Mapping[str, JsonValue]] = {
-            "residence": RESIDENCE,
-            "keeper": KEEPER,
-            "zone": {"zone": "B"},
-            "former_permit": {"number": "P-7"},
-            "permit": PERMIT,
-            "registration": REGISTERED,
-        }
-        self.subject.answer(call, outcome, code if outcome is R else "", details[call] if outcome is C else None)
-
-    @rule()
-    def answer_twice(self) -> None:
-        for call in self.subject.case.calls.values():
-            if call.request_id and call.status not in (CallStatus.ASKED, CallStatus.UNDOING):
-                answer = Answer(call.request_id, C)
-                events = record_answer(self.subject.case, self.subject.edition, answer, operators=OPERATORS, now=NOW)
-                assert events == ()
-
-    @rule(number=st.sampled_from("123"), plate=st.sampled_from(["L-123AB", "L-124AB"]))
-    def correct(self, number: str, plate: str) -> None:
-        fields: dict[str, FieldValue] = (
-            {"facts.plate": {"country": "AT", "text": plate}}
-            if self.subject.case.service == "resident_parking"
-            else {"facts.address": LINZ | {"number": number}}
-        )
-        self.subject.fill(fields)
-
-    @rule()
-    def ask_again(self) -> None:
-        self.subject.take(crew_actions.ask_again(self.subject.case))
-
-    @rule()
-    def reopen(self) -> None:
-        self.subject.take(back_office_actions.reopen(self.subject.case, by="office", reason="a look", now=NOW))
-
-    @rule(often=st.integers(0, 4))
-    def withdraw(self, often: int) -> None:
-        if not often:
-            self.subject.take(back_office_actions.withdraw(self.subject.case))
-
-    @rule(number=st.sampled_from("123"), plate=st.sampled_from(["L-123AB", "L-124AB"]), withdraws=st.booleans())
-    def reopen(self, number: str, plate: str, *, withdraws: bool) -> None:
-        subject = self.subject
-        parks = subject.case.service == "resident_parking"
-        fields: dict[str, FieldValue] = (
-            {"facts.plate": {"country": "AT", "text": plate}} if parks else {"facts.address": LINZ | {"number": number}}
-        )
-        reopened = back_office_actions.reopen(subject.case, by="office", reason="wrong", now=NOW)
-        act = (
-            back_office_actions.withdraw
-            if withdraws
-            else partial(crew_actions.fill, edition=subject.edition, fields=fields)
-        )
-        subject.take(back_office_actions.reopen_and_act(subject.case, reopened, act))
-
-    @invariant()
-    def no_row_is_doubled_or_forgotten(self) -> None:
-        if not hasattr(self, "subject"):
-            return
-        case = self.subject.case
-        assert all(count in (0, 1) for count in self.rows.values())
-        commands = [call for call in case.calls.values() if call.command and call.status is CallStatus.ASKED]
-        assert len(commands) <= 1
-        for call, count in self.rows.items():
-            state = case.calls.get(call)
-            if count:
-                assert state
-                assert state.in_register
-                assert case.state is CaseState.FINAL or case.deadline
-        if case.state is CaseState.FINAL:
-            assert self.rows[self.subject.edition.calls[-1].code] == 1
-            assert case.denied is None
-
-
-TestProcessMachine = ProcessMachine.TestCase
-TestProcessMachine.settings = settings(max_examples=EXAMPLES, stateful_step_count=30, deadline=None)

@@ -165,7 +165,7 @@ class _Desk:
             act = partial(crew_actions.fill, edition=edition, fields=form)
         else:
             self.lines.append("withdrawn by the citizen")
-        if not case.ended:
+        if not case.ended or not step.correct:
             return self.work_at_desk(self._take(case, edition, act(case)), edition)
         reopened = back_office_actions.reopen(case, by=CLERK, reason="try", now=self.now)
         events = back_office_actions.reopen_and_act(case, reopened, act)
