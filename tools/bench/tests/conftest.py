@@ -58,6 +58,19 @@ FIGURES: dict[str, dict[str, set[str]]] = {
             f"{name} beside a register at 30 s and one that is down / beside healthy ones"
             for name in ("third register's p99", "/sync p99")
         },
+        "case": {
+            f"{case}: {figure}"
+            for case in ("case", "case with five calls")
+            for figure in (
+                *("whole cases / raw rows and records", "CPU of all services / raw rows and records"),
+                *("WAL / raw rows", "rows", "records", "CPU of postgres", "CPU of kafka"),
+                *(
+                    f"{what} of {service}"
+                    for what in ("CPU", "tables", "records")
+                    for service in ("intake", "registry-bridge", "scheduling", "notifications")
+                ),
+            )
+        },
         "tap": {f"tap to SMS {share} {load}" for share in ("p50", "p99") for load in ("idle", "under half load")},
         "burst": {
             f"burst: {name}"

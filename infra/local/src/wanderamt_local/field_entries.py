@@ -82,6 +82,17 @@ COMPLETE_CASES: dict[str, dict[str, Any]] = {
         },
         "papers": [{"code": "expertise_proof", "handling": "scan"}, {"code": "liability_cover", "handling": "scan"}],
     },
+    "life_certificate": {
+        "identified": "photo_id",
+        "facts": {"pension_office": "Pensionsversicherungsanstalt"},
+        "papers": [{"code": "pension_letter", "handling": "show"}],
+    },
+    "resident_parking": {
+        "identified": "photo_id",
+        "facts": {"vehicle": "own", "own_parking_place": False},  # and the plate of the applicant
+        "papers": [{"code": "vehicle_papers", "handling": "show"}],
+        "paid": {"cents": 7540, "payment": "cash"},
+    },
     "advice": {},
 }
 

@@ -56,6 +56,10 @@ class AuthorityProfile(CatalogueModel):
     department: Titles
     street: LineText = Field(min_length=1, max_length=120, description="Street and number.")
     postal_code: str = Field(pattern=r"^[A-Z0-9][A-Z0-9 -]{2,9}$")
+    holidays: str = Field(
+        pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$",
+        description="Country and province of its public holidays (ISO 3166), such as AT-4 for Upper Austria.",
+    )
     place: LineText = Field(min_length=1, max_length=80, description="Place of the authority, also before the date.")
     phone: str = Field(pattern=r"^\+[0-9][0-9 ()/-]{4,28}$", description="Such as +43 732 7070.")
     email: str = Field(max_length=120, pattern=rf"^[A-Za-z0-9._+-]+@{HOST}$")
@@ -99,6 +103,22 @@ def load_letterhead(folder: Path | None = None) -> Letterhead:
     if isinstance(letterhead, dict):
         raise CatalogueError("; ".join(f"{name}:{fault}" for name, faults in letterhead.items() for fault in faults))
     return letterhead
+
+
+def shipped_profile() -> AuthorityProfile:
+    """Of the packaged catalogue, for services that have no catalogue, where a setting says nothing else."""
+    return load_letterhead().profile
+
+
+def profile_of_catalogue(folder: Path | None, *, configured: str) -> AuthorityProfile:
+    """`configured`: the code in the setting WANDERAMT_AUTHORITY, empty for none.
+
+    Raises OSError, and CatalogueError if the catalogue belongs to another authority.
+    """
+    profile = load_letterhead(folder).profile
+    if configured not in {profile.code, ""}:
+        raise CatalogueError(f"the catalogue belongs to {profile.code}, and WANDERAMT_AUTHORITY names {configured}")
+    return profile
 
 
 def parse_authority_file(text: str) -> AuthorityProfile | list[CatalogueFault]:

@@ -8,7 +8,7 @@ from sqlalchemy import JSON, BigInteger, Boolean, Column, Identity, Index, Large
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
-from wanderamt.backbone.persistence.tables import column_of, json_column, text_array_column, time_column
+from wanderamt.backbone.persistence.tables import column_of, json_column, owner_column, text_array_column, time_column
 
 metadata = MetaData()
 _MAY_BE_CLOSED = "state IN ('final', 'compensated', 'withdrawn')"
@@ -152,6 +152,7 @@ class CaseRow(_Table, table=True):
     bpk: str | None
     assignment: str | None = column_of(JSON, nullable=True)
     ended_at: datetime | None = time_column(nullable=True)
+    authority: str = owner_column()
 
 
 class CaseStandRow(_Table, table=True):
@@ -229,6 +230,7 @@ class NumberSeriesRow(_Table, table=True):
     series: str = Field(primary_key=True)
     year: int = Field(primary_key=True)
     next_serial: int
+    authority: str = owner_column()
 
 
 class NumberBlockRow(_Table, table=True):
@@ -252,6 +254,7 @@ class NumberBlockRow(_Table, table=True):
     returned_at: datetime | None = time_column(nullable=True)
     status_list_indexes: list[int] = column_of(ARRAY(BigInteger), default="{}")
     suspended_at: datetime | None = time_column(nullable=True)
+    authority: str = owner_column()
 
 
 class SpentNumberRow(_Table, table=True):
@@ -297,6 +300,7 @@ class TillRow(_Table, table=True):
     closed_at: datetime | None = time_column(nullable=True)
     counted_cents: int | None
     note: str
+    authority: str = owner_column()
 
 
 class RefundRow(_Table, table=True):
@@ -368,6 +372,7 @@ class DocumentRow(_Table, table=True):
     second_copy: bool = column_of(Boolean, default="false")
     problem: str | None
     problem_owner: str | None
+    authority: str = owner_column()
 
 
 class IntakeStandRow(_Table, table=True):
@@ -382,6 +387,7 @@ class IntakeStandRow(_Table, table=True):
     occasion: str | None
     target_group: str | None
     services: list[str] = text_array_column(default="{}")
+    authority: str = owner_column()
 
 
 class IntakeAppointmentRow(_Table, table=True):

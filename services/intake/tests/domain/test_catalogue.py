@@ -6,7 +6,7 @@ import pytest
 from intake.catalogue_files.loader import load_catalogue
 from intake.domain.catalogue.catalogue import Catalogue, PinnedEdition
 from intake.domain.catalogue.diff import diff_editions
-from intake.domain.catalogue.due_dates import CalendarSpan, DueRule, application_day
+from intake.domain.catalogue.due_dates import HOLIDAYS, CalendarSpan, DueRule, application_day
 from intake.domain.catalogue.service_definition import Edition, canonical_facts
 from intake.domain.fees import Bill, price
 from intake.domain.refusals import UNKNOWN_EDITION, UNKNOWN_SERVICE
@@ -126,9 +126,23 @@ def test_facts_of_a_wrong_kind_get_a_sentence(catalogue: Catalogue, facts: dict[
     ],
 )
 def test_a_due_date_counts_in_the_calendar_of_the_city(rule: DueRule, since: str | None, due: str | None) -> None:
-    due_at = rule.due_at({"day": since})
+    in_austria = DueRule.model_validate(rule.model_dump(exclude_unset=True), context={HOLIDAYS: "AT-4"})
+    due_at = in_austria.due_at({"day": since})
     assert due_at == (datetime.fromisoformat(due) if due else None)
     assert rule.due_at({}) == MissingFact("day")
+
+
+def test_public_holidays_are_those_of_the_authority() -> None:
+    """The 26th of October, a Monday in 2026, is one in Austria and none in Switzerland."""
+    rule = {"since": "day", "after": {"workdays": 1}}
+    days = {
+        code: DueRule.model_validate(rule, context={HOLIDAYS: code}).due_at({"day": "2026-10-24"})
+        for code in ("AT-4", "CH-ZH")
+    }
+    assert [due.date() for due in days.values() if isinstance(due, datetime)] == [
+        date(2026, 10, 27),
+        date(2026, 10, 26),
+    ]
 
 
 def test_a_device_with_a_wrong_clock_applied_today() -> None:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
 
+from service_catalogue.authority import shipped_profile
 from wanderamt.backbone.jobs.handler import JobHandler
 from wanderamt.backbone.messaging.idle_consumer import IdleUntilNeeded
 from wanderamt.backbone.scheduler import PeriodicTask
@@ -40,11 +41,13 @@ CALL_OVERHEAD_S = 5.0  # besides the call: waiting for its slot and recording th
 
 def build(settings: NotificationSettings | None = None) -> Service:
     settings = settings or NotificationSettings()
-    service_context = ServiceContext.create(NAME, settings, package="notifications")
+    shipped = shipped_profile()
+    authority = settings.authority or shipped.code
+    service_context = ServiceContext.create(NAME, settings, package="notifications", authority=authority)
     database = service_context.database
     zone = ZoneInfo(settings.time_zone)
     templates = MessageTemplates(settings.sender, settings.inquiries, f"{settings.public_url}/status", zone)
-    quiet_hours = parse_quiet_hours(settings.quiet_hours, zone)
+    quiet_hours = parse_quiet_hours(settings.quiet_hours, zone, holidays_of=settings.holidays or shipped.holidays)
 
     async def store_raw(provider: str, bodies: Sequence[bytes]) -> None:
         await store_receipts(provider, bodies, context=context)
@@ -59,7 +62,7 @@ def build(settings: NotificationSettings | None = None) -> Service:
             templates.newest,
             case_opened_wait=timedelta(seconds=settings.case_opened_wait_s),
         ),
-        cipher=FieldCipher(settings.encryption_key),
+        cipher=FieldCipher(settings.encryption_key, authority=authority),
         providers=_connected_providers(providers, settings.providers),
         retention=_retention(settings),
         rebalance_interval=timedelta(seconds=settings.rebalance_interval_s),

@@ -19,6 +19,11 @@ class NotificationSettings(CityServiceSettings):
     quiet_hours: str = Field(
         "20:00-07:00", description="no SMS in these hours, on Sundays and public holidays; empty: no quiet hours"
     )
+    holidays: str = Field(
+        "",
+        pattern=r"^([A-Z]{2}(-[A-Z0-9]{1,3})?)?$",
+        description="country and province of the public holidays, such as AT-4; empty: those of the packaged catalogue",
+    )
     case_opened_wait_s: float = Field(
         60,
         ge=0,

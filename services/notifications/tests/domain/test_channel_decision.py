@@ -114,7 +114,7 @@ def test_a_person_gets_at_most_the_day_budget() -> None:
     ],
 )
 def test_no_sms_at_night_on_sundays_and_on_holidays(now: datetime, goes: datetime) -> None:
-    hours = parse_quiet_hours("20:00-07:00", VIENNA)
+    hours = parse_quiet_hours("20:00-07:00", VIENNA, holidays_of="AT-4")
     assert hours
     assert (hours.until(now.astimezone(UTC)) or now).astimezone(UTC) == goes.astimezone(UTC)
 

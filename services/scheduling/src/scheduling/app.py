@@ -5,6 +5,7 @@ from functools import partial
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from service_catalogue.authority import AuthorityProfile, profile_of_catalogue
 from wanderamt.backbone.jobs.handler import JobHandler, complete_each, prepare_each
 from wanderamt.backbone.persistence.database import Database
 from wanderamt.backbone.scheduler import PeriodicTask
@@ -32,9 +33,10 @@ MAX_PLAN_S = 3_600.0 + 2 * SOLVER_GRACE_S
 
 def build(settings: SchedulingSettings | None = None) -> Service:
     settings = settings or SchedulingSettings()
-    shared = ServiceContext.create(NAME, settings, package="scheduling", access=ACCESS)
+    profile = profile_of_catalogue(settings.catalogue_folder, configured=settings.authority)
+    shared = ServiceContext.create(NAME, settings, package="scheduling", access=ACCESS, authority=profile.code)
     database = shared.database
-    context = _scheduling_context(settings)
+    context = _scheduling_context(settings, profile)
     add_routes(shared.http, context)
     promote = partial(promote_waiting_list, context=context)
     return Service(
@@ -52,12 +54,13 @@ def build(settings: SchedulingSettings | None = None) -> Service:
     )
 
 
-def _scheduling_context(settings: SchedulingSettings) -> SchedulingContext:
+def _scheduling_context(settings: SchedulingSettings, authority: AuthorityProfile) -> SchedulingContext:
     return SchedulingContext(
-        cipher=FieldCipher(settings.encryption_key),
+        cipher=FieldCipher(settings.encryption_key, authority=authority.code),
         services=read_bookable_services(settings.services_file, settings.catalogue_folder),
         districts=tuple(read_districts(settings.districts_file)),
         zone=ZoneInfo(settings.time_zone),
+        holidays_of=authority.holidays,
         bounds=settings.city,
         hold=timedelta(minutes=settings.hold_minutes),
         limits=_booking_limits(settings),

@@ -27,6 +27,7 @@ from sqlalchemy.dialects.postgresql import TSTZRANGE, ExcludeConstraint, Range
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 from wanderamt.backbone.persistence.tables import (
+    owner_column,
     column_of,
     id_column,
     json_column,
@@ -98,6 +99,7 @@ class StandRow(SchedulingTable, table=True):
     series: str | None
     reason: str | None
     changed_at: datetime | None = time_column(nullable=True)
+    authority: str = owner_column()
 
 
 class SlotRow(SchedulingTable, table=True):

@@ -33,6 +33,7 @@ from wanderamt_bench.planner.benchmark import planner
 from wanderamt_bench.relay import bench_relay
 from wanderamt_bench.sync import bench_sync
 from wanderamt_bench.tap import bench_tap
+from wanderamt_bench.whole_cases import bench_case
 
 commands = typer.Typer(help="Measure the backbone beside a bare version and a library.", no_args_is_help=True)
 commands.command("tours")(tours)
@@ -55,6 +56,7 @@ SCENES: dict[str, Callable[[BenchEnvironment], Awaitable[object]]] = {
     "notices": bench_notices,
     "burst": bench_burst,
     "booking": bench_booking,
+    "case": bench_case,
 }
 
 

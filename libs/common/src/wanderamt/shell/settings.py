@@ -135,6 +135,13 @@ class CityServiceSettings(ServiceSettings):
     They are open to the public, so somebody decides about proxies before they start.
     """
 
+    authority: str = Field(
+        "",
+        max_length=60,
+        pattern=r"^([a-z]{2}-[a-z0-9-]+)?$",
+        description="code of the authority whose cases, stands and events these are, the same for all services; empty: "
+        "that of the catalogue",
+    )
     trusted_proxies: str = Field(min_length=1, description=HOW_TO_SET)
     token_public_key: str = Field(description="PEM of the key that signs access tokens (ES256)")
     encryption_key: SecretStr = Field(description="32 bytes in base64: master key of encrypted personal data")

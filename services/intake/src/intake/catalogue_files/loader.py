@@ -22,6 +22,7 @@ from service_catalogue.reader import (
 from service_catalogue.streets import SHIPPED_REGISTER, StreetRegister, read_street_register
 
 from intake.domain.catalogue.catalogue import Catalogue
+from intake.domain.catalogue.due_dates import HOLIDAYS
 from intake.domain.catalogue.edition_faults import edition_faults
 from intake.domain.catalogue.register_contracts import RegisterContract, RegisterContracts
 from intake.domain.catalogue.service_definition import ServiceDefinition
@@ -34,13 +35,15 @@ def read_catalogue_files(folder: Path | None = None) -> CatalogueFiles[ServiceDe
     """Reads the services of `folder`, or of the shipped catalogue. Raises OSError when the folder cannot be read, and
     CatalogueError for a contract that is none."""
     contracts, templates = read_contracts(folder), document_templates()
+    letterhead = read_letterhead(folder)
+    holidays = letterhead.profile.holidays if isinstance(letterhead, Letterhead) else ""
 
     def check(service: ServiceDefinition) -> Iterator[tuple[Place, str]]:
         for number, edition in enumerate(service.editions):
             for fault in edition_faults(edition, contracts, templates):
                 yield ("editions", number, *fault.place), fault.text
 
-    return read_catalogue_folder(folder, ServiceDefinition, check=check)
+    return read_catalogue_folder(folder, ServiceDefinition, check=check, context={HOLIDAYS: holidays})
 
 
 def load_catalogue(folder: Path | None = None) -> Catalogue:

@@ -10,22 +10,27 @@ SUNDAY = 6
 
 
 @lru_cache
-def _public_holidays(country: str, province: str) -> Container[date]:
+def _public_holidays(code: str) -> Container[date]:
+    if not code:
+        return frozenset()
     # loaded at the first use: a tenth of the service's import time
     import holidays  # noqa: PLC0415
 
+    country, _, province = code.partition("-")
     return holidays.country_holidays(country, subdiv=province or None)
 
 
 @dataclass(frozen=True, slots=True)
 class QuietHours:
-    """From `begins` in the evening until `ends` in the morning, and all day on Sundays and public holidays."""
+    """From `begins` in the evening until `ends` in the morning, and all day on Sundays and public holidays.
+
+    `holidays_of`: country and province, such as AT-4; empty: no public holidays.
+    """
 
     begins: time
     ends: time
     zone: ZoneInfo
-    country: str = "AT"
-    province: str = "4"  # Upper Austria
+    holidays_of: str = ""
 
     def until(self, now: datetime) -> datetime | None:
         """The end of the quiet hours that `now` is in; None outside of quiet hours."""
@@ -43,15 +48,15 @@ class QuietHours:
         return self._is_free_day(local.date()) or local.time() < self.ends or local.time() >= self.begins
 
     def _is_free_day(self, day: date) -> bool:
-        return day.weekday() == SUNDAY or day in _public_holidays(self.country, self.province)
+        return day.weekday() == SUNDAY or day in _public_holidays(self.holidays_of)
 
 
-def parse_quiet_hours(text: str, zone: ZoneInfo) -> QuietHours | None:
+def parse_quiet_hours(text: str, zone: ZoneInfo, *, holidays_of: str = "") -> QuietHours | None:
     """'20:00-07:00'; empty: no quiet hours. Raises ValueError."""
     if not text:
         return None
     begins, _, ends = text.partition("-")
-    hours = QuietHours(time.fromisoformat(begins), time.fromisoformat(ends), zone)
+    hours = QuietHours(time.fromisoformat(begins), time.fromisoformat(ends), zone, holidays_of)
     if hours.begins <= hours.ends:
         raise ValueError("quiet hours begin in the evening and end in the morning, such as 20:00-07:00")
     return hours

@@ -24,7 +24,6 @@ DAYS_PARTS = frozenset({"FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYDAY", "
 MONTHS_PARTS = DAYS_PARTS | {"BYMONTHDAY", "BYSETPOS", "BYWEEKNO", "BYYEARDAY"}
 PARTS = {"DAILY": DAYS_PARTS, "WEEKLY": DAYS_PARTS, "MONTHLY": MONTHS_PARTS, "YEARLY": MONTHS_PARTS}
 INTERVAL = re.compile("[1-9][0-9]{0,2}", re.ASCII)
-COUNTRY, PROVINCE = "AT", "4"  # Upper Austria
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +36,21 @@ class Occurrence:
 
 
 @lru_cache
-def _calendar(language: str) -> holidays.HolidayBase:
-    return holidays.country_holidays(COUNTRY, subdiv=PROVINCE, language=language)
+def _calendar(code: str, language: str) -> holidays.HolidayBase:
+    country, _, province = code.partition("-")
+    return holidays.country_holidays(country, subdiv=province or None, language=language)
 
 
-def holiday_name(day: date, language: str = "de") -> str:
-    """Empty if the day is no public holiday."""
-    return _calendar(language).get(day) or ""
+def holiday_name(day: date, code: str, *, language: str = "de") -> str:
+    """Empty if the day is no public holiday. `code`: country and province, such as AT-4, see AuthorityProfile."""
+    return _calendar(code, language).get(day) or ""
 
 
-def occurrences(rule: str, first: datetime, last: datetime, zone: ZoneInfo) -> list[Occurrence] | Refusal:
-    """`rule`: an RRULE with COUNT or UNTIL; `first`, `last`: begin and end of the first stand."""
+def occurrences(
+    rule: str, first: datetime, last: datetime, *, zone: ZoneInfo, holidays_of: str
+) -> list[Occurrence] | Refusal:
+    """`rule`: an RRULE with COUNT or UNTIL; `first`, `last`: begin and end of the first stand. `holidays_of`: country
+    and province."""
     begin, end = (moment.astimezone(zone).replace(tzinfo=None) for moment in (first, last))
     text = rule.removeprefix("RRULE:")
     if not _is_bounded(text):
@@ -59,7 +62,9 @@ def occurrences(rule: str, first: datetime, last: datetime, zone: ZoneInfo) -> l
     if not starts or len(starts) > MAX_OCCURRENCES:
         return INVALID_RULE
     return [
-        Occurrence(at.replace(tzinfo=zone), (at + (end - begin)).replace(tzinfo=zone), holiday_name(at.date()))
+        Occurrence(
+            at.replace(tzinfo=zone), (at + (end - begin)).replace(tzinfo=zone), holiday_name(at.date(), holidays_of)
+        )
         for at in starts
     ]
 

@@ -32,13 +32,14 @@ class SchedulingContext:
     """`hold`: how long a time is reserved for a citizen who is still typing.
 
     `no_show_grace`: after its end a booked appointment becomes a no-show. `contact_retention`: after that time the
-    contact is deleted.
+    contact is deleted. `holidays_of`: country and province, see AuthorityProfile.
     """
 
     cipher: FieldCipher
     services: dict[str, BookableService]
     districts: tuple[District, ...] = ()
     zone: ZoneInfo = VIENNA
+    holidays_of: str = ""
     bounds: CityBounds = field(default_factory=CityBounds)
     hold: timedelta = timedelta(minutes=10)
     limits: BookingLimits = field(default_factory=BookingLimits)

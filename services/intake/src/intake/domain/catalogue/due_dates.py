@@ -8,7 +8,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 import holidays
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
 from service_catalogue.conditions import MissingFact
 from service_catalogue.models import CatalogueModel
 from service_catalogue.references import NotKnown, Reference, Values, resolve
@@ -18,13 +18,17 @@ MAX_OFFLINE_AGE = timedelta(days=30)  # how long a device may be offline
 END_OF_DAY = time(23, 59)
 HOUR_S = 3600
 SUNDAY: Final = 6
+HOLIDAYS: Final = "holidays"  # key of the context in which a catalogue is read
 
 
 class CalendarSpan(CatalogueModel):
     """One unit: `{days: 3}`, `{workdays: 5}`, `{weeks: 2}`, `{months: 12}` or `{years: 2}`.
 
-    Workdays are all days but Sundays and public holidays of Upper Austria. A month after the 31st is the last day.
+    Workdays are all days but Sundays and the public holidays of the authority, which the reader of its catalogue gives
+    as the context HOLIDAYS. A month after the 31st is the last day.
     """
+
+    _holidays: str = PrivateAttr("")
 
     days: int | None = Field(None, ge=0, le=4000)
     workdays: int | None = Field(None, ge=0, le=500)
@@ -38,6 +42,11 @@ class CalendarSpan(CatalogueModel):
             raise ValueError("give exactly one of days, workdays, weeks, months, years")
         return self
 
+    @model_validator(mode="after")
+    def _with_holidays(self, info: ValidationInfo) -> "CalendarSpan":
+        self._holidays = (info.context or {}).get(HOLIDAYS, "")
+        return self
+
     def after(self, day: date) -> date:
         return self._shift(day, 1)
 
@@ -46,7 +55,7 @@ class CalendarSpan(CatalogueModel):
 
     def _shift(self, day: date, sign: int) -> date:
         if self.workdays is not None:
-            return _workdays_from(day, self.workdays, sign)
+            return _workdays_from(day, self.workdays, sign, _public_holidays(self._holidays))
         if self.months is not None or self.years is not None:
             return _months_from(day, sign * ((self.months or 0) + 12 * (self.years or 0)))
         return day + sign * timedelta(days=(self.days or 0) + 7 * (self.weeks or 0))
@@ -94,8 +103,7 @@ def _day_of_hour(hour: int) -> date:
     return datetime.fromtimestamp(hour * HOUR_S, VIENNA).date()
 
 
-def _workdays_from(day: date, number: int, sign: int) -> date:
-    is_holiday = _holidays()
+def _workdays_from(day: date, number: int, sign: int, is_holiday: Callable[[date], bool]) -> date:
     while number:
         day += sign * timedelta(days=1)
         if day.weekday() != SUNDAY and not is_holiday(day):
@@ -109,8 +117,14 @@ def _months_from(day: date, months: int) -> date:
 
 
 @cache
-def _holidays() -> Callable[[date], bool]:
-    return holidays.country_holidays("AT", subdiv="4").__contains__
+def _public_holidays(code: str) -> Callable[[date], bool]:
+    """`code`: country and province, see AuthorityProfile; empty: no public holidays."""
+    country, _, province = code.partition("-")
+    return holidays.country_holidays(country, subdiv=province or None).__contains__ if code else _never
+
+
+def _never(_: date) -> bool:
+    return False
 
 
 def parse_day(value: object) -> date | None:
