@@ -1,5 +1,6 @@
 """Builds intake: settings, catalogue, worker processes, routes, event handlers, jobs, periodic tasks."""
 
+from datetime import timedelta
 from functools import partial
 
 from service_catalogue.authority import profile_of_catalogue
@@ -23,6 +24,7 @@ from intake.api import (
     numbers,
     office_work,
     report,
+    retention,
     sessions,
     stands,
     sync,
@@ -41,6 +43,7 @@ from intake.handlers.change_waits import ChangeWaits
 from intake.handlers.context import FieldAppSettings, IntakeContext
 from intake.handlers.documents import prepare_document, record_document
 from intake.handlers.due_dates import follow_due_dates
+from intake.handlers.retention import close_ended_cases, delete_expired_cases
 from intake.handlers.status_list import StatusListCache
 from intake.handlers.sync import HELD_GAUGES, apply_held_entries
 from intake.settings import IntakeSettings
@@ -60,6 +63,7 @@ ROUTERS = (
     held_entries.router,
     till.router,
     report.router,
+    retention.router,
     numbers.router,
     bundle.router,
     enrolment.router,
@@ -97,6 +101,7 @@ def build(settings: IntakeSettings | None = None) -> Service:
         status_list=StatusListCache(database, authority),
         change_waits=change_waits,
         operators=settings.operators,
+        close_after=timedelta(days=settings.close_after_days),
         read_document=verification_workers.verify,
         field_app=FieldAppSettings(settings.sign_in_url, settings.sign_in_client, settings.lock_after_s),
     )
@@ -115,6 +120,10 @@ def build(settings: IntakeSettings | None = None) -> Service:
     )
     escalate = partial(escalate_overdue_cases, to=settings.overdue_case_owner, cipher=cipher, catalogue=catalogue)
     follow = partial(follow_due_dates, owner=settings.missed_obligation_owner, cipher=cipher, catalogue=catalogue)
+    close_ended = partial(
+        close_ended_cases, after=timedelta(days=settings.close_after_days), cipher=cipher, catalogue=catalogue
+    )
+    delete_expired = partial(delete_expired_cases, catalogue=catalogue)
     apply_held = partial(apply_held_entries, cipher=cipher, catalogue=catalogue)
     return Service(
         service,
@@ -127,6 +136,8 @@ def build(settings: IntakeSettings | None = None) -> Service:
             "inbox": service.inbox(consumer.bind(context)),
             "overdue_cases": PeriodicTask(database, "overdue_cases", escalate),
             "due_dates": PeriodicTask(database, "due_dates", follow, interval_s=30),
+            "closing": PeriodicTask(database, "closing", close_ended, interval_s=600),
+            "retention": PeriodicTask(database, "retention", delete_expired, interval_s=600),
             "held_entries": PeriodicTask(database, "held_entries", apply_held),
             "upload_cleanup": PeriodicTask(database, "upload_cleanup", delete_abandoned_uploads, interval_s=600),
         },

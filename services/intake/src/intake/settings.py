@@ -30,6 +30,9 @@ class IntakeSettings(CityServiceSettings):
         max_length=100,
         description="new owner of a case whose citizen has not done in time what was due",
     )
+    close_after_days: int = Field(
+        30, ge=0, le=3650, description="days after its end at which a case is closed, if nothing is open in it"
+    )
     operators: LineText = Field(
         "operators",
         min_length=1,

@@ -123,7 +123,7 @@ class CaseRow(_Table, table=True):
         Index("ix_case_file_changed", "stand_id", "changed", "case_id"),
         Index("ix_case_file_bpk", "bpk", postgresql_where=text("bpk IS NOT NULL")),
         Index("ix_case_file_to_close", "ended_at", postgresql_where=text(_MAY_BE_CLOSED)),
-        Index("ix_case_file_to_delete", "ended_at", postgresql_where=text("state = 'closed'")),
+        Index("ix_case_file_to_delete", "edition", "ended_at", postgresql_where=text("state = 'closed'")),
     )
     case_id: UUID = Field(primary_key=True)
     version: int
@@ -309,7 +309,7 @@ class RefundRow(_Table, table=True):
     __tablename__ = "refund"
     __table_args__ = (Index("ix_refund_owed", "stand_id", postgresql_where=text("receipt IS NULL")),)
     refund_id: UUID = Field(primary_key=True)
-    case_id: UUID
+    case_id: UUID = Field(index=True)
     stand_id: UUID
     cents: int
     reason: str

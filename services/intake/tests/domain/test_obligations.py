@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
+import pytest
 from case_under_test import NOW, RESIDENCE, CaseUnderTest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,10 +16,12 @@ from intake.domain.case.case_events import (
     ObligationReminded,
     ObligationsSet,
 )
+from intake.domain.case.explanations import explanation_of
 from intake.domain.case.fold import rebuild
 from intake.domain.case.obligations import fulfil_obligation, pass_due_dates
 from intake.domain.case.state import CaseState, DueDateState
 from intake.domain.refusals import NO_OBLIGATION, OBLIGATIONS_OPEN
+from pydantic import JsonValue
 from wanderamt.contracts import DueDateKind, RegisterOutcome
 from wanderamt.kernel.refusal import Refusal
 
@@ -200,3 +203,22 @@ def test_the_history_gives_the_same_case_however_it_is_divided() -> None:
     pass_time(subject, NOW + 400 * DAY)
     assert fulfil(subject, "levy") is None
     assert rebuild(subject.case.id, subject.history) == subject.case
+
+
+@pytest.mark.parametrize(("days_to_election", "admitted"), [(5, True), (1, False)])
+def test_a_deadline_whose_date_a_register_knows_refuses_with_its_sentence(
+    days_to_election: int, admitted: bool
+) -> None:
+    subject = CaseUnderTest("voting_card")
+    subject.finish_at_stand({"facts.channel": "spoken", "facts.sent_elsewhere": False})
+    election_day = (NOW + days_to_election * DAY).date().isoformat()
+    details: dict[str, JsonValue] = {"election": "NRW", "election_day": election_day, "card_requested": False}
+    times: dict[str, JsonValue] = {"spoken_until": f"{election_day}T12:00", "written_until": f"{election_day}T12:00"}
+    subject.answer("voter", RegisterOutcome.CONFIRMED, details=details | times)
+    if admitted:
+        assert subject.waiting() == ["card"]
+        return
+    assert (subject.case.state, subject.case.because) == (CaseState.NEEDS_VISIT, "deadline:spoken")
+    sentence = explanation_of(subject.edition, subject.case.because)
+    assert sentence
+    assert "12" in sentence.in_language("de")

@@ -79,6 +79,8 @@ class Action(StrEnum):
     LIST_HELD_ENTRIES = "held_entries.list"
     ABANDON_ENTRY = "entry.abandon"
     READ_REPORT = "report.read"
+    READ_RETENTION = "retention.read"
+    RUN_RETENTION = "retention.run"
     # devices, sessions, officers
     BEGIN_SESSION = "session.begin"
     ENROL_DEVICE = "device.enrol"
@@ -176,6 +178,8 @@ POLICY: Final[Mapping[Action, tuple[Grant, ...]]] = {
     Action.LIST_HELD_ENTRIES: (OFFICE, OPERATOR, AUDITOR),
     Action.ABANDON_ENTRY: (OPERATOR,),
     Action.READ_REPORT: ALL_STAFF,
+    Action.READ_RETENTION: (OFFICE, OPERATOR, AUDITOR),
+    Action.RUN_RETENTION: (OPERATOR,),
     Action.BEGIN_SESSION: (CLERK,),
     Action.ENROL_DEVICE: (OPERATOR,),
     Action.REVOKE_DEVICE: (OPERATOR,),
@@ -236,6 +240,7 @@ RECORDED_WITH_EFFECT: Final = frozenset(
         Action.END_SESSION,
         Action.CUT_OFF_OFFICER,
         Action.KEEP_DEAD_LETTERS,
+        Action.RUN_RETENTION,
     }
 )
 """Written down in the transaction of the effect, also when a command has it instead of a route."""

@@ -133,3 +133,5 @@ class FormFact(CatalogueModel):
         codes = [fact.code for fact in self.facts]
         yield from (f"facts: '{code}' appears twice" for code in sorted({c for c in codes if codes.count(c) > 1}))
         yield from (f"facts: '{fact.code}' is a group inside a group" for fact in self.facts if fact.facts)
+        own = [fact.code for fact in self.facts if fact.keep is not FactRetention.WITH_CASE]
+        yield from (f"facts: '{code}' is kept as long as its group: 'keep' stands at the group" for code in own)

@@ -41,7 +41,6 @@ PHONE_PATTERN = r"^\+[1-9][0-9]{6,14}$"
 TRACE_PATTERN = r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"
 NUMBER_PATTERN = r"^[A-Z]{2}-[0-9]{4}-[0-9]{7}-[0-9]$"
 NUMBER_LENGTH = 17
-
 BPK_PATTERN = r"^[A-Za-z0-9+/]{27}=$"  # 20 bytes in base64
 
 Name = Annotated[str, Field(min_length=1, max_length=200), ONE_LINE]
@@ -275,12 +274,20 @@ TYPES = frozenset(str(entry_type.model_fields["type"].annotation.__args__[0]) fo
 
 @dataclass(frozen=True, slots=True)
 class UnreadableEntry:
-    """An entry that cannot be parsed: the id it claims, if any, the reason and the raw bytes."""
+    """An entry that cannot be parsed: the ids it claims, if any, the reason and the raw bytes."""
 
     entry_id: UUID | None
     refusal: Refusal
     errors: tuple[str, ...]
     raw: bytes
+
+    @property
+    def case_id(self) -> UUID | None:
+        try:
+            value = json.loads(self.raw) if len(self.raw) <= MAX_ENTRY_BYTES else None
+        except (ValueError, RecursionError):
+            return None
+        return _claimed_id(value, "case_id") if isinstance(value, dict) else None
 
 
 def form_of(body: OpenBody | FillBody) -> dict[str, FieldValue]:
@@ -369,7 +376,7 @@ def parse_value(value: object) -> AnyEntry | UnreadableEntry:
     raw = json.dumps(value).encode()
     if not isinstance(value, dict):
         return UnreadableEntry(None, INVALID_ENTRY, ("entry: must be an object",), raw)
-    claimed = _claimed_id(value)
+    claimed = _claimed_id(value, "entry_id")
     if len(raw) > MAX_ENTRY_BYTES:
         return UnreadableEntry(claimed, ENTRY_TOO_LARGE, (), raw)
     if not isinstance(value.get("type"), str) or value["type"] not in TYPES:
@@ -386,8 +393,8 @@ def _errors_of(error: ValidationError) -> tuple[str, ...]:
     return invalid_fields(error.errors(include_input=False, include_url=False), skip=1)  # loc[0] is the entry's type
 
 
-def _claimed_id(value: dict[str, object]) -> UUID | None:
+def _claimed_id(value: dict[str, object], name: str) -> UUID | None:
     try:
-        return UUID(str(value.get("entry_id")))
+        return UUID(str(value.get(name)))
     except ValueError:
         return None

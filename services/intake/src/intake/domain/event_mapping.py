@@ -64,7 +64,7 @@ from intake.domain.case.case_events import (
     Withdrawn,
 )
 from intake.domain.case.explanations import explanation_of
-from intake.domain.case.obligations import DueDateEvent, obligation_of
+from intake.domain.case.obligations import DUE_DATE_EVENTS, obligation_of
 from intake.domain.case.process import asks_for_applicant, question_of
 from intake.domain.case.state import BIRTH_DATE, BIRTH_YEAR, NAME_FIELDS, Case, DueDate, is_account
 from intake.domain.catalogue.service_definition import Edition
@@ -136,7 +136,7 @@ def to_public_events(
         opened = opened or type(event) is Opened
         if type(event) is RegisterAsked:
             public.append(_to_register_query(event, case, form, context))
-        elif isinstance(event, DueDateEvent):
+        elif type(event) in DUE_DATE_EVENTS:
             public += _to_due_date_events(event, case, form, context)
         elif published := _to_public_event(event, case, form, context):
             public.append(published)
@@ -239,7 +239,7 @@ def _to_ownership_event(event: CaseHistoryEvent, case: Case, now: datetime) -> C
 
 
 def _to_due_date_events(
-    event: DueDateEvent, case: Case, form: EncryptedForm, context: EventContext
+    event: CaseHistoryEvent, case: Case, form: EncryptedForm, context: EventContext
 ) -> Iterator[CaseEvent]:
     """A deadline that the application kept concerns nobody else."""
     edition = context.edition

@@ -15,12 +15,19 @@ from intake.domain import attachment as upload_rules
 from intake.domain.attachment import Attachment
 from intake.domain.refusals import (
     ATTACHMENT_TYPE_WRONG,
+    CASE_DELETED,
     CASE_HAS_MANY_ATTACHMENTS,
     CASE_OF_OTHER_STAND,
     NO_ATTACHMENT,
     TOO_MANY_ATTACHMENTS,
 )
-from intake.store import attachment_statements, attachments, change_statements, device_statements
+from intake.store import (
+    attachment_statements,
+    attachments,
+    change_statements,
+    device_statements,
+    retention_statements,
+)
 
 ABANDONED_AFTER = timedelta(days=30)  # as long as a device may be without a network
 ABANDONED_BATCH_SIZE = 20
@@ -37,6 +44,8 @@ async def announce(announced: Attachment, uow: UnitOfWork, *, stand_id: StandId 
         return CASE_OF_OTHER_STAND
     await uow.lock_id("attachment", announced.attachment_id)
     known = await attachments.lock_attachment(uow, announced.attachment_id)
+    if not known and await retention_statements.deleted_cases(uow, [announced.case_id]):
+        return CASE_DELETED
     if not known and await attachments.count_begun(uow, announced.device_id) >= MAX_UNFINISHED:
         return TOO_MANY_ATTACHMENTS
     if not known and await attachments.count_of_case(uow, announced.case_id) >= MAX_PER_CASE:

@@ -19,15 +19,11 @@ from wanderamt.security.keys import FieldCipher
 from intake.domain.actor import Actor
 from intake.domain.case.apply_entry import CaseAction, run_actions
 from intake.domain.case.case_events import (
+    AnswersDeleted,
     CaseHistoryEvent,
     Compensated,
-    DeadlinesJudged,
     Filled,
     Finished,
-    ObligationFulfilled,
-    ObligationMissed,
-    ObligationReminded,
-    ObligationsSet,
     Paid,
     ProvisionalDocumentGiven,
     ProvisionalRevoked,
@@ -36,6 +32,7 @@ from intake.domain.case.case_events import (
     TakenToStand,
     Withdrawn,
 )
+from intake.domain.case.obligations import DUE_DATE_EVENTS
 from intake.domain.case.process import NewEvents
 from intake.domain.case.state import Case, CaseState
 from intake.domain.catalogue.catalogue import Catalogue
@@ -55,9 +52,7 @@ from intake.store.history_statements import HistoryRow
 
 FINAL_STATES = frozenset({CaseState.FINAL, CaseState.CLOSED})  # the back office has issued a document of its own
 REVOKING_EVENTS = (Compensated, Withdrawn, Reopened)  # no earlier document of the case is valid any more
-DATED = frozenset(  # a case that is reopened loses its open obligations
-    {DeadlinesJudged, ObligationsSet, ObligationReminded, ObligationFulfilled, ObligationMissed, Reopened}
-)
+DATED = DUE_DATE_EVENTS | {Reopened}  # a case that is reopened loses its open obligations
 NOTED_EVENTS = DATED | {
     *REVOKING_EVENTS,
     Paid,
@@ -113,7 +108,8 @@ class CaseChanges:
         if not new_events:
             return
         uow, before = self.uow, self.records.get(case.id)
-        changed = [name for event in new_events if isinstance(event, Filled) for name in event.fields]
+        written = (event for event in new_events if isinstance(event, Filled | AnswersDeleted))
+        changed = [name for event in written for name in event.fields]
         form = encrypt_changed(
             before.form if before else EMPTY_FORM, case.form, changed, case_id=case.id, cipher=self.cipher
         )

@@ -24,6 +24,7 @@ from intake.domain.catalogue.service_definition import Edition
 from intake.domain.documents import Document
 from intake.domain.refusals import CONFLICT_DECIDED, NO_CASE, NO_CONFLICT
 from intake.handlers.case_changes import CaseChanges, load_for_update, load_to_finish
+from intake.handlers.retention import close_case
 from intake.store import attachments, cases, conflicts, documents
 from intake.store.case_statements import CaseRecord
 from intake.store.conflicts import StoredConflict
@@ -99,7 +100,13 @@ async def withdraw(
 async def close(
     case_id: CaseId, uow: UnitOfWork, *, officer: str, cipher: FieldCipher, catalogue: Catalogue
 ) -> CaseRecord | Refusal:
-    return await _decide(case_id, uow, back_office_actions.close, officer, cipher, catalogue)
+    loaded = await load_for_update([case_id], uow, cipher=cipher, catalogue=catalogue)
+    if case_id not in loaded.records:
+        return NO_CASE
+    if refusal := await close_case(loaded, case_id, Actor(officer)):
+        return refusal
+    await loaded.save()
+    return loaded.records[case_id]
 
 
 async def reopen(

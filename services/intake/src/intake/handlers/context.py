@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from service_catalogue.authority import Letterhead
 from wanderamt.backbone.persistence.database import Database
@@ -33,6 +34,7 @@ class IntakeContext:
 
     `read_document`: what a file, a picture or the text of a QR code claims, or why it proves nothing; it runs in a
     process of its own. Its second argument: the network of who asks. `operators`: who looks after faults of ours.
+    `close_after`: how long after its end a case is closed.
     """
 
     database: Database
@@ -46,5 +48,6 @@ class IntakeContext:
     status_list: StatusListCache
     change_waits: ChangeWaits
     operators: str
+    close_after: timedelta
     read_document: Callable[[bytes, str], Awaitable[Claims | Refusal]]
     field_app: FieldAppSettings

@@ -26,6 +26,7 @@ from intake.domain.catalogue.catalogue import Catalogue
 from intake.domain.entry import AnyEntry, FillCase, OpenCase, UnreadableEntry, parse_line
 from intake.domain.merge import FieldConflict, SequencePosition, form_as_seen_by, sequence_position
 from intake.domain.refusals import (
+    CASE_DELETED,
     CASE_OF_OTHER_STAND,
     ENTRY_ABANDONED,
     ENTRY_HELD,
@@ -35,7 +36,7 @@ from intake.domain.refusals import (
 )
 from intake.handlers.case_changes import CaseChanges, load_for_update
 from intake.handlers.spent_numbers import SpentNumbers
-from intake.store import entry_statements, history_statements
+from intake.store import entry_statements, history_statements, retention_statements
 from intake.store.conflicts import StoredConflict
 from intake.store.entry_statements import EntryResult, EntryStatus, SequencePlace, StoredEntry
 
@@ -80,6 +81,7 @@ class EntryScheduler:
     conflicts: list[StoredConflict] = field(default_factory=list)
     numbers: SpentNumbers = field(default_factory=SpentNumbers)
     histories: dict[CaseId, list[tuple[CaseHistoryEvent, DeviceId | None]]] = field(default_factory=dict)
+    deleted: set[CaseId] = field(default_factory=set)
 
     @classmethod
     async def load(
@@ -101,12 +103,18 @@ class EntryScheduler:
         cases = await load_for_update(ids, uow, cipher=cipher, catalogue=catalogue)
         scheduler = cls(uow, cipher, catalogue, cases)
         await scheduler._restore_all(ids, new=new, device_id=device_id)
+        begun = {case_id for (case_id, _), queue in scheduler.queues.items() if queue.last}
+        if without_file := begun - cases.records.keys():  # refused when it was opened, or deleted
+            scheduler.deleted = await retention_statements.deleted_cases(uow, without_file)
         return scheduler
 
     def enqueue(self, pending: PendingEntry, device_id: DeviceId) -> None:
-        """Refuses an entry whose place in the sequence is taken, and at once what another stand sends to a case: it
-        never waits for its turn."""
+        """Refuses an entry whose place in the sequence is taken, and at once what never has its turn: what another
+        stand sends to a case, and what comes for a case that was deleted. Of the latter no content is stored."""
         entry = pending.entry
+        if entry.case_id in self.deleted:
+            self.results[entry.entry_id] = EntryResult(pending.id, EntryStatus.REFUSED, CASE_DELETED)
+            return
         record = self.cases.records.get(CaseId(entry.case_id))
         if record and not record.case.belongs_to(StandId(entry.stand_id)):
             opens = isinstance(entry, OpenCase) and entry.case_seq == 1  # is told that the case exists

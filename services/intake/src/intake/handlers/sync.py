@@ -217,8 +217,10 @@ async def _sort_out(
 
 
 def _answer_again(entry: AnyEntry, stored: StoredEntry | None, device_id: DeviceId) -> EntryAnswer:
-    """`stored`: the entry with this id; None if another entry has its device sequence."""
-    first, now = (stored.device_id, stored.payload_hash) if stored else (), (device_id, entry.payload_hash)
+    """`stored`: the entry with this id; None if another entry has its device sequence. The content of an entry of a
+    deleted case is not known any more."""
+    first = (stored.device_id, stored.payload_hash) if stored else ()
+    now = (device_id, b"" if stored and not stored.payload_hash else entry.payload_hash)
     known = repeated(stored, first=first, now=now, taken=ENTRY_ID_REUSED)
     if isinstance(known, Refusal) or not known:
         return EntryAnswer(entry.entry_id, EntryStatus.REFUSED, refusal=ENTRY_ID_REUSED)

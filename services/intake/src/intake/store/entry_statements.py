@@ -237,11 +237,19 @@ async def save_unreadable(
 ) -> None:
     await uow.db.executemany(
         """
-        INSERT INTO refused_entry (device_id, code, sha256, bytes, raw, received_at)
-        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
+        INSERT INTO refused_entry (device_id, code, sha256, bytes, raw, received_at, case_id)
+        VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING
         """,
         [
-            (device_id, entry.refusal.code, sha256(entry.raw).digest(), len(entry.raw), _dump(raw), uow.now)
+            (
+                device_id,
+                entry.refusal.code,
+                sha256(entry.raw).digest(),
+                len(entry.raw),
+                _dump(raw),
+                uow.now,
+                entry.case_id,
+            )
             for entry, raw in entries
         ],
     )

@@ -1,4 +1,7 @@
-"""Audit records: who did or tried what, about what, why, when, and whether it was allowed. Rows are only ever added."""
+"""Audit records: who did or tried what, about what, why, when, and whether it was allowed.
+
+Invariants: rows are only ever added; of a case that is deleted, the written reasons go with it.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

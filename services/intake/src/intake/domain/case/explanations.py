@@ -1,19 +1,24 @@
 """Why a case cannot go on, as a code in its history, and the sentence that the citizen gets.
 
-Codes: `rule:<code>` of a rule of admission, `<call>:<verdict>` of the verdict on a call, such as residence:not_found.
+Codes: `rule:<code>` of a rule of admission, `deadline:<code>` of a missed deadline, `<call>:<verdict>` of the verdict
+on a call, such as residence:not_found.
 """
 
 from wanderamt.contracts import AMBIGUOUS
 
 from intake.domain.catalogue.outputs import Paragraph
 from intake.domain.catalogue.register_calls import VerdictRule
-from intake.domain.catalogue.service_definition import AdmissionRule, Edition
+from intake.domain.catalogue.service_definition import AdmissionRule, Deadline, Edition
 
-RULE = "rule"
+RULE, DEADLINE = "rule", "deadline"
 
 
 def because_of_rule(rule: AdmissionRule) -> str:
     return f"{RULE}:{rule.code}"
+
+
+def because_of_deadline(deadline: Deadline) -> str:
+    return f"{DEADLINE}:{deadline.code}"
 
 
 def because_of_verdict(call: str, verdict: str) -> str:
@@ -25,6 +30,8 @@ def explanation_of(edition: Edition, because: str) -> Paragraph | None:
     kind, _, code = because.partition(":")
     if kind == RULE:
         return next((rule.refusal for rule in edition.admission if rule.code == code), None)
+    if kind == DEADLINE:
+        return next((deadline.refusal for deadline in edition.deadlines if deadline.code == code), None)
     verdict = verdict_rule(edition, kind, code)
     return verdict.text if verdict else None
 

@@ -127,7 +127,7 @@ def _changes(case: Case, event: CaseHistoryEvent) -> dict[str, Any]:
         case Filled(fields):
             filled: dict[str, Any] = {"form": _merge_fields(case.form, fields)}
             nested = [value for value in fields.values() if isinstance(value, dict | list)]
-            pictures = frozenset(_attachments_in(nested)) if nested else None
+            pictures = frozenset(attachments_in(nested)) if nested else None
             return filled | {"attachments": case.attachments | pictures} if pictures else filled
         case Identified(level):
             return {"identified": level}
@@ -298,14 +298,14 @@ def _merge_fields(form: Mapping[str, FieldValue], fields: Mapping[str, FieldValu
     return merged if None not in fields.values() else {n: value for n, value in merged.items() if value is not None}
 
 
-def _attachments_in(value: object) -> Iterator[UUID]:
+def attachments_in(value: object) -> Iterator[UUID]:
     """The photos and signatures among the values of a form, also in the rows of groups."""
     if isinstance(value, dict):
         for key, inner in value.items():
             if key in PICTURES and isinstance(inner, str):
                 yield UUID(inner)
             else:
-                yield from _attachments_in(inner)
+                yield from attachments_in(inner)
     elif isinstance(value, list):
         for inner in value:
-            yield from _attachments_in(inner)
+            yield from attachments_in(inner)

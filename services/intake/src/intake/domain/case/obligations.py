@@ -6,7 +6,7 @@ stays met when the case is reopened and finished again.
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 from service_catalogue.conditions import evaluate
@@ -37,6 +37,7 @@ from intake.domain.refusals import NO_OBLIGATION
 
 OFFICE_DEADLINE = timedelta(days=14)  # for who looks after a missed obligation
 DueDateEvent = DeadlinesJudged | ObligationsSet | ObligationReminded | ObligationFulfilled | ObligationMissed
+DUE_DATE_EVENTS = frozenset(get_args(DueDateEvent))
 _JUDGED_AGAIN_AFTER = (Opened, Filled, RegisterConfirmed, CallSkipped)
 
 

@@ -36,7 +36,8 @@ from intake.domain.case.case_events import (
     RegisterConfirmed,
     SentToVisit,
 )
-from intake.domain.case.explanations import because_of_rule, because_of_verdict, verdict_rule
+from intake.domain.case.deadlines import refusing_deadline
+from intake.domain.case.explanations import because_of_deadline, because_of_rule, because_of_verdict, verdict_rule
 from intake.domain.case.state import CallState, CallStatus, Case, CaseState
 from intake.domain.case.steps import pending_at_desk, pending_before_lookups, unanswered
 from intake.domain.case.values import ANSWER_PREFIX, answer_of, values_of
@@ -83,6 +84,8 @@ def advance(case: Case, edition: Edition, *, new_id: NewId, now: datetime) -> Ne
     denied = next(_broken_rules(edition, values, after_answers=True), None) if edition.admission else None
     if denied:
         return deny(case, VisitReason.REGISTER_REFUSED, because=because_of_rule(denied), now=now)
+    if missed := refusing_deadline(case, edition, values):  # its date is in the answer of a register
+        return deny(case, VisitReason.REGISTER_REFUSED, because=because_of_deadline(missed), now=now)
     asked = tuple(_asked(case, edition, values, new_id=new_id, now=now))
     if asked or case.state is not CaseState.OPEN:
         return asked

@@ -39,6 +39,11 @@ class Catalogue:
         ends = {code: service.editions[-1].ending for code, service in self.services.items()}
         return [code for code, ending in ends.items() if ending is Ending.ELSEWHERE]
 
+    @property
+    def editions(self) -> Iterable[PinnedEdition]:
+        """All of them, also those that are not in force any more."""
+        return self._by_version.values()
+
     def edition_on(self, service: str, day: date) -> PinnedEdition | Refusal:
         """The edition in force for an application on that day."""
         known = self._on_day.get((service, day))

@@ -25,7 +25,7 @@ STATEMENTS = (
     """
     CREATE INDEX ix_case_file_to_close ON case_file (ended_at) WHERE state IN ('final', 'compensated', 'withdrawn')
     """,
-    "CREATE INDEX ix_case_file_to_delete ON case_file (ended_at) WHERE state = 'closed'",
+    "CREATE INDEX ix_case_file_to_delete ON case_file (edition, ended_at) WHERE state = 'closed'",
     """
     CREATE TABLE retention_run (
         day date, service varchar, retention varchar, cases integer NOT NULL, PRIMARY KEY (day, service, retention)
@@ -34,6 +34,7 @@ STATEMENTS = (
     "CREATE INDEX ix_refused_entry_case_id ON refused_entry (case_id) WHERE case_id IS NOT NULL",
     "CREATE INDEX ix_refused_entry_received_at ON refused_entry (received_at)",
     "CREATE INDEX ix_conflict_case_id ON conflict (case_id)",
+    "CREATE INDEX ix_refund_case_id ON refund (case_id)",
 )
 
 
