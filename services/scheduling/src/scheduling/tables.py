@@ -27,11 +27,11 @@ from sqlalchemy.dialects.postgresql import TSTZRANGE, ExcludeConstraint, Range
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 from wanderamt.backbone.persistence.tables import (
-    owner_column,
     column_of,
     id_column,
     json_column,
     model_column,
+    owner_column,
     text_array_column,
     time_column,
 )
