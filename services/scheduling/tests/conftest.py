@@ -46,7 +46,7 @@ def elsewhere(details: StandDetails) -> StandDetails:
 async def scheduling_env(open_database: OpenDatabase) -> SchedulingEnv:
     database = await open_database("scheduling")
     cipher = FieldCipher(SecretStr(generate_master_key()))
-    context = SchedulingContext(cipher, read_bookable_services(), holidays_of=shipped_profile().holidays)
+    context = SchedulingContext(shipped_profile(), cipher, read_bookable_services())
     return SchedulingEnv(database, context)
 
 

@@ -62,7 +62,7 @@ def read_catalogue_folder(
     model: type[Entry],
     *,
     check: FurtherCheck[Entry] | None = None,
-    context: Mapping[str, str] | None = None,
+    context: Mapping[str, object] | None = None,
 ) -> CatalogueFiles[Entry]:
     """Reads the service files of `folder`, or of the shipped catalogue. `check`: further faults of an entry, each
     with the keys that lead to it. `context`: of pydantic's validation.
@@ -116,7 +116,7 @@ def parse_service_file(
     model: type[Entry],
     *,
     check: FurtherCheck[Entry] | None = None,
-    context: Mapping[str, str] | None = None,
+    context: Mapping[str, object] | None = None,
 ) -> Entry | list[CatalogueFault]:
     """Never raises for the content of a file."""
     content = "one service: service, authority, editions"
@@ -129,7 +129,7 @@ def parse_file(
     *,
     content: str,
     check: FurtherCheck[FileModel] | None = None,
-    context: Mapping[str, str] | None = None,
+    context: Mapping[str, object] | None = None,
 ) -> FileModel | list[CatalogueFault]:
     """Never raises for the content of a file. `content`: what the file must hold, for the message."""
     if len(text.encode()) > MAX_BYTES:

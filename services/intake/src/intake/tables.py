@@ -35,8 +35,7 @@ class DeviceRow(_Table, table=True):
 
 
 class EnrolmentCodeRow(_Table, table=True):
-    """A code that enrols one device, once. `made_for`: the known device that gets a new key. `used_by`: the device that
-    used it."""
+    """A code that enrols one device, once. `made_for`: the known device that gets a new key. `used_by`: a device."""
 
     __tablename__ = "enrolment_code"
     code: bytes = Field(primary_key=True)
@@ -110,9 +109,7 @@ class RefusedEntryRow(_Table, table=True):
 
 class CaseRow(_Table, table=True):
     """The state of a case. `applicant`, `contact`, `facts`: its form, encrypted. Nothing searches the JSON columns.
-
     `ended_at`: since when it is final, compensated, withdrawn or closed; a retention period begins when it is closed.
-
     `assignment`: its owner and why, encrypted, where somebody typed them; `owner` and `reason` are empty then. Else
     they hold an account and a reason of our own, or what a case of an earlier release has.
     """
@@ -234,8 +231,7 @@ class NumberSeriesRow(_Table, table=True):
 
 
 class NumberBlockRow(_Table, table=True):
-    """Numbers leased to one device. Blocks of one series and year never overlap. `suspended_at`: when the device was
-    revoked; never cleared."""
+    """Numbers leased to one device. Blocks of a series and year never overlap. `suspended_at`: of its revocation."""
 
     __tablename__ = "number_block"
     __table_args__ = (
@@ -268,6 +264,7 @@ class SpentNumberRow(_Table, table=True):
     reason: str | None
     entry_id: UUID | None
     spent_at: datetime = time_column()
+    authority: str = owner_column()
 
 
 class PaymentRow(_Table, table=True):
@@ -348,7 +345,6 @@ class AttachmentPieceRow(_Table, table=True):
 class DocumentRow(_Table, table=True):
     """At most one document of a case is valid; revoked documents stay. `pdf`: its file, encrypted under the key of the
     case as the file of this document; `sha256`: of the file in clear.
-
     `second_copy`: a document printed at a stand that arrived after the office had issued its own for the case.
     """
 

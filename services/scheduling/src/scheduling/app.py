@@ -3,7 +3,6 @@
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from service_catalogue.authority import AuthorityProfile, profile_of_catalogue
 from wanderamt.backbone.jobs.handler import JobHandler, complete_each, prepare_each
@@ -15,6 +14,7 @@ from wanderamt.shell.service import Service, ServiceContext
 from scheduling.api.routes import add_routes
 from scheduling.domain.booking_limits import BookingLimits
 from scheduling.domain.plan_job import MakePlan
+from scheduling.domain.resources import CityBounds
 from scheduling.events import consumer
 from scheduling.handlers.context import PublicAccess, SchedulingContext
 from scheduling.handlers.expiry import anonymise, mark_no_shows, release_holds
@@ -57,11 +57,10 @@ def build(settings: SchedulingSettings | None = None) -> Service:
 def _scheduling_context(settings: SchedulingSettings, authority: AuthorityProfile) -> SchedulingContext:
     return SchedulingContext(
         cipher=FieldCipher(settings.encryption_key, authority=authority.code),
+        authority=authority,
         services=read_bookable_services(settings.services_file, settings.catalogue_folder),
         districts=tuple(read_districts(settings.districts_file)),
-        zone=ZoneInfo(settings.time_zone),
-        holidays_of=authority.holidays,
-        bounds=settings.city,
+        bounds=settings.city or CityBounds.model_validate(authority.bounds.model_dump()),
         hold=timedelta(minutes=settings.hold_minutes),
         limits=_booking_limits(settings),
         no_show_grace=timedelta(minutes=settings.no_show_minutes),

@@ -20,6 +20,7 @@ from notifications.message_templates import MessageTemplates
 from notifications.providers.connections import ProviderConfig
 from notifications.settings import NotificationSettings
 from pydantic import SecretStr
+from service_catalogue.authority import shipped_profile
 from uuid_utils.compat import uuid7
 from wanderamt.backbone.environment import utc_now
 from wanderamt.backbone.messaging.relay import new_producer
@@ -238,7 +239,7 @@ async def _by_hand(
             enable_auto_commit=False,
             auto_offset_reset="earliest",
         )
-        cipher, texts = FieldCipher(SecretStr(SECRETS.encryption_key)), MessageTemplates()
+        cipher, texts = FieldCipher(SecretStr(SECRETS.encryption_key)), MessageTemplates.of(shipped_profile())
         connection = await SmppConnection.bind(
             SmppTarget("127.0.0.1", smpp_port, "city", PASSWORD), _ignore, timeout_s=5
         )

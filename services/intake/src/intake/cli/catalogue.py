@@ -15,7 +15,6 @@ from wanderamt.shell.text_table import format_table
 from intake.catalogue_files.loader import load_authority, load_catalogue, read_authority, read_catalogue_files
 from intake.domain.catalogue.catalogue import Catalogue
 from intake.domain.catalogue.diff import diff_editions
-from intake.domain.catalogue.due_dates import VIENNA
 from intake.domain.catalogue.service_definition import Edition, ServiceDefinition
 from intake.domain.trial import Trial, try_service
 
@@ -119,7 +118,7 @@ def try_service_(
         trial = Trial.model_validate_json(file.read_bytes())
     except ValidationError as error:
         raise typer.BadParameter(f"{file}: {error}") from error
-    now = on.replace(hour=9, tzinfo=VIENNA) if on else utc_now()
+    now = on.replace(hour=9, tzinfo=loaded.calendar.zone) if on else utc_now()
     result = try_service(service, trial, loaded, load_authority(folder, loaded), now=now)
     for line in result.lines:
         typer.echo(line)

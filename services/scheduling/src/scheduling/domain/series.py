@@ -6,12 +6,10 @@ Invariants: every stand of a series is at the same local time, before and after 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
-from functools import lru_cache
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
-import holidays
 from dateutil.rrule import rrulestr
+from service_catalogue.local_calendar import LocalCalendar
 from wanderamt.kernel.refusal import Refusal
 
 from scheduling.domain.refusals import INVALID_RULE
@@ -35,22 +33,9 @@ class Occurrence:
     holiday: str
 
 
-@lru_cache
-def _calendar(code: str, language: str) -> holidays.HolidayBase:
-    country, _, province = code.partition("-")
-    return holidays.country_holidays(country, subdiv=province or None, language=language)
-
-
-def holiday_name(day: date, code: str, *, language: str = "de") -> str:
-    """Empty if the day is no public holiday. `code`: country and province, such as AT-4, see AuthorityProfile."""
-    return _calendar(code, language).get(day) or ""
-
-
-def occurrences(
-    rule: str, first: datetime, last: datetime, *, zone: ZoneInfo, holidays_of: str
-) -> list[Occurrence] | Refusal:
-    """`rule`: an RRULE with COUNT or UNTIL; `first`, `last`: begin and end of the first stand. `holidays_of`: country
-    and province."""
+def occurrences(rule: str, first: datetime, last: datetime, calendar: LocalCalendar) -> list[Occurrence] | Refusal:
+    """`rule`: an RRULE with COUNT or UNTIL; `first`, `last`: begin and end of the first stand."""
+    zone = calendar.zone
     begin, end = (moment.astimezone(zone).replace(tzinfo=None) for moment in (first, last))
     text = rule.removeprefix("RRULE:")
     if not _is_bounded(text):
@@ -62,9 +47,7 @@ def occurrences(
     if not starts or len(starts) > MAX_OCCURRENCES:
         return INVALID_RULE
     return [
-        Occurrence(
-            at.replace(tzinfo=zone), (at + (end - begin)).replace(tzinfo=zone), holiday_name(at.date(), holidays_of)
-        )
+        Occurrence(at.replace(tzinfo=zone), (at + (end - begin)).replace(tzinfo=zone), calendar.holiday(at.date()))
         for at in starts
     ]
 

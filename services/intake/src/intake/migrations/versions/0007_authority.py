@@ -5,7 +5,7 @@ from alembic import op
 revision = "0007"
 down_revision = "0006"
 
-TABLES = ("case_file", "stand", "till", "number_series", "number_block", "document")
+TABLES = ("case_file", "stand", "till", "number_series", "number_block", "spent_number", "document")
 
 
 def upgrade() -> None:
