@@ -12,6 +12,7 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     String,
+    Text,
     TextClause,
     TypeDecorator,
     Uuid,
@@ -56,7 +57,7 @@ def time_column(*, nullable: bool = False, primary_key: bool = False) -> Any:
 
 def owner_column() -> Any:
     """The code of the authority to which the row belongs: that of the session, see Database. Empty if it has none."""
-    return column_of(String, default=text("COALESCE(current_setting('wanderamt.authority'::text, true), ''::text)"))
+    return column_of(Text, default=text("COALESCE(current_setting('wanderamt.authority'::text, true), ''::text)"))
 
 
 def json_column(*, nullable: bool = False, default: str | None = None) -> Any:
