@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 import structlog
+from httpx import Response
 from intake.domain.case.case_events import HandedOver
 from intake.domain.case.fold import rebuild
 from intake.domain.case.state import CaseState
@@ -160,6 +161,29 @@ async def test_a_reopened_case_gets_a_new_document_and_the_old_one_is_revoked(in
     rows = await intake_client.rows("SELECT number, revoked_at IS NULL AS valid FROM document ORDER BY ordered_at")
     assert [row["valid"] for row in rows] == [False, True]
     assert len({row["number"] for row in rows}) == 2
+
+
+async def test_the_office_corrects_or_withdraws_a_finished_case_with_its_reopening(intake_client: IntakeClient) -> None:
+    case_id = await open_complete_case(intake_client)
+    await intake_client.answer_register(case_id, "confirmed")
+    url, clerk = f"/cases/{case_id}/reopen", intake_client.clerk()
+
+    async def reopen(**order: object) -> Response:
+        return await intake_client.http.post(url, json={"reason": "wrong name", **order}, headers=clerk)
+
+    both = await reopen(correct={"facts": {"channel": "spoken"}}, withdraw=True)
+    unknown = await reopen(correct={"facts": {"no_such": 1}})
+    fee = await reopen(correct={"facts": {"register_asked": "local"}})
+    assert [reply.status_code for reply in (both, unknown, fee)] == [422, 422, 409]
+    assert (await intake_client.case(case_id))["state"] == "final"  # all of it, or nothing
+    corrected = await reopen(correct={"applicant": {"family_name": "Hadžič"}})
+    assert corrected.json()["state"] == "provisional"  # the register is asked with the new name
+    await intake_client.answer_register(case_id, "confirmed")
+    assert (await intake_client.case(case_id))["state"] == "final"
+    withdrawn = await reopen(withdraw=True)
+    assert (withdrawn.json()["state"], withdrawn.json()["paid_cents"]) == ("withdrawn", 0)
+    rows = await intake_client.rows("SELECT revoked_at IS NULL AS valid FROM document ORDER BY ordered_at")
+    assert [row["valid"] for row in rows] == [False, False]
 
 
 async def test_an_overdue_case_is_handed_over_once_and_published(intake_client: IntakeClient) -> None:

@@ -8,7 +8,7 @@ import pytest
 from intake.cli.access import officers
 from intake.cli.catalogue import catalogue
 from intake.cli.devices import commands as devices
-from service_catalogue.reader import shipped_folder
+from service_catalogue.reader import service_files, shipped_folder
 from typer.testing import CliRunner, Result
 
 
@@ -33,7 +33,28 @@ def test_a_mistake_is_named_with_file_and_line_and_fails_the_check(tmp_path: Pat
 def test_an_empty_folder_is_reported_with_a_remedy(tmp_path: Path) -> None:
     result = call("check", "--folder", str(tmp_path))
     assert result.exit_code == 1
-    assert "copy a file of the packaged catalogue" in result.output
+    assert "'wanderamt catalogue copy' copies the packaged catalogue" in result.output
+    assert call("copy", str(tmp_path / "city")).exit_code == 0
+    assert call("check", "--folder", str(tmp_path / "city")).exit_code == 0
+    assert json.loads((tmp_path / "catalogue.schema.json").read_text())["title"] == "ServiceDefinition"
+    assert call("copy", str(tmp_path / "city")).exit_code == 2  # nobody's work is overwritten
+
+
+def test_a_folder_without_contracts_of_registers_is_told_where_to_get_them(tmp_path: Path) -> None:
+    for name in ("deregistration.yaml", "authority.yaml", "arms.svg", "mark.svg"):
+        (tmp_path / name).write_text((shipped_folder() / name).read_text())
+    result = call("check", "--folder", str(tmp_path))
+    assert "the folder has no registers/residents.json: copy 'registers' of the packaged catalogue" in result.output
+
+
+def test_what_registers_offer_is_listed() -> None:
+    assert "withdraw_dog" in call("registers").output
+    residents = call("registers", "residents").output
+    assert "confirm_residence (lookup; for AKTIVPASS, MeldeG-18," in residents
+    assert "  question birth_year: integer, may be missing\n" in residents
+    assert "  answer kind: main, secondary, may be missing\n" in residents
+    assert "  question people: array of (family_name, given_name, birth)\n" in residents
+    assert call("registers", "no_such").exit_code == 2
 
 
 def test_a_folder_needs_the_authority_of_its_services(tmp_path: Path) -> None:
@@ -132,3 +153,50 @@ def test_a_service_is_tried_without_a_server(tmp_path: Path) -> None:
     assert "the citizen is told: Das Fahrzeug ist auf eine andere Person zugelassen." in refused
     file.write_text("{}")
     assert "missing: facts.vehicle, facts.plate" in call("try", "resident_parking", str(file)).output
+    assert "no paper" not in finished
+
+
+@pytest.mark.parametrize("file", service_files(shipped_folder()), ids=lambda file: file.stem)
+def test_the_example_of_each_service_answers_all_that_it_asks(tmp_path: Path, file: Path) -> None:
+    trial = tmp_path / "trial.json"
+    trial.write_text(call("try", file.stem, "--example", "--on", "2026-05-04").output)
+    output = call("try", file.stem, str(trial), "--on", "2026-05-04").output
+    assert "missing:" not in output
+    assert "case.field_wrong" not in output
+    assert "the answer is invalid" not in output
+
+
+def test_a_trial_goes_on_after_the_end_of_the_case(tmp_path: Path) -> None:
+    trial = {
+        "applicant": {"given_name": "Zoë", "family_name": "Hadžić", "birth_date": "1990-04-01"},
+        "facts": {"dog_name": "Bello", "chip": "040098100123456", "breed": "Labrador", "dog_born_on": "2026-02-01"}
+        | {"twelve_weeks_on": "2026-04-29", "taken_over": False, "pet_database_shown": False, "large_dog": True},
+        "answers": {
+            "residence": {"answer": {"municipality": "Linz", "registered_since": "2012-05-02"}},
+            "dog": {"answer": {"number": "4711"}},
+        },
+        "then": [
+            {"correct": {"facts": {"breed": "Pudel"}}, "answers": {"dog": {"answer": {"number": "4712"}}}},
+            {"correct": {"facts": {"no_such": 1}}},
+            {"withdraw": True},
+        ],
+    }
+    file = tmp_path / "trial.json"
+    file.write_text(json.dumps(trial))
+    lines = call("try", "dog_registration", str(file), "--on", "2026-05-04").output.splitlines()
+    assert "deadline within_five_workdays: 2026-05-06 23:59, kept" in lines
+    assert "to do levy: until 2026-05-18 23:59, reminded of 2026-05-11" in lines
+    after = lines[lines.index("corrected: facts.breed") :]
+    assert "undone: dog = dogs withdraw_dog {'chip': '040098100123456'}" in after
+    assert not [line for line in after if line.startswith("asked: residence")]  # the breed changes nothing there
+    assert "answered: dog = confirmed {'tag': '4712'}" in after
+    assert any(line.startswith("refused: case.field_wrong: facts: this service does not ask") for line in after)
+    assert after[-3:-1] == ["the case is withdrawn", "deadline within_five_workdays: 2026-05-06 23:59, kept"]
+    file.write_text(json.dumps(trial | {"answers": {"residence": {"answer": {"municipality": 7}}}, "then": []}))
+    invalid = call("try", "dog_registration", str(file), "--on", "2026-05-04").output
+    assert "the answer is invalid: municipality: This entry does not fit the field." in invalid
+    assert "waits for: the call residence, blocked" in invalid
+    for wrong in ('{"then": [{}]}', '{"then": [{"correct": {}, "withdraw": true}]}', '{"fact": {}}'):
+        file.write_text(wrong)
+        assert call("try", "dog_registration", str(file)).exit_code == 2
+    assert call("try", "dog_registration").exit_code == 2

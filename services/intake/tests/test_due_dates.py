@@ -9,7 +9,7 @@ import structlog
 from due_date_fixtures import OWNER, MovedIntake
 from intake.domain.case.fold import rebuild
 from intake.store import case_statements, history_statements
-from intake_fixtures import RESIDENCE, IntakeClient
+from intake_fixtures import IntakeClient
 from wanderamt.kernel.ids import CaseId
 from wanderamt.security.roles import Role
 from wanderamt.shell.access import REASON_HEADER
@@ -175,10 +175,11 @@ async def test_a_reopened_case_loses_its_open_obligations_until_it_is_finished_a
     case_id = await moved_intake.finished_dog()
     client = moved_intake.client
     assert await moved_intake.fulfil(case_id, "levy") == "accepted"
-    url = f"/cases/{case_id}/reopen"
-    assert (await client.http.post(url, json={"reason": "wrong breed"}, headers=client.clerk())).status_code == 200
+    order = {"reason": "wrong breed", "correct": {"facts": {"breed": "Pudel"}}}
+    assert (await client.http.post(f"/cases/{case_id}/reopen", json=order, headers=client.clerk())).status_code == 200
     assert await rows_of(client, case_id) == {"levy": "met"}
-    await moved_intake.answer(case_id, RESIDENCE)
+    for number in ("4711", "4712"):  # the dog is withdrawn and registered again
+        await moved_intake.answer(case_id, {"number": number})
     assert await rows_of(client, case_id) == dict.fromkeys(OBLIGATIONS[1:], "open") | {"levy": "met"}
 
 

@@ -72,9 +72,11 @@ async def marked_cases(moved: MovedIntake, marks: Marks) -> dict[str, str]:
     address = RESIDENCE["address"] | {"street": marks.text()}  # type: ignore[operator]
     await moved.answer(dog, RESIDENCE | {"address": address})
     await moved.answer(dog, {"number": marks.text()})
-    reopen = {"reason": marks.text()}
+    reopen = {"reason": marks.text(), "correct": {"applicant": {"given_name": marks.text()}}}
     assert (await client.http.post(f"/cases/{dog}/reopen", json=reopen, headers=client.clerk())).status_code == 200
+    await moved.answer(dog, {"number": "4711"})  # the dog is withdrawn; nothing of that answer is kept
     await moved.answer(dog, RESIDENCE | {"address": address})
+    await moved.answer(dog, {"number": marks.text()})
     assert (await client.case(dog))["state"] == "final"
     await client.issue(dog)
     stand = uuid7()

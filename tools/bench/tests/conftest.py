@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from wanderamt_bench.costs import Costs
+from wanderamt_local.system import SERVICES
 
 KEYS = {"name", "unit", "bare", "ours", "ratio", "load"}
 TIMEOUT_S = 480
@@ -58,20 +60,20 @@ FIGURES: dict[str, dict[str, set[str]]] = {
             f"{name} beside a register at 30 s and one that is down / beside healthy ones"
             for name in ("third register's p99", "/sync p99")
         },
+        "tap": {f"tap to SMS {share} {load}" for share in ("p50", "p99") for load in ("idle", "under half load")},
         "case": {
-            f"{case}: {figure}"
-            for case in ("case", "case with five calls")
+            f"case {service}{figure}"
+            for service in ("registration_confirmation", "resident_parking")
             for figure in (
-                *("whole cases / raw rows and records", "CPU of all services / raw rows and records"),
-                *("WAL / raw rows", "rows", "records", "CPU of postgres", "CPU of kafka"),
-                *(
-                    f"{what} of {service}"
-                    for what in ("CPU", "tables", "records")
-                    for service in ("intake", "registry-bridge", "scheduling", "notifications")
-                ),
+                " / raw rows and records",
+                ": processor time",
+                ": processor time of raw rows and records",
+                ": databases",
+                ": records",
+                *(f": processor time of {part}" for part in Costs.PARTS),
+                *(f": database of {part}" for part in SERVICES),
             )
         },
-        "tap": {f"tap to SMS {share} {load}" for share in ("p50", "p99") for load in ("idle", "under half load")},
         "burst": {
             f"burst: {name}"
             for name in (

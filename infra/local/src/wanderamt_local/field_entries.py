@@ -82,16 +82,16 @@ COMPLETE_CASES: dict[str, dict[str, Any]] = {
         },
         "papers": [{"code": "expertise_proof", "handling": "scan"}, {"code": "liability_cover", "handling": "scan"}],
     },
-    "life_certificate": {
-        "identified": "photo_id",
-        "facts": {"pension_office": "Pensionsversicherungsanstalt"},
-        "papers": [{"code": "pension_letter", "handling": "show"}],
-    },
     "resident_parking": {
         "identified": "photo_id",
-        "facts": {"vehicle": "own", "own_parking_place": False},  # and the plate of the applicant
+        "facts": {"vehicle": "own", "plate": {"country": "AT", "text": "L-123AB"}, "own_parking_place": False},
         "papers": [{"code": "vehicle_papers", "handling": "show"}],
         "paid": {"cents": 7540, "payment": "cash"},
+    },
+    "life_certificate": {
+        "identified": "photo_id",
+        "facts": {"pension_office": "Deutsche Rentenversicherung", "insurance_number": "12 190178 M 345"},
+        "papers": [{"code": "pension_letter", "handling": "show"}],
     },
     "advice": {},
 }

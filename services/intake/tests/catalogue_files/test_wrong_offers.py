@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 PARKING, DOG, MOVE = "resident_parking.yaml", "dog_registration.yaml", "registration.yaml"
 WRONG = [
-    (PARKING, "register: vehicles", "register: vehicels", "no bridge 'vehicels'; there are: dogs, electoral_roll"),
+    (PARKING, "register: vehicles", "register: vehicels", "no register 'vehicels'; there are: dogs, electoral_roll"),
     (PARKING, "operation: find_zone", "operation: find_zones", "'parking' has no operation 'find_zones'"),
     (PARKING, "purpose: StVO-45-4\n        kind: command", "purpose: MeldeG-3\n        kind: command", "not allowed for"),
     (PARKING, "country: plate.country,", "land: plate.country,", "the question has no 'land'; it has: country, plate"),
@@ -77,4 +77,4 @@ def test_a_missing_bridge_is_named(folder: Path) -> None:
     (folder / "registers" / "vehicles.json").unlink()
     messages = read_catalogue_files(folder).messages()
     assert len(messages) == 1
-    assert "calls.1.register: no bridge 'vehicles'" in messages[0]
+    assert "calls.1.register: no register 'vehicles'" in messages[0]

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from functools import partial
 
 import pytest
 from case_under_test import LINZ, NOW, OPERATORS, PARKING, PERSON, RESIDENCE, CaseUnderTest
@@ -16,6 +17,7 @@ from intake.domain.catalogue.service_definition import Identification
 from intake.domain.refusals import COMMAND_ON_ITS_WAY
 from pydantic import JsonValue
 from wanderamt.contracts import RegisterOutcome
+from wanderamt.kernel.refusal import Refusal
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "150"))
 C, N, R, U = (
@@ -91,6 +93,35 @@ def test_lookups_are_asked_as_soon_as_their_questions_are_known_and_the_command_
     subject.answer("permit", C, details=PERMIT)
     assert subject.case.state is CaseState.FINAL
     assert subject.case.form["answers.permit"] == {"permit_number": "P-000001", "valid_until": "2027-05-04"}
+
+
+def test_a_reopened_case_does_not_ask_what_its_own_order_has_changed() -> None:
+    subject = parking()
+    looked_up(subject)
+    pay(subject)
+    subject.answer("permit", C, details=PERMIT)
+    subject.take(back_office_actions.reopen(subject.case, by="office", reason="wrong language", now=NOW))
+    assert subject.waiting() == []  # `former_permit` would be the permit of this case
+    assert subject.case.state is CaseState.FINAL
+    reopened = back_office_actions.reopen(subject.case, by="office", reason="wrong plate", now=NOW)
+    plate: dict[str, FieldValue] = {"facts.plate": {"country": "AT", "text": "L-999XY"}}
+    subject.take(
+        back_office_actions.reopen_and_act(
+            subject.case, reopened, lambda case: crew_actions.fill(case, subject.edition, plate)
+        )
+    )
+    assert subject.waiting() == ["permit"]  # its undoing first
+    subject.answer("permit", C)
+    assert subject.waiting() == ["keeper"]  # what the plate changes
+    subject.answer("keeper", C, details=KEEPER)
+    assert question(subject, "permit")["plate"] == "L-999XY"
+    reopened = back_office_actions.reopen(subject.case, by="office", reason="not needed", now=NOW)
+    assert isinstance(reopened, Refusal)  # it has not ended
+    subject.answer("permit", C, details=PERMIT)
+    reopened = back_office_actions.reopen(subject.case, by="office", reason="not needed", now=NOW)
+    subject.take(back_office_actions.reopen_and_act(subject.case, reopened, back_office_actions.withdraw))
+    assert (subject.case.state, subject.waiting()) == (CaseState.WITHDRAWN, ["permit"])
+    assert asked_last(subject, "permit").operation == "revoke_permit"
 
 
 def test_what_a_row_of_a_group_leaves_out_holds_up_nothing() -> None:
@@ -266,6 +297,8 @@ class ProcessMachine(RuleBasedStateMachine):
         state = self.subject.case.calls[call]
         if outcome is C and state.command:
             self.rows[call] = self.rows.get(call, 0) + (-1 if state.status is CallStatus.UNDOING else 1)
+        elif outcome is N and state.status is CallStatus.UNDOING:
+            self.rows[call] = 0  # somebody has removed it at the register
         details: Mapping[str, Mapping[str, JsonValue]] = {
             "residence": RESIDENCE,
             "keeper": KEEPER,
@@ -301,6 +334,21 @@ class ProcessMachine(RuleBasedStateMachine):
     def withdraw(self, often: int) -> None:
         if not often:
             self.subject.take(back_office_actions.withdraw(self.subject.case))
+
+    @rule(number=st.sampled_from("123"), plate=st.sampled_from(["L-123AB", "L-124AB"]), withdraws=st.booleans())
+    def reopen(self, number: str, plate: str, *, withdraws: bool) -> None:
+        subject = self.subject
+        parks = subject.case.service == "resident_parking"
+        fields: dict[str, FieldValue] = (
+            {"facts.plate": {"country": "AT", "text": plate}} if parks else {"facts.address": LINZ | {"number": number}}
+        )
+        reopened = back_office_actions.reopen(subject.case, by="office", reason="wrong", now=NOW)
+        act = (
+            back_office_actions.withdraw
+            if withdraws
+            else partial(crew_actions.fill, edition=subject.edition, fields=fields)
+        )
+        subject.take(back_office_actions.reopen_and_act(subject.case, reopened, act))
 
     @invariant()
     def no_row_is_doubled_or_forgotten(self) -> None:

@@ -7,7 +7,7 @@ import pytest
 from case_under_test import NOW, RESIDENCE, CaseUnderTest
 from hypothesis import given
 from hypothesis import strategies as st
-from intake.domain.case import back_office_actions
+from intake.domain.case import back_office_actions, crew_actions
 from intake.domain.case.case_events import (
     CaseHistoryEvent,
     DeadlinesJudged,
@@ -19,7 +19,8 @@ from intake.domain.case.case_events import (
 from intake.domain.case.explanations import explanation_of
 from intake.domain.case.fold import rebuild
 from intake.domain.case.obligations import fulfil_obligation, pass_due_dates
-from intake.domain.case.state import CaseState, DueDateState
+from intake.domain.case.process import NewEvents
+from intake.domain.case.state import Case, CaseState, DueDateState
 from intake.domain.refusals import NO_OBLIGATION, OBLIGATIONS_OPEN
 from pydantic import JsonValue
 from wanderamt.contracts import DueDateKind, RegisterOutcome
@@ -171,9 +172,17 @@ def test_a_case_with_an_open_obligation_cannot_be_closed() -> None:
 def test_a_reopened_case_keeps_what_is_fulfilled_and_sets_the_others_again() -> None:
     subject = registered_dog()
     assert fulfil(subject, "levy") is None
-    subject.take(back_office_actions.reopen(subject.case, by="a@linz", reason="wrong breed", now=NOW))
+    reopened = back_office_actions.reopen(subject.case, by="a@linz", reason="wrong breed", now=NOW)
+
+    def correct(case: Case) -> NewEvents | Refusal:
+        return crew_actions.fill(case, subject.edition, {"facts.breed": "Pudel"})
+
+    assert subject.take(back_office_actions.reopen_and_act(subject.case, reopened, correct)) is None
     assert codes(subject, DueDateState.OPEN) == []
     assert fulfil(subject, "size_proof") is NO_OBLIGATION
+    subject.answer("dog", RegisterOutcome.CONFIRMED)  # it is withdrawn
+    subject.answer("dog", RegisterOutcome.CONFIRMED, details={"number": "4712"})
+    assert (codes(subject, DueDateState.OPEN), codes(subject, DueDateState.MET)) == (OBLIGATIONS[1:], ["levy"])
 
 
 @given(

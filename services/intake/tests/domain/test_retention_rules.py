@@ -93,8 +93,9 @@ def test_a_history_without_the_deleted_answers_gives_the_same_case() -> None:
 
 def with_fact(edition: Edition, code: str, keep: FactRetention) -> Edition:
     facts = tuple(fact.model_copy(update={"keep": keep}) if fact.code == code else fact for fact in edition.facts)
-    values = {name: getattr(edition, name) for name in Edition.model_fields}
-    return Edition.model_construct(**values | {"facts": facts})  # a copy would keep what the edition has cached
+    return Edition.model_validate(
+        edition.model_copy(update={"facts": facts}).model_dump(by_alias=True, exclude_unset=True)
+    )
 
 
 def test_a_fact_that_is_not_stored_never_becomes_part_of_the_form() -> None:

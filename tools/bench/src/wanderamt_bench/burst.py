@@ -8,8 +8,8 @@ from datetime import datetime
 
 import httpx
 from pydantic import SecretStr
-from uuid_utils.compat import uuid7
 from service_catalogue.authority import shipped_profile
+from uuid_utils.compat import uuid7
 from wanderamt.backbone.environment import utc_now
 from wanderamt.backbone.messaging.relay import new_producer
 from wanderamt.contracts import EventHeader, to_headers

@@ -51,12 +51,12 @@ SCENES: dict[str, Callable[[BenchEnvironment], Awaitable[object]]] = {
     "sync": bench_sync,
     "growth": bench_growth,
     "tap": bench_tap,
+    "case": bench_case,
     "documents": bench_documents,
     "neighbours": bench_neighbours,
     "notices": bench_notices,
     "burst": bench_burst,
     "booking": bench_booking,
-    "case": bench_case,
 }
 
 

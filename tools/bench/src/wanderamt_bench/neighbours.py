@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from time import perf_counter
 
 from pydantic import SecretStr
-from uuid_utils.compat import uuid7
 from service_catalogue.authority import shipped_profile
+from uuid_utils.compat import uuid7
 from wanderamt.backbone.environment import utc_now
 from wanderamt.backbone.persistence.database import Database
 from wanderamt.contracts import RegisterQueryRequested

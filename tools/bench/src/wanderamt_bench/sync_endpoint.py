@@ -14,7 +14,7 @@ import httpx
 from uuid_utils.compat import uuid7
 from wanderamt.backbone.environment import utc_now
 from wanderamt.backbone.persistence.migrations import migrate
-from wanderamt_local.field_entries import RECEIPT_SERIES, LeasedNumbers, open_case_entry, whole_case
+from wanderamt_local.field_entries import LeasedNumbers, open_case_entry, whole_case
 from wanderamt_local.kafka import Kafka
 from wanderamt_local.postgres import Postgres
 from wanderamt_local.processes import ProcessSpec
@@ -68,38 +68,28 @@ class SyncEndpoint:
         self.url = url
         self.stand_id = stand_id
         self.client = httpx.AsyncClient(
-            timeout=60, headers={"Authorization": f"Bearer {token}", "Content-Type": "application/x-ndjson"}
+            base_url=url,
+            timeout=60,
+            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/x-ndjson"},
         )
-        self.numbers = LeasedNumbers()
         self._seq = 0
 
     def entry_lines(self, count: int, *, phone: str = "+43660555001", whole: bool = False) -> str:
-        """Entries that each open a case with a register query, as in the bare version. `whole`: complete cases, of a
-        service that asks one register and has no fee."""
+        """Entries that each open a case with a register query, as in the bare version. `whole`: complete cases."""
         return "\n".join(self._entry_line(phone, whole=whole) for _ in range(count))
 
     def _entry_line(self, phone: str, *, whole: bool) -> str:
+        self._seq += 1
         applicant = {"given_name": "Zoë", "family_name": "Hadžić", "birth_date": "1990-04-01"}
-        body = whole_case("life_certificate", applicant=applicant, contact={"phone": phone}, numbers=self.numbers)
+        body = whole_case("life_certificate", applicant=applicant, contact={"phone": phone}, numbers=LeasedNumbers())
         if not whole:
             body = {name: value for name, value in body.items() if name not in {"papers", "facts"}}
             body["service"] = "registration_confirmation"
-        return self.open_line(body)
-
-    def open_line(self, body: dict[str, Any]) -> str:
-        """An entry that opens a case with this body."""
-        self._seq += 1
         entry = open_case_entry(uuid7(), uuid7(), self.stand_id, device_seq=self._seq, captured_at=utc_now(), body=body)
         return json.dumps(entry)
 
-    async def lease_receipts(self) -> None:
-        """Leases the numbers of fifty receipts."""
-        headers = {"Content-Type": "application/json"}
-        self.client.base_url = httpx.URL(self.url)
-        await self.numbers.lease(self.client, series=RECEIPT_SERIES, block_id=uuid7(), headers=headers)
-
     async def sync(self, lines: str) -> None:
-        reply = await self.client.post(f"{self.url}/sync", content=lines)
+        reply = await self.client.post("/sync", content=lines)
         reply.raise_for_status()
         assert {result["status"] for result in reply.json()["results"]} == {"accepted"}, reply.text[:500]
 
@@ -137,7 +127,7 @@ async def whole_system(
         await system.create_databases(*SERVICES, old_rows=old_rows)
         await system.start()
         await system.set_faults("residents", {"latency_s": 0, "jitter_s": 0})
-        yield system, await new_endpoint(system)
+        yield system, await _endpoint(system)
     finally:
         await system.stop()
 
@@ -153,7 +143,7 @@ async def intake_alone(
         await system.create_databases("intake", old_rows=old_rows)
         spec = system.service_spec("intake")
         await system.supervisor.start(replace(spec, argv=argv or spec.argv))
-        yield system, await new_endpoint(system)
+        yield system, await _endpoint(system)
     finally:
         await system.stop()
 
@@ -165,7 +155,6 @@ def _new_system(bench: BenchEnvironment, **options: Any) -> UntracedSystem:
     )
 
 
-async def new_endpoint(system: UntracedSystem) -> SyncEndpoint:
-    """Of a device that is new to the system."""
+async def _endpoint(system: UntracedSystem) -> SyncEndpoint:
     stand_id = uuid7()
     return SyncEndpoint(system.url("intake"), await system.enrol(uuid7(), stand_id), stand_id)

@@ -1,217 +1,159 @@
-"""Whole cases through all four services: opened, registers asked, fee paid, paper issued, citizen told. What each costs
-each service, beside the raw sum of its rows and records."""
+"""Whole cases through all four services, from the entry of the crew to the citizen's SMS: how many per second, and what
+one costs in processor time and bytes, beside the raw sum of its rows and records.
+
+The raw sum is a program without any logic: it inserts the rows that the cases left in the four databases, one
+transaction per case and database, and produces the records that they left in the topics.
+"""
 
 import asyncio
 import json
-import time
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+import os
+from collections.abc import Iterable
 from pathlib import Path
-from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 import httpx
-from wanderamt.backbone.messaging.topics import TOPIC_OWNERS
-from wanderamt_local.field_entries import whole_case
-from wanderamt_local.system import SERVICES
+from uuid_utils.compat import uuid7
+from wanderamt.backbone.environment import utc_now
+from wanderamt_local.field_entries import RECEIPT_SERIES, LeasedNumbers, open_case_entry, whole_case
 
-from wanderamt_bench.bare_rows import BareRows, RowsOfTable, open_bare_rows, read_rows
 from wanderamt_bench.bench_environment import BenchEnvironment
-from wanderamt_bench.costs import Record, cpu_seconds, end_offsets, records_since, size_of, written_bytes
-from wanderamt_bench.sync_endpoint import SyncEndpoint, UntracedSystem, new_endpoint, whole_system
+from wanderamt_bench.costs import Costs, processor_ms
+from wanderamt_bench.raw_rows import Leavings, read_leavings, replay
+from wanderamt_bench.sync_endpoint import SyncEndpoint, UntracedSystem, whole_system
 
-CASES = {"registration_confirmation": 150, "resident_parking": 60}  # in each round
-CASES_PER_DEVICE = 50  # a block has so many receipts
-SYNCS_AT_ONCE = 4
+BENCH_SERVICES = ("registration_confirmation", "resident_parking")
+DEVICES = 8
+CASES = 400
 TIMEOUT_S = 300
-GATE = {"gate": {"rate_per_s": 1000.0, "max_concurrent_calls": 32.0}}
-NAMES = {"registration_confirmation": "case", "resident_parking": "case with five calls"}
-
-
-class Citizens:
-    """Each with a name, a number plate and a telephone number of their own, and known to the registers."""
-
-    def __init__(self, count: int) -> None:
-        self._numbers: Iterator[int] = iter(range(count))
-        self.count = count
-
-    def next(self) -> int:
-        return next(self._numbers)
-
-    def write_file(self, path: Path) -> Path:
-        lines = [json.dumps(_registered(number), ensure_ascii=False) for number in range(self.count)]
-        path.write_text("\n".join(lines), encoding="utf-8")
-        return path
-
-
-class CaseCost(NamedTuple):
-    """Per case. `cpu_ms`, `table_bytes`, `topic_bytes`: by process, database and service."""
-
-    per_s: float
-    cpu_ms: dict[str, float]
-    wal_bytes: float
-    table_bytes: dict[str, float]
-    topic_bytes: dict[str, float]
-    records: list[Record]
+Visit = tuple[dict[str, str], dict[str, Any]]
 
 
 async def bench_case(bench: BenchEnvironment) -> None:
-    sizes = {service: bench.scaled(count, quick=3) for service, count in CASES.items()}
-    citizens = Citizens((bench.rounds + 1) * sum(sizes.values()))
-    people = citizens.write_file(bench.folder / "people.jsonl")
-    for service, count in sizes.items():
-        async with whole_system(bench, limits=GATE, residents_file=people) as (system, _):
-            await _measure_service(bench, system, citizens, service, count)
-
-
-async def _measure_service(
-    bench: BenchEnvironment, system: UntracedSystem, citizens: Citizens, service: str, count: int
-) -> None:
-    async def ours() -> None:
-        await _finish_cases(system, citizens, service, count)
-
-    await _measured(bench, system, count, ours)  # warms up all processes
-    costs, bare_costs = [], []
-    rows = {name: await read_rows(bench.postgres.database_url(system.database(name))) for name in SERVICES}
-    async with open_bare_rows(bench, rows) as bare:
-        for _ in range(bench.rounds):
-            cost = await _measured(bench, system, count, ours)
-            costs.append(cost)
-            bare_costs.append(await _measured_bare(bench, bare, count, cost.records))
-            await bare.clear()
-    _record(bench, NAMES[service], f"{count} of {service}", costs, bare_costs, rows, count)
+    count, warm_up = bench.scaled(CASES, quick=4), bench.scaled(40, quick=2)
+    for service in BENCH_SERVICES:
+        visits = [_visit(service, number) for number in range(warm_up + count * bench.rounds)]
+        people = bench.folder / f"people-{service}.jsonl"
+        _write_people(people, visits)
+        async with whole_system(bench, residents_file=people) as (system, first_device):
+            devices = [first_device, *[await _device(system, first_device) for _ in range(DEVICES - 1)]]
+            run = CaseRun(system, devices, service)
+            await run.play(visits[:warm_up])
+            before = await Costs.of(system, bench.supervisor.pids())
+            rates = []
+            for number in range(bench.rounds):
+                first = warm_up + number * count
+                rates.append(await run.play(visits[first : first + count]))
+            costs = await Costs.of(system, bench.supervisor.pids()) - before
+            leavings = await read_leavings(system, cases=len(visits))
+        bare = [await _raw_rate(bench, leavings) for _ in range(bench.rounds)]
+        _record(bench, service, list(zip(bare, rates, strict=True)), costs, leavings, cases=count * bench.rounds)
 
 
 def _record(
     bench: BenchEnvironment,
-    name: str,
-    load: str,
-    costs: list[CaseCost],
-    bare_costs: list[CaseCost],
-    rows: dict[str, list[RowsOfTable]],
-    count: int,
+    service: str,
+    rates: list[tuple[tuple[float, float], float]],
+    costs: Costs,
+    leavings: Leavings,
+    *,
+    cases: int,
 ) -> None:
-    load += "; four services, simulators, servers"
-    pairs = list(zip(bare_costs, costs, strict=True))
-    bench.record(f"{name}: whole cases / raw rows and records", "cases/s", [(b.per_s, o.per_s) for b, o in pairs], load)
-    own = [sum(cost.cpu_ms[service] for service in SERVICES) for cost in costs]
-    sums = [(bare.cpu_ms["bare"], ours) for bare, ours in zip(bare_costs, own, strict=True)]
-    bench.record(f"{name}: CPU of all services / raw rows and records", "ms", sums, load)
-    bytes_ = [(bare.wal_bytes, ours.wal_bytes) for bare, ours in pairs]
-    bench.record(f"{name}: WAL / raw rows", "bytes", bytes_, load)
-    for process in costs[0].cpu_ms:
-        bench.record_value(f"{name}: CPU of {process}", _median(cost.cpu_ms[process] for cost in costs), "ms", load)
-    for service in SERVICES:
-        tables = _median(cost.table_bytes[service] for cost in costs)
-        bench.record_value(f"{name}: tables of {service}", tables, "bytes", f"{load}; with indexes")
-        topics = _median(cost.topic_bytes[service] for cost in costs)
-        bench.record_value(f"{name}: records of {service}", topics, "bytes", f"{load}; key, value and headers")
-    row_count = sum(len(table.rows) for tables in rows.values() for table in tables) / count
-    bench.record_value(f"{name}: rows", row_count, "rows", load)
-    bench.record_value(f"{name}: records", len(costs[-1].records) / count, "records", load)
+    load = f"{cases} cases of {DEVICES} devices: open, register, fee, paper, SMS; four services, simulators beside them"
+    name = f"case {service}"
+    bench.record(f"{name} / raw rows and records", "cases/s", [(raw, ours) for (raw, _), ours in rates], load)
+    raw_ms = min(ms for (_, ms), _ in rates)
+    for part, ms in costs.processor_ms.items():
+        bench.record_value(f"{name}: processor time of {part}", ms / cases, "ms/case", load)
+    bench.record_value(f"{name}: processor time", sum(costs.processor_ms.values()) / cases, "ms/case", load)
+    bench.record_value(f"{name}: processor time of raw rows and records", raw_ms, "ms/case", load)
+    for part, size in costs.database_bytes.items():
+        bench.record_value(f"{name}: database of {part}", size / cases / 1000, "kB/case", load)
+    bench.record_value(f"{name}: databases", sum(costs.database_bytes.values()) / cases / 1000, "kB/case", load)
+    bench.record_value(f"{name}: records", leavings.record_bytes / leavings.cases / 1000, "kB/case", load)
 
 
-async def _measured(
-    bench: BenchEnvironment, system: UntracedSystem, count: int, work: Callable[[], Awaitable[None]]
-) -> CaseCost:
-    topics = [f"{system.prefix}.{topic}" for topic in TOPIC_OWNERS]
-    databases = {name: system.database(name) for name in SERVICES}
-    pids = {name: system.supervisor.pid(name) for name in SERVICES} | _server_pids(bench)
-    servers = bench.kafka.bootstrap_servers
-    offsets = await end_offsets(servers, topics)
-    bytes_before, cpu_before = await written_bytes(bench.postgres, databases.values()), cpu_seconds(pids)
-    begun = perf_counter()
-    await work()
-    seconds = perf_counter() - begun
-    cpu_after, bytes_after = cpu_seconds(pids), await written_bytes(bench.postgres, databases.values())
-    records = await records_since(servers, topics, offsets)
-    owned: Counter[str] = Counter()
-    for record in records:
-        owned[TOPIC_OWNERS[record[0].removeprefix(f"{system.prefix}.")]] += size_of(record)
-    return CaseCost(
-        count / seconds,
-        {name: 1000 * (cpu_after[name] - cpu_before[name]) / count for name in pids},
-        (bytes_after.wal - bytes_before.wal) / count,
-        {
-            name: (bytes_after.tables[database] - bytes_before.tables[database]) / count
-            for name, database in databases.items()
-        },
-        {name: owned[name] / count for name in SERVICES},
-        records,
-    )
+class CaseRun:
+    """`play` sends whole cases from all devices at once, and waits for the SMS of each."""
+
+    def __init__(self, system: UntracedSystem, devices: list[SyncEndpoint], service: str) -> None:
+        self.system, self.devices, self.service = system, devices, service
+        self.receipts = {device: LeasedNumbers() for device in devices}
+        self.device_seq = dict.fromkeys(devices, 0)
+
+    async def play(self, visits: list[Visit]) -> float:
+        """Cases per second, from the first entry to the last SMS."""
+        waiting = iter(visits)
+        started_at = utc_now().timestamp()
+        phones = [
+            phone
+            for phones in await asyncio.gather(*(self._visits_of(device, waiting) for device in self.devices))
+            for phone in phones
+        ]
+        assert len(phones) == len(visits)
+        last = await self._last_arrival(set(phones))
+        return len(visits) / (last - started_at)
+
+    async def _visits_of(self, device: SyncEndpoint, waiting: Iterable[Visit]) -> list[str]:
+        phones = []
+        for applicant, facts in waiting:
+            phone = f"+43660{int(uuid7()) % 10**8:08}"
+            await self._one_case(device, applicant, facts, phone)
+            phones.append(phone)
+        return phones
+
+    async def _one_case(
+        self, device: SyncEndpoint, applicant: dict[str, str], facts: dict[str, Any], phone: str
+    ) -> None:
+        numbers = self.receipts[device]
+        if not numbers.left(RECEIPT_SERIES):
+            await numbers.lease(
+                device.client, series=RECEIPT_SERIES, block_id=uuid7(), headers={"Content-Type": "application/json"}
+            )
+        body = whole_case(self.service, applicant=applicant, contact={"phone": phone}, numbers=numbers)
+        body["facts"] = body["facts"] | facts
+        self.device_seq[device] += 1
+        entry = open_case_entry(
+            uuid7(), uuid7(), device.stand_id, device_seq=self.device_seq[device], captured_at=utc_now(), body=body
+        )
+        await device.sync(json.dumps(entry))
+
+    async def _last_arrival(self, phones: set[str]) -> float:
+        """Unix time of the last SMS that says that the document is ready."""
+        async with asyncio.timeout(TIMEOUT_S), httpx.AsyncClient(timeout=30) as client:
+            while True:
+                messages = (await client.get(self.system.simulator_url("gate"))).json()["messages"]
+                arrived = {sms["to"]: sms["at"] for sms in messages if sms["to"] in phones and "fertig" in sms["text"]}
+                if len(arrived) == len(phones):
+                    return float(max(arrived.values()))
+                await asyncio.sleep(0.5)
 
 
-async def _measured_bare(bench: BenchEnvironment, bare: BareRows, count: int, records: list[Record]) -> CaseCost:
-    before, own_before = await written_bytes(bench.postgres, ()), time.process_time()
-    begun = perf_counter()
-    await bare.write(count, records)
-    seconds, own = perf_counter() - begun, time.process_time() - own_before
-    after = await written_bytes(bench.postgres, ())
-    return CaseCost(count / seconds, {"bare": 1000 * own / count}, (after.wal - before.wal) / count, {}, {}, [])
+async def _raw_rate(bench: BenchEnvironment, leavings: Leavings) -> tuple[float, float]:
+    """Cases per second, and processor time per case in milliseconds: of the servers and of the program."""
+    before = processor_ms(os.getpid())  # the servers descend from this process
+    rate = await replay(bench, leavings)
+    return rate, (processor_ms(os.getpid()) - before) / leavings.cases
 
 
-def _server_pids(bench: BenchEnvironment) -> dict[str, int]:
-    """None of servers that this machine does not run."""
-    return {name: pid for name, pid in bench.supervisor.pids().items() if name.startswith(("postgres", "kafka"))}
+async def _device(system: UntracedSystem, first: SyncEndpoint) -> SyncEndpoint:
+    return SyncEndpoint(system.url("intake"), await system.enrol(uuid7(), first.stand_id), first.stand_id)
 
 
-async def _finish_cases(system: UntracedSystem, citizens: Citizens, service: str, count: int) -> None:
-    """Opens whole cases, and waits until each citizen has got the message that the paper is ready."""
-    phones: set[str] = set()
-    lines: list[tuple[SyncEndpoint, str]] = []
-    for _ in range(0, count, CASES_PER_DEVICE):
-        endpoint = await new_endpoint(system)
-        await endpoint.lease_receipts()
-        while len(lines) < count and endpoint.numbers.left("BE"):
-            number = citizens.next()
-            phones.add(_phone(number))
-            lines.append((endpoint, endpoint.open_line(_body(service, number, endpoint))))
-
-    async def client() -> None:
-        while lines:
-            endpoint, line = lines.pop(0)
-            await endpoint.sync(line)
-
-    await asyncio.gather(*(client() for _ in range(SYNCS_AT_ONCE)))
-    await _told(system, phones)
+def _visit(service: str, number: int) -> Visit:
+    """A citizen of their own for each case, with a vehicle of their own."""
+    letters = "".join(chr(ord("a") + int(digit)) for digit in f"{number:06}")
+    applicant = {"given_name": "Zoë", "family_name": f"Hadžić{letters}", "birth_date": "1990-04-01"}
+    if service != "resident_parking":
+        return applicant, {}
+    plate = f"L-{number % 900 + 100}{chr(ord('A') + number // 900 % 26)}B"
+    return applicant, {"plate": {"country": "AT", "text": plate}}
 
 
-def _body(service: str, number: int, endpoint: SyncEndpoint) -> dict[str, Any]:
-    person = _registered(number)
-    applicant = {name: person[name] for name in ("given_name", "family_name", "birth_date")}
-    body = whole_case(service, applicant=applicant, contact={"phone": _phone(number)}, numbers=endpoint.numbers)
-    if service == "resident_parking":
-        body["facts"] = body["facts"] | {"plate": {"country": "AT", "text": person["vehicles"][0]["plate"]}}
-    return body
-
-
-async def _told(system: UntracedSystem, phones: set[str]) -> None:
-    async with asyncio.timeout(TIMEOUT_S), httpx.AsyncClient(timeout=30) as client:
-        while True:
-            messages = (await client.get(system.simulator_url("gate"))).json()["messages"]
-            if phones <= {sms["to"] for sms in messages if "fertig" in sms["text"]}:
-                return
-            await asyncio.sleep(0.25)
-
-
-def _registered(number: int) -> dict[str, Any]:
-    """Citizen `number`, as in the file of the simulated registers: they live in Linz and keep a car."""
-    return {
-        "given_name": "Zoë",
-        "family_name": f"Hadžić{_letters(number)}",
-        "birth_date": "1990-04-01",
-        "vehicles": [{"plate": f"L-{100 + number // 26**2 % 900}{_letters(number)[-2:].upper()}"}],
-    }
-
-
-def _letters(number: int) -> str:
-    return "".join(chr(ord("a") + number // 26**place % 26) for place in (3, 2, 1, 0))
-
-
-def _phone(number: int) -> str:
-    return f"+43660{number:08}"
-
-
-def _median(values: Iterator[float]) -> float:
-    ordered = sorted(values)
-    return ordered[len(ordered) // 2]
+def _write_people(path: Path, visits: list[Visit]) -> None:
+    address = {"country": "AT", "postal_code": "4020", "municipality": "Linz", "street": "Landstraße", "number": "84"}
+    lines = [
+        json.dumps(applicant | {"address": address, "vehicles": [{"plate": facts["plate"]["text"]}] if facts else []})
+        for applicant, facts in visits
+    ]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -53,6 +53,7 @@ class DemoDevice:
     lose_next_answer: bool = False
     numbers: LeasedNumbers = field(default_factory=LeasedNumbers)
     entries: list[DemoEntry] = field(default_factory=list)
+    last_error: str = ""
     _pending: list[DemoEntry] = field(default_factory=list)
     _sending: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -60,6 +61,12 @@ class DemoDevice:
     def pending(self) -> int:
         """Entries and pictures that the server does not have yet."""
         return len(self._pending) + sum(len(entry.pictures) for entry in self.entries if entry not in self._pending)
+
+    def pending_text(self) -> str:
+        """What waits, and why, for the error of a demo that cannot go on."""
+        refused = {entry.entry["body"]["service"]: entry.answers for entry in self._pending}
+        pictures = [entry.entry["body"]["service"] for entry in self.entries if entry.pictures]
+        return f"entries {refused}, pictures of {pictures}, last error: {self.last_error or 'none'}"
 
     async def prepare(self) -> None:
         """Leases numbers while there is a network."""
@@ -109,7 +116,8 @@ class DemoDevice:
             async with httpx.AsyncClient(timeout=TIMEOUT_S) as client:
                 try:
                     reply = await client.post(f"{self.url}/sync", content=lines, headers=headers)
-                except httpx.HTTPError:
+                except httpx.HTTPError as error:
+                    self.last_error = repr(error)
                     return
             if self.lose_next_answer:
                 self.lose_next_answer = False
@@ -117,6 +125,8 @@ class DemoDevice:
             if reply.is_success:
                 self._take_answers(sent, reply.json()["results"])
                 await self._upload_pictures()
+            else:
+                self.last_error = f"{reply.status_code} {reply.text[:500]}"
 
     async def _upload_pictures(self) -> None:
         """Of the acknowledged cases. What the network cuts off is sent again with the next entries."""
@@ -125,7 +135,8 @@ class DemoDevice:
                 while entry.pictures and entry not in self._pending:
                     try:
                         await upload(client, entry.case_id, entry.pictures[0])
-                    except httpx.HTTPError:
+                    except httpx.HTTPError as error:
+                        self.last_error = repr(error)
                         return
                     entry.pictures.pop(0)
 
@@ -136,6 +147,8 @@ class DemoDevice:
     def _take_answers(self, sent: list[DemoEntry], results: list[dict[str, Any]]) -> None:
         for entry, result in zip(sent, results, strict=True):
             entry.answers.append(result["status"])
+            if result["status"] not in {"accepted", "duplicate"}:
+                self.last_error = str(result)
             if result["status"] in {"accepted", "duplicate"}:
                 self._pending.remove(entry)
                 entry.span.end()

@@ -28,6 +28,7 @@ from wanderamt_local.demo.trace_chart import draw_trace, read_spans
 from wanderamt_local.state import StateFolder, state_root
 from wanderamt_local.system import REGISTERS, System
 
+SENT_TIMEOUT_S = 40
 COMPLETE_TIMEOUT_S = 90
 REFRESH_S = 0.4
 SLOW_LATENCY_S = 3.0
@@ -112,10 +113,12 @@ class Demo:
             self.device.capture(visit)
             self.progress.captured += 1
             self.progress.caption = "online" if online else "no network: entries wait on the device"
-        async with asyncio.timeout(60):
-            while self.device.pending:
-                await asyncio.sleep(0.1)
+        end = clock() + SENT_TIMEOUT_S
+        while self.device.pending and clock() < end and not syncing.done():
+            await asyncio.sleep(0.1)
         syncing.cancel()
+        if self.device.pending:
+            raise RuntimeError(f"the device could not send everything: {self.device.pending_text()}")
 
     async def _keep_syncing(self) -> None:
         while True:

@@ -41,7 +41,8 @@ class FormFactKind(StrEnum):
 
 
 class Prefill(StrEnum):
-    """From where the form takes a first answer, which the clerk confirms."""
+    """From where the form takes a first answer, which the clerk confirms. former_answer: of the same citizen to the
+    same fact. register_answer: see `prefill_from`."""
 
     APPOINTMENT = "appointment"
     FORMER_ANSWER = "former_answer"  # of the same citizen to the same fact
@@ -49,7 +50,8 @@ class Prefill(StrEnum):
 
 
 class FactRetention(StrEnum):
-    """How long the answer is kept."""
+    """How long the answer is kept. with_case: as long as the case. until_closed: deleted when the case is closed.
+    not_stored: seen at the stand only, such as an income."""
 
     WITH_CASE = "with_case"
     UNTIL_CLOSED = "until_closed"  # deleted when the case is closed

@@ -6,7 +6,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.contracts import DueDateKind, Language
 from wanderamt.kernel.bounded import BoundedTime
@@ -31,7 +31,7 @@ from intake.api.dependencies import (
 from intake.domain.case.state import Case, DueDateState
 from intake.domain.catalogue.catalogue import Catalogue
 from intake.domain.documents import Document
-from intake.domain.entry import BpkText
+from intake.domain.entry import BpkText, FillBody
 from intake.handlers import cases as case_handlers
 from intake.handlers.context import IntakeContext
 from intake.handlers.documents import read_file
@@ -104,6 +104,14 @@ class ReopenIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reason: LineText = Field(min_length=1, max_length=500, examples=["the register was wrong"])
+    correct: FillBody | None = Field(None, description="What was wrong: orders that depend on it are repeated.")
+    withdraw: bool = Field(default=False, description="The citizen withdraws: orders at registers are undone.")
+
+    @model_validator(mode="after")
+    def _does_one_thing(self) -> "ReopenIn":
+        if self.correct and self.withdraw:
+            raise ValueError("either 'correct' or 'withdraw'")
+        return self
 
 
 class PersonIn(BaseModel):
@@ -197,11 +205,16 @@ async def ask_registers_again(case_id: UUID, caller: CaseChanger, uow: Transacti
 async def reopen_case(
     case_id: UUID, order: ReopenIn, caller: CaseChanger, uow: Transaction, context: Context
 ) -> CaseOut:
-    """Continues a case that had ended. Its document is revoked."""
+    """Continues a case that had ended. Its document is revoked.
+
+    Without a correction, a case that lacks nothing finishes again at once, with a new document.
+    """
     record = await case_handlers.reopen(
         CaseId(case_id),
         uow,
         reason=order.reason,
+        correct=order.correct,
+        withdraw=order.withdraw,
         officer=caller.subject,
         cipher=context.cipher,
         catalogue=context.catalogue,

@@ -1,6 +1,6 @@
 """Finds the characters that typst's own fonts print, by printing them. Run it after an update of typst (two minutes):
 
-    uv run python -m intake.documents_pdf.font_coverage libs/common/src/wanderamt/kernel/printable_characters.py
+    .venv/bin/python -m intake.documents_pdf.font_coverage libs/common/src/wanderamt/kernel/printable_characters.py
 
 Left out, although a font may have them: characters that nobody sees or that hide or reorder others, and letters of
 scripts from right to left, because a line of both directions can be read in two ways.

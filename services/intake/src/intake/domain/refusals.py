@@ -287,7 +287,7 @@ def fee_fact_missing(fact: str) -> Refusal:
 
 def invalid_field(fault: str) -> Refusal:
     """`fault`: names the field and the expected type, never the value."""
-    return Refusal("case.field_wrong", f"{fault}. Correct it and send it again.")
+    return Refusal("case.field_wrong", f"{fault.removesuffix('.')}. Correct it and send it again.")
 
 
 def not_admitted(rule: str, sentence: str) -> Refusal:

@@ -17,7 +17,6 @@ from wanderamt.security.assertions import Assertion
 from wanderamt.security.keys import FieldCipher
 
 from intake.domain.actor import Actor
-from intake.domain.case.apply_entry import CaseAction, run_actions
 from intake.domain.case.case_events import (
     AnswersDeleted,
     CaseHistoryEvent,
@@ -33,7 +32,7 @@ from intake.domain.case.case_events import (
     Withdrawn,
 )
 from intake.domain.case.obligations import DUE_DATE_EVENTS
-from intake.domain.case.process import NewEvents
+from intake.domain.case.process import CaseAction, NewEvents, run_actions
 from intake.domain.case.state import Case, CaseState
 from intake.domain.catalogue.catalogue import Catalogue
 from intake.domain.documents import Document, IssueDocument, document_number, provisional_document, revoke

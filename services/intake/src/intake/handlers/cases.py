@@ -1,7 +1,7 @@
 """Changes to cases that no device sends: answers of registers, decisions of the back office, overdue deadlines."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -17,11 +17,12 @@ from intake.domain.actor import Actor
 from intake.domain.case import back_office_actions, crew_actions
 from intake.domain.case.crew_actions import parse_birth_date
 from intake.domain.case.fold import apply_all
-from intake.domain.case.process import Answer, NewEvents, record_answer
+from intake.domain.case.process import Answer, CaseAction, NewEvents, record_answer
 from intake.domain.case.state import Case
 from intake.domain.catalogue.catalogue import Catalogue
 from intake.domain.catalogue.service_definition import Edition
 from intake.domain.documents import Document
+from intake.domain.entry import FillBody, form_of
 from intake.domain.refusals import CONFLICT_DECIDED, NO_CASE, NO_CONFLICT
 from intake.handlers.case_changes import CaseChanges, load_for_update, load_to_finish
 from intake.handlers.retention import close_case
@@ -67,7 +68,7 @@ async def hand_over(
     cipher: FieldCipher,
     catalogue: Catalogue,
 ) -> CaseRecord | Refusal:
-    def decide(case: Case) -> NewEvents | Refusal:
+    def decide(case: Case, _: Edition) -> NewEvents | Refusal:
         return back_office_actions.hand_over(case, to=to, reason=reason, deadline=deadline)
 
     return await _decide(case_id, uow, decide, officer, cipher, catalogue)
@@ -85,7 +86,7 @@ async def take_to_stand(
 ) -> CaseRecord | Refusal:
     """From now on the crew of this stand works on the case, too."""
 
-    def decide(case: Case) -> NewEvents:
+    def decide(case: Case, _: Edition) -> NewEvents:
         return back_office_actions.take_to_stand(case, stand_id, reason=reason)
 
     return await _decide(case_id, uow, decide, officer, cipher, catalogue)
@@ -94,7 +95,7 @@ async def take_to_stand(
 async def withdraw(
     case_id: CaseId, uow: UnitOfWork, *, officer: str, cipher: FieldCipher, catalogue: Catalogue
 ) -> CaseRecord | Refusal:
-    return await _decide(case_id, uow, back_office_actions.withdraw, officer, cipher, catalogue)
+    return await _decide(case_id, uow, lambda case, _: back_office_actions.withdraw(case), officer, cipher, catalogue)
 
 
 async def close(
@@ -110,10 +111,30 @@ async def close(
 
 
 async def reopen(
-    case_id: CaseId, uow: UnitOfWork, *, reason: str, officer: str, cipher: FieldCipher, catalogue: Catalogue
+    case_id: CaseId,
+    uow: UnitOfWork,
+    *,
+    reason: str,
+    correct: FillBody | None,
+    withdraw: bool,
+    officer: str,
+    cipher: FieldCipher,
+    catalogue: Catalogue,
 ) -> CaseRecord | Refusal:
-    def decide(case: Case) -> NewEvents | Refusal:
-        return back_office_actions.reopen(case, by=officer, reason=reason, now=uow.now)
+    """`correct`, `withdraw`: what happens to it at once."""
+
+    def decide(case: Case, edition: Edition) -> NewEvents | Refusal:
+        reopened = back_office_actions.reopen(case, by=officer, reason=reason, now=uow.now)
+        if withdraw:
+            return back_office_actions.reopen_and_act(case, reopened, back_office_actions.withdraw)
+        if not correct:
+            return reopened
+        fields = crew_actions.checked_form(form_of(correct), edition, catalogue)
+        if isinstance(fields, Refusal):
+            return fields
+        return back_office_actions.reopen_and_act(
+            case, reopened, lambda opened: crew_actions.fill(opened, edition, fields)
+        )
 
     return await _decide(case_id, uow, decide, officer, cipher, catalogue)
 
@@ -122,7 +143,7 @@ async def ask_again(
     case_id: CaseId, uow: UnitOfWork, *, officer: str, cipher: FieldCipher, catalogue: Catalogue
 ) -> CaseRecord | Refusal:
     """Asks registers again that did not answer, refused, or could not be asked."""
-    return await _decide(case_id, uow, crew_actions.ask_again, officer, cipher, catalogue)
+    return await _decide(case_id, uow, lambda case, _: crew_actions.ask_again(case), officer, cipher, catalogue)
 
 
 async def escalate_overdue_cases(uow: UnitOfWork, *, to: str, cipher: FieldCipher, catalogue: Catalogue) -> int:
@@ -191,7 +212,7 @@ async def show_conflicts(stand_id: StandId, uow: UnitOfWork, *, limit: int) -> l
 async def _decide(
     case_id: CaseId,
     uow: UnitOfWork,
-    decide: Callable[[Case], NewEvents | Refusal],
+    decide: CaseAction,
     officer: str,
     cipher: FieldCipher,
     catalogue: Catalogue,
@@ -199,7 +220,7 @@ async def _decide(
     loaded = await load_for_update([case_id], uow, cipher=cipher, catalogue=catalogue)
     if case_id not in loaded.records:
         return NO_CASE
-    if refusal := loaded.run(case_id, lambda case, _: decide(case), Actor(officer)):
+    if refusal := loaded.run(case_id, decide, Actor(officer)):
         return refusal
     await loaded.save()
     return loaded.records[case_id]

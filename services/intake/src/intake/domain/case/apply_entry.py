@@ -1,19 +1,19 @@
 """Applies an entry of a device to a case: all of its actions in order, or none."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
-from typing import NamedTuple, assert_never
+from typing import assert_never
 
 from wanderamt.kernel.ids import CaseId, DocumentId, StandId
 from wanderamt.kernel.refusal import Refusal
 
 from intake.domain.actor import Actor
 from intake.domain.case import back_office_actions, crew_actions
-from intake.domain.case.case_events import CaseHistoryEvent, Form, Paid, ProvisionalDocumentGiven, RequiredDocumentSeen
+from intake.domain.case.case_events import Form, Paid, ProvisionalDocumentGiven, RequiredDocumentSeen
 from intake.domain.case.crew_actions import NewCase
 from intake.domain.case.fold import apply, apply_all
-from intake.domain.case.obligations import due_dates_after, fulfil_obligation
-from intake.domain.case.process import NewEvents, NewId, advance
+from intake.domain.case.obligations import fulfil_obligation
+from intake.domain.case.process import AppliedEntry, CaseAction, NewEvents, NewId, run_actions
 from intake.domain.case.state import Case
 from intake.domain.catalogue.catalogue import Catalogue
 from intake.domain.catalogue.due_dates import trusted_time
@@ -35,18 +35,8 @@ from intake.domain.entry import (
     Withdraw,
     form_of,
 )
-from intake.domain.merge import FieldConflict, merge
+from intake.domain.merge import merge
 from intake.domain.refusals import CASE_OF_OTHER_STAND, NO_CASE
-
-CaseAction = Callable[[Case, Edition], NewEvents | Refusal]
-
-
-class AppliedEntry(NamedTuple):
-    """`conflicts`: fields that two devices changed; the rest of the entry is applied."""
-
-    case: Case
-    new_events: NewEvents
-    conflicts: tuple[FieldConflict, ...] = ()
 
 
 def apply_entry(
@@ -72,29 +62,6 @@ def apply_entry(
     if isinstance(entry, FillCase):
         return _fill(case, pinned.edition, entry, catalogue, now, new_id, seen)
     return run_actions(case, pinned.edition, [_action_of(entry, now)], new_id=new_id, now=now)
-
-
-def run_actions(
-    case: Case,
-    edition: Edition,
-    actions: list[CaseAction],
-    *,
-    new_id: NewId,
-    now: datetime,
-    new_events: NewEvents = (),
-) -> AppliedEntry | Refusal:
-    """Runs the actions in order, then what follows by itself. `new_events`: events before these actions."""
-    events: list[CaseHistoryEvent] = list(new_events)
-    for action in actions:
-        outcome = action(case, edition)
-        if isinstance(outcome, Refusal):
-            return outcome
-        case = apply_all(case, outcome)
-        events += outcome
-    following = advance(case, edition, new_id=new_id, now=now)
-    case, events = apply_all(case, following), [*events, *following]
-    due_dates = due_dates_after(case, edition, events, now=now)
-    return AppliedEntry(apply_all(case, due_dates), (*events, *due_dates))
 
 
 def _open(

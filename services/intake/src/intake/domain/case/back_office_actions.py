@@ -1,5 +1,6 @@
 """Actions that do not come from the crew: those of the back office, and a passed deadline."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from wanderamt.kernel.ids import StandId
@@ -13,10 +14,12 @@ from intake.domain.case.case_events import (
     TakenToStand,
     Withdrawn,
 )
+from intake.domain.case.fold import apply_all
 from intake.domain.case.process import NewEvents
 from intake.domain.case.state import TO_TAKE_BACK, Case, CaseState
 from intake.domain.refusals import CASE_CLOSED, CASE_ENDED, CASE_NOT_ENDED, OBLIGATIONS_OPEN, REASON_MISSING
 
+CaseStep = Callable[[Case], NewEvents | Refusal]
 REOPEN_DEADLINE = timedelta(days=7)
 ESCALATION_DEADLINE = timedelta(days=1)
 OBLIGATION_ESCALATION_DEADLINE = timedelta(days=30)  # of a case that has ended: nobody waits for it
@@ -48,9 +51,18 @@ def close(case: Case) -> NewEvents | Refusal:
 
 
 def reopen(case: Case, *, by: str, reason: str, now: datetime) -> NewEvents | Refusal:
+    """A case to which nothing else happens finishes again, with a new document. See `reopen_and_act`."""
     if not case.ended:
         return CASE_NOT_ENDED
     return (Reopened(by, reason, now + REOPEN_DEADLINE),) if reason.strip() else REASON_MISSING
+
+
+def reopen_and_act(case: Case, reopened: NewEvents | Refusal, act: CaseStep) -> NewEvents | Refusal:
+    """Why it was reopened happens at once: a correction, or the citizen withdraws. All of it, or nothing."""
+    if isinstance(reopened, Refusal):
+        return reopened
+    following = act(apply_all(case, reopened))
+    return following if isinstance(following, Refusal) else (*reopened, *following)
 
 
 def escalate_overdue(case: Case, *, to: str, now: datetime) -> NewEvents:

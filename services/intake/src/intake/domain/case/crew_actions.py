@@ -288,7 +288,7 @@ def _value_names(changed: Iterable[str]) -> Iterator[str]:
 def _fault_of_field(name: str, value: FieldValue, edition: Edition) -> str:
     expected = FORM_FIELDS.get(name)
     if not expected:
-        return "this field does not exist"
+        return f"this field does not exist; there are: {', '.join(FORM_FIELDS)}"
     if value is not None and type(value) is not expected:
         return f"expected {expected.__name__}"
     if name in NAME_FIELDS and (edition.calls or edition.outputs) and not is_latin(str(value or "")):

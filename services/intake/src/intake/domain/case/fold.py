@@ -50,6 +50,7 @@ from intake.domain.case.state import (
     CORRECTED,
     OPENED,
     PICTURES,
+    SETTLED,
     TO_TAKE_BACK,
     UNSETTLED,
     WAITING,
@@ -253,7 +254,7 @@ def _transition(case: Case, event: CaseHistoryEvent) -> dict[str, Any]:
                 "owner": owner,
                 "reason": reason,
                 "deadline": deadline,
-                "calls": {code: call for code, call in case.calls.items() if call.in_register},
+                "calls": _calls_of_reopened(case),
                 "because": "",
                 "provisional_document": None,
                 "settled": case.paid_cents > 0,
@@ -264,6 +265,14 @@ def _transition(case: Case, event: CaseHistoryEvent) -> dict[str, Any]:
         case Overdue(owner, deadline):
             return {"owner": owner, "deadline": deadline}
     raise ValueError(f"unknown event {type(event).__name__}")
+
+
+def _calls_of_reopened(case: Case) -> dict[str, CallState]:
+    """Lookups are asked again, but not those on which a command rests that stands: the register would answer with what
+    that command wrote."""
+    stands = not case.void and any(call.command and call.status is CallStatus.DONE for call in case.calls.values())
+    kept = SETTLED if stands else frozenset()
+    return {code: call for code, call in case.calls.items() if call.in_register or call.status in kept}
 
 
 def _ended(case: Case, state: CaseState, *, void: bool = False) -> dict[str, Any]:

@@ -11,7 +11,7 @@ case that ended without success has its commands undone, or somebody who looks a
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from pydantic import JsonValue
@@ -22,6 +22,7 @@ from service_catalogue.facts.models import FormFactKind
 from service_catalogue.references import Values, name_of
 from wanderamt.contracts import FAULTS_OF_OURS, RegisterOutcome, VisitReason
 from wanderamt.kernel.ids import RequestId
+from wanderamt.kernel.refusal import Refusal
 
 from intake.domain.case.case_events import (
     CallBlocked,
@@ -38,6 +39,8 @@ from intake.domain.case.case_events import (
 )
 from intake.domain.case.deadlines import refusing_deadline
 from intake.domain.case.explanations import because_of_deadline, because_of_rule, because_of_verdict, verdict_rule
+from intake.domain.case.fold import apply_all
+from intake.domain.case.obligations import due_dates_after
 from intake.domain.case.state import CallState, CallStatus, Case, CaseState
 from intake.domain.case.steps import pending_at_desk, pending_before_lookups, unanswered
 from intake.domain.case.values import ANSWER_PREFIX, answer_of, values_of
@@ -51,9 +54,11 @@ from intake.domain.catalogue.register_calls import (
     VerdictAction,
 )
 from intake.domain.catalogue.service_definition import AdmissionRule, Edition
+from intake.domain.merge import FieldConflict
 
 NewEvents = tuple[CaseHistoryEvent, ...]
 NewId = Callable[[], UUID]
+CaseAction = Callable[[Case, Edition], NewEvents | Refusal]
 
 VISIT_DEADLINE = timedelta(days=14)
 OPERATOR_DEADLINE = timedelta(days=1)
@@ -69,6 +74,37 @@ class Answer:
     outcome: RegisterOutcome
     code: str = ""
     details: Mapping[str, JsonValue] | None = None
+
+
+class AppliedEntry(NamedTuple):
+    """`conflicts`: fields that two devices changed; the rest of the entry is applied."""
+
+    case: Case
+    new_events: NewEvents
+    conflicts: tuple[FieldConflict, ...] = ()
+
+
+def run_actions(
+    case: Case,
+    edition: Edition,
+    actions: list[CaseAction],
+    *,
+    new_id: NewId,
+    now: datetime,
+    new_events: NewEvents = (),
+) -> AppliedEntry | Refusal:
+    """Runs the actions in order, then what follows by itself. `new_events`: events before these actions."""
+    events: list[CaseHistoryEvent] = list(new_events)
+    for action in actions:
+        outcome = action(case, edition)
+        if isinstance(outcome, Refusal):
+            return outcome
+        case = apply_all(case, outcome)
+        events += outcome
+    following = advance(case, edition, new_id=new_id, now=now)
+    case, events = apply_all(case, following), [*events, *following]
+    due_dates = due_dates_after(case, edition, events, now=now)
+    return AppliedEntry(apply_all(case, due_dates), (*events, *due_dates))
 
 
 def advance(case: Case, edition: Edition, *, new_id: NewId, now: datetime) -> NewEvents:
@@ -140,6 +176,12 @@ def record_answer(case: Case, edition: Edition, answer: Answer, *, operators: st
     return _negative(case, edition, code, answer, now=now)
 
 
+def answer_faults(call: RegisterCall, details: Mapping[str, JsonValue]) -> list[tuple[AnswerFact, FactFault]]:
+    """What makes an answer invalid."""
+    checked = ((fact, _checked(fact, details)) for fact in call.answer)
+    return [(fact, fault) for fact, fault in checked if isinstance(fault, FactFault)]
+
+
 def deny(case: Case, reason: VisitReason, *, now: datetime, call: str = "", because: str = "") -> NewEvents:
     """Compensates an applicant who holds a provisional document; asks all others to come again."""
     if case.provisional_document:
@@ -167,15 +209,19 @@ def _answer_values(call: RegisterCall, details: Mapping[str, JsonValue] | None) 
     if details is None:
         return values
     for fact in call.answer:
-        typed: JsonValue = dict(details)
-        for part in fact.path.split("."):
-            typed = typed.get(part) if isinstance(typed, dict) else None
-        checked = check_fact(fact, _named_parts(fact, typed))
+        checked = _checked(fact, details)
         if isinstance(checked, FactFault):
             return None
         if checked is not None:
             values[fact.code] = checked
     return values
+
+
+def _checked(fact: AnswerFact, details: Mapping[str, JsonValue]) -> JsonValue | FactFault:
+    typed: JsonValue = dict(details)
+    for part in fact.path.split("."):
+        typed = typed.get(part) if isinstance(typed, dict) else None
+    return check_fact(fact, _named_parts(fact, typed))
 
 
 def _named_parts(fact: AnswerFact, typed: JsonValue) -> JsonValue:

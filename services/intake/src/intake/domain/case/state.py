@@ -88,6 +88,7 @@ class DueDate(NamedTuple):
 
 WAITING = frozenset({CallStatus.ASKED, CallStatus.UNDOING})
 UNSETTLED = WAITING | {CallStatus.BLOCKED, CallStatus.UNDO_BLOCKED}
+SETTLED = frozenset({CallStatus.DONE, CallStatus.SKIPPED})
 TO_TAKE_BACK = frozenset({CallStatus.TO_UNDO, CallStatus.UNDOING, CallStatus.UNDO_BLOCKED})
 MAY_BE_WRITTEN = TO_TAKE_BACK | {CallStatus.ASKED, CallStatus.DONE}
 PICTURES = frozenset({"photo", "signature"})  # as a value of their kinds names the attachment

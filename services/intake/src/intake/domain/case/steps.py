@@ -7,7 +7,7 @@ from service_catalogue.conditions import MissingFact, evaluate
 from service_catalogue.references import Values
 from wanderamt.kernel.refusal import Refusal
 
-from intake.domain.case.state import CallStatus, Case
+from intake.domain.case.state import SETTLED, Case
 from intake.domain.case.values import missing_facts, values_of
 from intake.domain.catalogue.register_calls import RegisterCallKind
 from intake.domain.catalogue.service_definition import FACT_PREFIX, Edition, Identification, RequiredDocument, Step
@@ -22,7 +22,6 @@ SATISFIED_BY: dict[Identification, frozenset[Identification]] = {
     _I.EID_HIGH: frozenset({_I.EID_HIGH}),
     _I.REPRESENTATIVE: frozenset({_I.REPRESENTATIVE}),
 }
-SETTLED = frozenset({CallStatus.DONE, CallStatus.SKIPPED})
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,8 +66,7 @@ def call_faults(
 ) -> Iterator[EditionFault]:
     contract = contracts.get(call.register_name)
     if not contract:
-        offered = ", ".join(sorted(contracts)) or "none"
-        yield EditionFault((*place, "register"), f"no bridge '{call.register_name}'; there are: {offered}")
+        yield EditionFault((*place, "register"), _no_contract(call.register_name, contracts))
         return
     operation = contract.operations.get(call.operation)
     if not operation:
@@ -101,6 +100,24 @@ def _undo_faults(
             (*place, "operation"), f"'{undo.operation}' is not allowed for '{call.purpose}'; for: {allowed}"
         )
     yield from _question_faults(undo.question, operation, contract, types, (*place, "question"))
+
+
+def _no_contract(register: str, contracts: RegisterContracts) -> str:
+    if not contracts:
+        return f"the folder has no registers/{register}.json: copy 'registers' of the packaged catalogue"
+    return f"no register '{register}'; there are: {', '.join(sorted(contracts))}"
+
+
+def fields_of(contract: RegisterContract, model: str | None) -> Iterator[str]:
+    """The fields of a question or an answer: name, JSON type or values, and whether it may be missing."""
+    schema = _resolved(contract, contract.models.get(model or "", {}))
+    for name, field in schema.get("properties", {}).items():
+        known = _resolved(contract, field)
+        values = ", ".join(map(str, known.get("enum", ())))
+        parts = ", ".join(_resolved(contract, known.get("items", known)).get("properties", {}))
+        kind = values or str(known.get("format") or known.get("type") or "any")
+        optional = "" if name in schema.get("required", ()) else ", may be missing"
+        yield f"{name}: {kind}{f' of ({parts})' if parts else ''}{optional}"
 
 
 def _no_operation(register: str, name: str, contract: RegisterContract) -> str:

@@ -30,7 +30,9 @@ FACT_PREFIX: Final = "facts."  # of the name that a fact has in the form of a ca
 
 
 class Ending(StrEnum):
-    """How a case of this service ends at the stand."""
+    """How a case of this service ends at the stand. finished: the citizen leaves with the document. accepted: the
+    product comes by post. obligation: finished, and something is to be done by a day. elsewhere: another authority is
+    competent."""
 
     FINISHED = "finished"  # the citizen leaves with the document
     ACCEPTED = "accepted"  # the product comes by post
@@ -39,6 +41,9 @@ class Ending(StrEnum):
 
 
 class Identification(StrEnum):
+    """How the crew identifies the citizen, at least. known: the office knows the person. representative: photo ID of
+    the representative and a mandate."""
+
     NONE = "none"
     KNOWN = "known"  # the office knows the person
     PHOTO_ID = "photo_id"
@@ -59,6 +64,8 @@ class Step(StrEnum):
 
 
 class Handling(StrEnum):
+    """show: the crew sees it, no copy. scan: a copy until the case is closed. keep: a copy, kept with the case."""
+
     SHOW = "show"  # the crew sees it, no copy
     SCAN = "scan"  # copy, deleted when the case is closed
     KEEP = "keep"  # copy, kept with the case
@@ -74,7 +81,7 @@ class Retention(StrEnum):
 
 
 class Competence(CatalogueModel):
-    """Which authority is competent."""
+    """Which authority is competent, by which law. Nothing is checked by it: what must hold stands under `admission`."""
 
     rule: str = Field(
         pattern="^(any|main_residence|residence|place)$", description="What ties the citizen to the authority."
