@@ -25,6 +25,19 @@ def test_the_key_of_a_person_is_that_of_rfc_5869() -> None:
     assert AESGCM(key).decrypt(nonce, text, person.bytes) == b"Hadzic"
 
 
+def test_the_authority_is_part_of_the_key_and_what_was_encrypted_before_stays_readable() -> None:
+    master, person = SecretStr(generate_master_key()), uuid7()
+    linz, wels = FieldCipher(master, authority="at-linz"), FieldCipher(master, authority="at-wels")
+    earlier = FieldCipher(master)
+    assert linz.open(linz.seal(person, b"Hadzic")) == b"Hadzic"
+    assert linz.open(earlier.seal(person, b"Hadzic")) == b"Hadzic"
+    stored = earlier.seal_bytes(person, b"%PDF", purpose="document.pdf:1")
+    assert linz.open_bytes(person, stored, purpose="document.pdf:1") == b"%PDF"
+    for other in (wels, earlier):
+        with pytest.raises(UnreadableCiphertextError):
+            other.open(linz.seal(person, b"Hadzic"))
+
+
 @given(st.binary(max_size=BLOCK_BYTES), st.binary(max_size=1000))
 def test_a_keyed_hash_is_that_of_rfc_2104(key: bytes, message: bytes) -> None:
     keyed = KeyedHash(key)

@@ -3,13 +3,14 @@
 import asyncio
 
 import asyncpg
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from uuid_utils.compat import uuid7
 from wanderamt.backbone.messaging.relay import HEARTBEAT_TIMEOUT_S, LOCK_SPACE, Relay
 from wanderamt.backbone.messaging.topics import Topics
 from wanderamt.backbone.persistence.database import Database
 from wanderamt.backbone.persistence.outbox import CHANNEL, SHARDS
 from wanderamt.contracts import StandCancelled
+from wanderamt.contracts.envelope import decode_header
 from wanderamt_testing.databases import OpenDatabase
 from wanderamt_testing.servers import Servers
 
@@ -47,6 +48,33 @@ async def test_a_stalled_holder_loses_its_shards(open_database: OpenDatabase, se
             await asyncio.sleep(0.05)
     await relay.stop()
     assert session.is_closed()
+
+
+async def test_each_record_names_the_authority_of_its_service(
+    open_database: OpenDatabase, servers: Servers, topics: Topics
+) -> None:
+    database: Database = await open_database("scheduling")
+    await topics.create(servers.kafka.bootstrap_servers, partitions=1)
+    codes = ("at-wels", "")
+    for code in codes:
+        await emit_event(database)
+        relay = Relay(database, servers.kafka.bootstrap_servers, topics, authority=code)
+        await relay.start()
+        async with asyncio.timeout(20):
+            while not relay.sent:
+                await asyncio.sleep(0.05)
+        await relay.stop()
+    consumer = AIOKafkaConsumer(
+        topics.name("stand.v1"), bootstrap_servers=servers.kafka.bootstrap_servers, auto_offset_reset="earliest"
+    )
+    await consumer.start()
+    try:
+        async with asyncio.timeout(20):
+            records = [await consumer.getone() for _ in codes]
+    finally:
+        await consumer.stop()
+    assert [decode_header(record.headers).authority for record in records] == list(codes)
+    assert ["ce_authority" in dict(record.headers) for record in records] == [True, False]
 
 
 async def test_a_commit_notifies_other_processes_unless_the_relay_of_this_one_holds_all_shards(

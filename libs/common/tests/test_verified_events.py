@@ -16,6 +16,7 @@ from wanderamt.backbone.messaging.consumer import EventConsumer, InvalidConsumer
 from wanderamt.backbone.messaging.dead_letter import DeadLetterState, RawRecord
 from wanderamt.backbone.messaging.dead_letter_queries import DeadLetterFilter, FailureGroup
 from wanderamt.backbone.messaging.inbox import Inbox
+from wanderamt.backbone.messaging.records import FOREIGN
 from wanderamt.backbone.messaging.topics import Topics
 from wanderamt.backbone.persistence.database import Database
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
@@ -96,6 +97,20 @@ async def test_a_forged_event_has_no_effect_and_takes_nothing_from_the_true_one(
     assert "forged" not in str(line)
     await stands.receive(stands.record(cancelled(stand_id), id_=event_id))
     assert stands.handled == [stand_id]
+
+
+async def test_an_event_of_another_authority_is_refused_and_blocks_nothing(stands: ProvenStands) -> None:
+    """One without an authority comes from an earlier release."""
+    inbox = Inbox(stands.inbox.declared, stands.database, "nowhere:9092", Topics(), authority="at-linz")
+    stand_id = uuid7()
+    for sequence, authority in enumerate(("at-wels", "", "at-linz"), 1):
+        event = cancelled(stand_id)
+        header = EventHeader(
+            uuid7(), event.TYPE, "/wanderamt/scheduling", stand_id, utc_now(), sequence, {}, authority=authority
+        )
+        await inbox.process_batch([RawRecord("stand.v1", 0, stands.offsets(), *encode(event, header))])
+    assert stands.handled == [stand_id, stand_id]
+    assert await stands.dead_letters() == [("rejected", FOREIGN)]
 
 
 async def test_forged_and_true_events_of_one_aggregate_in_one_batch(stands: ProvenStands) -> None:

@@ -9,6 +9,7 @@ version = 1
 id = "parking"
 owner = "Stadt Linz, traffic office"
 transport = "http"
+time_zone = "Europe/Vienna"
 secrets = ["parking_token"]
 
 [limits]

@@ -41,7 +41,7 @@ def test_a_valid_manifest_is_read(manifest_text: str) -> None:
         ),
         ("version = 1", "version = 1\ncolour = 3", "colour: Extra inputs"),
         ("version = 1", "version = 9", "version: "),
-        ('id = "parking"', 'id = "parking"\ntime_zone = "Linz"', "unknown time zone Linz"),
+        ('time_zone = "Europe/Vienna"', 'time_zone = "Linz"', "unknown time zone Linz"),
         ("version = 1", "version =", "not TOML"),
     ],
 )

@@ -73,6 +73,7 @@ MANIFEST = Manifest.model_validate(
         "id": "operator",
         "owner": "a test",
         "transport": "smpp",
+        "time_zone": "Europe/Vienna",
         "connect_timeout_s": 5,
         "limits": {"rate_per_s": 1000, "max_concurrent_calls": 100},
         "operations": {

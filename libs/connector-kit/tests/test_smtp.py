@@ -55,6 +55,7 @@ MANIFEST = Manifest.model_validate(
         "id": "relay",
         "owner": "a test",
         "transport": "smtp",
+        "time_zone": "Europe/Vienna",
         "connect_timeout_s": 5,
         "limits": {"rate_per_s": 100, "max_concurrent_calls": 10},
         "operations": {

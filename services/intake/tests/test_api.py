@@ -31,7 +31,7 @@ async def test_an_entry_opens_a_case_and_writes_its_events_in_the_same_transacti
     assert [result["status"] for result in answer["results"]] == ["accepted"]
     case = (await intake_client.http.get(f"/cases/{entry['case_id']}", headers=intake_client.clerk())).json()
     assert case["state"] == "provisional"
-    assert case["owner"] == "tester@linz"
+    assert case["owner"] == "tester@city"
     assert case["deadline"]
     assert case["reason"]
     rows = await intake_client.rows("SELECT version, type FROM outbox ORDER BY id")
@@ -48,7 +48,7 @@ async def test_a_request_to_a_register_is_signed_for_its_officer_case_question_a
     )
     request = RegisterQueryRequested.model_validate_json(row["value"])
     assertion = Assertion(
-        officer="tester@linz",
+        officer="tester@city",
         case_id=request.case_id,
         request_id=request.request_id,
         register=request.register_name,

@@ -35,14 +35,14 @@ async def test_a_refused_revocation_names_the_device_and_the_operator(intake_cli
     url, operator = f"/devices/{device_id}/revoke", intake_client.bearer(Role.OPERATOR)
     assert (await intake_client.http.post(url, headers=operator)).status_code == 404
     [record] = await records(intake_client, "device.not_found", "device.revoke")
-    assert (record["who"], record["subject_id"]) == ("tester@linz", str(device_id))
+    assert (record["who"], record["subject_id"]) == ("tester@city", str(device_id))
 
 
 async def test_an_invalid_request_for_a_recorded_action_is_written_down(intake_client: IntakeClient) -> None:
     operator = intake_client.bearer(Role.OPERATOR)
     assert (await intake_client.http.post("/devices", json={"label": ""}, headers=operator)).status_code == 422
     [record] = await records(intake_client, "request.invalid", "device.enrol")
-    assert record["who"] == "tester@linz"
+    assert record["who"] == "tester@city"
 
 
 async def test_a_session_with_the_device_of_another_is_written_down(intake_client: IntakeClient, stand: UUID) -> None:
@@ -51,7 +51,7 @@ async def test_a_session_with_the_device_of_another_is_written_down(intake_clien
     reply = await session(intake_client, BrowserKey(), device_id, stand)
     assert (reply.status_code, reply.json()["code"]) == (409, "enrolment.other_key")
     [record] = await records(intake_client, "enrolment.other_key", "session.begin")
-    assert (record["who"], record["subject_id"]) == ("tester@linz", str(device_id))
+    assert (record["who"], record["subject_id"]) == ("tester@city", str(device_id))
 
 
 async def test_a_token_without_the_proof_of_its_key_is_recorded_with_its_officer(
@@ -64,7 +64,7 @@ async def test_a_token_without_the_proof_of_its_key_is_recorded_with_its_officer
     for headers, outcome in (({"Authorization": f"Bearer {token}"}, "proof.missing"), (wrong, "proof.wrong")):
         assert (await intake_client.http.get(f"/cases/{case_id}", headers=headers)).status_code == 401
         [record] = await records(intake_client, outcome, "case.read")
-        assert (record["who"], record["device_id"], record["subject_id"]) == ("tester@linz", device_id, str(case_id))
+        assert (record["who"], record["device_id"], record["subject_id"]) == ("tester@city", device_id, str(case_id))
 
 
 async def test_150_requests_of_nobody_are_a_few_records(intake_client: IntakeClient) -> None:
@@ -115,10 +115,10 @@ async def test_a_flood_of_different_refusals_hides_no_officer(intake_client: Int
             await intake_client.http.get(f"/cases/{uuid7()}", headers=planner)
         await intake_client.http.get(f"/documents/{uuid7()}.pdf", headers=planner)
     rows = await records(intake_client, "role.missing", "case.read")
-    assert {row["who"] for row in rows} == {"tester@linz"}
+    assert {row["who"] for row in rows} == {"tester@city"}
     assert sum(row["times"] for row in rows) == 6
     [other] = await records(intake_client, "role.missing", "document.read")
-    assert other["who"] == "tester@linz"
+    assert other["who"] == "tester@city"
 
 
 @pytest.mark.parametrize(

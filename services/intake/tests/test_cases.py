@@ -103,7 +103,7 @@ async def test_the_office_hands_over_withdraws_closes_and_opens_again(intake_cli
     assert (withdrawn["state"], withdrawn["paid_cents"]) == ("withdrawn", 0)
     assert (await intake_client.http.post(f"{url}/close", headers=clerk)).json()["state"] == "closed"
     reopened = await intake_client.http.post(f"{url}/reopen", json={"reason": "she came back"}, headers=clerk)
-    assert (reopened.json()["state"], reopened.json()["owner"]) == ("provisional", "tester@linz")  # asks again
+    assert (reopened.json()["state"], reopened.json()["owner"]) == ("provisional", "tester@city")  # asks again
     assert (
         await intake_client.http.post(f"/cases/{intake_client.device_id}/close", headers=clerk | WITH_REASON)
     ).status_code == 404

@@ -132,7 +132,7 @@ async def test_the_office_fulfils_with_a_reason_that_is_kept_and_sealed(moved_in
     assert reply.status_code == 200
     assert [due["code"] for due in reply.json()["obligations"] if due["state"] == "met"] == ["levy"]
     records = await client.rows(f"SELECT who, reason FROM audit_record WHERE subject_id = '{case_id}'")
-    assert ("tester@linz", "paid at the counter") in [(row["who"], row["reason"]) for row in records]
+    assert ("tester@city", "paid at the counter") in [(row["who"], row["reason"]) for row in records]
     history = str(await client.rows("SELECT content FROM case_history"))
     assert "paid at the counter" not in history
     unknown = await client.http.post(url.replace("levy", "nothing"), json={}, headers=office | REASON)

@@ -166,7 +166,7 @@ async def test_after_the_run_none_of_fifty_marked_texts_is_in_any_table(
     audited = await client.rows(
         f"SELECT who, action FROM audit_record WHERE subject_id = '{cases['dog_registration']}'"
     )
-    assert ("tester@linz", "obligation.fulfil") in [(row["who"], row["action"]) for row in audited]
+    assert ("tester@city", "obligation.fulfil") in [(row["who"], row["action"]) for row in audited]
     await still_verifies(client, pdf, document["status_index"])
 
 

@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 from intake.domain.case.case_events import ProvisionalDocumentGiven
-from intake.domain.catalogue.due_dates import VIENNA
 from intake.domain.document_status import Claims
 from intake.domain.printed_content import printed_day
 from intake.signing.document_verification import verify_document
 from intake.store.history_statements import EVENT_TYPES
-from intake_fixtures import IntakeClient
+from intake_fixtures import CATALOGUE, IntakeClient
 from pypdf import PdfReader
 from uuid_utils.compat import uuid7
 from wanderamt.backbone.environment import utc_now
@@ -46,8 +45,8 @@ async def test_the_office_prints_the_number_and_the_day_of_the_stand(intake_clie
     number, text, claims = await documents_of(intake_client, captured_at=captured_at, issued_at=at if named else None)
     assert (claims.number, claims.issued_at) == (number, at)
     assert number in text
-    assert printed_day(at.astimezone(VIENNA).date().isoformat(), "de") in text
-    assert printed_day(utc_now().astimezone(VIENNA).date().isoformat(), "de") not in text
+    assert printed_day(CATALOGUE.calendar.day_of(at).isoformat(), "de") in text
+    assert printed_day(CATALOGUE.calendar.day_of(utc_now()).isoformat(), "de") not in text
 
 
 @pytest.mark.parametrize("days", [-400, 2])

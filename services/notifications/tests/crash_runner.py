@@ -19,6 +19,7 @@ import notifications.app
 from notifications.app import build
 from notifications.message_templates import MessageTemplates
 from notifications.settings import NotificationSettings
+from service_catalogue.authority import shipped_profile
 from wanderamt.backbone.environment import Environment, utc_now
 from wanderamt.backbone.jobs.handler import CompletedJob, JobHandler, JobResult
 from wanderamt.backbone.jobs.queue import ClaimedJob
@@ -127,7 +128,7 @@ def child(run: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    templates = MessageTemplates()  # loaded once, not in every run
+    templates = MessageTemplates.of(shipped_profile())  # loaded once, not in every run
     notifications.app.MessageTemplates = lambda *_: templates  # type: ignore[attr-defined, assignment]
     for line in sys.stdin:
         run = json.loads(line)

@@ -17,12 +17,13 @@ from notifications.message_templates import LANGUAGES, SAMPLE, MessageTemplates
 from notifications.providers.messages import MAX_SMS, MAX_SUBJECT, Mail, Sms, mail_of, shortened
 from notifications.providers.relay.adapter import RelayAdapter
 from notifications_fixtures import OpenNotificationsEnv
+from service_catalogue.authority import shipped_profile
 from uuid_utils.compat import uuid7
 from wanderamt.backbone.environment import utc_now
 from wanderamt.contracts import Channel
 from wanderamt.kernel.line_text import as_line
 
-TEMPLATES = MessageTemplates()
+TEMPLATES = MessageTemplates.of(shipped_profile())
 KINDS = [NoticeKind.APPOINTMENT_BOOKED, NoticeKind.APPOINTMENT_CANCELLED, NoticeKind.APPOINTMENT_MOVED]
 ODD = st.sampled_from("＝=,;:\\\"'\r\n\t\0\u200b\u202e\u2028\u0085\u0301😀\ud800€{<&")
 ANY_PLACE = st.text(st.one_of(ODD, st.characters(exclude_categories=())), min_size=1, max_size=200)

@@ -14,6 +14,7 @@ from scheduling.handlers.context import SchedulingContext
 from scheduling.reference_data.bookable_services import read_bookable_services
 from scheduling.settings import SchedulingSettings
 from scheduling_fixtures import SchedulingEnv
+from service_catalogue.authority import shipped_profile
 from wanderamt.security.keys import FieldCipher, generate_master_key
 from wanderamt_testing.databases import MakeDatabase, OpenDatabase
 from wanderamt_testing.run_keys import RunKeys
@@ -44,9 +45,9 @@ def elsewhere(details: StandDetails) -> StandDetails:
 @pytest_asyncio.fixture
 async def scheduling_env(open_database: OpenDatabase) -> SchedulingEnv:
     database = await open_database("scheduling")
-    return SchedulingEnv(
-        database, SchedulingContext(FieldCipher(SecretStr(generate_master_key())), read_bookable_services())
-    )
+    cipher = FieldCipher(SecretStr(generate_master_key()))
+    context = SchedulingContext(shipped_profile(), cipher, read_bookable_services())
+    return SchedulingEnv(database, context)
 
 
 @pytest_asyncio.fixture

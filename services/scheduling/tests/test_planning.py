@@ -39,7 +39,10 @@ WAIT_S = 90
 async def planning_env(scheduling_env: SchedulingEnv) -> AsyncIterator[SchedulingEnv]:
     """Linz with two crews, two vehicles and a kit, and a runner that makes plans."""
     scheduling_env.context = type(scheduling_env.context)(
-        scheduling_env.context.cipher, scheduling_env.context.services, districts=tuple(read_districts())
+        scheduling_env.context.authority,
+        scheduling_env.context.cipher,
+        scheduling_env.context.services,
+        districts=tuple(read_districts()),
     )
     driver = CrewMember(role="driver 1", skills=("driver",))
     async with scheduling_env.database.unit_of_work() as uow:

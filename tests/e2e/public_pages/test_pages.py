@@ -10,6 +10,7 @@ import pytest
 from browser_fixtures import AccessibilityChecker
 from notifications.domain.kinds import NoticeKind
 from notifications.message_templates import LANGUAGES, SAMPLE, MessageTemplates
+from service_catalogue.authority import shipped_profile
 from uuid_utils.compat import uuid7
 from wanderamt.backbone.environment import utc_now
 from wanderamt.contracts import Channel, case_code
@@ -18,7 +19,7 @@ from wanderamt_local.field_entries import RECEIPT_SERIES, LeasedNumbers, open_ca
 from wanderamt_local.system import System
 
 WAIT_S = 40
-TEMPLATES = MessageTemplates()
+TEMPLATES = MessageTemplates.of(shipped_profile())
 
 
 @pytest.mark.parametrize("kind", list(NoticeKind))

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 from xml.etree import ElementTree
+from zoneinfo import ZoneInfo
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from wanderamt.kernel.line_text import LineText
 
-from service_catalogue.models import CatalogueModel, Titles
+from service_catalogue.local_calendar import LocalCalendar
+from service_catalogue.models import CODE_DESCRIPTION, CODE_PATTERN, CatalogueModel, Titles
 from service_catalogue.reader import AUTHORITY_FILE, CatalogueError, CatalogueFault, parse_file, shipped_folder
 
 MAX_PICTURE_BYTES: Final = 64 * 1024  # both pictures travel in the bundle of each stand
@@ -46,27 +48,66 @@ class SignatureNotice(CatalogueModel):
         return self.de if language == "de" else self.en
 
 
+class Bounds(CatalogueModel):
+    """The rectangle in which its stands may be, in degrees."""
+
+    south: float = Field(ge=-90, le=90)
+    north: float = Field(ge=-90, le=90)
+    west: float = Field(ge=-180, le=180)
+    east: float = Field(ge=-180, le=180)
+
+    @model_validator(mode="after")
+    def _has_room(self) -> "Bounds":
+        if self.south >= self.north or self.west >= self.east:
+            raise ValueError("south must be below north, and west below east")
+        return self
+
+
 class AuthorityProfile(CatalogueModel):
     """The file authority.yaml."""
 
-    code: str = Field(
-        pattern=r"^[a-z]{2}-[a-z0-9-]+$", max_length=60, description="Country and authority, such as at-linz."
-    )
+    code: str = Field(pattern=CODE_PATTERN, max_length=60, description=CODE_DESCRIPTION)
     name: Titles = Field(description="Name of the authority, as its papers print it.")
+    short_name: Titles = Field(description="What its pages for citizens call it.")
+    sender: LineText = Field(min_length=1, max_length=11, description="Sender of its SMS.")
     department: Titles
     street: LineText = Field(min_length=1, max_length=120, description="Street and number.")
     postal_code: str = Field(pattern=r"^[A-Z0-9][A-Z0-9 -]{2,9}$")
+    time_zone: str = Field(max_length=60, description="Its local time (IANA), such as Europe/Paris.")
+    holidays: str = Field(
+        pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$",
+        description="Country and province of its public holidays (ISO 3166), such as AT-4 for Upper Austria.",
+    )
+    bounds: Bounds
     place: LineText = Field(min_length=1, max_length=80, description="Place of the authority, also before the date.")
-    phone: str = Field(pattern=r"^\+[0-9][0-9 ()/-]{4,28}$", description="Such as +43 732 7070.")
+    phone: str = Field(pattern=r"^\+[0-9][0-9 ()/-]{4,28}$", description="Such as +43 1 234567.")
     email: str = Field(max_length=120, pattern=rf"^[A-Za-z0-9._+-]+@{HOST}$")
     web: Web = Field(description="Address of its pages, without https://.")
     verify_at: Web = Field(
-        description="Where everybody can check a paper: an address with its host, such as linz.example/verify."
+        description="Where everybody can check a paper: an address with its host, such as city.example/verify."
     )
     head: Titles = Field(description="In whose name officers sign, such as 'Für den Bürgermeister'.")
     arms: PictureFile = Field(description="Coat of arms: an SVG file in the same folder.")
     mark: PictureFile = Field(description="Image mark of its official signature: an SVG file in the same folder.")
     signature_notice: SignatureNotice
+
+    @field_validator("time_zone")
+    @classmethod
+    def _exists(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError(f"unknown time zone {name}") from error
+        return name
+
+    @property
+    def country(self) -> str:
+        """ISO 3166, such as AT."""
+        return self.code[:2].upper()
+
+    @property
+    def calendar(self) -> LocalCalendar:
+        return LocalCalendar(ZoneInfo(self.time_zone), self.holidays)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +140,22 @@ def load_letterhead(folder: Path | None = None) -> Letterhead:
     if isinstance(letterhead, dict):
         raise CatalogueError("; ".join(f"{name}:{fault}" for name, faults in letterhead.items() for fault in faults))
     return letterhead
+
+
+def shipped_profile() -> AuthorityProfile:
+    """Of the packaged catalogue."""
+    return load_letterhead().profile
+
+
+def profile_of_catalogue(folder: Path | None, *, configured: str) -> AuthorityProfile:
+    """`configured`: the code in the setting WANDERAMT_AUTHORITY, empty for none.
+
+    Raises OSError, and CatalogueError if the catalogue belongs to another authority.
+    """
+    profile = load_letterhead(folder).profile
+    if configured not in {profile.code, ""}:
+        raise CatalogueError(f"the catalogue belongs to {profile.code}, and WANDERAMT_AUTHORITY names {configured}")
+    return profile
 
 
 def parse_authority_file(text: str) -> AuthorityProfile | list[CatalogueFault]:

@@ -6,6 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field, Strict
 from wanderamt.kernel.line_text import LineText
 
 DEFAULT_PRIOR = 0.35
+CODE_PATTERN = r"^[a-z]{2}-[a-z0-9-]+$"
+CODE_DESCRIPTION = "Country and authority, such as fr-lyon."
 
 Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=60)]
 BringItem = Annotated[LineText, Strict(), Field(min_length=1, max_length=200)]
@@ -51,5 +53,5 @@ class ServiceEntry(CatalogueModel):
     model_config = ConfigDict(extra="ignore")
 
     service: Code
-    authority: str = Field(pattern=r"^[a-z]{2}-[a-z0-9-]+$", description="Country and authority, such as at-linz.")
+    authority: str = Field(pattern=CODE_PATTERN, description=CODE_DESCRIPTION)
     booking: Booking | None = Field(None, description="How citizens book it; without it, no appointments.")

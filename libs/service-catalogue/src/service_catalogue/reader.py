@@ -58,10 +58,14 @@ class CatalogueFiles(Generic[Entry]):
 
 
 def read_catalogue_folder(
-    folder: Path | None, model: type[Entry], *, check: FurtherCheck[Entry] | None = None
+    folder: Path | None,
+    model: type[Entry],
+    *,
+    check: FurtherCheck[Entry] | None = None,
+    context: Mapping[str, object] | None = None,
 ) -> CatalogueFiles[Entry]:
     """Reads the service files of `folder`, or of the shipped catalogue. `check`: further faults of an entry, each
-    with the keys that lead to it.
+    with the keys that lead to it. `context`: of pydantic's validation.
 
     Raises OSError when the folder cannot be read.
     """
@@ -70,7 +74,7 @@ def read_catalogue_folder(
         raise NotADirectoryError(f"no folder {place}")
     catalogue: CatalogueFiles[Entry] = CatalogueFiles()
     for file in service_files(place):
-        entry = parse_service_file(file.read_text("utf-8"), model, check=check)
+        entry = parse_service_file(file.read_text("utf-8"), model, check=check, context=context)
         if isinstance(entry, ServiceEntry):
             faults = list(_misplaced(entry, file, catalogue))
             if not faults:
@@ -108,14 +112,24 @@ def read_bookings_file(path: Path) -> dict[str, Booking]:
 
 
 def parse_service_file(
-    text: str, model: type[Entry], *, check: FurtherCheck[Entry] | None = None
+    text: str,
+    model: type[Entry],
+    *,
+    check: FurtherCheck[Entry] | None = None,
+    context: Mapping[str, object] | None = None,
 ) -> Entry | list[CatalogueFault]:
     """Never raises for the content of a file."""
-    return parse_file(text, model, content="one service: service, authority, editions", check=check)
+    content = "one service: service, authority, editions"
+    return parse_file(text, model, content=content, check=check, context=context)
 
 
 def parse_file(
-    text: str, model: type[FileModel], *, content: str, check: FurtherCheck[FileModel] | None = None
+    text: str,
+    model: type[FileModel],
+    *,
+    content: str,
+    check: FurtherCheck[FileModel] | None = None,
+    context: Mapping[str, object] | None = None,
 ) -> FileModel | list[CatalogueFault]:
     """Never raises for the content of a file. `content`: what the file must hold, for the message."""
     if len(text.encode()) > MAX_BYTES:
@@ -135,7 +149,7 @@ def parse_file(
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         return [CatalogueFault(1, "", f"not YAML: {type(error).__name__}")]
     try:
-        entry = model.model_validate(value)
+        entry = model.model_validate(value, context=context)
     except ValidationError as error:
         return list(dict.fromkeys(_model_faults(error, node)))
     faults = [CatalogueFault(*_line_and_place(node, place), text) for place, text in (check(entry) if check else ())]

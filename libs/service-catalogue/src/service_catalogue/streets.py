@@ -15,6 +15,7 @@ from typing import Final
 
 from wanderamt.kernel.line_text import clean_line, line_fault
 
+from service_catalogue.authority import shipped_profile
 from service_catalogue.reader import CatalogueError, shipped_folder
 
 COLUMNS: Final = ["street", "postal_code", "district_nr"]
@@ -104,8 +105,11 @@ def read_street_register(path: Path, *, country: str, municipality: str) -> Stre
 
 
 def shipped_street_register() -> StreetRegister:
-    """The streets of Linz that ship with the product: for tests and demos, not complete."""
-    return read_street_register(shipped_folder() / SHIPPED_REGISTER, country="AT", municipality="Linz")
+    """The streets that ship with the product: for tests and demos, not complete."""
+    profile = shipped_profile()
+    return read_street_register(
+        shipped_folder() / SHIPPED_REGISTER, country=profile.country, municipality=profile.place
+    )
 
 
 def _rows(lines: list[str]) -> Iterator[tuple[int, list[str]]]:

@@ -34,7 +34,7 @@ class RunKeys:
         audience: str,
         device: UUID | None = None,
         stand: UUID | None = None,
-        subject: str = "tester@linz",
+        subject: str = "tester@city",
         lifetime: timedelta = TOKEN_LIFETIME,
     ) -> str:
         caller = Principal(subject, frozenset(roles), device, stand)
@@ -48,7 +48,7 @@ class RunKeys:
         audience: str,
         device: UUID | None = None,
         stand: UUID | None = None,
-        subject: str = "tester@linz",
+        subject: str = "tester@city",
         lifetime: timedelta = TOKEN_LIFETIME,
     ) -> dict[str, str]:
         """The header of a caller with these roles."""
@@ -62,7 +62,7 @@ class RunKeys:
         audience: str,
         device: UUID | None = None,
         stand: UUID | None = None,
-        subject: str = "tester@linz",
+        subject: str = "tester@city",
     ) -> httpx.AsyncClient:
         """A client of the service's HTTP API, without a socket. Without roles: without a token."""
         hour = timedelta(hours=1)

@@ -65,7 +65,7 @@ class ServiceEnv:
         return [json.loads(row["value"]) for row in rows]
 
     def http_client(
-        self, *roles: Role, subject: str = "tester@linz", device: UUID | None = None, stand: UUID | None = None
+        self, *roles: Role, subject: str = "tester@city", device: UUID | None = None, stand: UUID | None = None
     ) -> httpx.AsyncClient:
         """A client of the service's HTTP API; without roles: without a token."""
         audience = self.service.context.name

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from functools import partial
 
+from service_catalogue.authority import profile_of_catalogue
 from wanderamt.backbone.jobs.handler import JobHandler, complete_each, prepare_each
 from wanderamt.backbone.scheduler import PeriodicTask
 from wanderamt.security.assertions import AssertionSigner
@@ -74,13 +75,16 @@ ROUTERS = (
 def build(settings: IntakeSettings | None = None) -> Service:
     settings = settings or IntakeSettings()
     signer = TokenSigner(settings.session_key.get_secret_value())
-    service = ServiceContext.create(NAME, settings, package="intake", session_keys=[signer.public_pem], access=ACCESS)
+    code = profile_of_catalogue(settings.catalogue_folder, configured=settings.authority).code
+    service = ServiceContext.create(
+        NAME, settings, package="intake", session_keys=[signer.public_pem], access=ACCESS, authority=code
+    )
     database = service.database
     assertion_signer = AssertionSigner(settings.assertion_key)
-    cipher = FieldCipher(settings.encryption_key, assertion_signer=assertion_signer)
+    cipher = FieldCipher(settings.encryption_key, authority=code, assertion_signer=assertion_signer)
     catalogue = load_catalogue(settings.catalogue_folder)
     letterhead = load_authority(settings.catalogue_folder, catalogue)
-    authority = Authority.load(letterhead.profile.code, settings.document_key, settings.document_certificate)
+    authority = Authority.load(code, settings.document_key, settings.document_certificate)
     trusted = [authority.certificate, *parse_certificates(settings.previous_certificates)]
     pdf_renderer = PdfRenderer(authority, letterhead, workers=settings.pdf_workers)
     verification_workers = VerificationWorkers(trusted)

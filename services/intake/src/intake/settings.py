@@ -8,9 +8,6 @@ from wanderamt.shell.settings import CityServiceSettings
 
 
 class IntakeSettings(CityServiceSettings):
-    catalogue_folder: Path | None = Field(
-        None, description="The city's own catalogue, with its authority.yaml; without it, that of Linz."
-    )
     document_key: SecretStr = Field(
         description="PEM of the P-256 key that signs documents; see 'wanderamt document new-key'"
     )
@@ -43,7 +40,7 @@ class IntakeSettings(CityServiceSettings):
     public_addresses: list[str] = Field(
         min_length=1,
         description="addresses at which the crew's app reaches intake, as a JSON list, such as "
-        '["https://buergerservice.linz.example"]; http://localhost:* is any port of this machine',
+        '["https://buergerservice.city.example"]; http://localhost:* is any port of this machine',
     )
     sign_in_url: str = Field("", description="OpenID Connect issuer where clerks sign in, such as a city's Keycloak.")
     sign_in_client: str = Field("wanderamt-field", description="Client id of the crew's app there (public, PKCE).")

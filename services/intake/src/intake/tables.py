@@ -8,7 +8,7 @@ from sqlalchemy import JSON, BigInteger, Boolean, Column, Identity, Index, Large
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
-from wanderamt.backbone.persistence.tables import column_of, json_column, text_array_column, time_column
+from wanderamt.backbone.persistence.tables import column_of, json_column, owner_column, text_array_column, time_column
 
 metadata = MetaData()
 _MAY_BE_CLOSED = "state IN ('final', 'compensated', 'withdrawn')"
@@ -35,8 +35,7 @@ class DeviceRow(_Table, table=True):
 
 
 class EnrolmentCodeRow(_Table, table=True):
-    """A code that enrols one device, once. `made_for`: the known device that gets a new key. `used_by`: the device that
-    used it."""
+    """A code that enrols one device, once. `made_for`: the known device that gets a new key. `used_by`: a device."""
 
     __tablename__ = "enrolment_code"
     code: bytes = Field(primary_key=True)
@@ -110,9 +109,7 @@ class RefusedEntryRow(_Table, table=True):
 
 class CaseRow(_Table, table=True):
     """The state of a case. `applicant`, `contact`, `facts`: its form, encrypted. Nothing searches the JSON columns.
-
     `ended_at`: since when it is final, compensated, withdrawn or closed; a retention period begins when it is closed.
-
     `assignment`: its owner and why, encrypted, where somebody typed them; `owner` and `reason` are empty then. Else
     they hold an account and a reason of our own, or what a case of an earlier release has.
     """
@@ -152,6 +149,7 @@ class CaseRow(_Table, table=True):
     bpk: str | None
     assignment: str | None = column_of(JSON, nullable=True)
     ended_at: datetime | None = time_column(nullable=True)
+    authority: str = owner_column()
 
 
 class CaseStandRow(_Table, table=True):
@@ -229,11 +227,11 @@ class NumberSeriesRow(_Table, table=True):
     series: str = Field(primary_key=True)
     year: int = Field(primary_key=True)
     next_serial: int
+    authority: str = owner_column()
 
 
 class NumberBlockRow(_Table, table=True):
-    """Numbers leased to one device. Blocks of one series and year never overlap. `suspended_at`: when the device was
-    revoked; never cleared."""
+    """Numbers leased to one device. Blocks of a series and year never overlap. `suspended_at`: of its revocation."""
 
     __tablename__ = "number_block"
     __table_args__ = (
@@ -252,6 +250,7 @@ class NumberBlockRow(_Table, table=True):
     returned_at: datetime | None = time_column(nullable=True)
     status_list_indexes: list[int] = column_of(ARRAY(BigInteger), default="{}")
     suspended_at: datetime | None = time_column(nullable=True)
+    authority: str = owner_column()
 
 
 class SpentNumberRow(_Table, table=True):
@@ -265,6 +264,7 @@ class SpentNumberRow(_Table, table=True):
     reason: str | None
     entry_id: UUID | None
     spent_at: datetime = time_column()
+    authority: str = owner_column()
 
 
 class PaymentRow(_Table, table=True):
@@ -297,6 +297,7 @@ class TillRow(_Table, table=True):
     closed_at: datetime | None = time_column(nullable=True)
     counted_cents: int | None
     note: str
+    authority: str = owner_column()
 
 
 class RefundRow(_Table, table=True):
@@ -344,7 +345,6 @@ class AttachmentPieceRow(_Table, table=True):
 class DocumentRow(_Table, table=True):
     """At most one document of a case is valid; revoked documents stay. `pdf`: its file, encrypted under the key of the
     case as the file of this document; `sha256`: of the file in clear.
-
     `second_copy`: a document printed at a stand that arrived after the office had issued its own for the case.
     """
 
@@ -368,6 +368,7 @@ class DocumentRow(_Table, table=True):
     second_copy: bool = column_of(Boolean, default="false")
     problem: str | None
     problem_owner: str | None
+    authority: str = owner_column()
 
 
 class IntakeStandRow(_Table, table=True):
@@ -382,6 +383,7 @@ class IntakeStandRow(_Table, table=True):
     occasion: str | None
     target_group: str | None
     services: list[str] = text_array_column(default="{}")
+    authority: str = owner_column()
 
 
 class IntakeAppointmentRow(_Table, table=True):

@@ -6,16 +6,19 @@ import pytest
 from intake.catalogue_files.loader import load_catalogue
 from intake.domain.catalogue.catalogue import Catalogue, PinnedEdition
 from intake.domain.catalogue.diff import diff_editions
-from intake.domain.catalogue.due_dates import CalendarSpan, DueRule, application_day
+from intake.domain.catalogue.due_dates import CALENDAR, CalendarSpan, DueRule, application_day
 from intake.domain.catalogue.service_definition import Edition, canonical_facts
 from intake.domain.fees import Bill, price
 from intake.domain.refusals import UNKNOWN_EDITION, UNKNOWN_SERVICE
 from pydantic import JsonValue
+from service_catalogue.authority import shipped_profile
 from service_catalogue.conditions import MissingFact
+from service_catalogue.local_calendar import LocalCalendar
 from service_catalogue.streets import shipped_street_register
 from wanderamt.kernel.refusal import Refusal
 
 AFTER = date(2025, 7, 1)
+LINZ = shipped_profile().calendar
 
 
 @pytest.fixture(scope="session")
@@ -126,17 +129,33 @@ def test_facts_of_a_wrong_kind_get_a_sentence(catalogue: Catalogue, facts: dict[
     ],
 )
 def test_a_due_date_counts_in_the_calendar_of_the_city(rule: DueRule, since: str | None, due: str | None) -> None:
-    due_at = rule.due_at({"day": since})
+    in_austria = DueRule.model_validate(rule.model_dump(exclude_unset=True), context={CALENDAR: LINZ})
+    due_at = in_austria.due_at({"day": since})
     assert due_at == (datetime.fromisoformat(due) if due else None)
     assert rule.due_at({}) == MissingFact("day")
 
 
+def test_public_holidays_are_those_of_the_authority() -> None:
+    """The 26th of October, a Monday in 2026, is one in Austria and none in Switzerland."""
+    rule = {"since": "day", "after": {"workdays": 1}}
+    days = {
+        code: DueRule.model_validate(rule, context={CALENDAR: LocalCalendar(LINZ.zone, code)}).due_at(
+            {"day": "2026-10-24"}
+        )
+        for code in ("AT-4", "CH-ZH")
+    }
+    assert [due.date() for due in days.values() if isinstance(due, datetime)] == [
+        date(2026, 10, 27),
+        date(2026, 10, 26),
+    ]
+
+
 def test_a_device_with_a_wrong_clock_applied_today() -> None:
     now = datetime(2026, 5, 4, 22, 30, tzinfo=UTC)  # already the 5th in Vienna
-    assert application_day(now, now=now) == date(2026, 5, 5)
-    assert application_day(now - timedelta(days=10), now=now) == date(2026, 4, 25)
-    assert application_day(now + timedelta(hours=3), now=now) == date(2026, 5, 5)
-    assert application_day(datetime(1970, 1, 1, tzinfo=UTC), now=now) == date(2026, 5, 5)
+    assert application_day(now, LINZ, now=now) == date(2026, 5, 5)
+    assert application_day(now - timedelta(days=10), LINZ, now=now) == date(2026, 4, 25)
+    assert application_day(now + timedelta(hours=3), LINZ, now=now) == date(2026, 5, 5)
+    assert application_day(datetime(1970, 1, 1, tzinfo=UTC), LINZ, now=now) == date(2026, 5, 5)
 
 
 def test_changes_between_two_editions_are_listed_by_path(catalogue: Catalogue) -> None:

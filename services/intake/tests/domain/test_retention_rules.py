@@ -10,13 +10,13 @@ from intake.domain.case import crew_actions
 from intake.domain.case.case_events import AnswersDeleted, Closed, Filled, RequiredDocumentSeen, Withdrawn
 from intake.domain.case.fold import rebuild
 from intake.domain.catalogue.catalogue import Catalogue
-from intake.domain.catalogue.due_dates import VIENNA
 from intake.domain.catalogue.service_definition import Edition, Handling, Retention
 from intake.domain.retention import answers_to_delete, deletes_at_closing, editions_by_retention, expired_before
 from service_catalogue.facts.models import FactRetention, FormFact
 from uuid_utils.compat import uuid7
 from wanderamt.kernel.refusal import Refusal
 
+VIENNA = CATALOGUE.calendar.zone
 MOMENTS = st.datetimes(
     datetime(2026, 1, 1),
     datetime(2060, 1, 1),
@@ -34,14 +34,17 @@ def test_no_case_is_deleted_before_its_time_and_each_is_soon_after(closed_at: da
         Retention.YEARS_7: timedelta(days=7 * 365 + 1),
     }[retention]
     an_hour_for_summer_time = timedelta(hours=1)
-    assert expired_before(retention, now=closed_at + least - timedelta(days=1) - an_hour_for_summer_time) < closed_at
-    assert expired_before(retention, now=closed_at + least + timedelta(days=2)) > closed_at
+    assert (
+        expired_before(retention, now=closed_at + least - timedelta(days=1) - an_hour_for_summer_time, zone=VIENNA)
+        < closed_at
+    )
+    assert expired_before(retention, now=closed_at + least + timedelta(days=2), zone=VIENNA) > closed_at
 
 
 def test_a_year_is_a_year_of_the_calendar() -> None:
     closed_at = datetime(2028, 2, 29, 10, tzinfo=VIENNA)
-    assert expired_before(Retention.YEAR_1, now=datetime(2029, 2, 28, 9, tzinfo=VIENNA)) < closed_at
-    assert expired_before(Retention.YEAR_1, now=datetime(2029, 3, 1, 10, tzinfo=VIENNA)) >= closed_at
+    assert expired_before(Retention.YEAR_1, now=datetime(2029, 2, 28, 9, tzinfo=VIENNA), zone=VIENNA) < closed_at
+    assert expired_before(Retention.YEAR_1, now=datetime(2029, 3, 1, 10, tzinfo=VIENNA), zone=VIENNA) >= closed_at
 
 
 def test_every_edition_has_one_retention() -> None:
@@ -97,7 +100,7 @@ def with_fact(edition: Edition, code: str, keep: FactRetention) -> Edition:
 
 def test_a_fact_that_is_not_stored_never_becomes_part_of_the_form() -> None:
     edition = with_fact(CaseUnderTest("dog_registration").edition, "breed", FactRetention.NOT_STORED)
-    catalogue = Catalogue(CATALOGUE.services.values(), CATALOGUE.streets)
+    catalogue = Catalogue(CATALOGUE.services.values(), CATALOGUE.streets, calendar=CATALOGUE.calendar)
     form = crew_actions.checked_form({"facts.breed": "Labrador", "facts.dog_name": "Bello"}, edition, catalogue)
     assert form == {"facts.breed": None, "facts.dog_name": "Bello"}
     subject = CaseUnderTest("dog_registration")
@@ -116,4 +119,6 @@ def test_a_fact_inside_a_group_is_kept_as_its_group_is(keep: FactRetention) -> N
 
 
 def test_the_day_before_is_counted_in_local_time() -> None:
-    assert expired_before(Retention.DAYS_30, now=datetime(2026, 5, 1, 0, 30, tzinfo=VIENNA)).date() == date(2026, 4, 1)
+    assert expired_before(
+        Retention.DAYS_30, now=datetime(2026, 5, 1, 0, 30, tzinfo=VIENNA), zone=VIENNA
+    ).date() == date(2026, 4, 1)

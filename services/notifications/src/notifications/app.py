@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from zoneinfo import ZoneInfo
 
+from service_catalogue.authority import profile_of_catalogue
 from wanderamt.backbone.jobs.handler import JobHandler
 from wanderamt.backbone.messaging.idle_consumer import IdleUntilNeeded
 from wanderamt.backbone.scheduler import PeriodicTask
@@ -40,26 +40,29 @@ CALL_OVERHEAD_S = 5.0  # besides the call: waiting for its slot and recording th
 
 def build(settings: NotificationSettings | None = None) -> Service:
     settings = settings or NotificationSettings()
-    service_context = ServiceContext.create(NAME, settings, package="notifications")
+    authority = profile_of_catalogue(settings.catalogue_folder, configured=settings.authority)
+    service_context = ServiceContext.create(NAME, settings, package="notifications", authority=authority.code)
     database = service_context.database
-    zone = ZoneInfo(settings.time_zone)
-    templates = MessageTemplates(settings.sender, settings.inquiries, f"{settings.public_url}/status", zone)
-    quiet_hours = parse_quiet_hours(settings.quiet_hours, zone)
+    calendar, sender = authority.calendar, settings.sender or authority.sender
+    inquiries = settings.inquiries or authority.phone
+    templates = MessageTemplates(sender, inquiries, f"{settings.public_url}/status", calendar.zone)
+    quiet_hours = parse_quiet_hours(settings.quiet_hours, calendar)
 
     async def store_raw(provider: str, bodies: Sequence[bytes]) -> None:
         await store_receipts(provider, bodies, context=context)
 
-    providers = connect(settings.providers, sender=settings.sender, store_raw=store_raw)
+    providers = connect(settings.providers, sender=sender, store_raw=store_raw)
     context = NotificationContext(
+        authority=authority,
         database=database,
         policy=SendingPolicy(
             settings.day_budget,
-            zone,
+            calendar.zone,
             quiet_hours,
             templates.newest,
             case_opened_wait=timedelta(seconds=settings.case_opened_wait_s),
         ),
-        cipher=FieldCipher(settings.encryption_key),
+        cipher=FieldCipher(settings.encryption_key, authority=authority.code),
         providers=_connected_providers(providers, settings.providers),
         retention=_retention(settings),
         rebalance_interval=timedelta(seconds=settings.rebalance_interval_s),

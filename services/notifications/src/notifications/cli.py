@@ -7,6 +7,7 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
+from service_catalogue.authority import load_letterhead
 from wanderamt.backbone.environment import utc_now
 from wanderamt.backbone.messaging.event_log import read_events_between
 from wanderamt.contracts import Channel
@@ -51,11 +52,14 @@ def preview(
     language: Annotated[str, typer.Option(help=f"{', '.join(LANGUAGES)}; others fall back to German.")] = "de",
     value: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE, replaces the sample value.")] = None,
     version: Annotated[int | None, typer.Option(help="Version of the text; default: the newest.")] = None,
+    catalogue_folder: Annotated[
+        Path | None, typer.Option("--catalogue", help="The city's own catalogue.", envvar="WANDERAMT_CATALOGUE_FOLDER")
+    ] = None,
     html: Annotated[Path | None, typer.Option(help="Write the HTML of the e-mail to this file.")] = None,
 ) -> None:
     """Show a notice as a citizen gets it, with the number of SMS parts. Sends nothing."""
     variables = dict(SAMPLE) | dict(_parse_pair(text) for text in value or ())
-    templates = MessageTemplates()
+    templates = MessageTemplates.of(load_letterhead(catalogue_folder).profile)
     try:
         text = templates.render(kind, channel, language, variables, version=version)
     except TemplateError as error:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from importlib import resources
-from typing import Any, Final
+from typing import Any, Final, Self
 from zoneinfo import ZoneInfo
 
 import yaml
@@ -18,6 +18,7 @@ from babel.dates import format_date, format_time
 from jinja2 import StrictUndefined, Template, UndefinedError, meta
 from jinja2 import TemplateError as JinjaError
 from jinja2.sandbox import SandboxedEnvironment
+from service_catalogue.authority import AuthorityProfile
 from wanderamt.contracts import Channel
 
 from notifications.domain.channel_decision import check_variables
@@ -37,7 +38,6 @@ SMS_VARIABLES: Final = frozenset(
     }
 )
 GLOBAL_VARIABLES: Final = frozenset({"sender", "inquiries", "status_url"})
-VIENNA: Final = ZoneInfo("Europe/Vienna")
 MAX_SEGMENTS: Final = {"de": 1, "en": 1}
 MAX_SEGMENTS_OTHERS: Final = 3
 _LINK = re.compile(r"https?:|www\.|\S+\.(?:at|com|eu|org|info)\b", re.IGNORECASE)
@@ -54,12 +54,17 @@ class _TemplateVersion:
 class MessageTemplates:
     """`inquiries`: telephone number for questions; `status_url`: address of the status page; `newest`: by kind."""
 
-    sender: str = "Stadt Linz"
-    inquiries: str = "+43 732 7070"
-    status_url: str = "https://mobil.linz.example/status"
-    zone: ZoneInfo = VIENNA
+    sender: str
+    inquiries: str
+    status_url: str
+    zone: ZoneInfo
     _versions: dict[tuple[NoticeKind, int], _TemplateVersion] = field(default_factory=dict)
     newest: dict[NoticeKind, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, authority: AuthorityProfile, status_url: str = "https://mobil.city.example/status") -> Self:
+        """With what its authority.yaml says."""
+        return cls(authority.sender, authority.phone, status_url, authority.calendar.zone)
 
     def __post_init__(self) -> None:
         """Raises TemplateError with the file and the reason."""

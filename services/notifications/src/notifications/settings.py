@@ -12,10 +12,13 @@ class NotificationSettings(CityServiceSettings):
     providers: dict[str, ProviderConfig] = Field(
         description='providers by name, as JSON: {"gate": {"bridge": "textgate", "url": "https://…"}}'
     )
-    sender: LineText = Field("Stadt Linz", max_length=11, description="sender name of every message")
-    inquiries: LineText = Field("+43 732 7070", description="telephone number for citizens' questions")
-    public_url: PublicUrl = Field("https://mobil.linz.example", description="address of the citizens' pages")
-    time_zone: str = "Europe/Vienna"
+    sender: LineText = Field(
+        "", max_length=11, description="sender name of every message; empty: that of the authority"
+    )
+    inquiries: LineText = Field(
+        "", description="telephone number for citizens' questions; empty: that of the authority"
+    )
+    public_url: PublicUrl = Field("https://mobil.city.example", description="address of the citizens' pages")
     quiet_hours: str = Field(
         "20:00-07:00", description="no SMS in these hours, on Sundays and public holidays; empty: no quiet hours"
     )

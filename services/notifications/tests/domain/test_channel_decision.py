@@ -17,12 +17,14 @@ from notifications.domain.kinds import RULES, NoticeKind
 from notifications.domain.notice import DropReason, NoticeState
 from notifications.domain.quiet_hours import QuietHours, parse_quiet_hours
 from notifications.domain.refusals import LANDLINE
+from service_catalogue.local_calendar import LocalCalendar
 from wanderamt.contracts import Channel
 
 VIENNA = ZoneInfo("Europe/Vienna")
+UPPER_AUSTRIA = LocalCalendar(VIENNA, "AT-4")
 NOON = datetime(2026, 11, 25, 11, 0, tzinfo=UTC)  # a Wednesday
 CASE_ID = UUID(int=1)
-POLICY = SendingPolicy(3, VIENNA, parse_quiet_hours("20:00-07:00", VIENNA), dict.fromkeys(NoticeKind, 1))
+POLICY = SendingPolicy(3, VIENNA, parse_quiet_hours("20:00-07:00", UPPER_AUSTRIA), dict.fromkeys(NoticeKind, 1))
 BOTH = RecipientProfile(
     addresses={Channel.SMS: "+436605550001", Channel.EMAIL: "zoe@mail.example"},
     address_hashes={Channel.SMS: b"s", Channel.EMAIL: b"e"},
@@ -114,7 +116,7 @@ def test_a_person_gets_at_most_the_day_budget() -> None:
     ],
 )
 def test_no_sms_at_night_on_sundays_and_on_holidays(now: datetime, goes: datetime) -> None:
-    hours = parse_quiet_hours("20:00-07:00", VIENNA)
+    hours = parse_quiet_hours("20:00-07:00", UPPER_AUSTRIA)
     assert hours
     assert (hours.until(now.astimezone(UTC)) or now).astimezone(UTC) == goes.astimezone(UTC)
 
@@ -150,9 +152,9 @@ def test_every_kind_has_its_rule() -> None:
 
 
 def test_invalid_quiet_hours_stop_the_start() -> None:
-    assert parse_quiet_hours("", VIENNA) is None
-    assert parse_quiet_hours("21:30-06:30", VIENNA) == QuietHours(
-        at(1, 1, 1, 21, 30).time(), at(1, 1, 1, 6, 30).time(), VIENNA
+    assert parse_quiet_hours("", UPPER_AUSTRIA) is None
+    assert parse_quiet_hours("21:30-06:30", UPPER_AUSTRIA) == QuietHours(
+        at(1, 1, 1, 21, 30).time(), at(1, 1, 1, 6, 30).time(), UPPER_AUSTRIA
     )
     with pytest.raises(ValueError, match="begin in the evening"):
-        parse_quiet_hours("07:00-20:00", VIENNA)
+        parse_quiet_hours("07:00-20:00", UPPER_AUSTRIA)

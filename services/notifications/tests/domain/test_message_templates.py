@@ -10,9 +10,10 @@ from notifications.domain.kinds import NoticeKind
 from notifications.domain.message_text import TemplateError
 from notifications.domain.sms_segments import sms_size
 from notifications.message_templates import LANGUAGES, SAMPLE, MessageTemplates
+from service_catalogue.authority import shipped_profile
 from wanderamt.contracts import Channel
 
-TEMPLATES = MessageTemplates()
+TEMPLATES = MessageTemplates.of(shipped_profile())
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -101,7 +102,7 @@ def test_an_invalid_template_stops_the_start_with_its_file_name(
     file.write_text(file.read_text().replace(old, new))
     monkeypatch.setattr(notifications.message_templates, "_ROOT", tmp_path / "templates")
     with pytest.raises(TemplateError, match=r"document_ready/1\.yaml") as raised:
-        MessageTemplates()
+        MessageTemplates.of(shipped_profile())
     assert complaint in str(raised.value)
 
 
@@ -111,7 +112,7 @@ def test_an_older_version_stays_for_notices_decided_with_it(tmp_path: Path, monk
     folder = tmp_path / "templates" / "delayed"
     (folder / "2.yaml").write_text((folder / "1.yaml").read_text().replace("dauert länger", "braucht länger"))
     monkeypatch.setattr(notifications.message_templates, "_ROOT", tmp_path / "templates")
-    templates = MessageTemplates()
+    templates = MessageTemplates.of(shipped_profile())
     assert templates.newest[NoticeKind.DELAYED] == 2
     assert "braucht" in templates.render(NoticeKind.DELAYED, Channel.SMS, "de", SAMPLE).body
     assert "dauert" in templates.render(NoticeKind.DELAYED, Channel.SMS, "de", SAMPLE, version=1).body

@@ -12,6 +12,7 @@ from connector_kit.folder import BridgeFolder, RegisterConnection
 from connector_kit.transports.http import TlsIdentity
 from connector_kit.transports.sftp import SftpTarget, open_session
 from pydantic import SecretStr
+from service_catalogue.authority import profile_of_catalogue
 from wanderamt.backbone.jobs.handler import JobHandler, complete_each, prepare_each
 from wanderamt.backbone.scheduler import PeriodicTask
 from wanderamt.security.assertions import AssertionSigner
@@ -41,12 +42,13 @@ FILE_STEP_S = 30.0  # besides the transfer: hashing and parsing a large file
 
 def build(settings: RegistryBridgeSettings | None = None) -> Service:
     settings = settings or RegistryBridgeSettings()
+    authority = profile_of_catalogue(settings.catalogue_folder, configured=settings.authority).code
     service_context = ServiceContext.create(
-        NAME, settings, package="registry_bridge", session_keys=[settings.session_public_key]
+        NAME, settings, package="registry_bridge", session_keys=[settings.session_public_key], authority=authority
     )
     database = service_context.database
     signer = AssertionSigner(settings.assertion_key)
-    cipher = FieldCipher(settings.encryption_key, assertion_signer=signer)
+    cipher = FieldCipher(settings.encryption_key, authority=authority, assertion_signer=signer)
 
     def now() -> datetime:
         return database.environment.clock()

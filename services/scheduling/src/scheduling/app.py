@@ -3,8 +3,8 @@
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
+from service_catalogue.authority import AuthorityProfile, profile_of_catalogue
 from wanderamt.backbone.jobs.handler import JobHandler, complete_each, prepare_each
 from wanderamt.backbone.persistence.database import Database
 from wanderamt.backbone.scheduler import PeriodicTask
@@ -14,6 +14,7 @@ from wanderamt.shell.service import Service, ServiceContext
 from scheduling.api.routes import add_routes
 from scheduling.domain.booking_limits import BookingLimits
 from scheduling.domain.plan_job import MakePlan
+from scheduling.domain.resources import CityBounds
 from scheduling.events import consumer
 from scheduling.handlers.context import PublicAccess, SchedulingContext
 from scheduling.handlers.expiry import anonymise, mark_no_shows, release_holds
@@ -32,9 +33,10 @@ MAX_PLAN_S = 3_600.0 + 2 * SOLVER_GRACE_S
 
 def build(settings: SchedulingSettings | None = None) -> Service:
     settings = settings or SchedulingSettings()
-    shared = ServiceContext.create(NAME, settings, package="scheduling", access=ACCESS)
+    profile = profile_of_catalogue(settings.catalogue_folder, configured=settings.authority)
+    shared = ServiceContext.create(NAME, settings, package="scheduling", access=ACCESS, authority=profile.code)
     database = shared.database
-    context = _scheduling_context(settings)
+    context = _scheduling_context(settings, profile)
     add_routes(shared.http, context)
     promote = partial(promote_waiting_list, context=context)
     return Service(
@@ -52,13 +54,13 @@ def build(settings: SchedulingSettings | None = None) -> Service:
     )
 
 
-def _scheduling_context(settings: SchedulingSettings) -> SchedulingContext:
+def _scheduling_context(settings: SchedulingSettings, authority: AuthorityProfile) -> SchedulingContext:
     return SchedulingContext(
-        cipher=FieldCipher(settings.encryption_key),
+        cipher=FieldCipher(settings.encryption_key, authority=authority.code),
+        authority=authority,
         services=read_bookable_services(settings.services_file, settings.catalogue_folder),
         districts=tuple(read_districts(settings.districts_file)),
-        zone=ZoneInfo(settings.time_zone),
-        bounds=settings.city,
+        bounds=settings.city or CityBounds.model_validate(authority.bounds.model_dump()),
         hold=timedelta(minutes=settings.hold_minutes),
         limits=_booking_limits(settings),
         no_show_grace=timedelta(minutes=settings.no_show_minutes),

@@ -1,22 +1,19 @@
 """Settings of scheduling."""
 
-from pathlib import Path
-
 from pydantic import Field
 from wanderamt.kernel.bounded import VERSION_PATTERN
 from wanderamt.shell.settings import CityServiceSettings, PublicUrl
 
 from scheduling.domain.resources import CityBounds
 
-LINZ = CityBounds(south=48.20, north=48.40, west=14.20, east=14.45)
-
 
 class SchedulingSettings(CityServiceSettings):
-    time_zone: str = Field("Europe/Vienna", description="time zone of the city; a stand has local times")
-    catalogue_folder: Path | None = Field(None, description="folder of the city's own catalogue; empty: that of Linz")
     services_file: str = Field("", description="YAML of the bookable services; empty: those of the catalogue")
-    districts_file: str = Field("", description="CSV of districts; empty: those of Linz")
-    city: CityBounds = Field(LINZ, description="rectangle in which stands may be: south, north, west, east in degrees")
+    districts_file: str = Field("", description="CSV of districts; empty: the packaged ones")
+    city: CityBounds | None = Field(
+        None,
+        description="where stands may be: south, north, west, east in degrees; empty: as the authority says",
+    )
     hold_minutes: float = Field(
         10, gt=0, le=120, description="minutes for which a time is reserved while the citizen fills in the form"
     )

@@ -31,6 +31,7 @@ from wanderamt.backbone.persistence.tables import (
     id_column,
     json_column,
     model_column,
+    owner_column,
     text_array_column,
     time_column,
 )
@@ -98,6 +99,7 @@ class StandRow(SchedulingTable, table=True):
     series: str | None
     reason: str | None
     changed_at: datetime | None = time_column(nullable=True)
+    authority: str = owner_column()
 
 
 class SlotRow(SchedulingTable, table=True):

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import httpx
 from pydantic import SecretStr
+from service_catalogue.authority import shipped_profile
 from uuid_utils.compat import uuid7
 from wanderamt.backbone.environment import utc_now
 from wanderamt.backbone.messaging.relay import new_producer
@@ -65,7 +66,7 @@ async def bench_burst(bench: BenchEnvironment) -> None:
 
 async def _send(bench: BenchEnvironment, system: UntracedSystem, count: int, *, first: int) -> dict[str, datetime]:
     """Publishes the events; returns document number → time of its event."""
-    cipher = FieldCipher(SecretStr(system.state.secrets.encryption_key))
+    cipher = FieldCipher(SecretStr(system.state.secrets.encryption_key), authority=shipped_profile().code)
     producer = new_producer(bench.kafka.bootstrap_servers)
     await producer.start()
     sent_at: dict[str, datetime] = {}

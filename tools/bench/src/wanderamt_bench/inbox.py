@@ -17,7 +17,7 @@ from wanderamt.backbone.persistence.database import Database
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.contracts import StandCancelled
 
-from wanderamt_bench.bench_environment import BenchEnvironment, fill_outbox, is_empty, rate, wait_until
+from wanderamt_bench.bench_environment import AUTHORITY, BenchEnvironment, fill_outbox, is_empty, rate, wait_until
 
 PROJECTION = (
     "CREATE TABLE IF NOT EXISTS seen (stand_id uuid PRIMARY KEY, reason text NOT NULL, at timestamptz NOT NULL)"
@@ -49,7 +49,7 @@ async def fill_topic(
     bench: BenchEnvironment, database: Database, topics: Topics, count: int, *, aggregates: int = 1000
 ) -> None:
     await fill_outbox(database, count, aggregates=aggregates)
-    relay = Relay(database, bench.kafka.bootstrap_servers, topics)
+    relay = Relay(database, bench.kafka.bootstrap_servers, topics, authority=AUTHORITY)
     await relay.start()
     await wait_until(lambda: is_empty(database, "outbox"))
     await relay.stop()
@@ -73,7 +73,7 @@ async def consume_in_bulk(bench: BenchEnvironment, database: Database, topics: T
 async def _consume(
     bench: BenchEnvironment, database: Database, topics: Topics, consumer: EventConsumer, count: int
 ) -> float:
-    inbox = Inbox(consumer, database, bench.kafka.bootstrap_servers, topics)
+    inbox = Inbox(consumer, database, bench.kafka.bootstrap_servers, topics, authority=AUTHORITY)
 
     async def drain() -> None:
         await inbox.start()

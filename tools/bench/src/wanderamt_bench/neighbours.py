@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from time import perf_counter
 
 from pydantic import SecretStr
+from service_catalogue.authority import shipped_profile
 from uuid_utils.compat import uuid7
 from wanderamt.backbone.environment import utc_now
 from wanderamt.backbone.persistence.database import Database
@@ -137,7 +138,9 @@ async def _query_load(system: UntracedSystem) -> AsyncIterator[None]:
 async def _query(database: Database, system: UntracedSystem) -> None:
     secrets = system.state.secrets
     cipher = FieldCipher(
-        SecretStr(secrets.encryption_key), assertion_signer=AssertionSigner(SecretStr(secrets.assertion_key))
+        SecretStr(secrets.encryption_key),
+        authority=shipped_profile().code,
+        assertion_signer=AssertionSigner(SecretStr(secrets.assertion_key)),
     )
     while True:
         async with database.unit_of_work() as uow:

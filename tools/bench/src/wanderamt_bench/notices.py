@@ -20,6 +20,7 @@ from notifications.message_templates import MessageTemplates
 from notifications.providers.connections import ProviderConfig
 from notifications.settings import NotificationSettings
 from pydantic import SecretStr
+from service_catalogue.authority import shipped_profile
 from uuid_utils.compat import uuid7
 from wanderamt.backbone.environment import utc_now
 from wanderamt.backbone.messaging.relay import new_producer
@@ -102,7 +103,7 @@ def document_issued(cipher: FieldCipher, number: int, *, at: datetime) -> Docume
 
 async def fill(bench: BenchEnvironment, topics: Topics, count: int) -> None:
     """Writes `count` DocumentIssued events to the topic, as intake does."""
-    cipher = FieldCipher(SecretStr(SECRETS.encryption_key))
+    cipher = FieldCipher(SecretStr(SECRETS.encryption_key), authority=shipped_profile().code)
     producer = new_producer(bench.kafka.bootstrap_servers)
     await producer.start()
     try:
@@ -238,7 +239,9 @@ async def _by_hand(
             enable_auto_commit=False,
             auto_offset_reset="earliest",
         )
-        cipher, texts = FieldCipher(SecretStr(SECRETS.encryption_key)), MessageTemplates()
+        authority = shipped_profile()
+        cipher = FieldCipher(SecretStr(SECRETS.encryption_key), authority=authority.code)
+        texts = MessageTemplates.of(authority)
         connection = await SmppConnection.bind(
             SmppTarget("127.0.0.1", smpp_port, "city", PASSWORD), _ignore, timeout_s=5
         )

@@ -13,7 +13,7 @@ from wanderamt.backbone.messaging.topics import Topics
 from wanderamt.backbone.persistence.database import Database
 
 from wanderamt_bench.bare_messaging import record_of_outbox_row, relay_batch
-from wanderamt_bench.bench_environment import BenchEnvironment, fill_outbox, is_empty, rate, wait_until
+from wanderamt_bench.bench_environment import AUTHORITY, BenchEnvironment, fill_outbox, is_empty, rate, wait_until
 
 COLUMNS = "event_id, type, aggregate, version, value, emitted_at"
 LIBRARY_TIMEOUT_S = 120
@@ -86,7 +86,7 @@ async def _bare(bench: BenchEnvironment, database: Database, topics: Topics, cou
 async def relay_all(bench: BenchEnvironment, database: Database, topics: Topics, count: int) -> float:
     """Messages per second of our relay."""
     await fill_outbox(database, count)
-    relay = Relay(database, bench.kafka.bootstrap_servers, topics)
+    relay = Relay(database, bench.kafka.bootstrap_servers, topics, authority=AUTHORITY)
 
     async def drain() -> None:
         await relay.start()

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from intake.domain.catalogue.due_dates import VIENNA
+from service_catalogue.authority import shipped_profile
 
 from wanderamt_local.field_entries import CONSENT, DOCUMENT_SERIES, FILE_SERIES, RECEIPT_SERIES, LeasedNumbers
 
@@ -75,7 +75,7 @@ class ScenarioVisit:
             "number": numbers.take(FILE_SERIES),
             "applicant": self.applicant,
             "contact": (self.contact | CONSENT) if self.contact else {},
-            "facts": _facts(self.facts, now.astimezone(VIENNA).date(), taken),
+            "facts": _facts(self.facts, shipped_profile().calendar.day_of(now), taken),
             "papers": [
                 paper | ({"attachment_id": taken("scan")} if paper["handling"] == "scan" else {})
                 for paper in self.papers

@@ -20,6 +20,7 @@ CONTENT_TYPE = "application/json"
 MAX_SEQUENCE = 2**31 - 1
 REQUIRED = ("ce_specversion", "ce_id", "ce_type", "ce_source", "ce_subject", "ce_time", "ce_sequence")
 TRACE = ("traceparent", "tracestate")
+AUTHORITY = "ce_authority"  # a CloudEvents extension of ours: optional
 Headers = tuple[tuple[str, bytes], ...]
 
 _REQUIRED = frozenset(REQUIRED)
@@ -31,7 +32,10 @@ class InvalidEventError(Exception):
 
 
 class EventHeader(NamedTuple):
-    """`source`: the service, `subject`: the aggregate, `sequence`: the aggregate's version after this event, from 1."""
+    """`source`: the service, `subject`: the aggregate, `sequence`: the aggregate's version after this event, from 1.
+
+    `authority`: the code of the public body that the event belongs to; empty in events of earlier releases.
+    """
 
     id: UUID
     type: str
@@ -40,13 +44,14 @@ class EventHeader(NamedTuple):
     time: datetime
     sequence: int
     trace: Mapping[str, str]
+    authority: str = ""
 
 
 def to_headers(header: EventHeader) -> Headers:
     """Kafka record headers."""
     subject = str(header.subject).encode()
     return (
-        *_headers_of_type(header.type, header.source),
+        *_headers_of_type(header.type, header.source, header.authority),
         ("ce_id", str(header.id).encode()),
         ("ce_subject", subject),
         ("ce_time", header.time.isoformat().encode()),
@@ -57,8 +62,9 @@ def to_headers(header: EventHeader) -> Headers:
 
 
 @lru_cache
-def _headers_of_type(type_: str, source: str) -> Headers:
+def _headers_of_type(type_: str, source: str, authority: str) -> Headers:
     return (
+        *([(AUTHORITY, authority.encode())] if authority else []),
         ("ce_specversion", _SPEC_VERSION),
         ("ce_type", type_.encode()),
         ("ce_source", source.encode()),
@@ -92,6 +98,7 @@ def decode_header(headers: Iterable[tuple[str, bytes | None]], *, uuid: Callable
             datetime.fromisoformat(fields["ce_time"].decode()),
             int(fields["ce_sequence"]),
             {name: fields[name].decode() for name in TRACE if name in fields},
+            fields[AUTHORITY].decode() if AUTHORITY in fields else "",
         )
     except UnicodeDecodeError as error:
         raise InvalidEventError("a CloudEvents header is not UTF-8") from error

@@ -1,8 +1,9 @@
 """Encryption of personal data: AES-256-GCM with one key per person; the person's id is the associated data, and for
 binary columns also what the bytes are.
 
-The person's key is derived from the authority's master key (HKDF-SHA-256, RFC 5869), so each entitled service can
-decrypt what another service encrypted.
+The person's key is derived from the master key (HKDF-SHA-256, RFC 5869), so each entitled service can decrypt what
+another service encrypted. The code of the authority is part of the derivation: services of another authority that hold
+the same master key read nothing. What earlier releases encrypted, without it, stays readable.
 """
 
 import base64
@@ -21,6 +22,8 @@ from wanderamt.security.keyed_hash import KeyedHash
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
+UNSCOPED = b"wanderamt.person."  # before the person's id, in keys of earlier releases
+LAST_BLOCK = b"\x01"
 _NO_SUBJECT = UUID(int=0)
 
 
@@ -39,14 +42,17 @@ class UnreadableCiphertextError(Exception):
 class FieldCipher:
     """Encrypts and decrypts fields. `assertion_signer`: set in intake and the registry bridge, see `assertions`."""
 
-    def __init__(self, master_key: SecretStr, *, assertion_signer: AssertionSigner | None = None) -> None:
-        """`master_key`: 32 bytes, base64. Raises ValueError otherwise."""
+    def __init__(
+        self, master_key: SecretStr, *, authority: str = "", assertion_signer: AssertionSigner | None = None
+    ) -> None:
+        """`master_key`: 32 bytes, base64. Raises ValueError otherwise. `authority`: code of whose data it is."""
         master = base64.b64decode(master_key.get_secret_value(), validate=True)
         if len(master) != KEY_BYTES:
             raise ValueError("the encryption key must be 32 bytes in base64: set WANDERAMT_ENCRYPTION_KEY")
         # the extract step of HKDF, the same for all persons
         extracted = hmac.digest(bytes(KEY_BYTES), master, "sha256")
         self._expand = KeyedHash(extracted)
+        self._scope = UNSCOPED + (authority.encode() + b"." if authority else b"")
         self._last = _NO_SUBJECT, AESGCM(self._key(_NO_SUBJECT.bytes)), _NO_SUBJECT.bytes
         self.assertion_signer = assertion_signer
 
@@ -86,9 +92,13 @@ class FieldCipher:
         return nonce, cipher.encrypt(nonce, plain, data + purpose.encode() if purpose else data)
 
     def _decrypt(self, subject: UUID, nonce: bytes, text: bytes, purpose: str = "") -> bytes:
+        cipher, data = self._cipher(subject)
         try:
-            cipher, data = self._cipher(subject)
             return cipher.decrypt(nonce, text, data + purpose.encode())
+        except (InvalidTag, ValueError):
+            earlier = AESGCM(self._expand.digest(UNSCOPED + data + LAST_BLOCK))
+        try:
+            return earlier.decrypt(nonce, text, data + purpose.encode())
         except (InvalidTag, ValueError) as error:
             reason = "the ciphertext cannot be decrypted with this key"
             raise UnreadableCiphertextError(reason, subject, purpose or "field") from error
@@ -107,7 +117,7 @@ class FieldCipher:
 
     def _key(self, subject: bytes) -> bytes:
         """The expand step of HKDF: a key needs one block, so it is one HMAC."""
-        return self._expand.digest(b"wanderamt.person." + subject + b"\x01")
+        return self._expand.digest(self._scope + subject + LAST_BLOCK)
 
 
 def _base64(plain: bytes) -> str:

@@ -187,7 +187,7 @@ def rebuild(
 
     async def use(built: Service) -> bool:
         context = built.context
-        target = Database(into, service_name=context.name)
+        target = Database(into, service_name=context.name, authority=context.authority)
         await target.start()
         try:
             async for progress in projection_rebuild.rebuild(_inbox(built), target):

@@ -73,6 +73,7 @@ class ServiceContext:
     audit_log: AuditLog
     package: str = ""
     tables: "MetaData | None" = None
+    authority: str = ""
 
     @classmethod
     def create(
@@ -84,11 +85,15 @@ class ServiceContext:
         tables: "MetaData | None" = None,
         session_keys: Sequence[str] = (),
         access: AccessLookup = AccessLookup(),
+        authority: str = "",
     ) -> "ServiceContext":
         """`session_keys`: public keys (PEM) of those who sign the sessions of field devices. `access`: how to find the
-        stand of a resource, and the caller's device."""
+        stand of a resource, and the caller's device. `authority`: whose events it emits and handles; empty: all."""
         database = Database(
-            settings.database_url.get_secret_value(), service_name=name, max_connections=settings.database_connections
+            settings.database_url.get_secret_value(),
+            service_name=name,
+            max_connections=settings.database_connections,
+            authority=authority,
         )
         tokens = TokenVerifier(
             *filter(None, [settings.token_public_key]),
@@ -117,14 +122,17 @@ class ServiceContext:
             audit_log=audit_log,
             package=package,
             tables=tables,
+            authority=authority,
         )
 
     def inbox(self, consumer: EventConsumer) -> Inbox:
         """Raises InvalidConsumerError for a consumer without handlers or without the context they take."""
-        return Inbox(consumer, self.database, self.settings.kafka_bootstrap_servers, self.topics)
+        return Inbox(
+            consumer, self.database, self.settings.kafka_bootstrap_servers, self.topics, authority=self.authority
+        )
 
     def relay(self) -> Relay:
-        return Relay(self.database, self.settings.kafka_bootstrap_servers, self.topics)
+        return Relay(self.database, self.settings.kafka_bootstrap_servers, self.topics, authority=self.authority)
 
     def housekeeping(self) -> Housekeeping:
         settings = self.settings
@@ -189,7 +197,8 @@ class Service:
         from wanderamt.backbone.persistence.migrations import migrate
 
         context = self.context
-        migrate(url or context.settings.database_url.get_secret_value(), context.package, tables=context.tables)
+        url = url or context.settings.database_url.get_secret_value()
+        migrate(url, context.package, tables=context.tables, authority=context.authority)
 
     async def start(self) -> None:
         """Raises CannotStartError."""

@@ -1,5 +1,6 @@
 """Settings of every service. `app.build` reads them once from the environment (WANDERAMT_…) and passes them on."""
 
+from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, ModelWrapValidatorHandler, SecretStr, ValidationError, field_validator, model_validator
@@ -67,7 +68,7 @@ class ServiceSettings(BaseSettings):
     public_addresses: list[str] = Field(
         [],
         description="addresses under which clients reach this service, as a JSON list: "
-        '["https://buergerservice.linz.example"]. A proof of a device (DPoP) must name one of them; http://localhost:* '
+        '["https://buergerservice.city.example"]. A proof of a device (DPoP) must name one of them; http://localhost:* '
         "is any port of this machine. With https only, browsers are told to use nothing else (HSTS)",
     )
     documentation: bool = Field(
@@ -135,6 +136,17 @@ class CityServiceSettings(ServiceSettings):
     They are open to the public, so somebody decides about proxies before they start.
     """
 
+    authority: str = Field(
+        "",
+        max_length=60,
+        pattern=r"^([a-z]{2}-[a-z0-9-]+)?$",
+        description="code of the authority whose cases, stands and events these are; empty: that of the catalogue",
+    )
+    catalogue_folder: Path | None = Field(
+        None,
+        description="folder of the city's own catalogue, with its authority.yaml, the same for all services; empty: "
+        "the packaged one",
+    )
     trusted_proxies: str = Field(min_length=1, description=HOW_TO_SET)
     token_public_key: str = Field(description="PEM of the key that signs access tokens (ES256)")
     encryption_key: SecretStr = Field(description="32 bytes in base64: master key of encrypted personal data")

@@ -38,7 +38,7 @@ class Manifest(ManifestSection):
     id: Name
     owner: str = Field(min_length=1, description="Whom to call when the register fails.")
     transport: Transport
-    time_zone: str = "Europe/Vienna"
+    time_zone: str = Field(max_length=60, description="Of the register: of its maintenance, quotas and files (IANA).")
     connect_timeout_s: float = Field(3, gt=0, le=60)
     secrets: tuple[Name, ...] = Field((), description="Names of the secrets, never their values.")
     bearer: Name | None = Field(None, description="The secret sent as bearer token with every HTTP call.")

@@ -161,7 +161,7 @@ class MemoryDriver:
             await self.sleep(wait_s)
         started = self.clock()
         context = CallContext(
-            request.id, "officer@linz", self.bridge.manifest.operations[request.operation].purposes[0]
+            request.id, "officer@city", self.bridge.manifest.operations[request.operation].purposes[0]
         )
         outcome = await self.bridge.call(request.operation, request.question, context, kind=call)
         took_s = (self.clock() - started).total_seconds()

@@ -118,7 +118,7 @@ class FileMemoryDriver:
 
     def _outgoing(self, row: DrivenRow) -> OutgoingRow:
         rules = self.bridge.manifest.operations[row.operation]
-        return OutgoingRow(row.operation, row.question, CallContext(row.id, "officer@linz", rules.purposes[0]))
+        return OutgoingRow(row.operation, row.question, CallContext(row.id, "officer@city", rules.purposes[0]))
 
     def _record(self, step: ExchangeStep, result: StepResult, took_s: float) -> None:
         store, now = self.store, self.clock()

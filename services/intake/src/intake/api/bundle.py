@@ -103,7 +103,7 @@ class BundleOut(BaseModel):
     letterhead: LetterheadOut
     streets: BundleStreetsOut | None = Field(
         description="None: the city has no street register.",
-        examples=[{"country": "AT", "municipality": "Linz", "streets": [["Hauptplatz", "4020", 1]]}],
+        examples=[{"country": "AT", "municipality": "Wien", "streets": [["Graben", "1010", 1]]}],
     )
     status_list: str = Field(description="base64 of the signed list (CWT)")
     authority: str

@@ -102,7 +102,12 @@ async def lease_block(order: LeaseBlockIn, caller: NumberLessee, uow: Transactio
     """Leases the next 50 numbers of a series to the device that the token names."""
     block = or_refuse(
         await number_handlers.lease_block(
-            order.block_id, uow, series=order.series, device_id=caller.device_id, stand_id=caller.stand_id
+            order.block_id,
+            uow,
+            series=order.series,
+            device_id=caller.device_id,
+            stand_id=caller.stand_id,
+            zone=context.catalogue.calendar.zone,
         )
     )
     return number_block_out(block, context.authority)

@@ -110,7 +110,14 @@ async def report_as_html(
         name: titles.de if lang is Language.DE else titles.en
         for name, titles in ((name, offer.editions[-1].titles) for name, offer in context.catalogue.services.items())
     }
-    html = report_page(queried.report, since=queried.since, until=queried.until, language=lang, services=services)
+    html = report_page(
+        queried.report,
+        since=queried.since,
+        until=queried.until,
+        language=lang,
+        services=services,
+        zone=context.catalogue.calendar.zone,
+    )
     return Response(html, media_type="text/html; charset=utf-8", headers=STANDALONE_PAGE)
 
 

@@ -45,7 +45,7 @@ class EndSessionIn(BaseModel):
 class OfficerIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    officer: LineText = Field(min_length=1, max_length=200, examples=["former.clerk@linz"])
+    officer: LineText = Field(min_length=1, max_length=200, examples=["former.clerk@city"])
     reason: Reason
 
 

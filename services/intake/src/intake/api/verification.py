@@ -122,7 +122,7 @@ async def _check(content: bytes, network: str, context: IntakeContext) -> Verifi
 def _page(language: Language, context: IntakeContext, answer: VerificationOut | Refusal | None = None) -> Response:
     profile = context.letterhead.profile
     names = {profile.code: profile.name.in_language(language)}
-    html = verification_page(answer, language=language, authorities=names)
+    html = verification_page(answer, language=language, authorities=names, zone=profile.calendar.zone)
     status = STATUS[answer.kind] if isinstance(answer, Refusal) and answer.kind in TRY_AGAIN else 200
     headers = STANDALONE_FORM | HEADERS.get(status, {})
     return Response(html, status, media_type="text/html; charset=utf-8", headers=headers)

@@ -1,4 +1,4 @@
-"""Loads the catalogue from YAML files: those of Linz that ship with the product, or a city's own folder.
+"""Loads the catalogue from YAML files: those that ship with the product, or a city's own folder.
 
 Beside the services lies the folder `registers` with the released contracts of the bridges, one file per register.
 """
@@ -10,6 +10,7 @@ from typing import Final
 
 from pydantic import ValidationError
 from service_catalogue.authority import Letterhead, read_letterhead
+from service_catalogue.local_calendar import LocalCalendar
 from service_catalogue.reader import (
     AUTHORITY_FILE,
     CatalogueError,
@@ -22,6 +23,7 @@ from service_catalogue.reader import (
 from service_catalogue.streets import SHIPPED_REGISTER, StreetRegister, read_street_register
 
 from intake.domain.catalogue.catalogue import Catalogue
+from intake.domain.catalogue.due_dates import CALENDAR
 from intake.domain.catalogue.edition_faults import edition_faults
 from intake.domain.catalogue.register_contracts import RegisterContract, RegisterContracts
 from intake.domain.catalogue.service_definition import ServiceDefinition
@@ -40,7 +42,7 @@ def read_catalogue_files(folder: Path | None = None) -> CatalogueFiles[ServiceDe
             for fault in edition_faults(edition, contracts, templates):
                 yield ("editions", number, *fault.place), fault.text
 
-    return read_catalogue_folder(folder, ServiceDefinition, check=check)
+    return read_catalogue_folder(folder, ServiceDefinition, check=check, context={CALENDAR: read_calendar(folder)})
 
 
 def load_catalogue(folder: Path | None = None) -> Catalogue:
@@ -50,7 +52,13 @@ def load_catalogue(folder: Path | None = None) -> Catalogue:
         raise CatalogueError("; ".join(catalogue.messages()))
     if not catalogue.services:
         raise CatalogueError("the folder holds no service")
-    return Catalogue(catalogue.services, read_streets(folder))
+    return Catalogue(catalogue.services, read_streets(folder), calendar=read_calendar(folder))
+
+
+def read_calendar(folder: Path | None) -> LocalCalendar:
+    """UTC without public holidays if the folder has no authority: who loads it says so."""
+    letterhead = read_letterhead(folder)
+    return letterhead.profile.calendar if isinstance(letterhead, Letterhead) else LocalCalendar()
 
 
 def read_streets(folder: Path | None) -> StreetRegister | None:
@@ -60,8 +68,7 @@ def read_streets(folder: Path | None) -> StreetRegister | None:
     letterhead = read_letterhead(folder)
     if not file.is_file() or not isinstance(letterhead, Letterhead):
         return None
-    country = letterhead.profile.code[:2].upper()
-    return read_street_register(file, country=country, municipality=letterhead.profile.place)
+    return read_street_register(file, country=letterhead.profile.country, municipality=letterhead.profile.place)
 
 
 def read_contracts(folder: Path | None = None) -> RegisterContracts:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 from pydantic import ValidationError
-from service_catalogue.authority import AuthorityProfile, Letterhead
+from service_catalogue.authority import AuthorityProfile, Letterhead, load_letterhead
 from service_catalogue.reader import AUTHORITY_FILE, CatalogueFault, CatalogueFiles, json_schema, shipped_folder
 from wanderamt.backbone.environment import utc_now
 from wanderamt.shell.text_table import format_table
@@ -17,16 +17,17 @@ from intake.catalogue_files.loader import (
     load_authority,
     load_catalogue,
     read_authority,
+    read_calendar,
     read_catalogue_files,
     read_contracts,
+    read_streets,
 )
 from intake.domain.catalogue.catalogue import Catalogue
 from intake.domain.catalogue.diff import diff_editions
-from intake.domain.catalogue.due_dates import VIENNA
 from intake.domain.catalogue.register_contracts import fields_of
 from intake.domain.catalogue.service_definition import Edition, ServiceDefinition
 from intake.domain.trial import Trial, try_service
-from intake.domain.trial_example import example_trial
+from intake.domain.trial_example import example_address, example_trial
 
 SCHEMA_FILE = "catalogue.schema.json"  # beside the folder, where the first line of a service looks for it
 catalogue = typer.Typer(
@@ -125,7 +126,7 @@ The file is JSON:
 
 "facts": {"reason": "marriage"}: by code, as the crew types it. Leave one out to see what waits for it.
 
-"answers": {"residence": {"answer": {"municipality": "Linz"}}}: by code of the call, with the names of the register.
+"answers": {"residence": {"answer": {"municipality": "Wien"}}}: by code of the call, with the names of the register.
 Not found: {"outcome": "not_found"}. Two hits: {"outcome": "refused", "code": "ambiguous"}. Another refusal:
 {"outcome": "refused", "code": "has-permit"}. No answer in time: {"outcome": "unavailable"}.
 Undoing the order fails: add "undo": {"outcome": "refused"} beside "answer".
@@ -145,10 +146,12 @@ def try_service_(
     on: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day of the application.")] = None,
     folder: Folder = None,
 ) -> None:
-    now = on.replace(hour=9, tzinfo=VIENNA) if on else utc_now()
+    calendar = read_calendar(folder)
+    now = on.replace(hour=9, tzinfo=calendar.zone) if on else utc_now()
     if example:
-        day = now.astimezone(VIENNA).date()
-        trial = example_trial(_edition(_definition(_definitions(folder), service), day), day)
+        day = calendar.day_of(now)
+        home = example_address(load_letterhead(folder).profile, read_streets(folder))
+        trial = example_trial(_edition(_definition(_definitions(folder), service), day), day, home)
         typer.echo(trial.model_dump_json(indent=2, exclude_defaults=True))
         return
     if not file:

@@ -61,7 +61,7 @@ def verify(
 @document.command("new-key")
 def new_key(
     name: Annotated[
-        str, typer.Argument(help="The authority as its documents name it, such as 'Stadt Linz'.", callback=typed_line)
+        str, typer.Argument(help="The authority as its documents name it, such as 'Stadt Wien'.", callback=typed_line)
     ],
     folder: Annotated[Path, typer.Option(help="Where to write document.key (mode 600) and document.pem.")] = Path(),
 ) -> None:

@@ -19,7 +19,7 @@ MODULE: Final = "intake.documents_pdf.render_process"
 class RenderTask:
     """`template`: name of a file in templates. `holder`: name and birth date for the seal, shortened.
 
-    `photo`: a JPEG or PNG file of the holder, for a card. `issued_on`: the day of `issued_at` in Linz.
+    `photo`: a JPEG or PNG file of the holder, for a card. `issued_on`: the day of `issued_at` in local time.
     """
 
     __pydantic_config__: ClassVar = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")

@@ -11,7 +11,7 @@ from intake.domain.printed_content import PrintedContent
 
 @dataclass(frozen=True, slots=True)
 class DocumentContent:
-    """`issued_at`: when the stand printed its paper of this number, else now; `issued_on`: its day in Linz.
+    """`issued_at`: when the stand printed its paper of this number, else now; `issued_on`: its local day.
 
     `valid_until`: last valid day. `status_index`: see intake.domain.document_status. `holder`: name and birth for the
     seal. `photo`: a JPEG or PNG file.

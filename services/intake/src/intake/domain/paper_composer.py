@@ -14,7 +14,7 @@ from service_catalogue.references import NotKnown, Values, resolve
 
 from intake.domain.case.state import Case, is_account
 from intake.domain.case.values import values_of
-from intake.domain.catalogue.due_dates import VIENNA, parse_day
+from intake.domain.catalogue.due_dates import parse_day
 from intake.domain.catalogue.outputs import Output, OutputTable
 from intake.domain.catalogue.service_definition import Edition
 from intake.domain.catalogue.value_types import APPLICANT, ValueType, ValueTypes
@@ -54,7 +54,7 @@ def compose_paper(case: Case, edition: Edition, issue: Issue) -> ComposedPaper |
     output = output_of(edition, values)
     if not output:
         return None
-    language, day = case.language, issue.issued_at.astimezone(VIENNA).date()
+    language, day = case.language, edition.calendar.day_of(issue.issued_at)
     valid_until = _valid_until(output, values, day)
     rows = [(row.titles.in_language(language), _text(row.value, values, types, language)) for row in output.rows]
     content = PrintedContent(

@@ -45,7 +45,7 @@ def country_name(code: str, language: str) -> str:
 
 
 def printed_address(address: Mapping[str, JsonValue], language: str) -> str:
-    """In one line: Hauptplatz 1/2/3, 4020 Linz. Abroad with the country."""
+    """In one line: Hauptplatz 1/2/3, 1010 Wien. Abroad with the country."""
     house = "/".join(str(address[part]) for part in ("number", "stair", "door") if address.get(part))
     street = " ".join(filter(None, (str(address.get("street") or ""), house)))
     town = " ".join(str(address[part]) for part in ("postal_code", "municipality") if address.get(part))

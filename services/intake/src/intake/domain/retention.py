@@ -8,13 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from service_catalogue.facts.models import FactRetention
 
 from intake.domain.case.case_events import AnswersDeleted, CaseHistoryEvent, Filled, RequiredDocumentSeen
 from intake.domain.case.fold import attachments_in
 from intake.domain.catalogue.catalogue import Catalogue
-from intake.domain.catalogue.due_dates import VIENNA, CalendarSpan
+from intake.domain.catalogue.due_dates import CalendarSpan
 from intake.domain.catalogue.service_definition import FACT_PREFIX, Edition, Handling, Retention
 
 SPANS: Final[Mapping[Retention, CalendarSpan]] = {
@@ -25,10 +26,10 @@ SPANS: Final[Mapping[Retention, CalendarSpan]] = {
 }
 
 
-def expired_before(retention: Retention, *, now: datetime) -> datetime:
+def expired_before(retention: Retention, *, now: datetime, zone: ZoneInfo) -> datetime:
     """A case that was closed at this moment, or earlier, has been kept long enough."""
-    local = now.astimezone(VIENNA)
-    return datetime.combine(SPANS[retention].before(local.date()), local.time(), VIENNA)
+    local = now.astimezone(zone)
+    return datetime.combine(SPANS[retention].before(local.date()), local.time(), zone)
 
 
 def editions_by_retention(catalogue: Catalogue) -> dict[Retention, list[str]]:

@@ -11,6 +11,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 from service_catalogue.authority import Letterhead
 from service_catalogue.conditions import evaluate
+from service_catalogue.local_calendar import LocalCalendar
 from wanderamt.contracts import DueDateKind, Language, RegisterOutcome
 from wanderamt.kernel.ids import CaseId, DeviceId, StandId
 from wanderamt.kernel.refusal import Refusal
@@ -26,7 +27,6 @@ from intake.domain.case.state import Case, CaseState, DueDate
 from intake.domain.case.steps import bill_of, pending_at_desk, required_documents, unanswered
 from intake.domain.case.values import ANSWER_PREFIX, missing_facts, values_of
 from intake.domain.catalogue.catalogue import Catalogue
-from intake.domain.catalogue.due_dates import VIENNA
 from intake.domain.catalogue.service_definition import Edition, Identification
 from intake.domain.paper_composer import Issue, compose_paper
 from intake.domain.printed_content import PrintedContent, printed_money
@@ -251,7 +251,7 @@ def _standing(case: Case, edition: Edition, language: Language) -> Iterator[str]
     if sentence := explanation_of(edition, case.because):
         yield f"the citizen is told: {sentence.in_language(language)}"
     for due in case.due_dates:
-        yield _due_date(due)
+        yield _due_date(due, edition.calendar)
     if case.ended:
         return
     values = values_of(case, edition)
@@ -262,11 +262,11 @@ def _standing(case: Case, edition: Edition, language: Language) -> Iterator[str]
         yield f"waits for: the call {code}, {state.status if state else 'not asked yet'}"
 
 
-def _due_date(due: DueDate) -> str:
-    day = f"{due.due_at.astimezone(VIENNA):%Y-%m-%d %H:%M}"
+def _due_date(due: DueDate, calendar: LocalCalendar) -> str:
+    day = f"{due.due_at.astimezone(calendar.zone):%Y-%m-%d %H:%M}"
     if due.kind is DueDateKind.DEADLINE:
         return f"deadline {due.code}: {day}, {'missed' if due.missed_at else 'kept'}"
-    reminded = f", reminded of {due.remind_at.astimezone(VIENNA):%Y-%m-%d}" if due.remind_at else ""
+    reminded = f", reminded of {calendar.day_of(due.remind_at)}" if due.remind_at else ""
     return f"to do {due.code}: until {day}{reminded}"
 
 

@@ -15,7 +15,6 @@ from wanderamt.kernel.ids import DeviceId, StandId
 from wanderamt.kernel.refusal import Refusal
 
 from intake.domain.catalogue.catalogue import Catalogue, PinnedEdition
-from intake.domain.catalogue.due_dates import VIENNA
 from intake.domain.enrolment import device_public_key
 from intake.domain.refusals import NO_BUNDLE, STAND_OVER
 from intake.domain.report import StandCopy
@@ -52,7 +51,7 @@ async def build_bundle(
         return NO_BUNDLE
     if stand.cancelled or stand.ends_at + VALID_AFTER_STAND <= uow.now:
         return STAND_OVER
-    day = stand.starts_at.astimezone(VIENNA).date()
+    day = catalogue.calendar.day_of(stand.starts_at)
     offered = [catalogue.edition_on(code, day) for code in (*stand.services, *catalogue.elsewhere)]
     device = await enrolment.find_key(uow, device_id)
     expires_at = min(stand.ends_at + VALID_AFTER_STAND, uow.now + MAX_VALIDITY)

@@ -13,7 +13,6 @@ from wanderamt.security.keys import FieldCipher
 
 from intake.domain.case.state import Case
 from intake.domain.catalogue.catalogue import Catalogue
-from intake.domain.catalogue.due_dates import VIENNA
 from intake.domain.document_content import CannotRender, DocumentContent, RenderedDocument
 from intake.domain.documents import Document, IssueDocument, issue
 from intake.domain.paper_composer import Issue, compose_paper
@@ -57,7 +56,7 @@ async def prepare_document(
         printed=paper.content,
         holder=paper.holder,
         issued_at=issued_at,
-        issued_on=issued_at.astimezone(VIENNA).date(),
+        issued_on=catalogue.calendar.day_of(issued_at),
         valid_until=paper.valid_until,
         status_index=document.status_index,
         photo=photo,

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from wanderamt.backbone.persistence.unit_of_work import UnitOfWork
 from wanderamt.kernel.caller_ids import repeated
@@ -11,7 +12,6 @@ from wanderamt.kernel.refusal import Refusal
 from wanderamt.security.policy import NOT_ENROLLED
 
 from intake.domain import numbers as number_rules
-from intake.domain.catalogue.due_dates import VIENNA
 from intake.domain.numbers import (
     BLOCK_SIZE,
     Number,
@@ -51,9 +51,10 @@ class LeasedBlock:
 
 
 async def lease_block(
-    block_id: UUID, uow: UnitOfWork, *, series: NumberSeries, device_id: DeviceId, stand_id: StandId
+    block_id: UUID, uow: UnitOfWork, *, series: NumberSeries, device_id: DeviceId, stand_id: StandId, zone: ZoneInfo
 ) -> LeasedBlock | Refusal:
-    """The same `block_id` again gets the same block: a lost answer costs no numbers."""
+    """The same `block_id` again gets the same block: a lost answer costs no numbers. `zone`: in which a day and a year
+    begin."""
     await uow.lock_id("device", device_id)  # else a revocation at the same time would not suspend the block
     if not await device_statements.device_enrolled(uow, device_id):
         return NOT_ENROLLED
@@ -63,7 +64,7 @@ async def lease_block(
         first, now = (known.device_id, known.series), (device_id, series)
         return repeated(LeasedBlock(block_id, known), first=first, now=now, taken=BLOCK_ID_TAKEN)
     await uow.lock_id("number blocks of device", device_id)
-    local_now = uow.now.astimezone(VIENNA)
+    local_now = uow.now.astimezone(zone)
     midnight = local_now.replace(hour=0, minute=0, second=0, microsecond=0)
     if await number_blocks.count_leased(uow, device_id, series=series, since=midnight) >= MAX_BLOCKS_A_DAY:
         return BLOCKS_OF_DAY_USED

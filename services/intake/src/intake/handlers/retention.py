@@ -17,7 +17,6 @@ from intake.domain.case.case_events import AnswersDeleted
 from intake.domain.case.process import NewEvents
 from intake.domain.case.state import Case
 from intake.domain.catalogue.catalogue import Catalogue
-from intake.domain.catalogue.due_dates import VIENNA
 from intake.domain.catalogue.service_definition import Edition, Retention
 from intake.domain.retention import answers_to_delete, deletes_at_closing, editions_by_retention, expired_before
 from intake.handlers.case_changes import CaseChanges
@@ -85,7 +84,7 @@ async def delete_expired_cases(uow: UnitOfWork, *, catalogue: Catalogue) -> int:
     0."""
     deleted = 0
     for retention, editions in editions_by_retention(catalogue).items():
-        deleted += await _delete_some(uow, retention, editions)
+        deleted += await _delete_some(uow, retention, editions, catalogue)
     unreadable = await retention_statements.delete_refused_entries(
         uow, before=uow.now - REFUSED_ENTRIES_KEPT, limit=REFUSED_BATCH_SIZE
     )
@@ -98,14 +97,14 @@ async def plan_retention(uow: UnitOfWork, *, after: timedelta, catalogue: Catalo
     """`after`: how long after its end a case is closed."""
     expired: dict[tuple[str, Retention], int] = {}
     for retention, editions in editions_by_retention(catalogue).items():
-        before = expired_before(retention, now=uow.now)
+        before = expired_before(retention, now=uow.now, zone=catalogue.calendar.zone)
         counts = await retention_statements.count_expired_cases(uow, editions, closed_before=before)
         expired |= {(service, retention): count for service, count in counts.items()}
     return RetentionPlan(await retention_statements.count_cases_to_close(uow, before=uow.now - after), expired)
 
 
-async def _delete_some(uow: UnitOfWork, retention: Retention, editions: list[str]) -> int:
-    before = expired_before(retention, now=uow.now)
+async def _delete_some(uow: UnitOfWork, retention: Retention, editions: list[str], catalogue: Catalogue) -> int:
+    before = expired_before(retention, now=uow.now, zone=catalogue.calendar.zone)
     expired = await retention_statements.lock_expired_cases(
         uow, editions, closed_before=before, limit=DELETE_BATCH_SIZE
     )
@@ -113,7 +112,7 @@ async def _delete_some(uow: UnitOfWork, retention: Retention, editions: list[str
         return 0
     await retention_statements.delete_cases(uow, [case.case_id for case in expired])
     counts = Counter(case.service for case in expired)
-    day = uow.now.astimezone(VIENNA).date()
+    day = catalogue.calendar.day_of(uow.now)
     await retention_statements.add_to_run(
         uow, [RetentionRun(day, service, retention, cases) for service, cases in counts.items()]
     )

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
 import yaml
 from wanderamt.contracts import Language
 from wanderamt.kernel.refusal import Refusal
 
-from intake.domain.catalogue.due_dates import VIENNA
 from intake.domain.report import Report, StandCopy, StandStatistics
 
 
@@ -25,7 +25,13 @@ NamedStatistics = list[tuple[str, StandStatistics]]
 
 
 def report_page(
-    report: Report, *, since: datetime, until: datetime, language: Language, services: dict[str, str]
+    report: Report,
+    *,
+    since: datetime,
+    until: datetime,
+    language: Language,
+    services: dict[str, str],
+    zone: ZoneInfo,
 ) -> str:
     """A standalone HTML page: it has no script and fetches nothing. `services`: their titles in the language."""
     texts = _texts(language)
@@ -36,9 +42,9 @@ def report_page(
         texts=texts,
         report=report,
         total=report.total,
-        range=texts["range"].format(since=_day(since), until=_day(until)),
+        range=texts["range"].format(since=_day(since, zone), until=_day(until, zone)),
         most=max((statistics.cases for _, statistics in rows), default=0) or 1,
-        stands=[(_stand_name(stand, texts), statistics) for stand, statistics in rows],
+        stands=[(_stand_name(stand, texts, zone), statistics) for stand, statistics in rows],
         services=_named(report.by_service().items(), services),
         occasions=_named(report.by_occasion().items(), {"": texts["no_occasion"]}),
         target_groups=_named(report.by_target_group().items(), {"": texts["everybody"]}),
@@ -49,7 +55,7 @@ def report_page(
 
 
 def verification_page(
-    answer: VerifiedDocument | Refusal | None, *, language: Language, authorities: Mapping[str, str]
+    answer: VerifiedDocument | Refusal | None, *, language: Language, authorities: Mapping[str, str], zone: ZoneInfo
 ) -> str:
     """A standalone HTML page: a form, and above it the answer to the last check.
 
@@ -70,7 +76,7 @@ def verification_page(
         verified=verified,
         reason=reason,
         authorities=authorities,
-        day=_day,
+        day=partial(_day, zone=zone),
         short_day=lambda day: day.strftime("%d.%m.%Y"),
     )
 
@@ -81,13 +87,13 @@ def _named(rows: Iterable[tuple[str, StandStatistics]], names: dict[str, str]) -
     return sorted(named, key=lambda row: -row[1].cases)
 
 
-def _stand_name(stand: StandCopy, texts: dict[str, str]) -> str:
-    day = f", {_day(stand.starts_at)}" if stand.starts_at else ""
+def _stand_name(stand: StandCopy, texts: dict[str, str], zone: ZoneInfo) -> str:
+    day = f", {_day(stand.starts_at, zone)}" if stand.starts_at else ""
     return (stand.place or texts["unnamed"]) + day
 
 
-def _day(at: datetime) -> str:
-    return at.astimezone(VIENNA).strftime("%d.%m.%Y")
+def _day(at: datetime, zone: ZoneInfo) -> str:
+    return at.astimezone(zone).strftime("%d.%m.%Y")
 
 
 def _decimal(english: str, language: Language) -> str:

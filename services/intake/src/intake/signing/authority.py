@@ -68,7 +68,7 @@ class Authority:
 
     @classmethod
     def load(cls, code: str, key_pem: SecretStr, certificate_pem: str) -> "Authority":
-        """`code`: such as at-linz. Raises ValueError if the key is not P-256 or not the key of the certificate."""
+        """`code`: see AuthorityProfile. Raises ValueError if the key is not P-256 or not the key of the certificate."""
         key = load_pem_private_key(key_pem.get_secret_value().encode(), password=None)
         certificate = TrustedCertificate.parse(certificate_pem)
         if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.key:

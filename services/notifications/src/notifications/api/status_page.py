@@ -50,9 +50,9 @@ router = APIRouter(tags=["citizen"], responses=PAGES)
 
 
 @router.get("/status", response_class=Response)
-async def show_form(lang: Language = Language.DE) -> Response:
+async def show_form(context: Context, lang: Language = Language.DE) -> Response:
     """The form for code and date of birth."""
-    return _respond(StatusPage(lang))
+    return _respond(context, StatusPage(lang))
 
 
 @router.post("/status", response_class=Response)
@@ -71,7 +71,7 @@ async def look_up(
             status = await handlers.show_status(case.ref, uow, context=context)
             token = _page_token(case.ref, uow, context)
             page = status if isinstance(status, Refusal) else StatusPage(lang, status, token)
-    return _respond(page, lang)
+    return _respond(context, page, lang)
 
 
 @router.post("/status/preferences", response_class=Response)
@@ -88,16 +88,16 @@ async def save_preferences(
     of: new ones count once the code that is now sent to the address was entered."""
     ref = _ref_of(token, uow, context)
     if not ref:
-        return _respond(LINK_EXPIRED, lang)
+        return _respond(context, LINK_EXPIRED, lang)
     chosen = ChosenPreferences(Channel(channel) if channel in set(Channel) else None, language[:5], tuple(district))
     saved = await handlers.save_preferences(ref, chosen, uow, context=context)
     if isinstance(saved, Refusal):
-        return _respond(saved, lang)
+        return _respond(context, saved, lang)
     if saved.refusal:
         page = StatusPage(lang, saved.status, token, error=_text_of(saved.refusal))
-        return _respond(page, lang, status=STATUS_CODES[saved.refusal.code])
+        return _respond(context, page, lang, status=STATUS_CODES[saved.refusal.code])
     confirmation = "code_sent" if saved.code_sent else "saved"
-    return _respond(StatusPage(lang, saved.status, token, confirmation=confirmation), lang)
+    return _respond(context, StatusPage(lang, saved.status, token, confirmation=confirmation), lang)
 
 
 @router.post("/status/districts", response_class=Response)
@@ -107,15 +107,15 @@ async def confirm_districts(
     """Subscribes to the chosen districts with the code that was sent to the address."""
     ref = _ref_of(token, uow, context)
     if not ref:
-        return _respond(LINK_EXPIRED, lang)
+        return _respond(context, LINK_EXPIRED, lang)
     outcome = await handlers.confirm_districts(ref, address_code, uow, context=context)
     status = await handlers.show_status(ref, uow, context=context)
     if isinstance(status, Refusal):
-        return _respond(status, lang)
+        return _respond(context, status, lang)
     if isinstance(outcome, Refusal):
         page = StatusPage(lang, status, token, error=_text_of(outcome))
-        return _respond(page, lang, status=STATUS_CODES[outcome.code])
-    return _respond(StatusPage(lang, status, token, confirmation="subscribed"), lang)
+        return _respond(context, page, lang, status=STATUS_CODES[outcome.code])
+    return _respond(context, StatusPage(lang, status, token, confirmation="subscribed"), lang)
 
 
 @router.post("/status/opt-out", response_class=Response)
@@ -123,9 +123,9 @@ async def opt_out(token: Token, context: Context, uow: Transaction, lang: Langua
     """No more messages about this case. The case goes on."""
     ref = _ref_of(token, uow, context)
     if not ref:
-        return _respond(LINK_EXPIRED, lang)
+        return _respond(context, LINK_EXPIRED, lang)
     status = await handlers.opt_out_of_case(ref, uow, context=context)
-    return _confirm(status, token, lang, confirmation="stopped")
+    return _confirm(context, status, token, lang, confirmation="stopped")
 
 
 @router.post("/status/unsubscribe", response_class=Response)
@@ -135,7 +135,7 @@ async def unsubscribe_with_one_click(
     """The request of an e-mail program whose user unsubscribes (RFC 8058): no more messages to the mailbox."""
     notice_id = verify_token(token, context.cipher.keyed_hash, kind=LinkKind.UNSUBSCRIBE, now=uow.now)
     refusal = await handlers.unsubscribe(notice_id, uow) if notice_id else LINK_EXPIRED
-    return _respond(refusal or StatusPage(lang, confirmation="unsubscribed"), lang)
+    return _respond(context, refusal or StatusPage(lang, confirmation="unsubscribed"), lang)
 
 
 def _ref_of(token: str, uow: UnitOfWork, context: NotificationContext) -> AboutRef | None:
@@ -150,20 +150,24 @@ def _page_token(ref: AboutRef, uow: UnitOfWork, context: NotificationContext) ->
     return sign_token(ref.id, context.cipher.keyed_hash, kind=kind, now=uow.now)
 
 
-def _confirm(status: StatusView | Refusal, token: str, lang: Language, *, confirmation: str) -> Response:
+def _confirm(
+    context: NotificationContext, status: StatusView | Refusal, token: str, lang: Language, *, confirmation: str
+) -> Response:
     if isinstance(status, Refusal):
-        return _respond(status, lang)
-    return _respond(StatusPage(lang, status, token, confirmation=confirmation), lang)
+        return _respond(context, status, lang)
+    return _respond(context, StatusPage(lang, status, token, confirmation=confirmation), lang)
 
 
 def _text_of(refusal: Refusal) -> str:
     return refusal.code.rpartition(".")[2]
 
 
-def _respond(page: StatusPage | Refusal, lang: Language = Language.DE, *, status: int = 200) -> Response:
+def _respond(
+    context: NotificationContext, page: StatusPage | Refusal, lang: Language = Language.DE, *, status: int = 200
+) -> Response:
     if isinstance(page, Refusal):
-        html = render(StatusPage(lang, error=_text_of(page)))
+        html = render(StatusPage(lang, error=_text_of(page)), context.authority)
         status = STATUS_CODES[page.code]
     else:
-        html = render(page)
+        html = render(page, context.authority)
     return Response(html, status, media_type="text/html; charset=utf-8", headers=HEADERS)

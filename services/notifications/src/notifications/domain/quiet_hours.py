@@ -1,20 +1,11 @@
-"""Quiet hours, in which no SMS is sent: nights, Sundays and public holidays, in the citizen's time zone."""
+"""Quiet hours, in which no SMS is sent: nights, Sundays and public holidays, in local time."""
 
-from collections.abc import Container
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from functools import lru_cache
-from zoneinfo import ZoneInfo
+
+from service_catalogue.local_calendar import LocalCalendar
 
 SUNDAY = 6
-
-
-@lru_cache
-def _public_holidays(country: str, province: str) -> Container[date]:
-    # loaded at the first use: a tenth of the service's import time
-    import holidays  # noqa: PLC0415
-
-    return holidays.country_holidays(country, subdiv=province or None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +14,11 @@ class QuietHours:
 
     begins: time
     ends: time
-    zone: ZoneInfo
-    country: str = "AT"
-    province: str = "4"  # Upper Austria
+    calendar: LocalCalendar
 
     def until(self, now: datetime) -> datetime | None:
         """The end of the quiet hours that `now` is in; None outside of quiet hours."""
-        local = now.astimezone(self.zone)
+        local = now.astimezone(self.calendar.zone)
         if not self._is_quiet(local):
             return None
         day = local.date()
@@ -37,21 +26,21 @@ class QuietHours:
             day += timedelta(days=1)
         while self._is_free_day(day):
             day += timedelta(days=1)
-        return datetime.combine(day, self.ends, self.zone)
+        return datetime.combine(day, self.ends, self.calendar.zone)
 
     def _is_quiet(self, local: datetime) -> bool:
         return self._is_free_day(local.date()) or local.time() < self.ends or local.time() >= self.begins
 
     def _is_free_day(self, day: date) -> bool:
-        return day.weekday() == SUNDAY or day in _public_holidays(self.country, self.province)
+        return day.weekday() == SUNDAY or bool(self.calendar.holiday(day))
 
 
-def parse_quiet_hours(text: str, zone: ZoneInfo) -> QuietHours | None:
+def parse_quiet_hours(text: str, calendar: LocalCalendar) -> QuietHours | None:
     """'20:00-07:00'; empty: no quiet hours. Raises ValueError."""
     if not text:
         return None
     begins, _, ends = text.partition("-")
-    hours = QuietHours(time.fromisoformat(begins), time.fromisoformat(ends), zone)
+    hours = QuietHours(time.fromisoformat(begins), time.fromisoformat(ends), calendar)
     if hours.begins <= hours.ends:
         raise ValueError("quiet hours begin in the evening and end in the morning, such as 20:00-07:00")
     return hours

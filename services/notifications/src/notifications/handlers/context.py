@@ -6,6 +6,7 @@ from datetime import datetime, time, timedelta
 
 from connector_kit.manifest.manifest import Manifest
 from pydantic import SecretStr, ValidationError
+from service_catalogue.authority import AuthorityProfile
 from wanderamt.backbone.persistence.database import Database
 from wanderamt.contracts import Channel
 from wanderamt.kernel.mailbox import mailbox_of
@@ -50,6 +51,7 @@ class NotificationContext:
     `partner_networks`: the city's own networks (CIDR) that webhooks may reach.
     """
 
+    authority: AuthorityProfile
     database: Database
     policy: SendingPolicy
     cipher: FieldCipher

@@ -1,17 +1,14 @@
 """Renders the status page. Values from outside are escaped."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
 from importlib import resources
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from service_catalogue.authority import AuthorityProfile
 from wanderamt.contracts import Language
-
-VIENNA = ZoneInfo("Europe/Vienna")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,21 +25,22 @@ class StatusPage:
     confirmation: str = ""
 
 
-def render(page: StatusPage) -> str:
+def render(page: StatusPage, authority: AuthorityProfile) -> str:
     """HTML without scripts and without references to other files."""
+    zone = authority.calendar.zone
     return (
         _environment()
         .get_template("status.html")
-        .render(language=page.lang, words=_words(page.lang), page=page, status=page.status, day=_day, date=_date)
+        .render(
+            language=page.lang,
+            words=_words(page.lang),
+            city=authority.short_name.in_language(page.lang),
+            page=page,
+            status=page.status,
+            day=lambda at: at.astimezone(zone).strftime("%d.%m.%Y %H:%M"),
+            date=lambda at: at.astimezone(zone).strftime("%d.%m.%Y"),
+        )
     )
-
-
-def _day(at: datetime) -> str:
-    return at.astimezone(VIENNA).strftime("%d.%m.%Y %H:%M")
-
-
-def _date(at: datetime) -> str:
-    return at.astimezone(VIENNA).strftime("%d.%m.%Y")
 
 
 @lru_cache

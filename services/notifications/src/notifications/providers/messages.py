@@ -22,7 +22,7 @@ class Sms(Message):
     """`short_ref`: our reference in 16 bits, for providers whose receipts cannot hold more."""
 
     to: str = Field(pattern=r"^\+[1-9][0-9]{6,14}$", examples=["+436605550001"])
-    text: str = Field(min_length=1, max_length=MAX_SMS, examples=["Stadt Linz: Ihr Dokument ist fertig."])
+    text: str = Field(min_length=1, max_length=MAX_SMS, examples=["Stadt Wien: Ihr Dokument ist fertig."])
     short_ref: int = Field(0, ge=0, lt=2**16)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from connector_kit.testing.json_simulator import OrderRefusedError
 from pydantic import Field
+from service_catalogue.authority import AuthorityProfile, shipped_profile
 from service_catalogue.streets import StreetRegister, shipped_street_register
 
 from registry_bridge.bridges.shared_models import PartialDate, RegisterAddress, SharedModel
@@ -74,18 +75,24 @@ def only_match(
 
 
 @cache
-def streets_of_linz() -> StreetRegister:
+def home() -> AuthorityProfile:
+    """The municipality whose registers are simulated."""
+    return shipped_profile()
+
+
+@cache
+def streets_at_home() -> StreetRegister:
     return shipped_street_register()
 
 
 def address_of(family_name: str, given_name: str) -> RegisterAddress:
-    """Where a person lives of whom no file says it: an address in Linz, always the same."""
+    """Where a person lives of whom no file says it: an address at home, always the same."""
     drawn = zlib.crc32(f"{family_name} {given_name}".encode())
-    street = streets_of_linz().streets[drawn % len(streets_of_linz().streets)]
+    street = streets_at_home().streets[drawn % len(streets_at_home().streets)]
     return RegisterAddress(
-        country="AT",
+        country=home().country,
         postal_code=street.postal_code,
-        municipality="Linz",
+        municipality=home().place,
         street=street.name,
         number=str(1 + drawn // 1000 % 60),
     )

@@ -166,7 +166,7 @@ class CancelAppointmentIn(BaseModel):
 @router.get("/calendar.ics", response_class=Response, responses=CALENDAR_RESPONSES)
 async def calendar_of_all(context: Context, uow: Transaction, lang: Language = Language.DE) -> Response:
     """All stands, as a calendar to subscribe to."""
-    return await _calendar("Linz", lang, uow, context)
+    return await _calendar(context.authority.place, lang, uow, context)
 
 
 @router.get("/calendar/district/{district}.ics", response_class=Response, responses=CALENDAR_RESPONSES)

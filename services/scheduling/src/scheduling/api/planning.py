@@ -214,7 +214,7 @@ async def compare_plans_page(
     html = render_page(
         "compare",
         lang,
-        context.zone,
+        context.authority,
         switch=f"/plans/{first_id}/compare/{second_id}.html?lang={other}",
         first=_summary(first),
         second=_summary(second),

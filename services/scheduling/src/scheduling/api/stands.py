@@ -56,7 +56,7 @@ class MoveStandIn(StandDetailsIn):
 
 
 class StandSeriesIn(StandDetailsIn):
-    """The first stand, a rule of RFC 5545 with an end, and ids for the stands. Public holidays: Upper Austria."""
+    """The first stand, a rule of RFC 5545 with an end, and ids for the stands. Public holidays: of the authority."""
 
     rule: LineText = Field(max_length=300, examples=["FREQ=WEEKLY;BYDAY=TU,FR;COUNT=8"])
     stand_ids: tuple[UUID, ...] = Field(min_length=1, max_length=200)

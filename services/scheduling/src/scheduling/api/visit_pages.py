@@ -35,7 +35,7 @@ def html_response(
     """`name`: of the template. `switch`: path of the same page, for the link to the other language."""
     other = Language.EN if lang is Language.DE else Language.DE
     link = f"{switch}{'&' if '?' in switch else '?'}lang={other}"
-    html = render_page(name, lang, context.zone, switch=link, **values)
+    html = render_page(name, lang, context.authority, switch=link, **values)
     return Response(html, status, media_type=MEDIA_TYPE, headers=_headers(context.public.tiles_url))
 
 

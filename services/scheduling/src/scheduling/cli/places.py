@@ -23,7 +23,7 @@ def places() -> None:
 
 @commands.command("import")
 def import_places(
-    file: Annotated[str, typer.Option(help="YAML file of places; without it, the places of Linz.")] = "",
+    file: Annotated[str, typer.Option(help="YAML file of places; without it, the packaged places.")] = "",
 ) -> None:
     """Import places into the database of scheduling. Existing places are updated."""
 

@@ -6,12 +6,10 @@ Invariants: every stand of a series is at the same local time, before and after 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
-from functools import lru_cache
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
-import holidays
 from dateutil.rrule import rrulestr
+from service_catalogue.local_calendar import LocalCalendar
 from wanderamt.kernel.refusal import Refusal
 
 from scheduling.domain.refusals import INVALID_RULE
@@ -24,7 +22,6 @@ DAYS_PARTS = frozenset({"FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYDAY", "
 MONTHS_PARTS = DAYS_PARTS | {"BYMONTHDAY", "BYSETPOS", "BYWEEKNO", "BYYEARDAY"}
 PARTS = {"DAILY": DAYS_PARTS, "WEEKLY": DAYS_PARTS, "MONTHLY": MONTHS_PARTS, "YEARLY": MONTHS_PARTS}
 INTERVAL = re.compile("[1-9][0-9]{0,2}", re.ASCII)
-COUNTRY, PROVINCE = "AT", "4"  # Upper Austria
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +33,9 @@ class Occurrence:
     holiday: str
 
 
-@lru_cache
-def _calendar(language: str) -> holidays.HolidayBase:
-    return holidays.country_holidays(COUNTRY, subdiv=PROVINCE, language=language)
-
-
-def holiday_name(day: date, language: str = "de") -> str:
-    """Empty if the day is no public holiday."""
-    return _calendar(language).get(day) or ""
-
-
-def occurrences(rule: str, first: datetime, last: datetime, zone: ZoneInfo) -> list[Occurrence] | Refusal:
+def occurrences(rule: str, first: datetime, last: datetime, calendar: LocalCalendar) -> list[Occurrence] | Refusal:
     """`rule`: an RRULE with COUNT or UNTIL; `first`, `last`: begin and end of the first stand."""
+    zone = calendar.zone
     begin, end = (moment.astimezone(zone).replace(tzinfo=None) for moment in (first, last))
     text = rule.removeprefix("RRULE:")
     if not _is_bounded(text):
@@ -59,7 +47,7 @@ def occurrences(rule: str, first: datetime, last: datetime, zone: ZoneInfo) -> l
     if not starts or len(starts) > MAX_OCCURRENCES:
         return INVALID_RULE
     return [
-        Occurrence(at.replace(tzinfo=zone), (at + (end - begin)).replace(tzinfo=zone), holiday_name(at.date()))
+        Occurrence(at.replace(tzinfo=zone), (at + (end - begin)).replace(tzinfo=zone), calendar.holiday(at.date()))
         for at in starts
     ]
 

@@ -4,14 +4,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
+from service_catalogue.authority import AuthorityProfile
 from wanderamt.security.keys import FieldCipher
 
 from scheduling.domain.bookable_service import BookableService
 from scheduling.domain.booking_limits import BookingLimits
 from scheduling.domain.city import District
 from scheduling.domain.resources import CityBounds
-
-VIENNA = ZoneInfo("Europe/Vienna")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +34,20 @@ class SchedulingContext:
     contact is deleted.
     """
 
+    authority: AuthorityProfile
     cipher: FieldCipher
     services: dict[str, BookableService]
     districts: tuple[District, ...] = ()
-    zone: ZoneInfo = VIENNA
     bounds: CityBounds = field(default_factory=CityBounds)
     hold: timedelta = timedelta(minutes=10)
     limits: BookingLimits = field(default_factory=BookingLimits)
     no_show_grace: timedelta = timedelta(hours=1)
     contact_retention: timedelta = timedelta(days=30)
     public: PublicAccess = field(default_factory=PublicAccess)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return self.authority.calendar.zone
 
     @property
     def priors(self) -> dict[str, float]:

@@ -97,7 +97,7 @@ async def schedule_series(
     """`ids`: made by the caller, one per stand. A refused date does not affect the others."""
     if refusal := check_details(details):
         return refusal
-    dates = occurrences(rule, details.starts_at, details.ends_at, context.zone)
+    dates = occurrences(rule, details.starts_at, details.ends_at, context.authority.calendar)
     if isinstance(dates, Refusal):
         return dates
     series: list[SeriesStand] = []

@@ -7,16 +7,17 @@ from datetime import datetime
 from functools import lru_cache
 from importlib import resources
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from service_catalogue.authority import AuthorityProfile
 from wanderamt.contracts import Language
 
 
-def render_page(name: str, language: Language, zone: ZoneInfo, **values: Any) -> str:
-    """`name`: of the template, without its ending. Times are shown in `zone`."""
-    words = _words(language)
+def render_page(name: str, language: Language, authority: AuthorityProfile, **values: Any) -> str:
+    """`name`: of the template, without its ending. Times are those of the authority."""
+    words, zone = _words(language), authority.calendar.zone
+    city = authority.short_name.in_language(language)
 
     def at(moment: datetime) -> str:
         return moment.astimezone(zone).strftime("%H:%M")
@@ -25,7 +26,8 @@ def render_page(name: str, language: Language, zone: ZoneInfo, **values: Any) ->
         local = moment.astimezone(zone)
         return f"{words['weekdays'][local.weekday()]}, {local:%d.%m.%Y}"
 
-    return _templates().get_template(f"{name}.html").render(language=language, words=words, at=at, day=day, **values)
+    template = _templates().get_template(f"{name}.html")
+    return template.render(language=language, words=words, city=city, at=at, day=day, **values)
 
 
 @lru_cache

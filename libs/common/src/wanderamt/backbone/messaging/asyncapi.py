@@ -31,6 +31,7 @@ HEADERS: Mapping[str, Any] = {
         "ce_sequence": {"type": "string", "pattern": "^[1-9][0-9]*$", "description": "version of the aggregate"},
         "ce_partitionkey": {"type": "string", "format": "uuid"},
         "ce_dataschema": {"type": "string"},
+        "ce_authority": {"type": "string", "description": "code of the public body that the event belongs to"},
         "content-type": {"const": "application/json"},
         "traceparent": {"type": "string"},
         "tracestate": {"type": "string"},

@@ -64,7 +64,7 @@ class MixedBatchError(Exception):
 class Inbox:
     """`declared`: the consumer with its handlers. `rebuilding`: handlers write state; events and jobs are discarded.
 
-    `consumer`: its name in the inbox tables. Raises InvalidConsumerError for a consumer that cannot run.
+    `consumer`: its name in the inbox tables. `authority`: see RecordDecoder. Raises InvalidConsumerError.
     """
 
     declared: EventConsumer
@@ -72,6 +72,7 @@ class Inbox:
     bootstrap_servers: str
     topics: Topics
     rebuilding: bool = False
+    authority: str = ""
     health_problem: str = "not started"
     handled: int = 0
     consumer: str = field(init=False)
@@ -93,7 +94,7 @@ class Inbox:
         self.consumer = self.declared.name
         self.event_handlers, self.verified = self.declared.handlers, self.declared.verifiers
         self.deduplicator = Deduplicator(self.consumer)
-        self._decoder = RecordDecoder(self.event_handlers, self.topics, self.verified)
+        self._decoder = RecordDecoder(self.event_handlers, self.topics, self.verified, authority=self.authority)
         self._committer = OffsetCommitter(self.consumer)
         self._consumed = {"messaging.system": "kafka", "messaging.consumer.group.name": self.consumer}
         self._handler_watch = HandlerWatch(self.consumer, self.database)

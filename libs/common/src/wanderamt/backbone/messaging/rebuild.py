@@ -57,7 +57,9 @@ async def rebuild(inbox: Inbox, target: Database) -> AsyncIterator[RebuildProgre
     async with target.unit_of_work() as uow:
         if await uow.db.fetchval("SELECT EXISTS (SELECT 1 FROM inbox_watermark) OR EXISTS (SELECT 1 FROM inbox)"):
             raise TargetNotEmptyError
-    copy = Inbox(inbox.declared, target, inbox.bootstrap_servers, inbox.topics, rebuilding=True)
+    copy = Inbox(
+        inbox.declared, target, inbox.bootstrap_servers, inbox.topics, rebuilding=True, authority=inbox.authority
+    )
     consumer = AIOKafkaConsumer(
         *sorted({inbox.topics.name(event.TOPIC) for event in inbox.event_handlers}),
         bootstrap_servers=inbox.bootstrap_servers,

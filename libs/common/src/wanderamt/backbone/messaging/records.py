@@ -31,10 +31,11 @@ UNKNOWN_TYPE = "header ce_type names no event of this version: update this servi
 PLAIN_TYPE = re.compile(r"[\w.-]{1,200}", re.ASCII)
 
 INVALID_VALUE = "invalid value"
+FOREIGN = "header ce_authority names another authority than that of this service"
 
 
 class UnprovenEventError(Exception):
-    """Anybody may have written this record: see EventConsumer.verify."""
+    """Anybody may have written this record, see EventConsumer.verify; or it belongs to another authority."""
 
     def __init__(self, header: EventHeader, cause: FailureCause) -> None:
         super().__init__(cause.reason)
@@ -94,14 +95,22 @@ def rejected(record: RawRecord, header: EventHeader, cause: FailureCause) -> Unu
 
 class RecordDecoder:
     """`consumed`: the events a consumer handles. Other known events are ignored. `verifiers`: see
-    EventConsumer.verify."""
+    EventConsumer.verify. `authority`: whose events it handles; empty: those of all. An event without an authority is
+    one of an earlier release, and handled.
+    """
 
     def __init__(
-        self, consumed: Iterable[type[Event]], topics: Topics, verifiers: Mapping[type[Event], Verifier] | None = None
+        self,
+        consumed: Iterable[type[Event]],
+        topics: Topics,
+        verifiers: Mapping[type[Event], Verifier] | None = None,
+        *,
+        authority: str = "",
     ) -> None:
         self._consumed = {event.TYPE: event for event in consumed}
         self._topic_of = {event.TYPE: topics.name(event.TOPIC) for event in consumed}
         self._verifiers = {event.TYPE: verifier for event, verifier in (verifiers or {}).items()}
+        self._authorities = {authority, ""} if authority else set()
         self._owners = {topics.name(topic): f"/wanderamt/{owner}" for topic, owner in TOPIC_OWNERS.items()}
 
     def decode(self, records: Iterable[RawRecord]) -> tuple[list[ReceivedEvent], list[UnusableRecord]]:
@@ -119,6 +128,8 @@ class RecordDecoder:
                     self._check_source(header, record)
                     if record.topic != self._topic_of[type_]:
                         raise InvalidEventError("header ce_type names an event of another topic")
+                    if self._authorities and header.authority not in self._authorities:
+                        raise UnprovenEventError(header, unreadable_cause(FOREIGN, type_))
                     if verifier := self._verifiers.get(type_):
                         events.append(self._verified(record, header, verifier))
                         continue

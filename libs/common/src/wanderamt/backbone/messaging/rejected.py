@@ -1,4 +1,5 @@
-"""Stores records that no handler gets: unreadable ones, and rejected ones, which lack the proof that their type needs.
+"""Stores records that no handler gets: unreadable ones, and rejected ones, which lack the proof that their type needs
+or belong to another authority.
 
 Invariants: whoever writes to a topic can neither hold up an event nor fill the table with rejected records: no
 aggregate waits for them, and of each reason MAX_REJECTED rows are kept and the rest is counted. The record itself

@@ -63,10 +63,13 @@ def new_producer(bootstrap_servers: str) -> AIOKafkaProducer:
 
 @dataclass
 class Relay:
+    """`authority`: to which all events of this service belong."""
+
     database: Database
     bootstrap_servers: str
     topics: Topics
     producer: Callable[[str], AIOKafkaProducer] = new_producer
+    authority: str = ""
     health_problem: str = "not started"
     sent: int = 0
     _held: list[int] = field(default_factory=list)
@@ -151,7 +154,7 @@ class Relay:
         batches = await PartitionBatcher.create(producer, set(topic_of.values()))
         enabled = tracing_enabled()
         for row in rows:
-            header = header_of_row(row, source=source)
+            header = header_of_row(row, source=source, authority=self.authority)
             topic = topic_of[header.type]
             if enabled and is_sampled(header.trace):
                 span, header = start_publish_span(header, topic)

@@ -39,6 +39,8 @@ SESSION_SETTINGS = {
     "jit": "off",  # compiling pays for long reports only
 }
 
+AUTHORITY_SETTING = "wanderamt.authority"
+
 
 class EarlyClaimError(Exception):
     """Jobs could not be claimed in the transaction that enqueued them: repeat it, the runner claims them later."""
@@ -104,12 +106,14 @@ class Listener:
 
 @dataclass
 class Database:
-    """`service_name` is the source of the service's events and the owner of its topics."""
+    """`service_name` is the source of the service's events and the owner of its topics. `authority`: to which the rows
+    belong that it inserts, see `tables.owner_column`."""
 
     url: str
     service_name: str
     environment: Environment = field(default_factory=Environment)
     max_connections: int = 10
+    authority: str = ""
     pool: Any = None
     job_claimers: dict[str, JobClaimer] = field(default_factory=dict)
     """Channel of a job queue → its runner in this process."""
@@ -128,7 +132,8 @@ class Database:
             reset=_no_reset,
             command_timeout=COMMAND_TIMEOUT_S,
             timeout=CONNECT_TIMEOUT_S,
-            server_settings=SESSION_SETTINGS | {"application_name": self.service_name},
+            server_settings=SESSION_SETTINGS
+            | {"application_name": self.service_name, AUTHORITY_SETTING: self.authority},
         )
         self._notifier = asyncio.create_task(self._notify_others(), name="database-notifier")
 

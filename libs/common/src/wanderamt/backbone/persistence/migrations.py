@@ -23,16 +23,17 @@ OWN_VERSION = "alembic_version"
 LOCK = 815_4711  # one migration at a time per database
 
 
-def migrate(url: str, package: str = "", *, tables: MetaData | None = None) -> None:
+def migrate(url: str, package: str = "", *, tables: MetaData | None = None, authority: str = "") -> None:
     """Brings a database to the newest schema. Safe to run twice, also at the same time.
 
-    `package`: that of the service, with its migrations. `tables`: those of a service without migrations.
+    `package`: that of the service, with its migrations. `tables`: those of a service without migrations. `authority`:
+    to which the rows belong that the database already has.
     """
     for migrated in filter(None, (BACKBONE, package)):
         config = Config()
         config.set_main_option("script_location", str(files(f"{migrated}.migrations")))
         config.set_main_option("path_separator", "os")
-        config.attributes["url"] = url
+        config.attributes.update(url=url, authority=authority)
         command.upgrade(config, "head")
     if tables is not None:
         asyncio.run(_in_transaction(url, tables.create_all))
@@ -46,15 +47,17 @@ def run(metadata: MetaData, *, version_table: str = OWN_VERSION) -> None:
         with context.begin_transaction():
             context.run_migrations()
 
-    asyncio.run(_in_transaction(context.config.attributes["url"], upgrade))
+    attributes = context.config.attributes
+    asyncio.run(_in_transaction(attributes["url"], upgrade, authority=attributes["authority"]))
 
 
-async def _in_transaction(url: str, change: Callable[[Connection], None]) -> None:
+async def _in_transaction(url: str, change: Callable[[Connection], None], *, authority: str = "") -> None:
     engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://", 1), poolclass=NullPool)
     try:
         async with engine.begin() as connection:
             await connection.execute(text("SET LOCAL lock_timeout = '10s'"))
             await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+            await connection.execute(text("SELECT set_config('wanderamt.authority', :code, true)"), {"code": authority})
             await connection.run_sync(change)
     finally:
         await engine.dispose()

@@ -68,7 +68,7 @@ def combine_statements(writes: Sequence[Statement], rows: list[OutboxRow]) -> St
     return sql, [arg for _, args in statements for arg in args]
 
 
-def header_of_row(row: Mapping[str, Any], *, source: str) -> EventHeader:
+def header_of_row(row: Mapping[str, Any], *, source: str, authority: str = "") -> EventHeader:
     return EventHeader(
         id=row["event_id"],
         type=row["type"],
@@ -77,6 +77,7 @@ def header_of_row(row: Mapping[str, Any], *, source: str) -> EventHeader:
         time=row["emitted_at"],
         sequence=row["version"],
         trace={"traceparent": row["traceparent"]} if row["traceparent"] else {},
+        authority=authority,
     )
 
 

@@ -12,12 +12,14 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     String,
+    Text,
     TextClause,
     TypeDecorator,
     Uuid,
     any_,
     bindparam,
     literal,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.types import TypeEngine
@@ -51,6 +53,11 @@ def id_column(name: str) -> Any:
 
 def time_column(*, nullable: bool = False, primary_key: bool = False) -> Any:
     return column_of(DateTime(timezone=True), nullable=nullable, primary_key=primary_key)
+
+
+def owner_column() -> Any:
+    """The code of the authority to which the row belongs: that of the session, see Database. Empty if it has none."""
+    return column_of(Text, default=text("COALESCE(current_setting('wanderamt.authority'::text, true), ''::text)"))
 
 
 def json_column(*, nullable: bool = False, default: str | None = None) -> Any:

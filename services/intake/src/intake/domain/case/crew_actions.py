@@ -95,7 +95,7 @@ def open_case(
 ) -> NewEvents | Refusal:
     if case:
         return CASE_EXISTS
-    day = application_day(new.captured_at, now=now)
+    day = application_day(new.captured_at, catalogue.calendar, now=now)
     pinned = catalogue.edition_on(new.service, day)
     if isinstance(pinned, Refusal):
         return pinned

@@ -3,24 +3,24 @@
 from datetime import UTC, datetime, time
 
 from service_catalogue.conditions import evaluate
+from service_catalogue.local_calendar import LocalCalendar
 from service_catalogue.references import Values
 
 from intake.domain.case.case_events import JudgedDeadline
 from intake.domain.case.state import Case
-from intake.domain.catalogue.due_dates import VIENNA
 from intake.domain.catalogue.service_definition import Deadline, Edition
 
 
-def applied_at(case: Case) -> datetime:
+def applied_at(case: Case, calendar: LocalCalendar) -> datetime:
     """The device's time; where intake did not trust it, the beginning of the application day."""
-    if case.captured_at.astimezone(VIENNA).date() == case.application_day:
+    if calendar.day_of(case.captured_at) == case.application_day:
         return case.captured_at
-    return datetime.combine(case.application_day, time.min, VIENNA).astimezone(UTC)
+    return datetime.combine(case.application_day, time.min, calendar.zone).astimezone(UTC)
 
 
 def judge_deadlines(case: Case, edition: Edition, values: Values) -> tuple[JudgedDeadline, ...]:
     """Those that apply and whose date is known."""
-    at = applied_at(case)
+    at = applied_at(case, edition.calendar)
     return tuple(
         JudgedDeadline(deadline.code, due_at, _is_missed(deadline, due_at, at))
         for deadline in edition.deadlines

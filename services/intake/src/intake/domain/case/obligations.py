@@ -31,7 +31,6 @@ from intake.domain.case.case_events import (
 from intake.domain.case.deadlines import applied_at, judge_deadlines
 from intake.domain.case.state import MISSED, Case, DueDate, DueDateState
 from intake.domain.case.values import values_of
-from intake.domain.catalogue.due_dates import VIENNA
 from intake.domain.catalogue.service_definition import Edition, Obligation
 from intake.domain.refusals import NO_OBLIGATION
 
@@ -120,7 +119,9 @@ def without_unmet(case: Case) -> tuple[DueDate, ...]:
 
 
 def _judged(case: Case, edition: Edition) -> list[CaseHistoryEvent]:
-    judged = DeadlinesJudged(judge_deadlines(case, edition, values_of(case, edition)), applied_at(case))
+    judged = DeadlinesJudged(
+        judge_deadlines(case, edition, values_of(case, edition)), applied_at(case, edition.calendar)
+    )
     known = _of_kind(case, DueDateKind.DEADLINE)
     return [] if changes_of(case, judged)["due_dates"][: len(judged.deadlines)] == known else [judged]
 
@@ -146,9 +147,10 @@ def _due_at(obligation: Obligation, values: Values) -> datetime | None:
 
 def _remind_at(obligation: Obligation, due_at: datetime) -> datetime:
     """At the same local time as it is due, on an earlier day."""
-    local = due_at.astimezone(VIENNA)
+    zone = obligation.due.calendar.zone
+    local = due_at.astimezone(zone)
     day = obligation.remind.before(local.date())
-    return datetime.combine(day, local.time(), VIENNA).astimezone(UTC)
+    return datetime.combine(day, local.time(), zone).astimezone(UTC)
 
 
 def _of_kind(case: Case, kind: DueDateKind) -> tuple[DueDate, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
+from service_catalogue.local_calendar import LocalCalendar
 from service_catalogue.streets import StreetRegister
 from wanderamt.kernel.refusal import Refusal
 
@@ -23,10 +24,17 @@ class PinnedEdition:
 
 
 class Catalogue:
-    """`streets`: of the authority's municipality, from which addresses are chosen."""
+    """`streets`: of the authority's municipality, from which addresses are chosen. `calendar`: of its place."""
 
-    def __init__(self, services: Iterable[ServiceDefinition], streets: StreetRegister | None = None) -> None:
+    def __init__(
+        self,
+        services: Iterable[ServiceDefinition],
+        streets: StreetRegister | None = None,
+        *,
+        calendar: LocalCalendar = LocalCalendar(),
+    ) -> None:
         self.streets = streets
+        self.calendar = calendar
         self.services = {service.service: service for service in services}
         all_editions = [_pin(service, edition) for service in self.services.values() for edition in service.editions]
         self._by_version = {pinned.version: pinned for pinned in all_editions}

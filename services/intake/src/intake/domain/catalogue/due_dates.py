@@ -1,29 +1,41 @@
 """Rules for due dates, and the application day, from which due dates and fees count."""
 
-import calendar
-from collections.abc import Callable
+from calendar import monthrange
 from datetime import date, datetime, time, timedelta
-from functools import cache, lru_cache
-from typing import Final
-from zoneinfo import ZoneInfo
+from typing import Final, Self
 
-import holidays
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
 from service_catalogue.conditions import MissingFact
+from service_catalogue.local_calendar import LocalCalendar
 from service_catalogue.models import CatalogueModel
 from service_catalogue.references import NotKnown, Reference, Values, resolve
 
-VIENNA = ZoneInfo("Europe/Vienna")
 MAX_OFFLINE_AGE = timedelta(days=30)  # how long a device may be offline
 END_OF_DAY = time(23, 59)
-HOUR_S = 3600
 SUNDAY: Final = 6
+CALENDAR: Final = "calendar"  # key of the context in which a catalogue is read
 
 
-class CalendarSpan(CatalogueModel):
+class LocalModel(CatalogueModel):
+    """A part of the catalogue that counts in local time: the reader of the catalogue gives the authority's calendar as
+    the context CALENDAR. Without it: UTC, no public holidays."""
+
+    _calendar: LocalCalendar = PrivateAttr(LocalCalendar())
+
+    @model_validator(mode="after")
+    def _with_calendar(self, info: ValidationInfo) -> Self:
+        self._calendar = (info.context or {}).get(CALENDAR, self._calendar)
+        return self
+
+    @property
+    def calendar(self) -> LocalCalendar:
+        return self._calendar
+
+
+class CalendarSpan(LocalModel):
     """One unit: `{days: 3}`, `{workdays: 5}`, `{weeks: 2}`, `{months: 12}` or `{years: 2}`.
 
-    Workdays are all days but Sundays and public holidays of Upper Austria. A month after the 31st is the last day.
+    Workdays are all days but Sundays and public holidays. A month after the 31st is the last day.
     """
 
     days: int | None = Field(None, ge=0, le=4000)
@@ -46,13 +58,13 @@ class CalendarSpan(CatalogueModel):
 
     def _shift(self, day: date, sign: int) -> date:
         if self.workdays is not None:
-            return _workdays_from(day, self.workdays, sign)
+            return _workdays_from(day, self.workdays, sign, self.calendar)
         if self.months is not None or self.years is not None:
             return _months_from(day, sign * ((self.months or 0) + 12 * (self.years or 0)))
         return day + sign * timedelta(days=(self.days or 0) + 7 * (self.weeks or 0))
 
 
-class DueRule(CatalogueModel):
+class DueRule(LocalModel):
     """`{since: moved_on, after: {days: 3}}` or `{since: election_day, before: {days: 2}, at: "12:00"}`."""
 
     since: Reference = Field(description="A value of kind date, such as application_day.")
@@ -75,12 +87,12 @@ class DueRule(CatalogueModel):
         if not day:
             return None
         shifted = self.after.after(day) if self.after else self.before.before(day) if self.before else day
-        return datetime.combine(shifted, self.at, VIENNA)
+        return datetime.combine(shifted, self.at, self.calendar.zone)
 
 
-def application_day(captured_at: datetime, *, now: datetime) -> date:
+def application_day(captured_at: datetime, calendar: LocalCalendar, *, now: datetime) -> date:
     """The day whose rules and fees count. If the device's clock is ahead or too far behind, it is today."""
-    return _day_of_hour(int(trusted_time(captured_at, now=now).timestamp()) // HOUR_S)
+    return calendar.day_of(trusted_time(captured_at, now=now))
 
 
 def trusted_time(captured_at: datetime, *, now: datetime) -> datetime:
@@ -88,29 +100,17 @@ def trusted_time(captured_at: datetime, *, now: datetime) -> datetime:
     return captured_at if now - MAX_OFFLINE_AGE <= captured_at <= now else now
 
 
-@lru_cache(maxsize=1024)  # each entry of a sync asks, and most are of one day
-def _day_of_hour(hour: int) -> date:
-    """`hour`: since 1970, in UTC. Vienna is whole hours ahead, so its day never changes within one."""
-    return datetime.fromtimestamp(hour * HOUR_S, VIENNA).date()
-
-
-def _workdays_from(day: date, number: int, sign: int) -> date:
-    is_holiday = _holidays()
+def _workdays_from(day: date, number: int, sign: int, calendar: LocalCalendar) -> date:
     while number:
         day += sign * timedelta(days=1)
-        if day.weekday() != SUNDAY and not is_holiday(day):
+        if day.weekday() != SUNDAY and not calendar.holiday(day):
             number -= 1
     return day
 
 
 def _months_from(day: date, months: int) -> date:
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
-    return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
-
-
-@cache
-def _holidays() -> Callable[[date], bool]:
-    return holidays.country_holidays("AT", subdiv="4").__contains__
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
 def parse_day(value: object) -> date | None:

@@ -21,7 +21,7 @@ from service_catalogue.streets import StreetRegister
 from wanderamt.contracts import AllowedQuery
 from wanderamt.kernel.line_text import LineText
 
-from intake.domain.catalogue.due_dates import CalendarSpan, DueRule
+from intake.domain.catalogue.due_dates import CalendarSpan, DueRule, LocalModel
 from intake.domain.catalogue.outputs import Output, Paragraph
 from intake.domain.catalogue.register_calls import RegisterCall
 
@@ -151,7 +151,7 @@ class Obligation(CatalogueModel):
     when: Condition | None = None
 
 
-class Edition(CatalogueModel):
+class Edition(LocalModel):
     valid_from: date
     ending: Ending
     titles: Titles

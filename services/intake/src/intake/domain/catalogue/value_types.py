@@ -17,7 +17,7 @@ from intake.domain.catalogue.register_calls import FOUND, RegisterCall
 from intake.domain.catalogue.service_definition import Edition
 
 APPLICANT: Final = "applicant"
-APPLICATION_DAY: Final = "application_day"  # the day of the application, in Europe/Vienna
+APPLICATION_DAY: Final = "application_day"  # the day of the application, in local time
 AGE_YEARS: Final = "age_years"  # whole years on the application day, if the exact birth date is known
 FILE_NUMBER: Final = "number"
 _K = FormFactKind

@@ -4,12 +4,10 @@ end of the fourth day before, in local time."""
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from registry_bridge.bridges.electoral_roll.models import RequestChannel
-from registry_bridge.bridges.seeded_people import RegisteredPerson
+from registry_bridge.bridges.seeded_people import RegisteredPerson, home
 
-LOCAL: Final = ZoneInfo("Europe/Vienna")
 AHEAD: Final = timedelta(days=42)
 SUNDAY: Final = 6
 VOTING_AGE: Final = 16
@@ -44,15 +42,16 @@ def election_on(
     day: date, name: str, *, spoken_until: datetime | None = None, written_until: datetime | None = None
 ) -> Election:
     """Without deadlines of its own, those of the law."""
+    zone = home().calendar.zone
     return Election(
         name,
         day,
-        spoken_until or datetime.combine(day - timedelta(days=2), time(12), LOCAL),
-        written_until or datetime.combine(day - timedelta(days=4), time(23, 59, 59), LOCAL),
+        spoken_until or datetime.combine(day - timedelta(days=2), time(12), zone),
+        written_until or datetime.combine(day - timedelta(days=4), time(23, 59, 59), zone),
     )
 
 
 def next_election_day(now: datetime) -> date:
     """A Sunday far enough ahead for every deadline."""
-    earliest = now.astimezone(LOCAL).date() + AHEAD
+    earliest = home().calendar.day_of(now) + AHEAD
     return earliest + timedelta(days=(SUNDAY - earliest.weekday()) % 7)

@@ -6,7 +6,6 @@ Run it: wanderamt bridge simulate lost_property. Look at its things: GET /_simul
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from connector_kit.folder import BridgeFolder
 from connector_kit.testing.json_simulator import OrderRefusedError, problem
@@ -19,8 +18,7 @@ from wanderamt.backbone.environment import utc_now
 
 from registry_bridge.bridges.lost_property import models
 from registry_bridge.bridges.lost_property.property_store import PropertyStore
-
-LOCAL = ZoneInfo("Europe/Vienna")
+from registry_bridge.bridges.seeded_people import home
 
 
 class RpcRequest(BaseModel):
@@ -75,7 +73,7 @@ class LostPropertySimulator(HttpSimulator[FaultConfig]):
             return _error(message.id, "not-understood")
 
     def _hand_out(self, params: dict[str, Any]) -> dict[str, Any]:
-        today = self._clock().astimezone(LOCAL).date()
+        today = home().calendar.day_of(self._clock())
         return self.store.hand_out(models.HandOutOrder.model_validate(params), today=today)
 
 

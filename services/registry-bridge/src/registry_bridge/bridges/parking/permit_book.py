@@ -12,7 +12,7 @@ from connector_kit.testing.simulator import Rows
 
 from registry_bridge.bridges.calendar_months import months_later
 from registry_bridge.bridges.parking.models import ParkingPermitOrder, VehicleQuery, ZoneQuery
-from registry_bridge.bridges.seeded_people import streets_of_linz
+from registry_bridge.bridges.seeded_people import streets_at_home
 
 DISTRICTS_PER_NAME = 26  # zone A is the first statistical district of the city
 
@@ -59,7 +59,7 @@ class PermitBook:
     by_family_name: dict[str, list[PermitEntry]] = field(default_factory=dict)
 
     def find_zone(self, question: ZoneQuery) -> dict[str, Any]:
-        streets = streets_of_linz().named(question.street)
+        streets = streets_at_home().named(question.street)
         street = next((street for street in streets if street.postal_code == question.postal_code), None)
         if not street:
             raise OrderRefusedError("no-zone", 404)
@@ -139,7 +139,7 @@ def plate_key(plate: str) -> str:
 
 
 def zones() -> frozenset[str]:
-    return frozenset(zone_of(street.district) for street in streets_of_linz().streets)
+    return frozenset(zone_of(street.district) for street in streets_at_home().streets)
 
 
 def zone_of(district: int) -> str:

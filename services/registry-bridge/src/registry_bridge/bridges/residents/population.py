@@ -13,7 +13,7 @@ from typing import Any
 from connector_kit.testing.simulator import Rows
 
 from registry_bridge.bridges.residents import models
-from registry_bridge.bridges.seeded_people import RegisteredPerson, address_of, streets_of_linz
+from registry_bridge.bridges.seeded_people import RegisteredPerson, address_of, streets_at_home
 from registry_bridge.bridges.shared_models import RegisterAddress, RegisterPerson
 
 SINCE = "2012-05-02"  # since when people live where the simulator let them live
@@ -69,7 +69,7 @@ class ResidenceOrder:
 
 @dataclass
 class Population:
-    """`everybody_known`: whoever is asked about lives in Linz, and is written down at the first question."""
+    """`everybody_known`: whoever is asked about lives at home, and is written down at the first question."""
 
     everybody_known: bool
     residents: dict[str, ResidentRow] = field(default_factory=dict)
@@ -340,7 +340,7 @@ def same_address(address: dict[str, str], other: dict[str, str]) -> bool:
 
 def check_address(address: RegisterAddress) -> None:
     """A street that the register of streets has is in no other postal code."""
-    streets = streets_of_linz()
+    streets = streets_at_home()
     if not streets.covers(country=address.country, municipality=address.municipality):
         return
     codes = {street.postal_code for street in streets.named(address.street)}
