@@ -1,22 +1,15 @@
 """Fixtures: tablets with a stand that intake knows, and screenshots with an accessibility check."""
 
-import asyncio
-import io
 import random
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
-import httpx
 import pytest
 import pytest_asyncio
 from browser_fixtures import Gallery, MakeGallery, MakeTablet
-from PIL import Image
 from playwright.async_api import async_playwright
-from wanderamt.backbone.environment import utc_now
-from wanderamt.security.roles import Role
+from stand_fixtures import noisy_photo, schedule_stand
 from wanderamt_faults.lossy_proxy import LossyProxy
 from wanderamt_faults.tablet import Tablet
 from wanderamt_local.system import System
@@ -42,7 +35,7 @@ async def make_tablet(running_system: System, tmp_path: Path, photo: bytes) -> A
                 running_system, playwright, tmp_path / f"profile-{len(tablets)}", door, options=options, photo=photo
             )
             tablets.append(tablet)
-            await _schedule_stand(running_system, tablet.stand_id)
+            await schedule_stand(running_system, tablet.stand_id, SERVICES)
             return tablet
 
         yield make
@@ -57,38 +50,6 @@ async def tablet(make_tablet: MakeTablet) -> Tablet:
     tablet = await make_tablet()
     await tablet.prepare()
     return tablet
-
-
-async def _schedule_stand(system: System, stand_id: UUID) -> None:
-    begin = utc_now() + timedelta(minutes=5)
-    planner = {"Authorization": f"Bearer {system.token('p@linz', Role.PLANNER, audience='scheduling')}"}
-    stand = {
-        "stand_id": str(stand_id),
-        "place": f"Südbahnhofmarkt {str(stand_id)[-4:]}",
-        "district": "Innere Stadt",
-        "starts_at": begin.isoformat(),
-        "ends_at": (begin + timedelta(hours=5)).isoformat(),
-        "crew": f"Team {stand_id}",
-        "vehicle": f"Bus {stand_id}",
-        "kit": f"Koffer {stand_id}",
-        "services": SERVICES,
-        "desks": 3,
-        "walk_in_share": 0,
-    }
-    async with httpx.AsyncClient(base_url=system.url("scheduling"), headers=planner, timeout=10) as http:
-        (await http.post("/stands", json=stand)).raise_for_status()
-    clerk = {"Authorization": f"Bearer {system.token('c@linz', Role.CLERK, audience='intake')}"}
-    async with httpx.AsyncClient(base_url=system.url("intake"), headers=clerk, timeout=10) as http, asyncio.timeout(30):
-        while str(stand_id) not in {stand["stand_id"] for stand in (await http.get("/stands")).json()}:
-            await asyncio.sleep(0.1)
-
-
-def noisy_photo(width: int) -> bytes:
-    """A JPEG of `width` pixels with noise, so that it compresses as badly as a camera photo."""
-    grain = Image.effect_noise((width, width * 3 // 4), 40).convert("RGB")
-    buffer = io.BytesIO()
-    grain.save(buffer, "JPEG", quality=90)
-    return buffer.getvalue()
 
 
 @pytest.fixture(scope="session")

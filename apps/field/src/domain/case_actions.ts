@@ -158,7 +158,7 @@ export async function correctCase(view: CaseView, form: Form): Promise<CaseView>
     : { type: "case.fill", body: withCleared(sentForm(view, before), body) };
   const formChanged = opens || fills || JSON.stringify(clean) !== JSON.stringify(before);
   return saveAndSync(() => ({
-    view: { ...view, form: clean },
+    view: { ...askedAgain(view), form: clean },
     entries: formChanged ? [firstEntry, ...resent] : resent,
     replaces: refused,
     attached: attachmentIds(clean.facts),
@@ -178,10 +178,17 @@ export function amendCase(view: CaseView, form: Form): Promise<CaseView> {
   const unchanged = Object.values(body).every((part) => Object.keys(part).length === 0);
   const isOnPaper = [body.applicant, body.facts].some((part) => Object.keys(part).length > 0);
   return saveAndSync(() => ({
-    view: { ...view, form: clean, paper: isOnPaper ? null : view.paper },
+    view: unchanged ? view : { ...askedAgain(view), form: clean, paper: isOnPaper ? null : view.paper },
     entries: unchanged ? [] : [{ type: "case.fill", body }],
     attached: attachmentIds(clean.facts),
   }));
+}
+
+/** What the office said against the answers as they were is over, until it has read the new ones. */
+function askedAgain(view: CaseView): CaseView {
+  if (view.office?.state !== "needs_visit") return view;
+  const { explanation: _, ...office } = view.office;
+  return { ...view, office: { ...office, state: "open" } };
 }
 
 /** The whole form, with null for what it had before. */

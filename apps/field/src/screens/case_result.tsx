@@ -20,15 +20,18 @@ const TONES: Record<string, Tone> = {
   needs_visit: "bad",
 };
 
+/** `isRefused`: the office has not taken a step of the case. */
 export function ResultStep(props: {
   view: CaseView;
   bundle: Bundle;
   session: Session;
+  isRefused: boolean;
   onChange: (path: string) => void;
   onDone: (view: CaseView) => void;
 }) {
   const { view } = props;
   const state = view.office?.state ?? "here";
+  const hasNoPaper = props.isRefused || REFUSED_STATES.includes(state) || (state === "final" && !mayIssue(view));
   const sheet: SheetProps = {
     view,
     authority: props.session.trusted[0]?.name ?? "",
@@ -48,7 +51,7 @@ export function ResultStep(props: {
       {view.paid && <ReceiptSheet {...sheet} />}
       {view.paper ? (
         <DocumentSheet {...sheet} />
-      ) : REFUSED_STATES.includes(state) || (state === "final" && !mayIssue(view)) ? null : !mayIssue(view) ? (
+      ) : hasNoPaper ? null : !mayIssue(view) ? (
         <Notice tone="plain">{t("result.after_registers")}</Notice>
       ) : canStamp(props.bundle) && !isClockLost() ? (
         <ActionButton

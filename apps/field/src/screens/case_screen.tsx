@@ -126,11 +126,18 @@ export function CaseScreen(props: { session: Session; bundle: Bundle; caseId: st
       )}
       {stage === "identify" && <IdentifyStep view={current} onDone={showNext} />}
       {stage === "papers" && <DocumentsStep view={current} onDone={showNext} />}
-      {stage === "fee" && !isDenied && (
+      {stage === "fee" && !isDenied && !refused && (
         <FeeStep view={current} bundle={props.bundle} session={props.session} onChange={change} onDone={showNext} />
       )}
       {stage === "paper" && (
-        <ResultStep view={current} bundle={props.bundle} session={props.session} onChange={change} onDone={showNext} />
+        <ResultStep
+          view={current}
+          bundle={props.bundle}
+          session={props.session}
+          isRefused={refused !== undefined}
+          onChange={change}
+          onDone={showNext}
+        />
       )}
       {view.case_seq > 0 && !view.handed_over && (
         <details>

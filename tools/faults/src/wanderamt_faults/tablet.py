@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import shutil
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -165,13 +166,16 @@ class Tablet:
         await self.page.get_by_test_id("walk-in").wait_for()
         return stamp
 
-    async def continue_until(self, stage: str) -> None:
-        await self.continue_to_document(until=stage)
+    async def continue_until(self, *stages: str) -> None:
+        """Continues until the case is at one of these."""
+        await self.continue_to_document(until=stages)
 
-    async def continue_to_document(self, *, family: str = "Öztürk", phone: str = "", until: str = "") -> str:
+    async def continue_to_document(
+        self, *, family: str = "Öztürk", phone: str = "", until: Collection[str] = ()
+    ) -> str:
         while True:
             stage = await self.page.locator("[data-stage]").get_attribute("data-stage")
-            if stage == until:
+            if stage in until:
                 return ""
             match stage:
                 case "form":
