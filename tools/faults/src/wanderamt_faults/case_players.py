@@ -16,9 +16,9 @@ from wanderamt_faults.case_clients import BackOffice, CaseDevice
 from wanderamt_faults.case_evidence import SERVER_ERRORS, unsettled_cases
 from wanderamt_faults.case_scripts import PERMIT_CENTS, CaseAction, CaseScript, ScriptedStep, StepMoment
 
-AT_ONCE: Final = 150
+AT_ONCE: Final = 100
 SEEN_EVERY_S: Final = 0.5
-LONGEST_WAIT_S: Final = {StepMoment.NOW: 0, StepMoment.SETTLED: 15, StepMoment.WRITING: 60}
+LONGEST_WAIT_S: Final = {StepMoment.NOW: 0, StepMoment.SETTLED: 40, StepMoment.WRITING: 60}
 MOST_SETTLED_LOOKS: Final = 10
 ACCEPTED: Final = frozenset({"accepted", "duplicate"})
 

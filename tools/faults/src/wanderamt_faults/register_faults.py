@@ -27,7 +27,7 @@ QUIET: Final[dict[str, Any]] = {
     "down": False,
 }
 TROUBLED: Final[dict[str, Any]] = QUIET | {
-    "latency_curve": [(0.5, 0.1), (0.8, 1.5), (1.0, 4.0)],  # late answers meet corrected and withdrawn cases
+    "latency_curve": [(0.8, 0.1), (0.95, 1.0), (1.0, 3.0)],  # late answers meet corrected and withdrawn cases
     "error_share": 0.03,
     "html_share": 0.01,
     "cut_share": 0.08,
