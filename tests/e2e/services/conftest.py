@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import async_playwright
 from service_desk import Desk
-from service_stack import RegisterSystem, new_system
+from service_stack import ServiceSystem, new_system
 from stand_fixtures import noisy_photo, schedule_stand
 from wanderamt_faults.lossy_proxy import LossyProxy
 from wanderamt_faults.tablet import Tablet
@@ -26,7 +26,7 @@ SERVICES = [
 
 
 @pytest.fixture(scope="session")
-def register_system(loop_thread: LoopThread) -> Iterator[RegisterSystem]:
+def register_system(loop_thread: LoopThread) -> Iterator[ServiceSystem]:
     """The whole system, with registers that know the citizens of the visits."""
     folder = Path(tempfile.mkdtemp(prefix="wanderamt-services-"))
     system = new_system(StateFolder(folder))
@@ -37,7 +37,7 @@ def register_system(loop_thread: LoopThread) -> Iterator[RegisterSystem]:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def desk(register_system: RegisterSystem, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
+async def desk(register_system: ServiceSystem, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
     """A tablet at a stand that offers everything, with a network."""
     async with async_playwright() as playwright, httpx.AsyncClient(timeout=20) as client:
         door = LossyProxy(("127.0.0.1", register_system.ports["intake"]), random.Random(1))

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -51,7 +50,8 @@ SETTLED = ScriptedStep(0, CaseAction.REPEAT, moment=StepMoment.SETTLED)
 SLOW = {"residents": {"latency_s": 3.0}, "vehicles": {"latency_s": 3.0}}
 SLOW_PERMITS = {"parking": {"latency_s": 3.0}}
 CUT_ANSWERS = {"parking": {"cut_share": 0.4}}
-BROKEN: Mapping[str, tuple[list[CaseScript], Mapping[str, Mapping[str, Any]], str]] = {
+RegisterFaults = Mapping[str, Mapping[str, float]]
+BROKEN: Mapping[str, tuple[list[CaseScript], RegisterFaults, str]] = {
     "undo forgotten": (withdrawn_while_writing(slice(4)), SLOW, "half_done"),
     "late answer ignored": (withdrawn_while_writing(slice(4, 8)), SLOW, "half_done"),
     "outdated answer": (corrected_too_late(slice(2)), SLOW, "half_done"),
@@ -67,7 +67,7 @@ async def system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Regi
     await started.stop()
 
 
-async def play(system: RegisterSystem, scripts: list[CaseScript], faults: Mapping[str, Any]) -> RegisterRunReport:
+async def play(system: RegisterSystem, scripts: list[CaseScript], faults: RegisterFaults) -> RegisterRunReport:
     for register in ("residents", "vehicles", "parking"):
         await system.set_faults(register, QUIET | dict(faults.get(register, {})))
     return await RegisterRun(system, stuck_after_s=12).play(scripts, faults=False)
