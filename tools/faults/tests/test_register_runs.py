@@ -55,8 +55,8 @@ BROKEN: Mapping[str, tuple[list[CaseScript], Mapping[str, Mapping[str, Any]], st
     "undo forgotten": (withdrawn_while_writing(slice(4)), SLOW, "half_done"),
     "late answer ignored": (withdrawn_while_writing(slice(4, 8)), SLOW, "half_done"),
     "outdated answer": (corrected_too_late(slice(2)), SLOW, "half_done"),
-    "new key": (then(plain(PARKING, slice(2, 10)), SETTLED), CUT_ANSWERS, "half_done"),
-    "paper too early": (then(plain(PARKING, slice(10, 12)), SETTLED), SLOW_PERMITS, "wrong_papers"),
+    "new key": (then(plain(PARKING, slice(2, 16)), SETTLED), CUT_ANSWERS, "half_done"),
+    "paper too early": (then(plain(PARKING, slice(16, 18)), SETTLED), SLOW_PERMITS, "wrong_papers"),
 }
 
 
@@ -99,7 +99,7 @@ async def test_a_broken_rule_of_the_process_is_reported(system: RegisterSystem, 
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_unbroken_the_same_cases_are_clean(system: RegisterSystem) -> None:
-    scripts = [*then(plain(PARKING, slice(12, 14))), *corrected_too_late(slice(14, 16))]
+    scripts = [*then(plain(PARKING, slice(18, 20))), *corrected_too_late(slice(20, 22))]
     report = await play(system, [*scripts, *withdrawn_while_writing(slice(8, 12))], SLOW)
     assert report.clean, report
     assert report.papers >= 2
