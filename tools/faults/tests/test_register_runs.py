@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -12,6 +11,7 @@ from wanderamt_faults.register_faults import QUIET
 from wanderamt_faults.register_run import RegisterRun, RegisterRunReport, RegisterSystem, scripts_of, start_system
 
 RUNS = 30
+FaultsByRegister = Mapping[str, dict[str, float]]
 SCRIPTS = scripts_of(range(1, 400))
 
 
@@ -48,10 +48,10 @@ def corrected_too_late(numbers: slice) -> list[CaseScript]:
 
 
 SETTLED = ScriptedStep(0, CaseAction.REPEAT, moment=StepMoment.SETTLED)
-SLOW = {"residents": {"latency_s": 3.0}, "vehicles": {"latency_s": 3.0}}
-SLOW_PERMITS = {"parking": {"latency_s": 3.0}}
-CUT_ANSWERS = {"parking": {"cut_share": 0.4}}
-BROKEN: Mapping[str, tuple[list[CaseScript], Mapping[str, Mapping[str, Any]], str]] = {
+SLOW: FaultsByRegister = {"residents": {"latency_s": 3.0}, "vehicles": {"latency_s": 3.0}}
+SLOW_PERMITS: FaultsByRegister = {"parking": {"latency_s": 3.0}}
+CUT_ANSWERS: FaultsByRegister = {"parking": {"cut_share": 0.4}}
+BROKEN: Mapping[str, tuple[list[CaseScript], FaultsByRegister, str]] = {
     "undo forgotten": (withdrawn_while_writing(slice(4)), SLOW, "half_done"),
     "late answer ignored": (withdrawn_while_writing(slice(4, 8)), SLOW, "half_done"),
     "outdated answer": (corrected_too_late(slice(2)), SLOW, "half_done"),
@@ -67,9 +67,9 @@ async def system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Regi
     await started.stop()
 
 
-async def play(system: RegisterSystem, scripts: list[CaseScript], faults: Mapping[str, Any]) -> RegisterRunReport:
+async def play(system: RegisterSystem, scripts: list[CaseScript], faults: FaultsByRegister) -> RegisterRunReport:
     for register in ("residents", "vehicles", "parking"):
-        await system.set_faults(register, QUIET | dict(faults.get(register, {})))
+        await system.set_faults(register, QUIET | faults.get(register, {}))
     return await RegisterRun(system, stuck_after_s=12).play(scripts, faults=False)
 
 

@@ -76,8 +76,8 @@ def _registration(seed: int, rng: random.Random, today: date) -> CaseScript:
     applicant = {"given_name": "Anna", "family_name": name, "birth_date": "1984-03-17"}
     known = rng.random() < 0.7
     members = [
-        {"family_name": name, "given_name": given, "birth": birth, "nationality": "AT"}
-        for given, birth in (("Berta", "1986-07-02"), ("Carl", "2012-01-30"), ("Dora", "2015-10-11"))
+        {"family_name": name, "given_name": first_name, "birth": birth, "nationality": "AT"}
+        for first_name, birth in (("Berta", "1986-07-02"), ("Carl", "2012-01-30"), ("Dora", "2015-10-11"))
     ]
     stays = known and rng.random() < 0.12  # registered there already: the register refuses
     facts: Json = {
