@@ -11,6 +11,7 @@ from wanderamt_faults.register_faults import QUIET
 from wanderamt_faults.register_run import RegisterRun, RegisterRunReport, RegisterSystem, scripts_of, start_system
 
 RUNS = 30
+FaultsByRegister = Mapping[str, dict[str, float]]
 SCRIPTS = scripts_of(range(1, 400))
 
 
@@ -47,16 +48,15 @@ def corrected_too_late(numbers: slice) -> list[CaseScript]:
 
 
 SETTLED = ScriptedStep(0, CaseAction.REPEAT, moment=StepMoment.SETTLED)
-SLOW = {"residents": {"latency_s": 3.0}, "vehicles": {"latency_s": 3.0}}
-SLOW_PERMITS = {"parking": {"latency_s": 3.0}}
-CUT_ANSWERS = {"parking": {"cut_share": 0.4}}
-RegisterFaults = Mapping[str, Mapping[str, float]]
-BROKEN: Mapping[str, tuple[list[CaseScript], RegisterFaults, str]] = {
+SLOW: FaultsByRegister = {"residents": {"latency_s": 3.0}, "vehicles": {"latency_s": 3.0}}
+SLOW_PERMITS: FaultsByRegister = {"parking": {"latency_s": 3.0}}
+CUT_ANSWERS: FaultsByRegister = {"parking": {"cut_share": 0.4}}
+BROKEN: Mapping[str, tuple[list[CaseScript], FaultsByRegister, str]] = {
     "undo forgotten": (withdrawn_while_writing(slice(4)), SLOW, "half_done"),
     "late answer ignored": (withdrawn_while_writing(slice(4, 8)), SLOW, "half_done"),
     "outdated answer": (corrected_too_late(slice(2)), SLOW, "half_done"),
-    "new key": (then(plain(PARKING, slice(2, 10)), SETTLED), CUT_ANSWERS, "half_done"),
-    "paper too early": (then(plain(PARKING, slice(10, 12)), SETTLED), SLOW_PERMITS, "wrong_papers"),
+    "new key": (then(plain(PARKING, slice(2, 16)), SETTLED), CUT_ANSWERS, "half_done"),
+    "paper too early": (then(plain(PARKING, slice(16, 18)), SETTLED), SLOW_PERMITS, "wrong_papers"),
 }
 
 
@@ -67,9 +67,9 @@ async def system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Regi
     await started.stop()
 
 
-async def play(system: RegisterSystem, scripts: list[CaseScript], faults: RegisterFaults) -> RegisterRunReport:
+async def play(system: RegisterSystem, scripts: list[CaseScript], faults: FaultsByRegister) -> RegisterRunReport:
     for register in ("residents", "vehicles", "parking"):
-        await system.set_faults(register, QUIET | dict(faults.get(register, {})))
+        await system.set_faults(register, QUIET | faults.get(register, {}))
     return await RegisterRun(system, stuck_after_s=12).play(scripts, faults=False)
 
 
@@ -99,7 +99,7 @@ async def test_a_broken_rule_of_the_process_is_reported(system: RegisterSystem, 
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_unbroken_the_same_cases_are_clean(system: RegisterSystem) -> None:
-    scripts = [*then(plain(PARKING, slice(12, 14))), *corrected_too_late(slice(14, 16))]
+    scripts = [*then(plain(PARKING, slice(18, 20))), *corrected_too_late(slice(20, 22))]
     report = await play(system, [*scripts, *withdrawn_while_writing(slice(8, 12))], SLOW)
     assert report.clean, report
     assert report.papers >= 2

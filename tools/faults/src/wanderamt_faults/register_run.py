@@ -127,7 +127,7 @@ class RegisterRun:
         sending = [asyncio.create_task(device.keep_sending()) for device in devices]
         sending.append(asyncio.create_task(players.keep_watching(self.system)))
         await operators.database.start()
-        working = asyncio.create_task(self._keep_working(operators, players, len(scripts)))
+        working = asyncio.create_task(self._keep_working(operators, players, too_late=faults))
         try:
             if faults:
                 await set_register_faults(self.system, TROUBLED)
@@ -158,20 +158,20 @@ class RegisterRun:
         token = await self.system.enrol(device_id, stand_id)
         return CaseDevice(device_id, stand_id, self.system.sync_url, token, random.Random(number))
 
-    async def _keep_working(self, operators: RegisterOperators, players: CasePlayers, total: int) -> None:
+    async def _keep_working(self, operators: RegisterOperators, players: CasePlayers, *, too_late: bool) -> None:
         loop, looks, told_at = asyncio.get_running_loop(), 0, 0.0
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
             looks += 1
             try:
                 if looks % PASS_EVERY == 0:
-                    await operators.let_time_pass(too_late=True)
+                    await operators.let_time_pass(too_late=too_late)
                 await operators.work_off_the_list()
             except SERVER_ERRORS:
                 continue  # the servers are still coming back
             if loop.time() - told_at > 20:
                 told_at = loop.time()
-                self.report(f"{len(players.cases)} of {total} cases opened, {players.actions.total()} actions")
+                self.report(f"{len(players.cases)} cases opened, {players.actions.total()} actions")
 
     async def _drain(self, operators: RegisterOperators, cases: Set[UUID]) -> dict[str, int]:
         """Until nothing is left to do, or nothing changes any more. Returns what is left."""
