@@ -1,8 +1,10 @@
 """What registers answered, as the crew reviews it with the citizen, and which answers of the form it proposes."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from pydantic import JsonValue
+from service_catalogue.facts.models import FormFact, FormFactKind
 from service_catalogue.models import Titles
 from service_catalogue.references import NotKnown, name_of, resolve
 
@@ -39,12 +41,13 @@ def reviewed_answers(case: Case, edition: Edition) -> list[ReviewedAnswer]:
     for call in done:
         answer = values.get(call.code)
         known = answer if isinstance(answer, dict) else {}
-        shown = [
-            ReviewedValue(fact.titles, printed_value(known.get(fact.code), type_of_fact(fact), case.language))
+        rows = [
+            ReviewedValue(fact.titles, text)
             for fact in call.answer
             if fact.review
+            for text in _texts(fact, known.get(fact.code), case.language)
+            if text
         ]
-        rows = [row for row in shown if row.value]
         proposed = [fact for fact in edition.facts if fact.prefill_from and name_of(fact.prefill_from) == call.code]
         facts: dict[str, JsonValue] = {
             fact.code: value
@@ -54,3 +57,14 @@ def reviewed_answers(case: Case, edition: Edition) -> list[ReviewedAnswer]:
         if rows or facts:
             reviewed.append(ReviewedAnswer(call.code, call.titles, rows, facts))
     return reviewed
+
+
+def _texts(fact: FormFact, value: JsonValue, language: str) -> Iterator[str]:
+    """As printed; of a group one text for each row."""
+    if fact.kind is not FormFactKind.GROUP:
+        yield printed_value(value, type_of_fact(fact), language)
+        return
+    for row in value if isinstance(value, list) else ():
+        parts = row if isinstance(row, dict) else {}
+        printed = (printed_value(parts.get(part.code), type_of_fact(part), language) for part in fact.facts)
+        yield ", ".join(filter(None, printed))
