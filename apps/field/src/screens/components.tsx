@@ -210,7 +210,7 @@ export function DescriptionList(props: { rows: [string, ComponentChildren][] }) 
   return (
     <dl>
       {props.rows.map(([name, value]) => (
-        <div key={name}>
+        <div key={typeof value === "string" ? `${name} ${value}` : name}>
           <dt>{name}</dt>
           <dd>{value}</dd>
         </div>
