@@ -11,7 +11,7 @@ PROJECTS := pyproject.toml uv.lock $(wildcard libs/*/pyproject.toml services/*/p
 .PHONY: help setup check demo up samples down fuzz test faults register-faults bench docs lint format clean
 
 help: ## Show this help
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 $(STATE)/uv/bin/uv:
 	@echo "installing uv into $(STATE)/uv"
@@ -73,8 +73,9 @@ test: $(STATE)/fetched $(STATE)/browser $(STATE)/compiled $(STATE)/field-app ## 
 faults: $(STATE)/fetched ## Break the running system from three seeds and audit it (40 minutes; SEEDS="1 2 3")
 	@$(RUN) wanderamt-faults run $(foreach seed,$(or $(SEEDS),1 2 3),--seed $(seed)) $(ARGS)
 
-register-faults: $(STATE)/fetched ## Play 1,000 cases with kills and late answers, compare registers and papers (15 minutes; ARGS="--runs 30 --seed 7")
+register-faults: $(STATE)/fetched ## Play 1,000 cases with kills and late answers, compare registers and papers, then break its rules (20 minutes; ARGS="--runs 30 --seed 7")
 	@$(RUN) wanderamt-faults registers $(ARGS)
+	@ALL_MUTANTS=1 $(RUN) pytest -q tools/faults/tests/test_register_runs.py -k broken_rule
 
 bench: $(STATE)/fetched $(STATE)/compiled ## Measure the backbone beside a bare version, write build/bench.json (ARGS="--scene relay")
 	@$(RUN) wanderamt-bench run $(ARGS)

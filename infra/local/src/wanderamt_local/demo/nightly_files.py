@@ -21,8 +21,8 @@ from wanderamt_local.system import System
 REGISTER: Final = "dogs"
 BRIDGE: Final = "registry-bridge"
 EVENING: Final = 'at = "20:00:00"'
-VERSION: Final = "version = 1\n"
 LOCAL: Final = "Europe/Vienna"
+SHIPPED_ZONE: Final = f'time_zone = "{LOCAL}"'
 QUICK: Final = {
     "stable_for_s = 60": "stable_for_s = 1",
     "poll_interval_s = 300": "poll_interval_s = 0.5",
@@ -62,8 +62,8 @@ class NightlyFiles:
 
     def _set_evening(self, at: str, time_zone: str = LOCAL) -> None:
         manifest = (BRIDGES_FOLDER / REGISTER / "bridge.toml").read_text(encoding="utf-8")
-        zoned = f'{VERSION}time_zone = "{time_zone}"\n'
-        for shipped, changed in {EVENING: f'at = "{at}"', VERSION: zoned, **QUICK}.items():
+        changes = {EVENING: f'at = "{at}"', SHIPPED_ZONE: f'time_zone = "{time_zone}"', **QUICK}
+        for shipped, changed in changes.items():
             assert shipped in manifest, shipped  # noqa: S101
             manifest = manifest.replace(shipped, changed)
         (self.folder / "bridge.toml").write_text(manifest, encoding="utf-8")
