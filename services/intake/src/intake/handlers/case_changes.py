@@ -51,7 +51,7 @@ from intake.store.history_statements import HistoryRow
 
 FINAL_STATES = frozenset({CaseState.FINAL, CaseState.CLOSED})  # the back office has issued a document of its own
 REVOKING_EVENTS = (Compensated, Withdrawn, Reopened)  # no earlier document of the case is valid any more
-DATED = DUE_DATE_EVENTS | {Reopened}  # a case that is reopened loses its open obligations
+DATED = DUE_DATE_EVENTS | {Reopened, Withdrawn}  # a case that is reopened or withdrawn loses its open obligations
 NOTED_EVENTS = DATED | {
     *REVOKING_EVENTS,
     Paid,
