@@ -183,6 +183,14 @@ async def test_a_reopened_case_loses_its_open_obligations_until_it_is_finished_a
     assert await rows_of(client, case_id) == dict.fromkeys(OBLIGATIONS[1:], "open") | {"levy": "met"}
 
 
+async def test_of_a_finished_case_that_is_withdrawn_nothing_is_due_any_more(moved_intake: MovedIntake) -> None:
+    case_id = await moved_intake.finished_dog()
+    client = moved_intake.client
+    assert await moved_intake.fulfil(case_id, "levy") == "accepted"
+    assert (await client.http.post(f"/cases/{case_id}/withdraw", headers=client.clerk())).status_code == 200
+    assert await rows_of(client, case_id) == {"levy": "met"}
+
+
 async def test_a_case_with_an_open_obligation_is_not_closed(moved_intake: MovedIntake) -> None:
     case_id = await moved_intake.finished_dog()
     client = moved_intake.client

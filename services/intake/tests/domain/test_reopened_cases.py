@@ -4,7 +4,7 @@ import os
 
 from case_under_test import LINZ, NOW, PERSON, RESIDENCE, CaseUnderTest
 from intake.domain.case import back_office_actions, crew_actions
-from intake.domain.case.case_events import FieldValue
+from intake.domain.case.case_events import FieldValue, Paid, PaymentMethod, Withdrawn
 from intake.domain.case.state import CallStatus, CaseState
 from intake.domain.refusals import CASE_ENDED
 from process_fixtures import KEEPER, MOVE, PERMIT, REGISTERED, C, asked_last, looked_up, parking, pay, question
@@ -134,3 +134,39 @@ def test_a_correction_that_changes_no_question_keeps_what_was_written() -> None:
     assert corrected(subject, {"contact.phone": "+436601234567"}) is CASE_ENDED
     assert corrected(subject, {"facts.came_from": "austria", "facts.previous_address": LINZ}) is None
     assert subject.case.calls["registration"].in_register
+
+
+def test_contact_data_do_not_decide_what_a_reopened_case_waits_for() -> None:
+    subject = reopened()
+    assert subject.fill({"contact.phone": "+436601234567"}) is None
+    assert (subject.case.state, subject.case.reopened) == (CaseState.OPEN, True)
+    assert subject.take(crew_actions.ask_again(subject.case)) is None
+    assert subject.case.state is CaseState.FINAL
+
+
+def test_a_fee_that_was_waived_stays_waived_when_the_case_is_corrected() -> None:
+    subject = parking()
+    looked_up(subject)
+    waived = Paid(0, PaymentMethod.WAIVED, "BE-1")
+    assert subject.take(crew_actions.pay(subject.case, subject.edition, waived)) is None
+    subject.answer("permit", C, details=PERMIT)
+    assert corrected(subject, {"facts.plate": {"country": "AT", "text": "L-124AB"}}) is None
+    subject.answer("permit", C)
+    subject.answer("keeper", C, details=KEEPER)
+    subject.answer("permit", C, details=PERMIT)
+    assert subject.case.state is CaseState.FINAL
+    assert subject.take(back_office_actions.withdraw(subject.case)) is None
+    subject.answer("permit", C)
+    assert subject.take(back_office_actions.reopen(subject.case, by="office", reason="again", now=NOW)) is None
+    assert not subject.case.settled  # what the citizen gave up is applied for anew
+
+
+def test_what_was_paid_back_is_not_owed_again() -> None:
+    subject = reopened()
+    assert subject.take(back_office_actions.withdraw(subject.case)) is None
+    subject.answer("permit", C)
+    assert subject.take(back_office_actions.reopen(subject.case, by="office", reason="again", now=NOW)) is None
+    assert not subject.case.settled
+    assert subject.take(back_office_actions.withdraw(subject.case)) is None
+    refunds = [event.refund_cents for event in subject.history if isinstance(event, Withdrawn)]
+    assert refunds == [7540, 0]

@@ -51,7 +51,7 @@ from intake.store.history_statements import HistoryRow
 
 FINAL_STATES = frozenset({CaseState.FINAL, CaseState.CLOSED})  # the back office has issued a document of its own
 REVOKING_EVENTS = (Compensated, Withdrawn, Reopened)  # no earlier document of the case is valid any more
-DATED = DUE_DATE_EVENTS | {Reopened}  # a case that is reopened loses its open obligations
+DATED = DUE_DATE_EVENTS | {Reopened, Withdrawn}  # a case that is reopened or withdrawn loses its open obligations
 NOTED_EVENTS = DATED | {
     *REVOKING_EVENTS,
     Paid,
@@ -198,7 +198,7 @@ class CaseChanges:
     async def _documents(self, noted: Iterable[CaseChange]) -> list[Document]:
         """The new documents, and before them those to revoke, since a case has at most one valid document; a revoked
         one may be new in this transaction."""
-        decided = _decide_documents(noted, self.status_list_indexes, self.uow)
+        decided = decide_documents(noted, self.status_list_indexes, now=self.uow.now)
         cases, ids = decided.void, decided.corrected
         existing = await document_statements.lock_documents(self.uow, cases, ids) if cases or ids else []
         changed = []
@@ -236,8 +236,8 @@ class CaseChanges:
 
 
 class DecidedDocuments(NamedTuple):
-    """`void`: cases of which no document is valid. `corrected`: provisional documents that another one replaces.
-    `finished`: cases with the trace of the entry that finished each."""
+    """`void`: cases of which no document from before is valid. `corrected`: provisional documents that are not valid
+    either. `finished`: cases that are to get one, with the trace of the entry that finished each."""
 
     provisional: list[Document]
     void: set[CaseId]
@@ -245,12 +245,14 @@ class DecidedDocuments(NamedTuple):
     finished: dict[CaseId, str | None]
 
     def revokes(self, document: Document) -> bool:
-        return document.case_id in self.void or document.document_id in self.corrected
+        """Of the documents that devices gave. One that was given after a correction is valid."""
+        return document.document_id in self.corrected
 
 
-def _decide_documents(
-    noted: Iterable[CaseChange], status_list_indexes: Mapping[str, int], uow: UnitOfWork
+def decide_documents(
+    noted: Iterable[CaseChange], status_list_indexes: Mapping[str, int], *, now: datetime
 ) -> DecidedDocuments:
+    """`noted`: in their order, also several of one case."""
     decided = DecidedDocuments([], set(), set(), {})
     for change in noted:
         case = change.case
@@ -258,20 +260,22 @@ def _decide_documents(
             match event:
                 case Compensated() | Withdrawn() | Reopened():
                     decided.void.add(case.id)
+                    decided.corrected.update(new.document_id for new in decided.provisional if new.case_id == case.id)
+                    decided.finished.pop(case.id, None)  # one message may finish a case and withdraw it
                 case ProvisionalRevoked(document_id):
                     decided.corrected.add(document_id)
                 case Finished():
                     decided.finished[case.id] = change.actor.traceparent
                 case ProvisionalDocumentGiven():
                     if case.void:  # it has ended without success in the meantime
-                        decided.void.add(case.id)
+                        decided.corrected.add(event.document_id)
                     finished_now = case.id in decided.finished
                     document = provisional_document(
                         case.id,
                         event,
                         status_index=status_list_indexes.get(event.number),
                         second_copy=case.state in FINAL_STATES and not case.void and not finished_now,
-                        now=uow.now,
+                        now=now,
                     )
                     decided.provisional.append(document)
     return decided

@@ -174,7 +174,9 @@ async def decide_conflict(
 
         def fill(case: Case, edition: Edition) -> NewEvents | Refusal:
             fields = crew_actions.checked_form(incoming, edition, catalogue)
-            return fields if isinstance(fields, Refusal) else crew_actions.fill(case, edition, fields)
+            if isinstance(fields, Refusal):
+                return fields
+            return crew_actions.correct(case, edition, fields, officer=officer, now=uow.now)
 
         if refusal := loaded.run(conflict.case_id, fill, Actor(officer)):
             return refusal

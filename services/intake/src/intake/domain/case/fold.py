@@ -63,6 +63,8 @@ from intake.domain.case.state import (
     DueDateState,
     ProvisionalDocument,
 )
+from intake.domain.catalogue.register_calls import APPLICANT_PREFIX
+from intake.domain.catalogue.service_definition import FACT_PREFIX
 
 _DEFAULTS = {name: default for name, default in vars(Case).items() if name in Case.__dataclass_fields__} | {
     "form": {},
@@ -127,7 +129,7 @@ def _changes(case: Case, event: CaseHistoryEvent) -> dict[str, Any]:
     match event:
         case Filled(fields):
             filled: dict[str, Any] = {"form": _merge_fields(case.form, fields)}
-            if case.reopened:
+            if case.reopened and any(name.startswith((FACT_PREFIX, APPLICANT_PREFIX)) for name in fields):
                 filled["reopened"] = False
             nested = [value for value in fields.values() if isinstance(value, dict | list)]
             pictures = frozenset(attachments_in(nested)) if nested else None
@@ -260,7 +262,7 @@ def _transition(case: Case, event: CaseHistoryEvent) -> dict[str, Any]:
                 "reopened": any(call.command and call.status is CallStatus.DONE for call in case.calls.values()),
                 "because": "",
                 "provisional_document": None,
-                "settled": case.paid_cents > 0,
+                "settled": case.settled if not case.void else case.paid_cents > 0,  # a waived fee stays waived
                 "void": False,
                 "denied": None,
                 "due_dates": without_unmet(case),
