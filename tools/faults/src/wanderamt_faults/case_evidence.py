@@ -17,6 +17,7 @@ from intake.domain.case.state import WAITING, CallStatus
 from intake.store.history_statements import find_histories
 from pydantic import SecretStr
 from pypdf import PdfReader
+from service_catalogue.authority import shipped_profile
 from wanderamt.backbone.persistence.database import Database
 from wanderamt.kernel.ids import CaseId, RequestId
 from wanderamt.security.keys import FieldCipher
@@ -137,7 +138,7 @@ async def _open_requests(system: System) -> frozenset[RequestId]:
 
 async def _histories(system: System, case_ids: Sequence[UUID]) -> dict[UUID, list[CaseHistoryEvent]]:
     assert system.postgres
-    cipher = FieldCipher(SecretStr(system.state.secrets.encryption_key))
+    cipher = FieldCipher(SecretStr(system.state.secrets.encryption_key), authority=shipped_profile().code)
     database = Database(system.postgres.database_url(database_of("intake")), service_name="intake", max_connections=1)
     await database.start()
     try:

@@ -18,6 +18,7 @@ from intake.domain.case.state import CallStatus
 from pydantic import SecretStr
 from registry_bridge.bridges import bridge_folders
 from registry_bridge.handlers.requests import resolve_request
+from service_catalogue.authority import shipped_profile
 from wanderamt.backbone.persistence.database import Database
 from wanderamt.kernel.ids import RequestId
 from wanderamt.kernel.refusal import Refusal
@@ -70,7 +71,9 @@ class RegisterOperators:
         assert postgres
         self.database = Database(postgres.database_url(database_of(BRIDGE)), service_name=BRIDGE, max_connections=2)
         signer = AssertionSigner(SecretStr(secrets.assertion_key))
-        self.cipher = FieldCipher(SecretStr(secrets.encryption_key), assertion_signer=signer)
+        self.cipher = FieldCipher(
+            SecretStr(secrets.encryption_key), authority=shipped_profile().code, assertion_signer=signer
+        )
         folders = {folder.manifest.id: folder for folder in bridge_folders()}
         self._manifests = {name: folder.manifest for name, folder in folders.items()}
         self._models = {name: folder.models for name, folder in folders.items()}
