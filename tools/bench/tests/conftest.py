@@ -62,8 +62,7 @@ FIGURES: dict[str, dict[str, set[str]]] = {
         },
         "tap": {f"tap to SMS {share} {load}" for share in ("p50", "p99") for load in ("idle", "under half load")},
         "case": {
-            f"case {service}{figure}"
-            for service in ("registration_confirmation", "resident_parking")
+            f"case registration_confirmation{figure}"  # of two services: the other one costs a second system
             for figure in (
                 " / raw rows and records",
                 ": processor time",

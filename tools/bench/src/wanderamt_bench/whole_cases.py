@@ -31,7 +31,7 @@ Visit = tuple[dict[str, str], dict[str, Any]]
 
 async def bench_case(bench: BenchEnvironment) -> None:
     count, warm_up = bench.scaled(CASES, quick=4), bench.scaled(40, quick=2)
-    for service in BENCH_SERVICES:
+    for service in BENCH_SERVICES[:1] if bench.quick else BENCH_SERVICES:
         visits = [_visit(service, number) for number in range(warm_up + count * bench.rounds)]
         people = bench.folder / f"people-{service}.jsonl"
         _write_people(people, visits)
