@@ -20,6 +20,8 @@ def applied_at(case: Case, calendar: LocalCalendar) -> datetime:
 
 def judge_deadlines(case: Case, edition: Edition, values: Values) -> tuple[JudgedDeadline, ...]:
     """Those that apply and whose date is known."""
+    if not edition.deadlines:
+        return ()  # most services have none, and every entry comes along here
     at = applied_at(case, edition.calendar)
     return tuple(
         JudgedDeadline(deadline.code, due_at, _is_missed(deadline, due_at, at))
