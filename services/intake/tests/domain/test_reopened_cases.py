@@ -26,21 +26,23 @@ def corrected(subject: CaseUnderTest, fields: dict[str, FieldValue]) -> Refusal 
     return subject.take(crew_actions.correct(subject.case, subject.edition, fields, officer="a@linz", now=NOW))
 
 
-def reopened() -> CaseUnderTest:
+def finished_parking() -> CaseUnderTest:
     subject = parking()
     looked_up(subject)
     pay(subject)
     subject.answer("permit", C, details=PERMIT)
     assert subject.case.state is CaseState.FINAL
+    return subject
+
+
+def reopened() -> CaseUnderTest:
+    subject = finished_parking()
     assert subject.take(back_office_actions.reopen(subject.case, by="office", reason="a look", now=NOW)) is None
     return subject
 
 
 def test_a_reopened_case_does_not_ask_what_its_own_order_has_changed() -> None:
-    subject = parking()
-    looked_up(subject)
-    pay(subject)
-    subject.answer("permit", C, details=PERMIT)
+    subject = finished_parking()
     subject.take(back_office_actions.reopen(subject.case, by="office", reason="wrong language", now=NOW))
     assert subject.waiting() == []  # `former_permit` would be the permit of this case
     assert subject.take(crew_actions.ask_again(subject.case)) is None
@@ -99,11 +101,7 @@ def test_a_reopened_case_that_is_corrected_undoes_and_writes_again() -> None:
 
 
 def test_a_finished_case_that_is_withdrawn_is_undone_and_the_fee_owed() -> None:
-    subject = parking()
-    looked_up(subject)
-    pay(subject)
-    subject.answer("permit", C, details=PERMIT)
-    assert subject.case.state is CaseState.FINAL
+    subject = finished_parking()
     assert subject.take(back_office_actions.withdraw(subject.case)) is None
     assert question(subject, "permit") == {"number": "P-000001"}
     assert subject.case.deadline

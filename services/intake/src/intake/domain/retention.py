@@ -4,7 +4,7 @@ Invariants: a case is kept as long as its own edition says, in calendar time at 
 cases are deleted, and only cases in which nothing is open are closed.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -64,10 +64,4 @@ def answers_to_delete(edition: Edition, history: Iterable[CaseHistoryEvent]) -> 
 
 
 def _fields_until_closed(edition: Edition) -> frozenset[str]:
-    return frozenset(_names(edition))
-
-
-def _names(edition: Edition) -> Iterator[str]:
-    for fact in edition.facts:
-        if fact.keep is FactRetention.UNTIL_CLOSED:
-            yield FACT_PREFIX + fact.code
+    return frozenset(FACT_PREFIX + fact.code for fact in edition.facts if fact.keep is FactRetention.UNTIL_CLOSED)

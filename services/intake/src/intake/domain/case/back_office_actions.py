@@ -54,14 +54,14 @@ def close(case: Case) -> NewEvents | Refusal:
 
 
 def reopen(case: Case, *, by: str, reason: str, now: datetime) -> NewEvents | Refusal:
-    """A case to which nothing else happens finishes again, with a new document. See `reopen_and_act`."""
+    """A case that wrote nothing into registers and lacks nothing finishes again at once, with a new document."""
     if not case.ended:
         return CASE_NOT_ENDED
     return (Reopened(by, reason, now + REOPEN_DEADLINE),) if reason.strip() else REASON_MISSING
 
 
 def reopen_and_act(case: Case, reopened: NewEvents | Refusal, act: CaseStep) -> NewEvents | Refusal:
-    """Why it was reopened happens at once: a correction, or the citizen withdraws. All of it, or nothing."""
+    """Why it was reopened happens at once, such as a correction. All of it, or nothing."""
     if isinstance(reopened, Refusal):
         return reopened
     following = act(apply_all(case, reopened))

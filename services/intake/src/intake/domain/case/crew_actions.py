@@ -11,6 +11,7 @@ from wanderamt.contracts import Language
 from wanderamt.kernel.ids import CaseId, DeviceId, StandId
 from wanderamt.kernel.refusal import Refusal
 
+from intake.domain.case.back_office_actions import reopen_and_act
 from intake.domain.case.case_events import (
     CallsOutdated,
     CaseHistoryEvent,
@@ -28,7 +29,7 @@ from intake.domain.case.case_events import (
     RequiredDocumentSeen,
 )
 from intake.domain.case.deadlines import refusing_deadline
-from intake.domain.case.fold import apply, apply_all
+from intake.domain.case.fold import apply, apply_all, concern_the_matter
 from intake.domain.case.process import NewEvents, broken_rule
 from intake.domain.case.state import BIRTH_DATE, BPK, CORRECTED, NAME_FIELDS, CallStatus, Case, CaseState
 from intake.domain.case.steps import SATISFIED_BY, bill_of, blocking_step, required_documents
@@ -161,7 +162,7 @@ def fill(case: Case, edition: Edition, fields: Form) -> NewEvents | Refusal:
     if not changed:
         return ()
     filled = Filled(changed)
-    if not any(name.startswith((FACT_PREFIX, APPLICANT_PREFIX)) for name in changed):
+    if not concern_the_matter(changed):
         return (filled,)
     after = apply(case, filled, case.id)
     if case.settled and bill_of(after, edition) != bill_of(case, edition):
@@ -186,10 +187,9 @@ def correct(case: Case, edition: Edition, fields: Form, *, officer: str, now: da
         return fill(case, edition, fields)
     reopened = Reopened(officer, CORRECTED, now + OWNER_DEADLINE)
     changed = [name for name, value in fields.items() if case.form.get(name) != value]
-    if not any(name.startswith((FACT_PREFIX, APPLICANT_PREFIX)) for name in changed):
+    if not concern_the_matter(changed):
         return CASE_ENDED if changed else ()
-    filled = fill(apply(case, reopened, case.id), edition, fields)
-    return filled if isinstance(filled, Refusal) else (reopened, *filled)
+    return reopen_and_act(case, (reopened,), lambda opened: fill(opened, edition, fields))
 
 
 def outdated_calls(case: Case, edition: Edition, changed: Iterable[str]) -> CallsOutdated | tuple[()] | None:

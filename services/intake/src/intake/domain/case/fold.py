@@ -129,7 +129,7 @@ def _changes(case: Case, event: CaseHistoryEvent) -> dict[str, Any]:
     match event:
         case Filled(fields):
             filled: dict[str, Any] = {"form": _merge_fields(case.form, fields)}
-            if case.reopened and any(name.startswith((FACT_PREFIX, APPLICANT_PREFIX)) for name in fields):
+            if case.reopened and concern_the_matter(fields):
                 filled["reopened"] = False
             nested = [value for value in fields.values() if isinstance(value, dict | list)]
             pictures = frozenset(attachments_in(nested)) if nested else None
@@ -309,6 +309,11 @@ def _kept_calls(calls: Mapping[str, CallState]) -> dict[str, CallState]:
 def _merge_fields(form: Mapping[str, FieldValue], fields: Mapping[str, FieldValue]) -> Mapping[str, FieldValue]:
     merged = {**form, **fields}
     return merged if None not in fields.values() else {n: value for n, value in merged.items() if value is not None}
+
+
+def concern_the_matter(names: Iterable[str]) -> bool:
+    """Whether a fact or the applicant is among these fields of the form: on them depend questions and papers."""
+    return any(name.startswith((FACT_PREFIX, APPLICANT_PREFIX)) for name in names)
 
 
 def attachments_in(value: object) -> Iterator[UUID]:
